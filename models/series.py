@@ -1,0 +1,69 @@
+"""The series a forecaster learns from: times, channels and values in memory."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import DataError
+
+Kind = Literal["ohlc", "climate", "generic"]
+Times = npt.NDArray[np.datetime64]
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One named column of a series.
+
+    `angular` marks a direction in degrees: 359 and 1 are two degrees apart.
+    """
+
+    name: str
+    unit: str | None = None
+    angular: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesData:
+    """A whole series in memory.
+
+    Args:
+        name: The series' name, for messages.
+        kind: What the rows are: market bars, climate sensors or anything else.
+        channels: One entry per column of `values`.
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
+        values: `(rows, channels)` of float64; NaN is a missing value.
+        cadence: The usual step between rows, such as `"10min"` or `"MS"`.
+        calendar: `"continuous"` (holes are missing rows) or `"sessions"`
+            (holes are nights, week-ends and holidays: no rows are missing).
+        timezone: IANA name in which days and sessions are counted.
+
+    Raises:
+        DataError: If shapes disagree or times do not increase.
+    """
+
+    name: str
+    kind: Kind
+    channels: tuple[Channel, ...]
+    times: Times
+    values: Values
+    cadence: str
+    calendar: str
+    timezone: str
+
+    def __post_init__(self) -> None:
+        expected = (len(self.times), len(self.channels))
+        if self.values.shape != expected:
+            raise DataError(
+                f"`values` must have the shape (rows, channels) = {expected}. "
+                f"Received: {self.values.shape}"
+            )
+        if len(self.times) > 1 and not (np.diff(self.times) > np.timedelta64(0)).all():
+            raise DataError("`times` must increase strictly.")
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels' names in column order."""
+        return tuple(channel.name for channel in self.channels)

@@ -1,0 +1,116 @@
+"""What a forecaster is: architecture, window, horizon, split and seed as plain data."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Activation = Literal[
+    "tanh", "sigmoid", "relu", "leaky_relu", "elu", "softsign", "softplus", "hard_sigmoid", "linear"
+]
+
+
+class Part(BaseModel):
+    """Base of the spec's parts: unknown fields are refused, values are not changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LayerSpec(Part):
+    """One recurrent layer; names are those of the Keras arguments."""
+
+    cell: Literal["rnn", "lstm", "gru"] = "lstm"
+    units: int = Field(32, ge=1, le=4096)
+    activation: Activation = "tanh"
+    recurrent_activation: Activation = "sigmoid"
+    use_bias: bool = True
+    kernel_initializer: str = "glorot_uniform"
+    recurrent_initializer: str = "orthogonal"
+    bias_initializer: str = "zeros"
+    dropout: Rate = Field(0.0, description="Share of inputs dropped; one mask for all steps.")
+    recurrent_dropout: Rate = 0.0
+    unroll: bool = False
+    stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
+    go_backwards: bool = Field(False, description="Windowed mode only.")
+
+
+class DenseSpec(Part):
+    """One dense layer between the recurrent stack and the output."""
+
+    units: int = Field(ge=1, le=4096)
+    activation: Activation = "linear"
+    dropout: Rate = 0.0
+
+
+class HeadSpec(Part):
+    """What maps the recurrent stack's output to targets and leads."""
+
+    dropout: Rate = Field(0.0, description="Dropout of the stack's output; one mask for all steps.")
+    layers: list[DenseSpec] = Field(default_factory=list, max_length=16)
+
+
+class OptimizerSpec(Part):
+    """The optimizer; names are those of the Keras arguments."""
+
+    name: Literal["adam", "adamw", "nadam", "rmsprop", "adagrad", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    clipnorm: float | None = Field(None, gt=0)
+    clipvalue: float | None = Field(None, gt=0)
+    global_clipnorm: float | None = Field(None, gt=0)
+    momentum: float | None = Field(None, ge=0, lt=1)
+    weight_decay: float | None = Field(None, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+
+
+class EarlyStoppingSpec(Part):
+    """When to stop: the best epoch's weights are restored."""
+
+    monitor: Literal["val_loss", "loss"] = "val_loss"
+    patience: int = Field(5, ge=1)
+
+
+class SplitSpec(Part):
+    """Where validation and test begin: a fraction of the span, or a time (ISO 8601)."""
+
+    train: datetime | None = None
+    validation: Fraction | datetime = 0.15
+    test: Fraction | datetime = 0.15
+
+
+class Spec(Part):
+    """A forecaster as data. Every field may be left out: `{}` trains a sensible model."""
+
+    mode: Literal["stateful", "windowed"] = "stateful"
+    task: Literal["regression"] = "regression"
+    targets: list[str] | None = None
+    features: list[str] | None = None
+    calendar_features: list[Literal["day", "week", "year"]] | None = None
+    differences: list[int] = Field(default_factory=list)
+    cadence: str | None = None
+    aggregate: Literal["last", "mean", "sum", "ohlc"] | None = None
+    horizon: int | None = Field(None, ge=1)
+    leads: list[int] | None = None
+    delay: int | None = Field(None, ge=1)
+    lookback: int | None = Field(None, ge=1)
+    step: int | None = Field(None, ge=1)
+    chunk: int | None = Field(None, ge=1)
+    lanes: int | None = Field(None, ge=1)
+    burn_in: int | None = Field(None, ge=0)
+    layers: list[LayerSpec] | None = Field(None, min_length=1, max_length=16)
+    head: HeadSpec = HeadSpec()
+    transform: Literal["none", "delta", "log_return"] | None = None
+    scaler: Literal["standard", "none"] = "standard"
+    split: SplitSpec = SplitSpec()
+    loss: Literal["mae", "mse", "huber", "log_cosh"] = "mae"
+    optimizer: OptimizerSpec = OptimizerSpec()
+    epochs: int | None = Field(None, ge=1, le=100_000)
+    batch_size: int | None = Field(None, ge=1)
+    steps_per_epoch: int | None = Field(None, ge=1)
+    early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return self.model_dump(mode="json")
