@@ -1,0 +1,26 @@
+"""Access: one API key for the whole of `/v1`, compared in constant time."""
+
+import hmac
+
+from fastapi import Request
+from pydantic import SecretStr
+
+from app.errors import Unauthorized
+
+
+def require_api_key(request: Request) -> None:
+    """Refuse a request that does not carry the configured key.
+
+    Raises:
+        Unauthorized: If a key is configured and the request's is missing or different.
+    """
+    expected: SecretStr | None = request.app.state.settings.api_key
+    if expected is None:
+        return
+    scheme, _, received = request.headers.get("Authorization", "").partition(" ")
+    matches = hmac.compare_digest(received.strip().encode(), expected.get_secret_value().encode())
+    if scheme.lower() != "bearer" or not matches:
+        raise Unauthorized(
+            "This service needs the header `Authorization: Bearer <API key>` with its key.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )

@@ -1,0 +1,169 @@
+"""The database: engine, transactions, table base and column types."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """Base of every table; constraint names are fixed so that migrations can name them."""
+
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """An aware UTC moment, stored as microseconds since 1970: the same on both databases."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
+class FloatVector(TypeDecorator[npt.NDArray[np.float64]]):
+    """A row's values: `double precision[]`, or packed little-endian float64 on SQLite."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.ARRAY(sa.Double()))
+        return dialect.type_descriptor(sa.LargeBinary())
+
+    def process_bind_param(
+        self, value: npt.NDArray[np.float64] | None, dialect: Dialect
+    ) -> list[float] | bytes | None:
+        if value is None:
+            return None
+        vector = np.asarray(value, dtype="<f8")
+        return vector.tolist() if dialect.name == "postgresql" else vector.tobytes()
+
+    def process_result_value(
+        self, value: Any, dialect: Dialect
+    ) -> npt.NDArray[np.float64] | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return np.asarray(value, dtype=np.float64)
+        return np.frombuffer(value, dtype="<f8")
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds from 1970 to an aware moment, without the rounding of floats."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def utc_now() -> datetime:
+    """This moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """JSON has no NaN: a missing number is null."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def engine_url(database_url: str) -> URL:
+    """The URL with the driver that is installed with the `postgres` extra."""
+    url = sa.make_url(database_url)
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+class Database:
+    """One engine and the two ways to use it: a write transaction, or reading."""
+
+    def __init__(self, database_url: str, *, timeout_seconds: float = 10.0) -> None:
+        self.url = engine_url(database_url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(self.url, timeout_seconds)
+        else:
+            self.engine = _postgresql_engine(self.url, timeout_seconds)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, or rolled back on an error.
+
+        On SQLite the write lock is taken at once: a transaction that reads first and
+        writes later would otherwise fail when another writer came in between.
+        """
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads and never waits for writers."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: URL, timeout_seconds: float) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": timeout_seconds})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, record: ConnectionPoolEntry) -> None:
+        # The driver's own transaction control is switched off: it would begin late
+        # and never take the write lock for a transaction that starts with a read.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
+    milliseconds = int(timeout_seconds * 1000)
+    return sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=timeout_seconds,
+        pool_size=10,
+        max_overflow=10,
+        connect_args={
+            "connect_timeout": max(2, int(timeout_seconds)),
+            "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",
+        },
+    )

@@ -1,0 +1,207 @@
+"""Errors with a status, shown to clients as RFC 9457 problem details."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import sqlalchemy.exc
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from models.errors import Problem, SpecError
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class ProblemItem(BaseModel):
+    """One invalid place of the request."""
+
+    pointer: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """An error as RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemItem] | None = None
+
+
+class ServiceError(Exception):
+    """Base of every error a client is meant to see."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug = "error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[Problem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+
+class Unauthorized(ServiceError):
+    """The API key is missing or wrong."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    slug = "unauthorized"
+
+
+class NotFound(ServiceError):
+    """The named thing does not exist."""
+
+    status = HTTPStatus.NOT_FOUND
+    slug = "not-found"
+
+
+class NotAcceptable(ServiceError):
+    """None of the media types the client accepts can be produced."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+    slug = "not-acceptable"
+
+
+class Conflict(ServiceError):
+    """The request is well formed, but the present state forbids it."""
+
+    status = HTTPStatus.CONFLICT
+    slug = "conflict"
+
+
+class TooLarge(ServiceError):
+    """The body is larger than a limit of the settings."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-large"
+
+
+class Invalid(ServiceError):
+    """The request says something that cannot work."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid"
+
+
+class Unavailable(ServiceError):
+    """The service cannot answer now; a later try may succeed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "unavailable"
+
+
+def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may raise these errors."""
+    return {
+        int(error.status): {
+            "model": ProblemDetails,
+            "description": error.__doc__ or error.slug,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for error in errors
+    }
+
+
+def problem_response(error: ServiceError) -> JSONResponse:
+    """An error as `application/problem+json`."""
+    body: dict[str, Any] = {
+        "type": f"urn:statecast:problem:{error.slug}",
+        "title": error.status.phrase,
+        "status": int(error.status),
+        "detail": error.detail,
+    }
+    if error.errors:
+        body["errors"] = [
+            {"pointer": problem.pointer, "message": problem.message} for problem in error.errors
+        ]
+    return JSONResponse(body, int(error.status), headers=error.headers, media_type=PROBLEM_JSON)
+
+
+def install_error_handlers(application: FastAPI, *, retry_after_seconds: int) -> None:
+    """Turn every error into problem details, whatever raised it."""
+    retry = {"Retry-After": str(retry_after_seconds)}
+
+    @application.exception_handler(ServiceError)
+    def _service_error(request: Request, error: ServiceError) -> JSONResponse:
+        if isinstance(error, Unavailable):
+            error.headers.setdefault("Retry-After", str(retry_after_seconds))
+        return problem_response(error)
+
+    @application.exception_handler(SpecError)
+    def _spec_error(request: Request, error: SpecError) -> JSONResponse:
+        return problem_response(Invalid(_summary(error.problems), errors=error.problems))
+
+    @application.exception_handler(RequestValidationError)
+    def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [_validation_problem(item) for item in error.errors()]
+        return problem_response(Invalid(_summary(problems), errors=problems))
+
+    @application.exception_handler(HTTPException)
+    def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return problem_response(_from_status(error))
+
+    @application.exception_handler(sqlalchemy.exc.OperationalError)
+    @application.exception_handler(sqlalchemy.exc.TimeoutError)
+    def _database_error(request: Request, error: Exception) -> JSONResponse:
+        logger.warning("the database did not answer: %s", error)
+        detail = "The database is busy or cannot be reached. Nothing was changed; try again."
+        return problem_response(Unavailable(detail, headers=retry))
+
+    @application.exception_handler(Exception)
+    def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        logger.exception("unexpected error in %s %s", request.method, request.url.path)
+        return problem_response(ServiceError("An unexpected error happened and was logged."))
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    """All sentences of a small number of problems, or the first and a count."""
+    if len(problems) <= 3:
+        return " ".join(problem.message for problem in problems)
+    return f"{problems[0].message} (and {len(problems) - 1} more: see `errors`)"
+
+
+def _validation_problem(item: Mapping[str, Any]) -> Problem:
+    """One of FastAPI's validation errors in the house's form."""
+    source, *path = item["loc"]
+    if source == "body":
+        pointer = "".join(f"/{_escape(part)}" for part in path)
+        name = ".".join(str(part) for part in path) or "body"
+    else:
+        name = ".".join(str(part) for part in path)
+        pointer = f"/{source}/{name}"
+    received = "" if item["type"] == "missing" else f" Received: {_shown(item.get('input'))}"
+    return Problem(pointer, f"`{name}`: {item['msg']}.{received}")
+
+
+def _escape(part: object) -> str:
+    """A reference token of a JSON pointer (RFC 6901)."""
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _shown(value: object) -> str:
+    """What came, short enough for a sentence."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _from_status(error: HTTPException) -> ServiceError:
+    """Starlette's own errors (unknown path, wrong method) in the house's form."""
+    status = HTTPStatus(error.status_code)
+    problem = ServiceError(str(error.detail), headers=error.headers)
+    problem.status = status
+    problem.slug = status.phrase.lower().replace(" ", "-")
+    return problem

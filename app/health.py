@@ -1,0 +1,68 @@
+"""Liveness and readiness, for load balancers and people."""
+
+from typing import Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from app.dependencies import DatabaseDependency
+from app.errors import Unavailable, documented
+from app.jobs.service import count_live_workers
+from app.migrate import is_current
+from app.version import VERSION
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Readiness(BaseModel):
+    """The service can do its work; without a worker, jobs wait in the queue."""
+
+    status: Literal["ready"]
+    database: Literal["sqlite", "postgresql"]
+    migrations: Literal["current"]
+    workers: int
+    detail: str
+
+
+@router.get("/healthz")
+def healthz() -> Health:
+    """Say that the process is alive."""
+    return Health(status="ok", version=VERSION)
+
+
+@router.get("/readyz", responses=documented(Unavailable))
+def readyz(database: DatabaseDependency) -> Readiness:
+    """Check the database, its migrations and the workers."""
+    with database.reading() as session:
+        _require_current(session)
+        workers = count_live_workers(session)
+    return Readiness(
+        status="ready",
+        database="sqlite" if database.is_sqlite else "postgresql",
+        migrations="current",
+        workers=workers,
+        detail=_detail(workers),
+    )
+
+
+def _require_current(session: Session) -> None:
+    session.execute(sa.select(1))
+    if not is_current(session.connection()):
+        raise Unavailable(
+            "The database's tables are not those of this release: run `statecast migrate`."
+        )
+
+
+def _detail(workers: int) -> str:
+    if workers == 0:
+        return "No worker is running: forecasts are served, training jobs wait in the queue."
+    return f"{workers} worker{'s' if workers > 1 else ''} running."

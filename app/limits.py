@@ -1,0 +1,44 @@
+"""No request body grows without bound: every body is counted while it arrives."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UPLOAD_SUFFIX = "/uploads"
+
+
+class BodyLimit:
+    """Answer 413 as soon as a body is larger than the limit.
+
+    Uploads are left alone: their route reads the stream piece by piece and has a limit
+    of its own.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+        self.app = app
+        self.limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].endswith(UPLOAD_SUFFIX):
+            receive = _Counted(receive, self.limit_bytes)
+        await self.app(scope, receive, send)
+
+
+class _Counted:
+    """A `receive` that gives up when too much has come."""
+
+    def __init__(self, receive: Receive, limit_bytes: int) -> None:
+        self.receive = receive
+        self.limit_bytes = limit_bytes
+        self.received_bytes = 0
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.received_bytes += len(message.get("body", b""))
+        if self.received_bytes > self.limit_bytes:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The body must be at most {self.limit_bytes} bytes long.",
+            )
+        return message

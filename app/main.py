@@ -1,0 +1,64 @@
+"""The web application: settings, database, error handlers and every domain's routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from app import health
+from app.auth import require_api_key
+from app.db import Database
+from app.errors import Unauthorized, documented, install_error_handlers
+from app.forecasts.router import router as forecasts_router
+from app.jobs.router import router as jobs_router
+from app.limits import BodyLimit
+from app.registry.router import router as registry_router
+from app.series.router import router as series_router
+from app.settings import Settings, get_settings
+from app.version import VERSION
+
+DESCRIPTION = """
+Upload a series, train a recurrent forecaster in the background, get forecasts that are
+compared with doing nothing clever. Times are ISO 8601 in UTC; a missing number is `null`;
+errors are problem details (RFC 9457).
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the web application; nothing is opened before it starts."""
+    settings = settings or get_settings()
+    application = FastAPI(
+        title="Statecast",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+    )
+    application.state.settings = settings
+    application.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    install_error_handlers(application, retry_after_seconds=settings.retry_after_seconds)
+    application.include_router(health.router)
+    application.include_router(_version_one())
+    return application
+
+
+def _version_one() -> APIRouter:
+    router = APIRouter(
+        prefix="/v1",
+        dependencies=[Depends(require_api_key)],
+        responses=documented(Unauthorized),
+    )
+    for domain in (series_router, registry_router, jobs_router, forecasts_router):
+        router.include_router(domain)
+    return router
+
+
+@asynccontextmanager
+async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = application.state.settings
+    settings.prepare_directories()
+    database = Database(
+        settings.database_url, timeout_seconds=settings.database_timeout_seconds
+    )
+    application.state.database = database
+    yield
+    database.dispose()

@@ -1,0 +1,86 @@
+"""Cursor pagination: `{"items": [...], "next": cursor|null}`."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from app.errors import Invalid
+from models.errors import Problem
+
+MAX_LIMIT = 1000
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+Key = TypeVar("Key", int, str)
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list; `next` goes into `?cursor=` of the following call."""
+
+    items: list[Item]
+    next: str | None
+
+
+class PageRequest(BaseModel):
+    """Where a page begins and how many items it holds."""
+
+    limit: int
+    cursor: str | None
+
+    def after(self, key_type: type[Key]) -> Key | None:
+        """The sort key that the page begins after, or nothing for the first page.
+
+        Raises:
+            Invalid: If the cursor is not of this list.
+        """
+        if self.cursor is None:
+            return None
+        key = _decode(self.cursor)
+        if type(key) is not key_type:
+            message = f"`cursor` must be `next` of an earlier page. Received: {self.cursor[:60]!r}"
+            raise Invalid(message, errors=[Problem("/query/cursor", message)])
+        return key
+
+    def page(
+        self,
+        rows: Sequence[Row],
+        key: Callable[[Row], int | str],
+        read: Callable[[Row], Item],
+    ) -> Page[Item]:
+        """The page of rows that were selected with a limit of `limit + 1`."""
+        shown = rows[: self.limit]
+        more = len(rows) > self.limit
+        return Page(
+            items=[read(row) for row in shown],
+            next=_encode(key(shown[-1])) if more else None,
+        )
+
+
+def _encode(key: int | str) -> str:
+    """A sort key as an opaque text."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> object:
+    """The sort key of a cursor, or nothing when it is not one."""
+    padded = cursor + "=" * (-len(cursor) % 4)
+    try:
+        return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))  # type: ignore[no-any-return]
+    except (ValueError, binascii.Error):
+        return None
+
+
+def page_request(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")] = 100,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> PageRequest:
+    """The page that a request asks for."""
+    return PageRequest(limit=limit, cursor=cursor)
+
+
+Paging = Annotated[PageRequest, Depends(page_request)]

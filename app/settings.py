@@ -1,0 +1,61 @@
+"""Every setting of the service, read from `STATECAST_*` environment variables."""
+
+import ipaddress
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """The service's settings; the names' suffixes give the units."""
+
+    model_config = SettingsConfigDict(env_prefix="STATECAST_", extra="ignore")
+
+    database_url: str = Field(
+        "sqlite:///var/statecast.db",
+        description="`sqlite:///path` or `postgresql://user:password@host/database`.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="When set, every `/v1` call needs `Authorization: Bearer <key>`."
+    )
+    host: str = Field("127.0.0.1", description="Address that the web process binds to.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the web process binds to.")
+    workers: int = Field(1, ge=1, le=64, description="Training jobs that one machine runs at once.")
+    upload_limit_bytes: int = Field(
+        256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
+    )
+    decompressed_limit_bytes: int = Field(
+        1024 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
+    )
+    body_limit_bytes: int = Field(
+        16 * MEBIBYTE, ge=1, description="Largest body of any other request."
+    )
+    database_timeout_seconds: float = Field(
+        10.0, gt=0, description="How long a request waits for a busy database before it answers 503."
+    )
+    retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
+
+    def is_loopback(self) -> bool:
+        """Whether `host` can be reached from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def prepare_directories(self) -> None:
+        """Make the folder of an SQLite file, so that a first start needs no set-up."""
+        prefix = "sqlite:///"
+        if self.database_url.startswith(prefix):
+            Path(self.database_url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()
