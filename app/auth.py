@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from app.errors import Unauthorized
 
 
-def require_api_key(request: Request) -> None:
+async def require_api_key(request: Request) -> None:
     """Refuse a request that does not carry the configured key.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -167,3 +167,11 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
             "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",
         },
     )
+
+
+def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
+    """Insert a row unless a unique constraint has it already; whether it was inserted."""
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    return session.connection().execute(statement).rowcount == 1

@@ -7,13 +7,16 @@ from fastapi import Depends, Request
 from app.db import Database
 from app.settings import Settings
 
+# These are coroutines although they never wait: a plain function would cost a hop to
+# another thread on every request.
 
-def _database(request: Request) -> Database:
+
+async def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

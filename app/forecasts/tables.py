@@ -1,0 +1,32 @@
+"""Stored forecasts: the same version, series, origin and revision give the same row."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Timestamp
+
+
+class StoredForecast(Base):
+    """A forecast as it was given to its first reader."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (
+        sa.UniqueConstraint("version_id", "series_id", "origin", "data_revision"),
+    )
+
+    id: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("model_versions.id", ondelete="CASCADE")
+    )
+    series_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
+    )
+    origin: Mapped[datetime] = mapped_column(Timestamp)
+    data_revision: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    body: Mapped[str] = mapped_column(sa.Text)

@@ -1,0 +1,78 @@
+"""Artefacts of trained versions: from the database to a download or a ready forecaster."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Literal
+
+import sqlalchemy as sa
+from fastapi import Response
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict
+from app.jobs.tables import Job
+from app.registry.tables import Bundle, ModelVersion
+from models.artefact import read_bundle
+from models.runtime import Forecaster
+
+# A forecaster's session takes one or two megabytes; the bound keeps the process small.
+FORECASTERS_KEPT = 32
+
+SUFFIXES = {"bundle": ".zip", "keras": ".keras", "onnx": ".onnx"}
+
+
+class ForecasterCache:
+    """The last used forecasters, ready to run.
+
+    The key is the training job's id: unlike row ids it is never used twice, so an entry
+    can never be that of another model.
+    """
+
+    def __init__(self, capacity: int = FORECASTERS_KEPT) -> None:
+        self._capacity = capacity
+        self._ready: OrderedDict[str, Forecaster] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, session: Session, version: ModelVersion, job: Job) -> Forecaster:
+        """The version's forecaster, read from the database when it is not in memory.
+
+        Raises:
+            Conflict: If the version is not trained (yet).
+        """
+        with self._lock:
+            found = self._ready.get(job.id)
+            if found is not None:
+                self._ready.move_to_end(job.id)
+                return found
+        made = Forecaster.from_bundle(read_bundle_bytes(session, version, job))
+        with self._lock:
+            self._ready[job.id] = made
+            if len(self._ready) > self._capacity:
+                self._ready.popitem(last=False)
+        return made
+
+
+forecasters = ForecasterCache()
+
+
+def read_bundle_bytes(session: Session, version: ModelVersion, job: Job) -> bytes:
+    """The stored bundle of a version.
+
+    Raises:
+        Conflict: If the version is not trained (yet).
+    """
+    content = session.scalar(sa.select(Bundle.content).where(Bundle.version_id == version.id))
+    if content is None:
+        raise Conflict(
+            f"Version {version.number} has no artefact: its training job {job.id} is {job.state.value}."
+        )
+    return content
+
+
+def download(bundle: bytes, kind: Literal["bundle", "keras", "onnx"], stem: str) -> Response:
+    """A bundle, or one of its parts, as a file."""
+    content = bundle if kind == "bundle" else getattr(read_bundle(bundle), kind)
+    return Response(
+        content,
+        media_type="application/zip" if kind == "bundle" else "application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{stem}{SUFFIXES[kind]}"'},
+    )

@@ -1,0 +1,132 @@
+"""Routes of models, versions, artefacts and presets."""
+
+from itertools import groupby
+from typing import Annotated, Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
+
+from app.dependencies import DatabaseDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.jobs.schemas import JobRead
+from app.pagination import Page, Paging
+from app.registry import artefacts, service
+from app.registry.queries import get_model, get_version, version_rows
+from app.registry.schemas import (
+    HistoryRead,
+    ModelCreate,
+    ModelRead,
+    PresetRead,
+    VersionQueued,
+    VersionRead,
+    VersionSummary,
+)
+from app.registry.tables import Model, ModelVersion
+from app.registry.views import read_model, read_version, summarise_version
+from models.presets import PRESETS
+
+router = APIRouter(tags=["models"])
+
+Format = Literal["bundle", "keras", "onnx"]
+
+
+@router.get("/presets")
+def list_presets() -> Page[PresetRead]:
+    """List the ready specs and what each is for."""
+    items = [PresetRead.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
+    return Page(items=items, next=None)
+
+
+@router.post("/models", status_code=202, responses=documented(NotFound, Invalid))
+def train_model(
+    body: ModelCreate, database: DatabaseDependency, response: Response
+) -> VersionQueued:
+    """Queue the training of a new version; everything that can be checked is checked now."""
+    with database.transaction() as session:
+        model, version, job = service.request_version(session, body)
+        queued = VersionQueued(
+            name=model.name, version=version.number, job=JobRead.from_row(job)
+        )
+    response.headers["Location"] = f"/v1/jobs/{queued.job.id}"
+    return queued
+
+
+@router.get("/models")
+def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]:
+    """List the models by name, each with its newest version."""
+    names = sa.select(Model.id).order_by(Model.name).limit(paging.limit + 1)
+    after = paging.after(str)
+    if after is not None:
+        names = names.where(Model.name > after)
+    statement = (
+        version_rows()
+        .where(Model.id.in_(names))
+        .order_by(Model.name, ModelVersion.number.desc())
+    )
+    with database.reading() as session:
+        rows = [row._tuple() for row in session.execute(statement)]
+        groups = [list(group) for _, group in groupby(rows, key=lambda row: row[1].id)]
+        return paging.page(groups, key=lambda group: group[0][1].name, read=read_model)
+
+
+@router.get("/models/{name}", responses=documented(NotFound))
+def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
+    """Show a model with its newest version."""
+    statement = version_rows().where(Model.name == name).order_by(ModelVersion.number.desc())
+    with database.reading() as session:
+        get_model(session, name)
+        return read_model([row._tuple() for row in session.execute(statement)])
+
+
+@router.delete("/models/{name}", status_code=204, responses=documented(NotFound))
+def delete_model(name: str, database: DatabaseDependency) -> None:
+    """Delete a model with all its versions and forecasts; a running training is cancelled."""
+    with database.transaction() as session:
+        service.delete_model(session, name)
+
+
+@router.get("/models/{name}/versions", responses=documented(NotFound))
+def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Page[VersionSummary]:
+    """List a model's versions, newest first."""
+    statement = version_rows().where(Model.name == name).order_by(ModelVersion.number.desc())
+    after = paging.after(int)
+    if after is not None:
+        statement = statement.where(ModelVersion.number < after)
+    with database.reading() as session:
+        get_model(session, name)
+        found = session.execute(statement.limit(paging.limit + 1))
+        rows = [row._tuple() for row in found]
+        return paging.page(rows, key=lambda row: row[0].number, read=summarise_version)
+
+
+@router.get("/models/{name}/versions/{version}", responses=documented(NotFound))
+def get_one_version(name: str, version: str, database: DatabaseDependency) -> VersionRead:
+    """Show a version: spec, data, network, errors per split and lead, training."""
+    with database.reading() as session:
+        return read_version(get_version(session, name, version))
+
+
+@router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
+def get_history(name: str, version: str, database: DatabaseDependency) -> HistoryRead:
+    """Show the learning curves: loss and validation loss of every epoch."""
+    with database.reading() as session:
+        row, model, _, _ = get_version(session, name, version)
+        return HistoryRead(name=model.name, version=row.number, epochs=row.history or [])
+
+
+@router.get(
+    "/models/{name}/versions/{version}/artefact",
+    response_class=Response,
+    responses=documented(NotFound, Conflict),
+)
+def download_artefact(
+    name: str,
+    version: str,
+    database: DatabaseDependency,
+    format: Annotated[Format, Query(description="What to download.")] = "bundle",  # noqa: A002 - the contract's name
+) -> Response:
+    """Download the whole bundle, the Keras file or the ONNX graph."""
+    with database.reading() as session:
+        row, model, _, job = get_version(session, name, version)
+        content = artefacts.read_bundle_bytes(session, row, job)
+    return artefacts.download(content, format, f"{model.name}-v{row.number}")

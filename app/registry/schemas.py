@@ -1,0 +1,109 @@
+"""Requests and answers about models and their versions."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.jobs.schemas import JobRead
+from models.spec import Spec
+
+ModelName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Letters, digits, `.`, `_` and `-`; at most 100 characters.",
+        examples=["co2-weekly"],
+    ),
+]
+VersionState = Literal["queued", "training", "ready", "failed", "cancelled"]
+
+
+class ModelCreate(BaseModel):
+    """Train a version of a model on a series; the same name again trains the next version."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "co2-weekly", "series": "co2", "spec": {"horizon": 12}},
+                {"name": "jena-24h", "series": "jena", "preset": "jena-stateful"},
+            ]
+        },
+    )
+
+    name: ModelName
+    series: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="The series to learn from, or a list with its name."
+    )
+    preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
+    spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
+
+
+class VersionQueued(BaseModel):
+    """A training that was accepted."""
+
+    name: str
+    version: int
+    job: JobRead
+
+
+class VersionRead(BaseModel):
+    """Everything known of one version."""
+
+    name: str
+    version: int
+    state: VersionState
+    error: str | None
+    preset: str | None
+    spec: dict[str, Any]
+    series: list[str]
+    job: str
+    data: dict[str, Any]
+    network: dict[str, Any] | None
+    metrics: dict[str, Any] | None = Field(
+        description="By split and target, in the target's own units: errors of the forecaster and "
+        "of the naive and seasonal naive forecasts on the same origins; `skill` is 1 - mae/naive_mae."
+    )
+    training: dict[str, Any] | None
+    aliases: list[str]
+    created_at: datetime
+
+
+class VersionSummary(BaseModel):
+    """One line of a model's versions."""
+
+    version: int
+    state: VersionState
+    error: str | None
+    series: list[str]
+    job: str
+    metrics: dict[str, Any] | None
+    created_at: datetime
+
+
+class ModelRead(BaseModel):
+    """A model; `version` is the one that forecasts are made with by default."""
+
+    name: str
+    version: int | None
+    latest: VersionSummary
+    versions: int
+    created_at: datetime
+
+
+class HistoryRead(BaseModel):
+    """Learning curves: one entry per epoch."""
+
+    name: str
+    version: int
+    epochs: list[dict[str, Any]]
+
+
+class PresetRead(BaseModel):
+    """A ready spec and what it is for."""
+
+    name: str
+    title: str
+    description: str
+    spec: dict[str, Any]

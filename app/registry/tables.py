@@ -1,0 +1,53 @@
+"""Trained versions: a model is a name, its versions are specs with what training made of them."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, Timestamp, utc_now
+
+
+class Model(Base):
+    """A name under which versions are trained."""
+
+    __tablename__ = "models"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(100), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class ModelVersion(Base):
+    """One training run of a model; its state is that of its job."""
+
+    __tablename__ = "model_versions"
+    __table_args__ = (sa.UniqueConstraint("model_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(sa.ForeignKey("models.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    series_id: Mapped[int] = mapped_column(sa.ForeignKey("series.id"), index=True)
+    job_id: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), unique=True)
+    preset: Mapped[str | None]
+    spec: Mapped[dict[str, Any]] = mapped_column(Json)
+    data_revision: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    network: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    training: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+
+
+class Bundle(Base):
+    """The artefact of a trained version: manifest, weights and ONNX graph in one zip."""
+
+    __tablename__ = "bundles"
+
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True
+    )
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    content: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)

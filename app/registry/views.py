@@ -1,0 +1,61 @@
+"""How rows of the registry look to a client."""
+
+from app.jobs.tables import JobState
+from app.registry.queries import VersionRow
+from app.registry.schemas import ModelRead, VersionRead, VersionState, VersionSummary
+
+VERSION_STATES: dict[JobState, VersionState] = {
+    JobState.QUEUED: "queued",
+    JobState.RUNNING: "training",
+    JobState.SUCCEEDED: "ready",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+
+
+def read_version(row: VersionRow) -> VersionRead:
+    """Everything known of a version."""
+    version, model, series, job = row
+    return VersionRead(
+        name=model.name,
+        version=version.number,
+        state=VERSION_STATES[job.state],
+        error=job.error,
+        preset=version.preset,
+        spec=version.spec,
+        series=[series.name],
+        job=job.id,
+        data=version.data or {"revision": version.data_revision},
+        network=version.network,
+        metrics=version.metrics,
+        training=version.training,
+        aliases=[],
+        created_at=version.created_at,
+    )
+
+
+def summarise_version(row: VersionRow) -> VersionSummary:
+    """One line about a version."""
+    version, _, series, job = row
+    return VersionSummary(
+        version=version.number,
+        state=VERSION_STATES[job.state],
+        error=job.error,
+        series=[series.name],
+        job=job.id,
+        metrics=version.metrics,
+        created_at=version.created_at,
+    )
+
+
+def read_model(newest_first: list[VersionRow]) -> ModelRead:
+    """A model from the rows of all its versions."""
+    _, model, _, _ = newest_first[0]
+    trained = [row for row in newest_first if row[3].state is JobState.SUCCEEDED]
+    return ModelRead(
+        name=model.name,
+        version=trained[0][0].number if trained else None,
+        latest=summarise_version(newest_first[0]),
+        versions=len(newest_first),
+        created_at=model.created_at,
+    )
