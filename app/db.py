@@ -68,9 +68,7 @@ class FloatVector(TypeDecorator[npt.NDArray[np.float64]]):
         vector = np.asarray(value, dtype="<f8")
         return vector.tolist() if dialect.name == "postgresql" else vector.tobytes()
 
-    def process_result_value(
-        self, value: Any, dialect: Dialect
-    ) -> npt.NDArray[np.float64] | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> npt.NDArray[np.float64] | None:
         if value is None:
             return None
         if dialect.name == "postgresql":
@@ -111,6 +109,7 @@ class Database:
             self.engine = _sqlite_engine(self.url, timeout_seconds)
         else:
             self.engine = _postgresql_engine(self.url, timeout_seconds)
+        self._snapshots = _snapshot_engine(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -125,8 +124,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads and never waits for writers."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """A session that sees one moment of the database and never waits for writers."""
+        with Session(self._snapshots, expire_on_commit=False) as session:
             yield session
 
     def dispose(self) -> None:
@@ -167,6 +166,17 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
             "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",
         },
     )
+
+
+def _snapshot_engine(engine: sa.Engine) -> sa.Engine:
+    """The same connections, with every statement of a transaction seeing the same rows.
+
+    SQLite does so anyway; PostgreSQL by default lets a second statement see later rows
+    than the first, so that a revision and its observations would not fit together.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:

@@ -56,9 +56,7 @@ def _version_one() -> APIRouter:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     settings.prepare_directories()
-    database = Database(
-        settings.database_url, timeout_seconds=settings.database_timeout_seconds
-    )
+    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     application.state.database = database
     yield
     database.dispose()

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
     database_timeout_seconds: float = Field(
-        10.0, gt=0, description="How long a request waits for a busy database before it answers 503."
+        10.0,
+        gt=0,
+        description="How long a request waits for a busy database before it answers 503.",
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
 

@@ -12,17 +12,13 @@ class StoredForecast(Base):
     """A forecast as it was given to its first reader."""
 
     __tablename__ = "forecasts"
-    __table_args__ = (
-        sa.UniqueConstraint("version_id", "series_id", "origin", "data_revision"),
-    )
+    __table_args__ = (sa.UniqueConstraint("version_id", "series_id", "origin", "data_revision"),)
 
     id: Mapped[int] = mapped_column(
         sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True
     )
     key: Mapped[str] = mapped_column(sa.String(32), unique=True)
-    version_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("model_versions.id", ondelete="CASCADE")
-    )
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("model_versions.id", ondelete="CASCADE"))
     series_id: Mapped[int] = mapped_column(
         sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
     )

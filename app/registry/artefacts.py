@@ -63,7 +63,7 @@ def read_bundle_bytes(session: Session, version: ModelVersion, job: Job) -> byte
     content = session.scalar(sa.select(Bundle.content).where(Bundle.version_id == version.id))
     if content is None:
         raise Conflict(
-            f"Version {version.number} has no artefact: its training job {job.id} is {job.state.value}."
+            f"Version {version.number} has no artefact: its training job {job.id} is {job.state}."
         )
     return content
 

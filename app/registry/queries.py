@@ -8,10 +8,10 @@ from app.jobs.tables import Job, JobState
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
 
-VersionRow = tuple[ModelVersion, Model, Series, Job]
+VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 
 
-def version_rows() -> sa.Select[VersionRow]:
+def version_rows() -> sa.Select[ModelVersion, Model, Series, Job]:
     """Versions with the model, series and job they belong to."""
     return (
         sa.select(ModelVersion, Model, Series, Job)
@@ -50,7 +50,7 @@ def get_version(session: Session, name: str, version: str) -> VersionRow:
     if row is None:
         get_model(session, name)
         raise NotFound(_no_such_version(name, version))
-    return row._tuple()
+    return row
 
 
 def _no_such_version(name: str, version: str) -> str:

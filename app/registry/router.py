@@ -44,9 +44,7 @@ def train_model(
     """Queue the training of a new version; everything that can be checked is checked now."""
     with database.transaction() as session:
         model, version, job = service.request_version(session, body)
-        queued = VersionQueued(
-            name=model.name, version=version.number, job=JobRead.from_row(job)
-        )
+        queued = VersionQueued(name=model.name, version=version.number, job=JobRead.from_row(job))
     response.headers["Location"] = f"/v1/jobs/{queued.job.id}"
     return queued
 
@@ -59,12 +57,10 @@ def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]
     if after is not None:
         names = names.where(Model.name > after)
     statement = (
-        version_rows()
-        .where(Model.id.in_(names))
-        .order_by(Model.name, ModelVersion.number.desc())
+        version_rows().where(Model.id.in_(names)).order_by(Model.name, ModelVersion.number.desc())
     )
     with database.reading() as session:
-        rows = [row._tuple() for row in session.execute(statement)]
+        rows = list(session.execute(statement))
         groups = [list(group) for _, group in groupby(rows, key=lambda row: row[1].id)]
         return paging.page(groups, key=lambda group: group[0][1].name, read=read_model)
 
@@ -75,7 +71,7 @@ def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
     statement = version_rows().where(Model.name == name).order_by(ModelVersion.number.desc())
     with database.reading() as session:
         get_model(session, name)
-        return read_model([row._tuple() for row in session.execute(statement)])
+        return read_model(list(session.execute(statement)))
 
 
 @router.delete("/models/{name}", status_code=204, responses=documented(NotFound))
@@ -94,8 +90,7 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
         statement = statement.where(ModelVersion.number < after)
     with database.reading() as session:
         get_model(session, name)
-        found = session.execute(statement.limit(paging.limit + 1))
-        rows = [row._tuple() for row in found]
+        rows = session.execute(statement.limit(paging.limit + 1)).all()
         return paging.page(rows, key=lambda row: row[0].number, read=summarise_version)
 
 

@@ -1,5 +1,7 @@
 """How rows of the registry look to a client."""
 
+from collections.abc import Sequence
+
 from app.jobs.tables import JobState
 from app.registry.queries import VersionRow
 from app.registry.schemas import ModelRead, VersionRead, VersionState, VersionSummary
@@ -48,7 +50,7 @@ def summarise_version(row: VersionRow) -> VersionSummary:
     )
 
 
-def read_model(newest_first: list[VersionRow]) -> ModelRead:
+def read_model(newest_first: Sequence[VersionRow]) -> ModelRead:
     """A model from the rows of all its versions."""
     _, model, _, _ = newest_first[0]
     trained = [row for row in newest_first if row[3].state is JobState.SUCCEEDED]

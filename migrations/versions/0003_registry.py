@@ -28,9 +28,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("number", sa.Integer, nullable=False),
-        sa.Column(
-            "series_id", sa.Integer, sa.ForeignKey("series.id"), nullable=False, index=True
-        ),
+        sa.Column("series_id", sa.Integer, sa.ForeignKey("series.id"), nullable=False, index=True),
         sa.Column("job_id", sa.String(32), sa.ForeignKey("jobs.id"), nullable=False, unique=True),
         sa.Column("preset", sa.String(100)),
         sa.Column("spec", Json, nullable=False),

@@ -33,9 +33,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "forecasts",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
         sa.Column("key", sa.String(32), nullable=False, unique=True),
         _version(),
         _series(),

@@ -1,0 +1,66 @@
+"""Statements that find stored forecasts."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.forecasts.tables import StoredForecast
+from app.jobs.tables import Job, JobState
+from app.live.tables import KeptState
+from app.registry.tables import Model, ModelVersion
+from app.series.tables import Series
+
+SUMMARY_COLUMNS = (
+    StoredForecast.id,
+    StoredForecast.key,
+    Model.name.label("model"),
+    ModelVersion.number.label("version"),
+    Series.name.label("series"),
+    StoredForecast.origin,
+    StoredForecast.data_revision,
+    StoredForecast.created_at,
+)
+
+
+def summaries() -> sa.Select[int, str, str, int, str, datetime, int, datetime]:
+    """Stored forecasts without their bodies, newest first."""
+    return (
+        sa.select(*SUMMARY_COLUMNS)
+        .join(ModelVersion, ModelVersion.id == StoredForecast.version_id)
+        .join(Model, Model.id == ModelVersion.model_id)
+        .join(Series, Series.id == StoredForecast.series_id)
+        .order_by(StoredForecast.id.desc())
+    )
+
+
+def _default_version() -> sa.ScalarSelect[int]:
+    return (
+        sa.select(ModelVersion.id)
+        .join(Model, Model.id == ModelVersion.model_id)
+        .join(Job, Job.id == ModelVersion.job_id)
+        .where(Model.name == sa.bindparam("model"), Job.state == JobState.SUCCEEDED)
+        .order_by(ModelVersion.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+# The forecast that dashboards poll for, in one statement made once: the default version's,
+# from the kept state's step, at the series' present revision.
+LATEST = (
+    sa.select(StoredForecast.key, StoredForecast.body)
+    .join(Series, Series.id == StoredForecast.series_id)
+    .join(
+        KeptState,
+        sa.and_(
+            KeptState.version_id == StoredForecast.version_id,
+            KeptState.series_id == StoredForecast.series_id,
+        ),
+    )
+    .where(
+        StoredForecast.version_id == _default_version(),
+        StoredForecast.data_revision == Series.revision,
+        KeptState.revision == Series.revision,
+        StoredForecast.origin == KeptState.time,
+    )
+)

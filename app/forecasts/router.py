@@ -1,0 +1,139 @@
+"""Routes of forecasts: make, poll, list, read; JSON or CSV."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Body, Header, Query, Response
+
+from app.dependencies import DatabaseDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.forecasts import service
+from app.forecasts.queries import summaries
+from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
+from app.forecasts.service import Answer
+from app.forecasts.tables import StoredForecast
+from app.pagination import Page, Paging
+from app.registry.tables import Model, ModelVersion
+from app.series.tables import Series
+
+router = APIRouter(tags=["forecasts"])
+
+Accept = Annotated[str, Header(description="`application/json` or `text/csv`.")]
+BOTH_FORMS = {
+    200: {
+        "model": ForecastRead,
+        "description": "The forecast, as JSON or as CSV by `Accept`.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "/models/{name}/forecasts",
+    response_class=Response,
+    responses={**BOTH_FORMS, **documented(NotFound, Conflict, Invalid)},
+)
+def create_forecast(
+    name: str,
+    database: DatabaseDependency,
+    body: Annotated[ForecastCreate | None, Body()] = None,
+    accept: Accept = "application/json",
+) -> Response:
+    """Forecast from the last complete step, or from an earlier origin."""
+    return _response(service.forecast(database, name, body or ForecastCreate()), accept)
+
+
+@router.get(
+    "/models/{name}/forecasts/latest",
+    response_class=Response,
+    responses={
+        **BOTH_FORMS,
+        304: {"description": "The forecast is the one named in `If-None-Match`."},
+        **documented(NotFound, Conflict, Invalid),
+    },
+)
+def latest_forecast(
+    name: str,
+    database: DatabaseDependency,
+    series: Annotated[str | None, Query(description="The series to forecast.")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept: Accept = "application/json",
+) -> Response:
+    """Show the forecast from the last complete step; poll it with `If-None-Match`."""
+    answer = service.forecast(database, name, ForecastCreate(series=series))
+    if if_none_match is not None and _matches(if_none_match, answer.key):
+        return Response(status_code=304, headers=_headers(answer))
+    return _response(answer, accept)
+
+
+@router.get("/forecasts")
+def list_forecasts(
+    database: DatabaseDependency,
+    paging: Paging,
+    model: str | None = None,
+    series: str | None = None,
+    version: int | None = None,
+) -> Page[ForecastSummary]:
+    """List the stored forecasts, newest first."""
+    statement = summaries()
+    wanted = ((Model.name, model), (Series.name, series), (ModelVersion.number, version))
+    for column, value in wanted:
+        if value is not None:
+            statement = statement.where(column == value)
+    after = paging.after(int)
+    if after is not None:
+        statement = statement.where(StoredForecast.id < after)
+    with database.reading() as session:
+        rows = session.execute(statement.limit(paging.limit + 1)).all()
+    return paging.page(rows, key=lambda row: int(row.id), read=_summary)
+
+
+@router.get(
+    "/forecasts/{forecast_id}",
+    response_class=Response,
+    responses={**BOTH_FORMS, **documented(NotFound)},
+)
+def get_forecast(
+    forecast_id: str, database: DatabaseDependency, accept: Accept = "application/json"
+) -> Response:
+    """Show a stored forecast."""
+    statement = sa.select(StoredForecast.key, StoredForecast.body)
+    with database.reading() as session:
+        row = session.execute(statement.where(StoredForecast.key == forecast_id)).first()
+    if row is None:
+        raise NotFound(f"There is no forecast with the id {forecast_id!r}.")
+    return _response(Answer(row.key, row.body), accept)
+
+
+def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> ForecastSummary:
+    fields = row._asdict()
+    return ForecastSummary.model_validate({**fields, "id": row.key})
+
+
+def _response(answer: Answer, accept: str) -> Response:
+    if "text/csv" in accept.lower():
+        return Response(_csv(answer.body), media_type="text/csv", headers=_headers(answer))
+    return Response(answer.body, media_type="application/json", headers=_headers(answer))
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {"ETag": f'"{answer.key}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+
+
+def _matches(if_none_match: str, key: str) -> bool:
+    """Whether a list of entity tags names this one (RFC 9110, section 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or f'"{key}"' in tags
+
+
+def _csv(body: str) -> str:
+    points = json.loads(body)["points"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(points[0]))
+    writer.writeheader()
+    writer.writerows(points)
+    return text.getvalue()

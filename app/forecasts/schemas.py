@@ -1,0 +1,64 @@
+"""Requests and answers about forecasts."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class ForecastCreate(BaseModel):
+    """What to forecast; everything may be left out."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{}, {"origin": "1994-06-04T00:00:00Z"}]}
+    )
+
+    version: int | str | None = Field(
+        None, description="A version's number; by default the newest trained one."
+    )
+    series: str | None = Field(None, description="By default the series the model learnt from.")
+    origin: AwareDatetime | None = Field(
+        None,
+        description="Only observations up to this moment are used; by default all. The answer "
+        "names the last complete step before it.",
+    )
+    levels: list[Annotated[float, Field(gt=0, lt=100)]] = Field(
+        default_factory=list, description="Interval levels in percent; point models have none."
+    )
+
+
+class ForecastPoint(BaseModel):
+    """One target at one moment, in the target's unit."""
+
+    time: datetime
+    lead: int = Field(description="Steps after the origin.")
+    target: str
+    value: float
+    naive: float = Field(description="The naive forecast: the last value seen at the origin.")
+
+
+class ForecastRead(BaseModel):
+    """A stored forecast: the same version, series, origin and revision give the same one."""
+
+    id: str
+    model: str
+    version: int
+    series: str
+    origin: datetime = Field(description="The last step that the forecast has seen.")
+    data_revision: int
+    cadence: str
+    target_units: dict[str, str | None]
+    created_at: datetime
+    points: list[ForecastPoint]
+
+
+class ForecastSummary(BaseModel):
+    """One line of the list of stored forecasts."""
+
+    id: str
+    model: str
+    version: int
+    series: str
+    origin: datetime
+    data_revision: int
+    created_at: datetime

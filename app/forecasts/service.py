@@ -1,0 +1,178 @@
+"""Forecasts as resources: made once from the kept state, stored, given back the same."""
+
+import json
+import uuid
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import Database, insert_or_ignore, utc_now
+from app.errors import Conflict, Invalid, NotFound
+from app.forecasts.queries import LATEST
+from app.forecasts.schemas import ForecastCreate
+from app.forecasts.tables import StoredForecast
+from app.live import service as live
+from app.live.service import CurrentState
+from app.registry.artefacts import forecasters
+from app.registry.queries import VersionRow, get_version
+from app.series.tables import Series
+from app.times import to_datetime, to_numpy, to_wire
+from models.errors import DataError, Problem
+from models.runtime import Forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored forecast: its key and its JSON text, as first given."""
+
+    key: str
+    body: str
+
+
+def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
+    """The stored forecast for a request; it is made and stored when it is the first.
+
+    Raises:
+        NotFound: If the model or the version does not exist.
+        Conflict: If the version is not trained (yet).
+        Invalid: If the series or the origin does not fit the model.
+    """
+    if request == ForecastCreate():
+        stored = latest(database, model)
+        if stored is not None:
+            return stored
+    with database.reading() as session:
+        issued = _issue(session, model, request)
+        stored = _find(session, issued)
+    if stored is not None and issued.state.kept:
+        return stored
+    with database.transaction() as session:
+        return _store(session, issued)
+
+
+def latest(database: Database, model: str) -> Answer | None:
+    """The default version's stored forecast from the last complete step, if there is one."""
+    with database.reading() as session:
+        row = session.execute(LATEST, {"model": model}).first()
+    return None if row is None else Answer(row.key, row.body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """A forecast that is made but not stored, with the state it came from."""
+
+    row: VersionRow
+    forecast: Forecast
+    state: CurrentState
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The columns that make a forecast the same one."""
+        version, _, series, _ = self.row
+        return {
+            "version_id": version.id,
+            "series_id": series.id,
+            "origin": to_datetime(self.forecast.origin),
+            "data_revision": self.state.revision,
+        }
+
+
+def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
+    row = get_version(session, model, str(request.version or "latest"))
+    version, _, series, job = row
+    _check_series(request, series)
+    _check_levels(request)
+    forecaster = forecasters.get(session, version, job)
+    current = live.current_state(session, forecaster, version, series)
+    state = current.state
+    asked = None if request.origin is None else to_numpy(request.origin)
+    if asked is not None and state.time is not None and asked < state.time:
+        state = live.replay(session, forecaster, series, until=asked)
+    try:
+        made = forecaster.forecast(state)
+    except DataError as error:
+        raise _not_forecastable(request, error) from error
+    return _Issued(row, made, current)
+
+
+def _store(session: Session, issued: _Issued) -> Answer:
+    """Store a forecast and its state; when another request was faster, the answer is its."""
+    version, _, series, _ = issued.row
+    if session.get(Series, series.id) is None:
+        raise NotFound(f"The series {series.name!r} was deleted in the meantime.")
+    if not issued.state.kept:
+        live.keep_state(session, version.id, series.id, issued.state)
+    key = uuid.uuid4().hex
+    created_at = utc_now()
+    body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z")))
+    new = {"key": key, "created_at": created_at, "body": body}
+    if insert_or_ignore(session, StoredForecast, **issued.identity, **new):
+        return Answer(key, body)
+    stored = _find(session, issued)
+    assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
+    return stored
+
+
+def _find(session: Session, issued: _Issued) -> Answer | None:
+    """The stored forecast of the same version, series, origin and revision."""
+    statement = sa.select(StoredForecast.key, StoredForecast.body)
+    row = session.execute(statement.filter_by(**issued.identity)).first()
+    return None if row is None else Answer(row.key, row.body)
+
+
+def _body(issued: _Issued, key: str, created_at: str) -> dict[str, object]:
+    """The answer of the contract."""
+    version, model, series, _ = issued.row
+    made = issued.forecast
+    return {
+        "id": key,
+        "model": model.name,
+        "version": version.number,
+        "series": series.name,
+        "origin": to_wire(made.origin),
+        "data_revision": issued.state.revision,
+        "cadence": made.cadence,
+        "target_units": dict(zip(made.targets, made.units, strict=True)),
+        "created_at": created_at,
+        "points": _points(made),
+    }
+
+
+def _points(made: Forecast) -> list[dict[str, object]]:
+    return [
+        {
+            "time": to_wire(time),
+            "lead": int(lead),
+            "target": target,
+            "value": float(made.values[row, column]),
+            "naive": float(made.naive[column]),
+        }
+        for column, target in enumerate(made.targets)
+        for row, (time, lead) in enumerate(zip(made.times, made.leads, strict=True))
+    ]
+
+
+def _check_series(request: ForecastCreate, series: Series) -> None:
+    if request.series is not None and request.series != series.name:
+        message = (
+            f"`series` must be the one that the model learnt from, {series.name!r}. "
+            f"Received: {request.series!r}"
+        )
+        raise Invalid(message, errors=[Problem("/series", message)])
+
+
+def _check_levels(request: ForecastCreate) -> None:
+    if request.levels:
+        message = (
+            "`levels` must be empty for a point forecaster, which has no intervals. "
+            f"Received: {request.levels}"
+        )
+        raise Invalid(message, errors=[Problem("/levels", message)])
+
+
+def _not_forecastable(request: ForecastCreate, error: DataError) -> Exception:
+    """An origin that is too early is the request's fault; otherwise the series' state is."""
+    if request.origin is None:
+        return Conflict(str(error))
+    return Invalid(str(error), errors=[Problem("/origin", str(error))])
