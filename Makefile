@@ -1,0 +1,48 @@
+# Two commands for a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test serve bench format lock clean
+
+demo: .venv/worker.installed
+	$(BIN)/python examples/demo.py
+
+test: .venv/dev.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+serve: .venv/worker.installed
+	$(BIN)/statecast serve
+
+bench: .venv/dev.installed
+	$(BIN)/python -m benchmarks
+
+format: .venv/dev.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# `dev` holds all of `worker`, in the same versions; installing one after the other is fine.
+.venv/%.installed: locks/%.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Statecast needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+# The locks: one resolution with hashes for each way to install.
+LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
+lock: .venv/dev.installed
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --extra postgres --extra train --extra dev -o locks/dev.txt
+	$(LOCK) --extra postgres --extra train -c locks/dev.txt -o locks/worker.txt
+	$(LOCK) --extra postgres --extra gpu -c locks/dev.txt -o locks/worker-gpu.txt
+	$(LOCK) --extra postgres -c locks/dev.txt -o locks/web.txt
+
+clean:
+	rm -rf .venv var build *.egg-info

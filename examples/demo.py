@@ -1,0 +1,181 @@
+"""The main job in two minutes: a series goes in, a forecaster is trained, forecasts come out.
+
+Everything goes through the same HTTP that any other client uses. The series is the weekly
+CO2 concentration at Mauna Loa (Keeling & Whorf), which comes with statsmodels; it has gaps.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+DATABASE = ROOT / "var" / "demo.db"
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 20
+SHOWN_LEADS = 12
+
+console = Console()
+
+
+def main() -> None:
+    """Run the whole way and stop everything that was started."""
+    with running_service() as url, httpx.Client(base_url=url, timeout=60) as client:
+        upload_co2(client)
+        train(client)
+        show_forecast(client)
+    console.print("\nEverything is stopped. `make serve` starts the service to stay.")
+
+
+@contextmanager
+def running_service() -> Iterator[str]:
+    """Web and worker on a fresh SQLite file, on a free port of this machine only."""
+    for leftover in DATABASE.parent.glob(f"{DATABASE.name}*"):
+        leftover.unlink()
+    port = free_port()
+    command = [Path(sys.executable).with_name("statecast"), "serve", "--port", str(port)]
+    environment = {**os.environ, "STATECAST_DATABASE_URL": f"sqlite:///{DATABASE}"}
+    environment.pop("STATECAST_API_KEY", None)
+    process = subprocess.Popen(command, env=environment, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the database's tables, the web process and a worker."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    with console.status("Starting web and worker ..."):
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                sys.exit(f"the service ended with code {process.returncode}")
+            try:
+                answer = httpx.get(f"{url}/readyz")
+                if answer.is_success and answer.json()["workers"] > 0:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+    sys.exit(f"the service was not ready after {START_TIMEOUT_SECONDS} seconds")
+
+
+def upload_co2(client: httpx.Client) -> None:
+    """Send the series as the CSV file that a person would have."""
+    # Imported here: it takes a second, and nothing else needs it.
+    from statsmodels.datasets import co2
+
+    text = co2.load_pandas().data.to_csv(index_label="week")
+    query = {"create": "true", "kind": "climate"}
+    report = checked(client.post("/v1/series/co2/uploads", params=query, content=text))
+    console.print(
+        f"Uploaded [bold]co2[/]: {report['rows_stored']} rows from {report['first'][:10]} "
+        f"to {report['last'][:10]}, one every {report['cadence']}."
+    )
+    for issue in report["issues"]:
+        console.print(f"  {issue['code']}: {issue['message']} ({issue['count']})")
+
+
+def train(client: httpx.Client) -> None:
+    """Queue a training with every default, and show its progress as it happens."""
+    queued = checked(client.post("/v1/models", json={"name": "co2", "series": "co2"}))
+    columns = (TextColumn("Training"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("waiting for a worker", total=1.0)
+        for job in job_events(client, queued["job"]["id"]):
+            progress = job["progress"]
+            bar.update(task, completed=progress["fraction"], description=described(progress))
+    job = checked(client.get(f"/v1/jobs/{queued['job']['id']}"))
+    if job["state"] != "succeeded":
+        sys.exit(f"the training {job['state']}: {job['error']}")
+
+
+def job_events(client: httpx.Client, job_id: str) -> Iterator[dict[str, Any]]:
+    """The job at each of its server-sent events, until it ends."""
+    with client.stream("GET", f"/v1/jobs/{job_id}/events") as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data:"):
+                yield json.loads(line.removeprefix("data:"))
+
+
+def described(progress: dict[str, Any]) -> str:
+    """The progress in a few words."""
+    if not progress.get("epoch"):
+        return "preparing"
+    losses = f"loss {shown(progress['loss'])}, validation {shown(progress['val_loss'])}"
+    return f"epoch {progress['epoch']} of {progress['epochs']}, {losses}"
+
+
+def show_forecast(client: httpx.Client) -> None:
+    """Print the forecast beside the naive one, and how good both were on the test span."""
+    forecast = checked(client.post("/v1/models/co2/forecasts"))
+    version = checked(client.get("/v1/models/co2/versions/latest"))
+    console.print(forecast_table(forecast))
+    console.print(accuracy_table(version["metrics"]["test"]["co2"]))
+    seconds = version["training"]["seconds"]
+    console.print(f"Trained in {seconds:.1f} s; {version['network']['parameters']} parameters.")
+
+
+def forecast_table(forecast: dict[str, Any]) -> Table:
+    """The points of a forecast."""
+    table = Table(title=f"CO2 (ppm), forecast from {forecast['origin'][:10]}")
+    for heading in ("week", "lead", "forecast", "naive"):
+        table.add_column(heading, justify="right")
+    for point in forecast["points"][:SHOWN_LEADS]:
+        numbers = (f"{point['value']:.2f}", f"{point['naive']:.2f}")
+        table.add_row(point["time"][:10], str(point["lead"]), *numbers)
+    return table
+
+
+def accuracy_table(metrics: dict[str, Any]) -> Table:
+    """Mean absolute errors on the test span, by lead and over all."""
+    table = Table(title="Mean absolute error on the test span (ppm)")
+    for heading in ("lead", "Statecast", "naive", "seasonal naive", "skill"):
+        table.add_column(heading, justify="right")
+    for row in [*metrics["leads"][:SHOWN_LEADS], {"lead": "all", **metrics}]:
+        errors = (row["mae"], row["naive_mae"], row["seasonal_naive_mae"])
+        skill = f"{row['skill']:+.0%}"
+        table.add_row(str(row["lead"]), *(shown(error) for error in errors), skill)
+    return table
+
+
+def shown(number: float | None) -> str:
+    """A number with three decimals, or a dash where there is none."""
+    return "-" if number is None else f"{number:.3f}"
+
+
+def checked(answer: httpx.Response) -> dict[str, Any]:
+    """The answer's JSON; an error ends the demo with its sentence."""
+    body: dict[str, Any] = answer.json()
+    if answer.is_error:
+        sys.exit(f"{answer.request.method} {answer.request.url.path}: {body['detail']}")
+    return body
+
+
+if __name__ == "__main__":
+    main()
