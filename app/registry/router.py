@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
 from app.registry import artefacts, service
@@ -37,16 +39,18 @@ def list_presets() -> Page[PresetRead]:
     return Page(items=items, next=None)
 
 
-@router.post("/models", status_code=202, responses=documented(NotFound, Invalid))
+@router.post(
+    "/models",
+    status_code=202,
+    response_model=VersionQueued,
+    responses=documented(NotFound, Invalid),
+)
 def train_model(
-    body: ModelCreate, database: DatabaseDependency, response: Response
-) -> VersionQueued:
+    body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
+) -> Response:
     """Queue the training of a new version; everything that can be checked is checked now."""
     with database.transaction() as session:
-        model, version, job = service.request_version(session, body)
-        queued = VersionQueued(name=model.name, version=version.number, job=JobRead.from_row(job))
-    response.headers["Location"] = f"/v1/jobs/{queued.job.id}"
-    return queued
+        return once_only.run(session, lambda: _queue(session, body))
 
 
 @router.get("/models")
@@ -125,3 +129,9 @@ def download_artefact(
         row, model, _, job = get_version(session, name, version)
         content = artefacts.read_bundle_bytes(session, row, job)
     return artefacts.download(content, format, f"{model.name}-v{row.number}")
+
+
+def _queue(session: Session, body: ModelCreate) -> Answer:
+    model, version, job = service.request_version(session, body)
+    queued = VersionQueued(name=model.name, version=version.number, job=JobRead.from_row(job))
+    return Answer(202, queued, location=f"/v1/jobs/{job.id}")

@@ -1,0 +1,104 @@
+"""`Idempotency-Key`: a POST that is sent twice is carried out once and answered twice."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.db import Base, Timestamp, insert_or_ignore, utc_now
+from app.errors import Invalid
+from models.errors import Problem
+
+KEYS_LAST = timedelta(days=1)
+
+
+class IdempotencyKey(Base):
+    """A key that was used, with the answer that was given."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
+    status: Mapped[int | None]
+    location: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(sa.Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a POST answers, as it is kept for a repetition."""
+
+    status: int
+    body: BaseModel
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnceOnly:
+    """The request's key, if it has one, and what the request says."""
+
+    key: str | None
+    fingerprint: str
+
+    def run(self, session: Session, work: Callable[[], Answer]) -> Response:
+        """Do the work in the caller's transaction, or repeat the answer of the first time.
+
+        The key is claimed before the work, in the same transaction: a second request
+        with it waits until the first is committed, and an error frees the key.
+
+        Raises:
+            Invalid: If the key was used for another request.
+        """
+        if self.key is None:
+            answer = work()
+            return _response(answer.status, answer.body.model_dump_json(), answer.location)
+        if not self._claim(session):
+            return self._repeat(session)
+        answer = work()
+        kept = session.get_one(IdempotencyKey, self.key)
+        kept.status, kept.location = answer.status, answer.location
+        kept.body = answer.body.model_dump_json()
+        return _response(kept.status, kept.body, kept.location)
+
+    def _claim(self, session: Session) -> bool:
+        now = utc_now()
+        expired = IdempotencyKey.created_at < now - KEYS_LAST
+        session.execute(sa.delete(IdempotencyKey).where(expired))
+        claim = {"key": self.key, "fingerprint": self.fingerprint, "created_at": now}
+        return insert_or_ignore(session, IdempotencyKey, **claim)
+
+    def _repeat(self, session: Session) -> Response:
+        kept = session.get_one(IdempotencyKey, self.key)
+        if kept.fingerprint != self.fingerprint:
+            message = (
+                "`Idempotency-Key` must be a new one for a new request. "
+                f"Received: {self.key!r}, which another request used"
+            )
+            raise Invalid(message, errors=[Problem("/header/Idempotency-Key", message)])
+        return _response(kept.status or 200, kept.body or "", kept.location)
+
+
+def _response(status: int, body: str, location: str | None) -> Response:
+    headers = {} if location is None else {"Location": location}
+    return Response(body, status, headers, media_type="application/json")
+
+
+async def _once_only(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=255, description="Send the same key again to retry safely."),
+    ] = None,
+) -> OnceOnly:
+    said = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return OnceOnly(idempotency_key, hashlib.sha256(said).hexdigest())
+
+
+OnceOnlyDependency = Annotated[OnceOnly, Depends(_once_only)]
