@@ -1,0 +1,74 @@
+"""UTC to local wall time and back, for whole arrays."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import DataError
+from models.series import Times
+
+_DAY = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+OffsetAt = Callable[[str, int], int]
+
+
+@lru_cache(maxsize=64)
+def find_zone(timezone: str) -> ZoneInfo:
+    """The zone of an IANA name.
+
+    Raises:
+        DataError: If there is no such zone.
+    """
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise DataError(
+            f'`timezone` must be an IANA name such as "Europe/Berlin". Received: "{timezone}"'
+        ) from error
+
+
+def to_local(times: Times, timezone: str) -> Times:
+    """Wall-clock times in `timezone` of the UTC `times`."""
+    if timezone == "UTC":
+        return times
+    return times + _offsets(times, timezone, _offset_at_instant)
+
+
+def to_utc(local: Times, timezone: str) -> Times:
+    """UTC of wall-clock times; hours that come twice or never are read as PEP 495's `fold=0`."""
+    if timezone == "UTC":
+        return local
+    return local - _offsets(local, timezone, _offset_at_wall_time)
+
+
+def _offsets(times: Times, timezone: str, offset_at: OffsetAt) -> npt.NDArray[np.timedelta64]:
+    # Zones change a few times a year, so nearly all days have one offset from end to end.
+    microseconds = times.astype("datetime64[us]").astype(np.int64)
+    days, day_of_row = np.unique(microseconds // _DAY, return_inverse=True)
+    starts = np.array([offset_at(timezone, day * _DAY) for day in days.tolist()], dtype=np.int64)
+    ends = np.array([offset_at(timezone, day * _DAY + _DAY) for day in days.tolist()])
+    offsets = starts[day_of_row]
+    for row in np.flatnonzero((starts != ends)[day_of_row]).tolist():
+        offsets[row] = offset_at(timezone, int(microseconds[row]))
+    return offsets.astype("timedelta64[us]")
+
+
+@lru_cache(maxsize=65_536)
+def _offset_at_instant(timezone: str, microseconds: int) -> int:
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return _in_microseconds(moment.astimezone(find_zone(timezone)).utcoffset())
+
+
+@lru_cache(maxsize=65_536)
+def _offset_at_wall_time(timezone: str, microseconds: int) -> int:
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return _in_microseconds(moment.replace(tzinfo=find_zone(timezone)).utcoffset())
+
+
+def _in_microseconds(offset: timedelta | None) -> int:
+    return 0 if offset is None else offset // timedelta(microseconds=1)
