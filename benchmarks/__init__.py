@@ -1,0 +1,1 @@
+"""What Statecast claims about speed, memory and accuracy, measured: ratios within one run."""

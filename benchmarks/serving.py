@@ -1,0 +1,60 @@
+"""A warm forecast request against a bare endpoint of the same app and against Keras' `predict`."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from benchmarks.service import database, median_milliseconds, train_hourly, wait_until_ready, web
+from examples.demo import free_port
+
+REPEATS = 1000
+PREDICT_REPEATS = 50
+
+
+def main() -> None:
+    """Print the median time of each request and the two ratios."""
+    with database() as url, web(url) as (client, _):
+        train_hourly(url, client)
+        keras = client.get("/v1/models/bench/versions/1/artefact?format=keras").content
+        bare = median_milliseconds(lambda: client.get("/healthz"), REPEATS)
+        warm = median_milliseconds(lambda: client.post("/v1/models/bench/forecasts"), REPEATS)
+        poll = median_milliseconds(lambda: client.get("/v1/models/bench/forecasts/latest"), REPEATS)
+    with predicting(keras) as client:
+        predict = median_milliseconds(lambda: client.post("/predict"), PREDICT_REPEATS)
+    print(f"bare endpoint                {bare:8.2f} ms")
+    print(f"POST forecasts, warm         {warm:8.2f} ms   {warm / bare:6.2f} x bare (target <= 3)")
+    print(f"GET forecasts/latest         {poll:8.2f} ms   {poll / bare:6.2f} x bare")
+    print(
+        f"endpoint with keras predict  {predict:8.2f} ms   "
+        f"{predict / warm:6.1f} x a forecast (target >= 40)"
+    )
+
+
+@contextmanager
+def predicting(keras: bytes) -> Iterator[httpx.Client]:
+    """An app whose one endpoint calls `keras.Model.predict` on the same network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        path.write_bytes(keras)
+        port = free_port()
+        command = ("uvicorn", "benchmarks.predict_app:app", "--port", str(port))
+        quiet = ("--log-level", "warning")
+        environment = {**os.environ, "BENCH_MODEL": str(path)}
+        started = subprocess.Popen([sys.executable, "-m", *command, *quiet], env=environment)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                wait_until_ready(client)
+                yield client
+        finally:
+            started.terminate()
+            started.wait()
+
+
+if __name__ == "__main__":
+    main()
