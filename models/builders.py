@@ -1,0 +1,131 @@
+"""Networks: a functional Keras model whose states are inputs and outputs.
+
+No layer keeps a state of its own. The stateful network reads `x` and the states and returns
+`y` and the new states, so that training, serving and tests carry the state in plain sight.
+"""
+
+from typing import Any
+
+import keras
+
+from models.spec import HeadSpec, LayerSpec
+
+RECURRENT: dict[str, type[keras.layers.Layer]] = {
+    "rnn": keras.layers.SimpleRNN,
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+}
+STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
+
+
+def build_network(
+    layers: list[LayerSpec],
+    head: HeadSpec,
+    *,
+    features: int,
+    outputs: int,
+    batch: int | None,
+    steps: int | None,
+    stateful: bool,
+    seed: int,
+) -> keras.Model:
+    """Build the network of a spec.
+
+    Args:
+        layers: The recurrent stack.
+        head: What follows it.
+        features: Inputs per step.
+        outputs: Leads times targets.
+        batch: Sequences per batch, or None for any number.
+        steps: Steps per sequence, or None for any number.
+        stateful: Whether states are inputs and outputs, with an output at every step.
+            Otherwise states start from zero and only the last step has an output.
+        seed: The same seed gives the same weights.
+
+    Returns:
+        A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
+        a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
+        not stateful.
+    """
+    keras.utils.set_random_seed(seed)
+    x = keras.Input(batch_shape=(batch, steps, features), name="x")
+    inputs, new_states, sequence = [x], [], x
+    for index, layer in enumerate(layers):
+        states = _state_inputs(layer, index, batch) if stateful else []
+        every_step = stateful or index < len(layers) - 1
+        recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
+        result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
+        sequence, *after = result if stateful else (result,)
+        inputs += states
+        new_states += after
+    y = _head(sequence, head, outputs, every_step=stateful)
+    return keras.Model(inputs, [y, *new_states], name="forecaster")
+
+
+def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
+    """Name and units of every state of a stack, in the order of the network's inputs."""
+    return [
+        (f"{state}{index}", layer.units)
+        for index, layer in enumerate(layers)
+        for state in STATES_PER_CELL[layer.cell]
+    ]
+
+
+def _state_inputs(layer: LayerSpec, index: int, batch: int | None) -> list[Any]:
+    return [
+        keras.Input(batch_shape=(batch, layer.units), name=f"{state}{index}")
+        for state in STATES_PER_CELL[layer.cell]
+    ]
+
+
+def _recurrent_layer(
+    layer: LayerSpec, index: int, *, every_step: bool, stateful: bool
+) -> keras.layers.Layer:
+    arguments = layer.model_dump(exclude={"cell", "stateful", "recurrent_activation"})
+    if layer.cell != "rnn":
+        arguments["recurrent_activation"] = layer.recurrent_activation
+    return RECURRENT[layer.cell](
+        **arguments,
+        return_sequences=every_step,
+        return_state=stateful,
+        name=f"{layer.cell}_{index}",
+    )
+
+
+def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> Any:
+    """Dropout, dense layers and the output layer."""
+    y = _dropped(sequence, head.dropout, "head_dropout", every_step)
+    for index, dense in enumerate(head.layers):
+        y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
+        y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)
+    return keras.layers.Dense(outputs, name="output")(y)
+
+
+def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
+    """Dropout with one mask for all steps (Gal and Ghahramani 2016, arXiv 1512.05287)."""
+    if rate == 0:
+        return sequence
+    noise_shape = (None, 1, sequence.shape[-1]) if every_step else None
+    return keras.layers.Dropout(rate, noise_shape=noise_shape, name=name)(sequence)
+
+
+def describe_network(network: keras.Model) -> dict[str, Any]:
+    """Layers with cell, output shape and parameters, and the total of parameters."""
+    layers = [
+        {
+            "name": layer.name,
+            "cell": type(layer).__name__,
+            "shape": _output_shape(layer),
+            "parameters": int(layer.count_params()),
+        }
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    return {"layers": layers, "parameters": int(network.count_params())}
+
+
+def _output_shape(layer: keras.layers.Layer) -> list[int | None]:
+    output = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
+    return [None, *output.shape[1:]]
+
+

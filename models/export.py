@@ -1,0 +1,259 @@
+"""Export: the trained network as an ONNX graph of fused recurrent operators.
+
+The graph is built from the weights, not traced, so that a layer becomes one `LSTM`, `GRU` or
+`RNN` operator whose first and last states are inputs and outputs of the graph.
+Operators: https://onnx.ai/onnx/operators/
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from models.errors import TrainingError
+from models.runtime_session import open_session, run_session
+from models.scaling import Floats
+from models.spec import LayerSpec, Spec
+
+OPSET = 17
+IR_VERSION = 8
+LARGEST_DIFFERENCE = 1e-5
+
+OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+# Keras keeps gates side by side in this order; ONNX wants them in its own.
+KERAS_GATES = {"rnn": "h", "lstm": "ifco", "gru": "zrh"}
+ONNX_GATES = {"rnn": "h", "lstm": "iofc", "gru": "zrh"}
+
+# Name, alpha, beta of the recurrent operators' activations (Keras 3 definitions).
+RECURRENT_ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
+    "tanh": ("Tanh", None, None),
+    "sigmoid": ("Sigmoid", None, None),
+    "relu": ("Relu", None, None),
+    "leaky_relu": ("LeakyRelu", 0.2, None),
+    "elu": ("Elu", 1.0, None),
+    "softsign": ("Softsign", None, None),
+    "softplus": ("Softplus", None, None),
+    "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
+    "linear": ("Affine", 1.0, 0.0),
+}
+
+
+@dataclass
+class GraphParts:
+    """Nodes and weights of the graph while it is being built."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+
+    def node(self, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        """Add one operator."""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, **attributes))
+
+    def weight(self, name: str, value: np.ndarray[Any, Any]) -> str:
+        """Add one constant and return its name."""
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+
+def export_onnx(network: keras.Model, spec: Spec) -> bytes:
+    """Build the ONNX graph of a trained network.
+
+    Args:
+        network: What `build_network` returned, with trained weights.
+        spec: The spec that it was built from.
+
+    Returns:
+        The serialised graph. Inputs: `x` `(batch, time, features)` and, for a stateful
+        network, the states `(batch, units)`; outputs: `y` and the new states.
+    """
+    layers = spec.layers or []
+    stateful = spec.mode == "stateful"
+    parts = GraphParts()
+    parts.inputs.append(_tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
+    parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
+    sequence = "sequence"
+    for index, layer in enumerate(layers):
+        last = index == len(layers) - 1
+        weights = network.get_layer(f"{layer.cell}_{index}").get_weights()
+        sequence = _recurrent(parts, sequence, index, layer, weights, stateful, last)
+    y = _head(parts, sequence, network, spec)
+    parts.node("Transpose", [y], ["y"], perm=[1, 0, 2]) if stateful else parts.node(
+        "Identity", [y], ["y"]
+    )
+    axes = ["batch", "time"] if stateful else ["batch"]
+    parts.outputs.insert(0, _tensor("y", [*axes, network.outputs[0].shape[-1]]))
+    return _serialised(parts)
+
+
+def _serialised(parts: GraphParts) -> bytes:
+    graph = helper.make_graph(
+        parts.nodes, "forecaster", parts.inputs, parts.outputs, initializer=parts.weights
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _tensor(name: str, shape: list[str | int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _recurrent(
+    parts: GraphParts,
+    sequence: str,
+    index: int,
+    layer: LayerSpec,
+    weights: list[Floats],
+    stateful: bool,
+    last: bool,
+) -> str:
+    """Add one recurrent layer; returns the name of its sequence, or of its last output."""
+    names = ("h", "c") if layer.cell == "lstm" else ("h",)
+    if layer.go_backwards:
+        sequence = _reversed(parts, sequence, index)
+    initial = [_state_input(parts, f"{name}{index}", layer.units) for name in names if stateful]
+    finals = [f"{name}{index}_last" for name in names]
+    every = f"every_{index}"
+    parts.node(
+        OPERATORS[layer.cell],
+        [sequence, *_operator_weights(parts, index, layer, weights), "", *initial],
+        [every, *finals],
+        hidden_size=layer.units,
+        **_operator_attributes(layer),
+    )
+    if stateful:
+        for name, final in zip(names, finals, strict=True):
+            _state_output(parts, final, f"{name}{index}_next", layer.units)
+    axis, source = (0, finals[0]) if last and not stateful else (1, every)
+    output = f"layer_{index}"
+    parts.node("Squeeze", [source, parts.weight(f"axis_{index}", np.array([axis]))], [output])
+    return output
+
+
+def _state_input(parts: GraphParts, name: str, units: int) -> str:
+    parts.inputs.append(_tensor(name, ["batch", units]))
+    axis = parts.weight(f"{name}_axis", np.array([0]))
+    parts.node("Unsqueeze", [name, axis], [f"{name}_first"])
+    return f"{name}_first"
+
+
+def _state_output(parts: GraphParts, final: str, name: str, units: int) -> None:
+    parts.outputs.append(_tensor(name, ["batch", units]))
+    parts.node("Squeeze", [final, parts.weight(f"{name}_axis", np.array([0]))], [name])
+
+
+def _reversed(parts: GraphParts, sequence: str, index: int) -> str:
+    """The sequence with its last step first, as `go_backwards` reads it."""
+    bounds = {"from": -1, "to": np.iinfo(np.int64).min, "axis": 0, "by": -1}
+    constants = [
+        parts.weight(f"reverse_{name}_{index}", np.array([value], np.int64))
+        for name, value in bounds.items()
+    ]
+    parts.node("Slice", [sequence, *constants], [f"backwards_{index}"])
+    return f"backwards_{index}"
+
+
+def _operator_weights(
+    parts: GraphParts, index: int, layer: LayerSpec, weights: list[Floats]
+) -> list[str]:
+    """The operator's W, R and B: gates reordered, one leading axis for the direction."""
+    kernel, recurrent = (_gates_first(layer.cell, matrix) for matrix in weights[:2])
+    bias = _bias(layer, weights)
+    return [
+        parts.weight(f"W_{index}", kernel),
+        parts.weight(f"R_{index}", recurrent),
+        parts.weight(f"B_{index}", bias),
+    ]
+
+
+def _gates_first(cell: str, matrix: Floats) -> Floats:
+    """`(inputs, gates * units)` in Keras' gate order to `(1, gates * units, inputs)` in ONNX's."""
+    gates = dict(zip(KERAS_GATES[cell], np.split(matrix, len(KERAS_GATES[cell]), axis=-1), strict=True))
+    return np.concatenate([gates[gate] for gate in ONNX_GATES[cell]], axis=-1).T[np.newaxis]
+
+
+def _bias(layer: LayerSpec, weights: list[Floats]) -> Floats:
+    """Input bias and recurrent bias, `(1, 2 * gates * units)`; Keras has the second for GRU only."""
+    width = weights[0].shape[-1]
+    if not layer.use_bias:
+        return np.zeros((1, 2 * width), np.float32)
+    # A GRU with `reset_after` keeps both rows; the other cells have one, for the input.
+    rows = weights[2] if layer.cell == "gru" else np.stack([weights[2], np.zeros_like(weights[2])])
+    ordered = [_gates_first(layer.cell, row[np.newaxis])[..., 0] for row in rows]
+    return np.concatenate(ordered, axis=-1)
+
+
+def _operator_attributes(layer: LayerSpec) -> dict[str, Any]:
+    gate, inner = layer.recurrent_activation, layer.activation
+    used = {"rnn": [inner], "gru": [gate, inner], "lstm": [gate, inner, inner]}[layer.cell]
+    found = [RECURRENT_ACTIVATIONS[name] for name in used]
+    attributes: dict[str, Any] = {"activations": [name for name, _, _ in found]}
+    if alphas := [alpha for _, alpha, _ in found if alpha is not None]:
+        attributes["activation_alpha"] = alphas
+    if betas := [beta for _, _, beta in found if beta is not None]:
+        attributes["activation_beta"] = betas
+    if layer.cell == "gru":
+        attributes["linear_before_reset"] = 1
+    return attributes
+
+
+def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) -> str:
+    """Add the dense layers; dropout does nothing at inference."""
+    for index, dense in enumerate(spec.head.layers):
+        weights = network.get_layer(f"dense_{index}").get_weights()
+        sequence = _dense(parts, sequence, f"dense_{index}", weights)
+        sequence = _activation(parts, sequence, dense.activation)
+    return _dense(parts, sequence, "output", network.get_layer("output").get_weights())
+
+
+def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
+    kernel, bias = parts.weight(f"{name}_kernel", weights[0]), parts.weight(f"{name}_bias", weights[1])
+    parts.node("MatMul", [source, kernel], [f"{name}_product"])
+    parts.node("Add", [f"{name}_product", bias], [f"{name}_sum"])
+    return f"{name}_sum"
+
+
+def _activation(parts: GraphParts, source: str, name: str) -> str:
+    if name == "linear":
+        return source
+    operator, alpha, beta = RECURRENT_ACTIVATIONS[name]
+    given = {"alpha": alpha, "beta": beta}
+    attributes = {key: value for key, value in given.items() if value is not None}
+    parts.node(operator, [source], [f"{source}_{name}"], **attributes)
+    return f"{source}_{name}"
+
+
+def verify_export(network: keras.Model, graph: bytes, x: Floats) -> float:
+    """Compare the exported graph with Keras on held-out inputs.
+
+    Args:
+        network: The trained network.
+        graph: What `export_onnx` returned.
+        x: `(batch, steps, features)`, with the shape that the network was built for.
+
+    Returns:
+        The largest absolute difference over outputs and new states, in scaled units.
+
+    Raises:
+        TrainingError: If it is above 1e-5, so that nothing wrong is ever served.
+    """
+    states = [np.zeros((len(x), state.shape[-1]), np.float32) for state in network.inputs[1:]]
+    wanted = keras.tree.flatten(network([x, *states], training=False))
+    got = run_session(open_session(graph), [x, *states])
+    differences = [
+        float(np.max(np.abs(keras.ops.convert_to_numpy(a) - b)))
+        for a, b in zip(wanted, got, strict=True)
+    ]
+    largest = max(differences)
+    if not largest <= LARGEST_DIFFERENCE:
+        raise TrainingError(
+            "The exported network must agree with Keras within "
+            f"{LARGEST_DIFFERENCE:g}. Its largest difference is {largest:g}."
+        )
+    return largest

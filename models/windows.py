@@ -1,0 +1,102 @@
+"""Windows: the last `lookback` rows before an origin, gathered when a batch needs them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from models.dataset import Batch, Dataset, Part, Rows
+
+
+def window_offsets(lookback: int, step: int) -> Rows:
+    """Rows of a window relative to its origin: every `step`-th, the origin last.
+
+    Args:
+        lookback: Rows that the window spans.
+        step: Rows between two samples.
+
+    Returns:
+        `(lookback // step,)`, increasing, ending in 0.
+    """
+    samples = max(1, lookback // step)
+    return np.arange(-(samples - 1) * step, 1, step)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Every window of a part of the split.
+
+    Args:
+        dataset: The arrays.
+        origins: `(windows,)`, the last row of each window.
+        ends: `(windows,)`, the row at which labels end.
+        offsets: `(samples,)`, rows relative to the origin.
+    """
+
+    dataset: Dataset
+    origins: Rows
+    ends: Rows
+    offsets: Rows
+
+    @classmethod
+    def of(cls, dataset: Dataset, part: Part, offsets: Rows) -> Self:
+        """The windows whose origin lies in a part and whose last label does too.
+
+        Args:
+            dataset: The arrays.
+            part: Which part of the split.
+            offsets: Rows relative to the origin.
+        """
+        farthest = int(dataset.scaling.leads.max())
+        origins, ends = [], []
+        for track in dataset.tracks:
+            first, stop = track.span(part)
+            # A window may begin in the part before: only its labels must not cross.
+            found = np.arange(max(first, track.train - int(offsets[0])), stop - farthest)
+            origins.append(found)
+            ends.append(np.full(len(found), stop))
+        return cls(dataset, np.concatenate(origins), np.concatenate(ends), offsets)
+
+    def batch(self, picks: Rows) -> Batch:
+        """Gather windows.
+
+        Args:
+            picks: `(batch,)`, positions in `origins`.
+
+        Returns:
+            Features `(batch, samples, features)`, labels and weights `(batch, leads * targets)`.
+        """
+        origins = self.origins[picks]
+        labels, weights = self.dataset.labels(origins, self.ends[picks])
+        features = self.dataset.features[origins[:, np.newaxis] + self.offsets]
+        return Batch(features, labels, weights)
+
+    def random_batches(self, size: int, count: int, seed: tuple[int, int]) -> Iterator[Batch]:
+        """Batches in random order, each window once before any comes twice.
+
+        Args:
+            size: Windows per batch.
+            count: Number of batches.
+            seed: Seed and epoch: the same pair gives the same batches.
+        """
+        generator = np.random.default_rng(seed)
+        rounds = -(-size * count // len(self.origins))
+        order = np.concatenate([generator.permutation(len(self.origins)) for _ in range(rounds)])
+        return (self.batch(order[k * size : (k + 1) * size]) for k in range(count))
+
+    def even_batches(self, size: int, most: int) -> Iterator[Batch]:
+        """Batches of evenly spaced windows in order of time, the last one filled up.
+
+        Args:
+            size: Windows per batch.
+            most: The largest number of windows; windows are left out evenly above it.
+        """
+        count = min(len(self.origins), most)
+        picks = np.linspace(0, len(self.origins) - 1, count).astype(np.int64)
+        for first in range(0, count, size):
+            chosen = picks[first : first + size]
+            batch = self.batch(np.resize(chosen, size))
+            # Compiled steps want one batch shape: repeated windows weigh nothing.
+            batch.weights[len(chosen) :] = 0.0
+            yield batch
