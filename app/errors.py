@@ -1,7 +1,7 @@
 """Errors with a status, shown to clients as RFC 9457 problem details."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,9 @@ from models.errors import Problem, SpecError
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
+
+# PostgreSQL's codes (its manual, appendix A).
+UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
 
 
 class ProblemItem(BaseModel):
@@ -131,40 +134,67 @@ def problem_response(error: ServiceError) -> JSONResponse:
     return JSONResponse(body, int(error.status), headers=error.headers, media_type=PROBLEM_JSON)
 
 
-def install_error_handlers(application: FastAPI, *, retry_after_seconds: int) -> None:
+def install_error_handlers(application: FastAPI) -> None:
     """Turn every error into problem details, whatever raised it."""
-    retry = {"Retry-After": str(retry_after_seconds)}
+    for error, handler in HANDLERS.items():
+        application.add_exception_handler(error, handler)
 
-    @application.exception_handler(ServiceError)
-    def _service_error(request: Request, error: ServiceError) -> JSONResponse:
-        if isinstance(error, Unavailable):
-            error.headers.setdefault("Retry-After", str(retry_after_seconds))
-        return problem_response(error)
 
-    @application.exception_handler(SpecError)
-    def _spec_error(request: Request, error: SpecError) -> JSONResponse:
-        return problem_response(Invalid(_summary(error.problems), errors=error.problems))
+def _service_error(request: Request, error: ServiceError) -> JSONResponse:
+    if isinstance(error, Unavailable):
+        seconds: int = request.app.state.settings.retry_after_seconds
+        error.headers.setdefault("Retry-After", str(seconds))
+    return problem_response(error)
 
-    @application.exception_handler(RequestValidationError)
-    def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [_validation_problem(item) for item in error.errors()]
-        return problem_response(Invalid(_summary(problems), errors=problems))
 
-    @application.exception_handler(HTTPException)
-    def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(_from_status(error))
+def _spec_error(_: Request, error: SpecError) -> JSONResponse:
+    return problem_response(Invalid(_summary(error.problems), errors=error.problems))
 
-    @application.exception_handler(sqlalchemy.exc.OperationalError)
-    @application.exception_handler(sqlalchemy.exc.TimeoutError)
-    def _database_error(request: Request, error: Exception) -> JSONResponse:
-        logger.warning("the database did not answer: %s", error)
-        detail = "The database is busy or cannot be reached. Nothing was changed; try again."
-        return problem_response(Unavailable(detail, headers=retry))
 
-    @application.exception_handler(Exception)
-    def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.exception("unexpected error in %s %s", request.method, request.url.path)
-        return problem_response(ServiceError("An unexpected error happened and was logged."))
+def _validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+    problems = [_validation_problem(item) for item in error.errors()]
+    return problem_response(Invalid(_summary(problems), errors=problems))
+
+
+def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+    """Starlette's own errors (unknown path, wrong method) in the house's form."""
+    status = HTTPStatus(error.status_code)
+    problem = ServiceError(str(error.detail), headers=error.headers)
+    problem.status = status
+    problem.slug = status.phrase.lower().replace(" ", "-")
+    return problem_response(problem)
+
+
+def _database_busy(request: Request, error: sqlalchemy.exc.SQLAlchemyError) -> JSONResponse:
+    logger.warning("the database did not answer: %s", error)
+    detail = "The database is busy or cannot be reached. Nothing was changed; try again."
+    return _service_error(request, Unavailable(detail))
+
+
+def _database_outdated(request: Request, error: sqlalchemy.exc.ProgrammingError) -> JSONResponse:
+    if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
+        raise error
+    logger.error("the database is not that of this release: %s", error)
+    detail = "The database's tables are not those of this release: run `statecast migrate`."
+    return _service_error(request, Unavailable(detail))
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem_response(ServiceError("An unexpected error happened and was logged."))
+
+
+# The most specific class of an error's own that is listed here wins.
+HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
+    ServiceError: _service_error,
+    SpecError: _spec_error,
+    RequestValidationError: _validation_error,
+    HTTPException: _http_error,
+    sqlalchemy.exc.OperationalError: _database_busy,
+    sqlalchemy.exc.TimeoutError: _database_busy,
+    sqlalchemy.exc.ProgrammingError: _database_outdated,
+    Exception: _unexpected,
+}
 
 
 def _summary(problems: Sequence[Problem]) -> str:
@@ -196,12 +226,3 @@ def _shown(value: object) -> str:
     """What came, short enough for a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _from_status(error: HTTPException) -> ServiceError:
-    """Starlette's own errors (unknown path, wrong method) in the house's form."""
-    status = HTTPStatus(error.status_code)
-    problem = ServiceError(str(error.detail), headers=error.headers)
-    problem.status = status
-    problem.slug = status.phrase.lower().replace(" ", "-")
-    return problem

@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = settings
     application.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
-    install_error_handlers(application, retry_after_seconds=settings.retry_after_seconds)
+    install_error_handlers(application)
     application.include_router(health.router)
     application.include_router(_version_one())
     return application

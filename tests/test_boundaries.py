@@ -1,0 +1,66 @@
+"""The walls between the rooms: what is never imported where."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "statsmodels"}
+HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules in memory after a statement in a fresh interpreter."""
+    report = f"{statement}\nimport sys\nprint('\\n'.join({{m.split('.')[0] for m in sys.modules}}))"
+    command = [sys.executable, "-c", report]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def imported_in(path: Path) -> set[str]:
+    """The top-level modules that a file imports anywhere."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+class TestWebProcess:
+    def test_it_starts_without_training_libraries(self) -> None:
+        loaded = loaded_by("from app.main import create_app; create_app()")
+        assert not loaded & TRAINING
+
+    def test_it_starts_without_the_libraries_that_read_files(self) -> None:
+        loaded = loaded_by("from app.main import create_app; create_app()")
+        assert not loaded & HEAVY_READERS
+
+    def test_the_worker_s_parent_never_loads_tensorflow(self) -> None:
+        loaded = loaded_by("import app.worker.parent")
+        assert not loaded & TRAINING
+
+
+class TestLibrary:
+    @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda p: p.name)
+    def test_no_file_of_models_knows_the_service(self, path: Path) -> None:
+        assert not imported_in(path) & {"app", "fastapi", "sqlalchemy", "starlette"}
+
+    def test_the_runtime_needs_numpy_and_onnxruntime_only(self) -> None:
+        loaded = loaded_by("import models.runtime, models.checks, models.baselines, models.presets")
+        assert not loaded & (TRAINING | HEAVY_READERS | {"fastapi", "sqlalchemy"})
+
+
+class TestService:
+    @pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=str)
+    def test_only_the_worker_trains(self, path: Path) -> None:
+        if "worker" not in path.parts:
+            assert not imported_in(path) & {"keras", "tensorflow"}
+
+    def test_only_one_file_imports_the_job_engine(self) -> None:
+        importers = {path for path in (ROOT / "app").rglob("*.py") if "dbos" in imported_in(path)}
+        assert {path.relative_to(ROOT).as_posix() for path in importers} == {"app/jobs/queue.py"}
