@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test serve bench format lock clean
 
 demo: .venv/worker.installed
-	$(BIN)/python examples/demo.py
+	$(BIN)/python -m examples.demo
 
 test: .venv/dev.installed
 	$(BIN)/ruff format --check .

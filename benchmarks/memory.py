@@ -6,7 +6,7 @@ import httpx
 import psutil
 
 from benchmarks.service import JENA, database, train_hourly, web
-from examples.demo import checked
+from examples.running import checked
 
 MEGABYTE = 1e6
 FORECASTS = 1000

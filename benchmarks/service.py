@@ -1,20 +1,19 @@
 """A running service on a fresh SQLite file, and a trained model in it, for measuring."""
 
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import psutil
 
-from examples.demo import checked, free_port
+from examples.running import checked, free_port, statecast, stop, wait_until_ready
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 JENA = DATA / "jena_climate_2009-01_2011-01.csv.gz"
@@ -23,45 +22,24 @@ ROWS = 5_000
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The URL of a fresh SQLite file."""
+    """The URL of a fresh, migrated SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/bench.db"
-        _run(url, "migrate").wait()
+        statecast(url, "migrate").wait()
         yield url
-
-
-@contextmanager
-def process(url: str, *arguments: str) -> Iterator[psutil.Process]:
-    """A `statecast` process that is stopped at the end."""
-    started = _run(url, *arguments)
-    try:
-        yield psutil.Process(started.pid)
-    finally:
-        started.terminate()
-        started.wait()
 
 
 @contextmanager
 def web(url: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """A web process that is ready, and a client of it."""
     port = free_port()
-    with (
-        process(url, "web", "--port", str(port)) as running,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client,
-    ):
-        wait_until_ready(client)
-        yield client, running
-
-
-def wait_until_ready(client: httpx.Client) -> None:
-    """Return as soon as `/readyz` answers 200."""
-    while True:
-        try:
-            if client.get("/readyz").is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.005)
+    process = statecast(url, "web", "--port", str(port))
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
+            wait_until_ready(client, process)
+            yield client, psutil.Process(process.pid)
+    finally:
+        stop(process)
 
 
 def train_hourly(url: str, client: httpx.Client) -> None:
@@ -74,14 +52,22 @@ def train_hourly(url: str, client: httpx.Client) -> None:
     query = {"create": "true", "kind": "generic"}
     checked(client.post("/v1/series/bench/uploads", params=query, content=text))
     spec = {"horizon": 24, "layers": [{"cell": "lstm", "units": 64}], "epochs": 3}
-    with process(url, "worker"):
-        body = {"name": "bench", "series": "bench", "spec": spec}
-        job = checked(client.post("/v1/models", json=body))["job"]
-        while job["state"] in ("queued", "running"):
-            time.sleep(0.2)
-            job = checked(client.get(f"/v1/jobs/{job['id']}"))
+    worker = statecast(url, "worker")
+    try:
+        job = await_training(client, {"name": "bench", "series": "bench", "spec": spec})
+    finally:
+        stop(worker)
     if job["state"] != "succeeded":
         sys.exit(f"the training {job['state']}: {job['error']}")
+
+
+def await_training(client: httpx.Client, request: dict[str, Any]) -> dict[str, Any]:
+    """Train a version and give its finished job."""
+    job: dict[str, Any] = checked(client.post("/v1/models", json=request))["job"]
+    while job["state"] in ("queued", "running"):
+        time.sleep(0.2)
+        job = checked(client.get(f"/v1/jobs/{job['id']}"))
+    return job
 
 
 def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
@@ -94,9 +80,3 @@ def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
         call()
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds) * 1000
-
-
-def _run(url: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [Path(sys.executable).with_name("statecast"), *arguments]
-    environment = {**os.environ, "STATECAST_DATABASE_URL": url}
-    return subprocess.Popen(command, env=environment)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.service import database, median_milliseconds, train_hourly, wait_until_ready, web
-from examples.demo import free_port
+from benchmarks.service import database, median_milliseconds, train_hourly, web
+from examples.running import free_port, stop, wait_until_ready
 
 REPEATS = 1000
 PREDICT_REPEATS = 50
@@ -49,11 +49,10 @@ def predicting(keras: bytes) -> Iterator[httpx.Client]:
         started = subprocess.Popen([sys.executable, "-m", *command, *quiet], env=environment)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                wait_until_ready(client)
+                wait_until_ready(client, started)
                 yield client
         finally:
-            started.terminate()
-            started.wait()
+            stop(started)
 
 
 if __name__ == "__main__":

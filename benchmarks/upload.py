@@ -6,7 +6,7 @@ import time
 import pandas as pd
 
 from benchmarks.service import JENA, database, web
-from examples.demo import checked
+from examples.running import checked
 
 REPEATS = 3
 DATE_FORMAT = "%d.%m.%Y %H:%M:%S"

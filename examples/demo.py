@@ -5,14 +5,8 @@ CO2 concentration at Mauna Loa (Keeling & Whorf), which comes with statsmodels; 
 """
 
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-DATABASE = ROOT / "var" / "demo.db"
-START_TIMEOUT_SECONDS = 60
-STOP_TIMEOUT_SECONDS = 20
+from examples.running import checked, running_service
+
+DATABASE = Path(__file__).parent.parent / "var" / "demo.db"
 SHOWN_LEADS = 12
 
 console = Console()
@@ -32,57 +25,14 @@ console = Console()
 
 def main() -> None:
     """Run the whole way and stop everything that was started."""
-    with running_service() as url, httpx.Client(base_url=url, timeout=60) as client:
+    for leftover in DATABASE.parent.glob(f"{DATABASE.name}*"):
+        leftover.unlink()
+    console.print("Starting web and worker ...")
+    with running_service(f"sqlite:///{DATABASE}") as client:
         upload_co2(client)
         train(client)
         show_forecast(client)
     console.print("\nEverything is stopped. `make serve` starts the service to stay.")
-
-
-@contextmanager
-def running_service() -> Iterator[str]:
-    """Web and worker on a fresh SQLite file, on a free port of this machine only."""
-    for leftover in DATABASE.parent.glob(f"{DATABASE.name}*"):
-        leftover.unlink()
-    port = free_port()
-    command = [Path(sys.executable).with_name("statecast"), "serve", "--port", str(port)]
-    environment = {**os.environ, "STATECAST_DATABASE_URL": f"sqlite:///{DATABASE}"}
-    environment.pop("STATECAST_API_KEY", None)
-    process = subprocess.Popen(command, env=environment, cwd=ROOT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_ready(url, process)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the database's tables, the web process and a worker."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    with console.status("Starting web and worker ..."):
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                sys.exit(f"the service ended with code {process.returncode}")
-            try:
-                answer = httpx.get(f"{url}/readyz")
-                if answer.is_success and answer.json()["workers"] > 0:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-    sys.exit(f"the service was not ready after {START_TIMEOUT_SECONDS} seconds")
 
 
 def upload_co2(client: httpx.Client) -> None:
@@ -167,14 +117,6 @@ def accuracy_table(metrics: dict[str, Any]) -> Table:
 def shown(number: float | None) -> str:
     """A number with three decimals, or a dash where there is none."""
     return "-" if number is None else f"{number:.3f}"
-
-
-def checked(answer: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON; an error ends the demo with its sentence."""
-    body: dict[str, Any] = answer.json()
-    if answer.is_error:
-        sys.exit(f"{answer.request.method} {answer.request.url.path}: {body['detail']}")
-    return body
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def current_state(
     if kept.revision == series.revision:
         return CurrentState(state, series.revision, kept=True)
     times, values = series_service.load_after(session, series.id, state.time)
-    return CurrentState(forecaster.advance(state, times, values), series.revision, kept=False)
+    known = values[:, _columns(forecaster, series)]
+    return CurrentState(forecaster.advance(state, times, known), series.revision, kept=False)
 
 
 def replay(
@@ -52,7 +53,8 @@ def replay(
     """The state after reading the series from its start, up to and with a moment."""
     data = series_service.load_series(session, series.id)
     seen = slice(None) if until is None else data.times <= until
-    return forecaster.advance(forecaster.initial_state(), data.times[seen], data.values[seen])
+    known = data.values[seen][:, _columns(forecaster, series)]
+    return forecaster.advance(forecaster.initial_state(), data.times[seen], known)
 
 
 def keep_state(session: Session, version_id: int, series_id: int, current: CurrentState) -> None:
@@ -71,6 +73,12 @@ def keep_state(session: Session, version_id: int, series_id: int, current: Curre
         KeptState.revision < current.revision,
     )
     session.execute(sa.update(KeptState).where(older).values(**values))
+
+
+def _columns(forecaster: Forecaster, series: Series) -> list[int]:
+    """Where the forecaster's channels are today: a series may have got more since."""
+    names = [channel["name"] for channel in series.channels]
+    return [names.index(name) for name in forecaster.manifest["channels"]]
 
 
 def _history_changed(session: Session, kept: KeptState) -> bool:
