@@ -1,0 +1,83 @@
+"""The channels of a series: names, units, missing-value numbers."""
+
+from typing import Any
+
+from app.errors import Conflict, Invalid
+from app.series.schemas import ChannelSettings
+from models.errors import Problem
+
+ChannelList = list[dict[str, Any]]
+
+
+def checked_channels(settings: list[ChannelSettings]) -> ChannelList:
+    """Settings as they are stored.
+
+    Raises:
+        Invalid: If two channels have one name.
+    """
+    seen: set[str] = set()
+    for position, channel in enumerate(settings):
+        if channel.name in seen:
+            message = f"`channels` must have different names. Received twice: {channel.name!r}"
+            raise Invalid(message, errors=[Problem(f"/channels/{position}/name", message)])
+        seen.add(channel.name)
+    return [channel.model_dump() for channel in settings]
+
+
+def channels_of_names(names: tuple[str, ...], configured: ChannelList) -> ChannelList:
+    """Channels in the order of a first file, with the settings given before it."""
+    settings = {channel["name"]: channel for channel in configured}
+    missing = [name for name in settings if name not in names]
+    if missing:
+        raise Invalid(
+            f"The series was created with channels that the file does not have: "
+            f"{_listed(missing)}. Columns of the file: {_listed(names)}. "
+            "Rename columns with `columns=name in the file=channel`."
+        )
+    return [settings.get(name) or ChannelSettings(name=name).model_dump() for name in names]
+
+
+def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
+    """Refuse columns that are no channels of the series.
+
+    Raises:
+        Conflict: If there is one; a series keeps the channels of its first rows.
+    """
+    known = [channel["name"] for channel in channels]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Conflict(
+            f"The series has no channels {_listed(unknown)}; its channels are {_listed(known)}. "
+            "Choose and rename columns with `columns=`, or use another series."
+        )
+
+
+def merged_channels(
+    present: ChannelList, changes: list[ChannelSettings], *, has_rows: bool
+) -> ChannelList:
+    """The channels with the settings of the named ones replaced.
+
+    Raises:
+        Invalid: If a series with rows has no channel of that name, or a name comes twice.
+    """
+    known = [channel["name"] for channel in present]
+    for position, channel in enumerate(changes):
+        if has_rows and channel.name not in known:
+            message = (
+                f"`channels` must name channels of the series ({_listed(known)}). "
+                f"Received: {channel.name!r}"
+            )
+            raise Invalid(message, errors=[Problem(f"/channels/{position}/name", message)])
+    settings = {channel["name"]: channel for channel in checked_channels(changes)}
+    kept = [settings.pop(channel["name"], channel) for channel in present]
+    return kept + list(settings.values())
+
+
+def sentinels_of(channels: ChannelList) -> dict[str, list[float]]:
+    """The numbers that mean missing, for the channels that have such."""
+    return {channel["name"]: channel["missing"] for channel in channels if channel["missing"]}
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:20])
+    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"

@@ -1,0 +1,160 @@
+"""Requests and answers about series, uploads and observations."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
+
+from app.series.tables import Series
+from models.cadence import Cadence
+from models.errors import DataError
+from models.timezones import find_zone
+
+Kind = Literal["ohlc", "climate", "generic"]
+Calendar = Literal["continuous", "sessions"]
+
+SeriesName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Letters, digits, `.`, `_` and `-`; at most 100 characters.",
+        examples=["jena"],
+    ),
+]
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        find_zone(name)
+    except DataError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+def _cadence_text(text: str) -> str:
+    try:
+        return Cadence.parse(text).text
+    except DataError as error:
+        raise ValueError(str(error)) from error
+
+
+TimezoneName = Annotated[
+    str,
+    AfterValidator(_known_timezone),
+    Field(description="IANA name: how times without an offset are read, and when days begin."),
+]
+CadenceText = Annotated[
+    str,
+    AfterValidator(_cadence_text),
+    Field(description="The step between rows, such as `10min`, `1h`, `1D`, `B` or `MS`."),
+]
+
+
+class ChannelSettings(BaseModel):
+    """A channel: its unit, the numbers that stand for a missing value, whether it is an angle."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    unit: str | None = Field(None, max_length=50)
+    missing: list[FiniteFloat] = Field(
+        default_factory=list, description="Numbers that mean missing, such as -9999."
+    )
+    angular: bool = Field(False, description="A direction in degrees: 359 is next to 1.")
+
+
+class SeriesCreate(BaseModel):
+    """A new, empty series; what is left out is learnt from the first upload."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "nifty", "kind": "ohlc", "timezone": "Asia/Kolkata"},
+                {
+                    "name": "jena",
+                    "kind": "climate",
+                    "channels": [{"name": "wv (m/s)", "unit": "m/s", "missing": [-9999]}],
+                },
+            ]
+        },
+    )
+
+    name: SeriesName
+    kind: Kind = "generic"
+    timezone: TimezoneName = "UTC"
+    cadence: CadenceText | None = None
+    calendar: Calendar | None = None
+    channels: list[ChannelSettings] = Field(default_factory=list)
+    description: str = Field("", max_length=10_000)
+
+
+class SeriesUpdate(BaseModel):
+    """Changed settings; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"channels": [{"name": "wd (deg)", "unit": "deg", "angular": True}]}]
+        },
+    )
+
+    description: str | None = Field(None, max_length=10_000)
+    timezone: TimezoneName | None = None
+    cadence: CadenceText | None = Field(None, description="null: learn it from the rows again.")
+    calendar: Calendar | None = Field(None, description="null: learn it from the rows again.")
+    channels: list[ChannelSettings] | None = Field(
+        None, description="Whole settings of the named channels; the others stay."
+    )
+
+
+class SeriesRead(BaseModel):
+    """A series and what it holds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "nifty",
+                    "kind": "ohlc",
+                    "description": "",
+                    "channels": [{"name": "close", "unit": None, "missing": [], "angular": False}],
+                    "cadence": "1min",
+                    "timezone": "Asia/Kolkata",
+                    "calendar": "sessions",
+                    "revision": 1,
+                    "rows": 93370,
+                    "first": "2022-01-03T03:38:00Z",
+                    "last": "2022-12-30T10:02:00Z",
+                    "created_at": "2026-01-01T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    name: str
+    kind: Kind
+    description: str
+    channels: list[ChannelSettings]
+    cadence: str | None
+    timezone: str
+    calendar: str
+    revision: int
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, series: Series) -> "SeriesRead":
+        """The answer for a stored series."""
+        names = ("name", "kind", "description", "channels", "cadence", "timezone", "calendar")
+        stored: dict[str, Any] = {name: getattr(series, name) for name in names}
+        return cls(
+            **stored,
+            revision=series.revision,
+            rows=series.rows,
+            first=series.first_time,
+            last=series.last_time,
+            created_at=series.created_at,
+        )

@@ -1,0 +1,180 @@
+"""Series: created, found, changed, deleted, and loaded for training and forecasting."""
+
+from typing import cast
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, Invalid, NotFound
+from app.series import storage, writing
+from app.series.channels import checked_channels, merged_channels, sentinels_of
+from app.series.schemas import SeriesCreate, SeriesUpdate
+from app.series.tables import Series
+from models.errors import Problem
+from models.series import Channel, Kind, SeriesData, Times, Values
+
+
+def get_series(session: Session, name: str) -> Series:
+    """The series of a name.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    series = session.scalars(sa.select(Series).where(Series.name == name)).one_or_none()
+    if series is None:
+        raise NotFound(f"There is no series {name!r}.")
+    return series
+
+
+def lock_series(session: Session, name: str) -> Series:
+    """The series of a name, held against other writers until the transaction ends.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    series = writing.lock(session, name)
+    if series is None:
+        raise NotFound(f"There is no series {name!r}.")
+    return series
+
+
+def create_series(session: Session, request: SeriesCreate) -> Series:
+    """Add an empty series.
+
+    Raises:
+        Conflict: If the name is taken.
+        Invalid: If two channels have one name.
+    """
+    series = Series(
+        name=request.name,
+        kind=request.kind,
+        description=request.description,
+        timezone=request.timezone,
+        cadence=request.cadence,
+        cadence_is_given=request.cadence is not None,
+        calendar=request.calendar or ("sessions" if request.kind == "ohlc" else "continuous"),
+        calendar_is_given=request.calendar is not None,
+        channels=checked_channels(request.channels),
+    )
+    session.add(series)
+    try:
+        session.flush()
+    except sa.exc.IntegrityError as error:
+        raise Conflict(f"The name {request.name!r} is taken by another series.") from error
+    return series
+
+
+def update_series(session: Session, name: str, request: SeriesUpdate) -> Series:
+    """Change settings; new missing-value numbers apply to what is stored as well.
+
+    Raises:
+        NotFound: If there is no such series.
+        Conflict: If the time zone would change although rows were read with the old one.
+        Invalid: If a channel does not exist.
+    """
+    series = lock_series(session, name)
+    if request.description is not None:
+        series.description = request.description
+    if request.timezone is not None and request.timezone != series.timezone:
+        _change_timezone(series, request.timezone)
+    _change_step(session, series, request)
+    if request.channels is not None:
+        series.channels = merged_channels(
+            series.channels, request.channels, has_rows=series.rows > 0
+        )
+        _forget_sentinels(session, series)
+    session.flush()
+    return series
+
+
+def load_series(
+    session: Session, series_or_id: str | int, *, until_revision: int | None = None
+) -> SeriesData:
+    """A whole series in memory, as it is or as it was at a revision.
+
+    Raises:
+        NotFound: If there is no such series.
+        Invalid: If it has too few rows to have a cadence.
+    """
+    series = _find(session, series_or_id)
+    if series.cadence is None:
+        raise Invalid(_no_cadence(series))
+    channels = series.channels
+    rows = storage.read_rows(session, series.id, len(channels), until_revision=until_revision)
+    return SeriesData(
+        name=series.name,
+        kind=cast(Kind, series.kind),
+        channels=tuple(Channel(c["name"], c["unit"], c["angular"]) for c in channels),
+        times=rows.times.view("datetime64[us]"),
+        values=rows.values,
+        cadence=series.cadence,
+        calendar=series.calendar,
+        timezone=series.timezone,
+    )
+
+
+def load_after(
+    session: Session, series_id: int, time: np.datetime64 | None
+) -> tuple[Times, Values]:
+    """The observations later than a moment, or all of them; one column per channel."""
+    series = session.get_one(Series, series_id)
+    start = storage.FIRST_TIME if time is None else _microseconds(time) + 1
+    rows = storage.read_rows(session, series_id, len(series.channels), start=start)
+    return rows.times.view("datetime64[us]"), rows.values
+
+
+def _microseconds(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[us]").astype(np.int64))
+
+
+def _find(session: Session, series_or_id: str | int) -> Series:
+    if isinstance(series_or_id, str):
+        return get_series(session, series_or_id)
+    series = session.get(Series, series_or_id)
+    if series is None:
+        raise NotFound(f"There is no series with the id {series_or_id}.")
+    return series
+
+
+def _no_cadence(series: Series) -> str:
+    if series.rows < 2:
+        return f"The series {series.name!r} has {series.rows} rows: too few to see their cadence."
+    return (
+        f"The rows of {series.name!r} have no step that most of them agree on. "
+        f'Set it with PATCH /v1/series/{series.name}, as in `cadence: "1h"`.'
+    )
+
+
+def _change_timezone(series: Series, timezone: str) -> None:
+    if series.rows:
+        message = (
+            f"`timezone` cannot change once rows are stored: their times were read as "
+            f"{series.timezone}. Delete the series and upload again. Received: {timezone!r}"
+        )
+        raise Conflict(message, errors=[Problem("/timezone", message)])
+    series.timezone = timezone
+
+
+def _change_step(session: Session, series: Series, request: SeriesUpdate) -> None:
+    if "cadence" in request.model_fields_set:
+        series.cadence = request.cadence
+        series.cadence_is_given = request.cadence is not None
+    if "calendar" in request.model_fields_set:
+        series.calendar = request.calendar or series.calendar
+        series.calendar_is_given = request.calendar is not None
+    if request.model_fields_set & {"cadence", "calendar"}:
+        writing.infer_step(session, series)
+
+
+def _forget_sentinels(session: Session, series: Series) -> None:
+    """Store the channels' missing-value numbers as missing, as a write of its own."""
+    sentinels = sentinels_of(series.channels)
+    if not series.rows or not sentinels:
+        return
+    rows = storage.read_rows(session, series.id, len(series.channels))
+    values = rows.values.copy()
+    for column, channel in enumerate(series.channels):
+        values[np.isin(values[:, column], sentinels.get(channel["name"], [])), column] = np.nan
+    names = tuple(channel["name"] for channel in series.channels)
+    writing.write(session, series, writing.Batch(rows.times, values, names), source="settings")

@@ -1,0 +1,149 @@
+"""Rows of observations in bulk: arrays in, arrays out, on both databases."""
+
+import itertools
+import sqlite3
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.series import binary_copy
+from app.series.binary_copy import Insertion, Microseconds
+from models.series import Values
+
+FIRST_TIME = -(2**63)
+LAST_TIME = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Observations in the order of time: microseconds since 1970, revisions and values."""
+
+    times: Microseconds
+    revisions: npt.NDArray[np.int64]
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Rows":
+        """The chosen rows, by mask or by number."""
+        return Rows(self.times[chosen], self.revisions[chosen], self.values[chosen])
+
+
+def read_rows(
+    session: Session,
+    series_id: int,
+    channels: int,
+    *,
+    start: int = FIRST_TIME,
+    end: int = LAST_TIME,
+    until_revision: int | None = None,
+) -> Rows:
+    """Observations with `start <= time <= end` as they are, or as they were at a revision."""
+    condition = f"series_id = {series_id:d} AND time BETWEEN {start:d} AND {end:d}"
+    if until_revision is None:
+        return _select(session, _present(condition), channels)
+    present = _select(
+        session, _present(f"{condition} AND revision <= {until_revision:d}"), channels
+    )
+    replaced = _select(session, _replaced(condition, until_revision), channels)
+    return _merged(present, replaced)
+
+
+def read_latest(session: Session, series_id: int, channels: int, *, start: int, limit: int) -> Rows:
+    """At most `limit` observations from `start` on."""
+    condition = f"series_id = {series_id:d} AND time >= {start:d}"
+    return _select(session, f"{_present(condition)} LIMIT {limit:d}", channels)
+
+
+def insert_observations(session: Session, series_id: int, rows: Rows) -> None:
+    """Insert observations whose times are not stored yet."""
+    columns = ("series_id", "time", "revision", "values")
+    new = Insertion("observations", columns, series_id, rows.times, [rows.revisions], rows.values)
+    _insert(session, new)
+
+
+def replace_observations(session: Session, series_id: int, old: Rows, new: Rows) -> None:
+    """Put new values in the place of old ones at the same times, and keep the old ones."""
+    columns = ("series_id", "time", "revision", "old_revision", "old_values")
+    revisions = [new.revisions, old.revisions]
+    corrections = Insertion("corrections", columns, series_id, old.times, revisions, old.values)
+    _insert(session, corrections)
+    _delete(session, series_id, old.times)
+    insert_observations(session, series_id, new)
+
+
+def _present(condition: str) -> str:
+    return f'SELECT time, revision, "values" FROM observations WHERE {condition} ORDER BY time'
+
+
+def _replaced(condition: str, revision: int) -> str:
+    """What was true at a revision, and was replaced later: at most one row for each time."""
+    return (
+        "SELECT time, old_revision, old_values FROM corrections "
+        f"WHERE {condition} AND old_revision <= {revision:d} AND revision > {revision:d} "
+        "ORDER BY time"
+    )
+
+
+def _merged(one: Rows, other: Rows) -> Rows:
+    times = np.concatenate([one.times, other.times])
+    order = np.argsort(times, kind="stable")
+    return Rows(
+        times[order],
+        np.concatenate([one.revisions, other.revisions])[order],
+        np.concatenate([one.values, other.values])[order],
+    )
+
+
+def _select(session: Session, query: str, channels: int) -> Rows:
+    """Run a query for (time, revision, values); it holds no text of a client's."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        return Rows(*binary_copy.read(connection, query, channels))
+    found = connection.exec_driver_sql(query).fetchall()
+    if not found:
+        return Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, channels)))
+    times, revisions, packed = zip(*found, strict=True)
+    values = np.frombuffer(b"".join(packed), dtype="<f8").reshape(-1, channels)
+    return Rows(np.array(times, np.int64), np.array(revisions, np.int64), values)
+
+
+def _insert(session: Session, new: Insertion) -> None:
+    if not len(new.times):
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        binary_copy.write(connection, new)
+        return
+    columns = ", ".join(f'"{name}"' for name in new.columns)
+    marks = ", ".join("?" * len(new.columns))
+    packed = np.ascontiguousarray(new.values, dtype="<f8").tobytes()
+    width = new.values.shape[1] * 8
+    vectors = (packed[start : start + width] for start in range(0, len(packed), width))
+    integers = (column.tolist() for column in (new.times, *new.revisions))
+    rows = zip(itertools.repeat(new.series_id, len(new.times)), *integers, vectors, strict=True)
+    # The driver's own cursor: through SQLAlchemy the rows would first become one big list.
+    cursor = _sqlite_cursor(connection)
+    cursor.executemany(f"INSERT INTO {new.table} ({columns}) VALUES ({marks})", rows)
+    cursor.close()
+
+
+def _delete(session: Session, series_id: int, times: Microseconds) -> None:
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        statement = sa.text("DELETE FROM observations WHERE series_id = :id AND time = ANY(:times)")
+        connection.execute(statement, {"id": series_id, "times": times.tolist()})
+        return
+    cursor = _sqlite_cursor(connection)
+    keys = ((series_id, time) for time in times.tolist())
+    cursor.executemany("DELETE FROM observations WHERE series_id = ? AND time = ?", keys)
+    cursor.close()
+
+
+def _sqlite_cursor(connection: sa.Connection) -> sqlite3.Cursor:
+    return cast(sqlite3.Cursor, connection.connection.cursor())

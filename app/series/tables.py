@@ -1,0 +1,112 @@
+"""Series, their observations with every past value, and the uploads they came from."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, FloatVector, Json, Timestamp, utc_now
+
+NAME_LENGTH = 100
+
+
+class Series(Base):
+    """A named series; `revision` grows by one with every write."""
+
+    __tablename__ = "series"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(NAME_LENGTH), unique=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    description: Mapped[str] = mapped_column(sa.Text, default="")
+    timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
+    cadence: Mapped[str | None] = mapped_column(sa.String(20))
+    cadence_is_given: Mapped[bool] = mapped_column(default=False)
+    calendar: Mapped[str] = mapped_column(sa.String(40))
+    calendar_is_given: Mapped[bool] = mapped_column(default=False)
+    channels: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    revision: Mapped[int] = mapped_column(default=0)
+    rows: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    first_time: Mapped[datetime | None] = mapped_column(Timestamp)
+    last_time: Mapped[datetime | None] = mapped_column(Timestamp)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class SeriesRevision(Base):
+    """One write: what caused it and the earliest moment it touched."""
+
+    __tablename__ = "series_revisions"
+
+    series_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True
+    )
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    source: Mapped[str] = mapped_column(sa.String(16))
+    upload_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("uploads.id", ondelete="SET NULL"), index=True
+    )
+    rows_stored: Mapped[int]
+    rows_updated: Mapped[int]
+    min_time: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class Observation(Base):
+    """The present values of one moment, in the order of the series' channels.
+
+    Times stay microseconds since 1970: rows are read in bulk into arrays, where a
+    datetime object for each would cost more than everything else. There is no foreign
+    key: PostgreSQL checks it row by row, which makes a bulk load four times slower.
+    Writers hold the lock of their series, and so does its deletion.
+    """
+
+    __tablename__ = "observations"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    revision: Mapped[int]
+    values: Mapped[npt.NDArray[np.float64]] = mapped_column(FloatVector)
+
+
+class Correction(Base):
+    """Values that a later revision replaced: with these, any past revision reads back."""
+
+    __tablename__ = "corrections"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    series_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    old_revision: Mapped[int]
+    old_values: Mapped[npt.NDArray[np.float64]] = mapped_column(FloatVector)
+
+
+class Upload(Base):
+    """A file that was read into a series, with the report its sender got."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (sa.Index("ix_uploads_series_id_sha256", "series_id", "sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(sa.ForeignKey("series.id", ondelete="CASCADE"))
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    parameters: Mapped[dict[str, Any]] = mapped_column(Json)
+    report: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class QuarantinedRow(Base):
+    """A line of an upload that could not be stored, and why."""
+
+    __tablename__ = "quarantined_rows"
+
+    upload_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True
+    )
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    text: Mapped[str] = mapped_column(sa.Text)
