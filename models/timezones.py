@@ -12,6 +12,8 @@ from models.errors import DataError
 from models.series import Times
 
 _DAY = 86_400_000_000
+# Up to here, asking the zone for each time costs less than looking at days.
+_FEW = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OffsetAt = Callable[[str, int], int]
@@ -47,28 +49,43 @@ def to_utc(local: Times, timezone: str) -> Times:
 
 
 def _offsets(times: Times, timezone: str, offset_at: OffsetAt) -> npt.NDArray[np.timedelta64]:
-    # Zones change a few times a year, so nearly all days have one offset from end to end.
     microseconds = times.astype("datetime64[us]").astype(np.int64)
-    days, day_of_row = np.unique(microseconds // _DAY, return_inverse=True)
-    starts = np.array([offset_at(timezone, day * _DAY) for day in days.tolist()], dtype=np.int64)
-    ends = np.array([offset_at(timezone, day * _DAY + _DAY) for day in days.tolist()])
-    offsets = starts[day_of_row]
-    for row in np.flatnonzero((starts != ends)[day_of_row]).tolist():
-        offsets[row] = offset_at(timezone, int(microseconds[row]))
-    return offsets.astype("timedelta64[us]")
+    if microseconds.size <= _FEW:
+        exact = [offset_at(timezone, moment) for moment in microseconds.ravel().tolist()]
+        return np.array(exact, dtype="timedelta64[us]").reshape(times.shape)
+    return _offsets_by_day(microseconds, timezone, offset_at).astype("timedelta64[us]")
+
+
+def _offsets_by_day(
+    microseconds: npt.NDArray[np.int64], timezone: str, offset_at: OffsetAt
+) -> npt.NDArray[np.int64]:
+    days = microseconds // _DAY
+    first, last = int(days.min()), int(days.max())
+    at_midnight = np.array(
+        [_offset_at_midnight(timezone, day, offset_at) for day in range(first, last + 2)]
+    )
+    offsets = at_midnight[days - first]
+    # Zones change a few times a year: nearly all days keep one offset from end to end.
+    changing = offsets != at_midnight[days - first + 1]
+    exact = [offset_at(timezone, moment) for moment in microseconds[changing].tolist()]
+    offsets[changing] = exact
+    return offsets
 
 
 @lru_cache(maxsize=65_536)
+def _offset_at_midnight(timezone: str, day: int, offset_at: OffsetAt) -> int:
+    return offset_at(timezone, day * _DAY)
+
+
 def _offset_at_instant(timezone: str, microseconds: int) -> int:
     moment = _EPOCH + timedelta(microseconds=microseconds)
     return _in_microseconds(moment.astimezone(find_zone(timezone)).utcoffset())
 
 
-@lru_cache(maxsize=65_536)
 def _offset_at_wall_time(timezone: str, microseconds: int) -> int:
     moment = _EPOCH + timedelta(microseconds=microseconds)
     return _in_microseconds(moment.replace(tzinfo=find_zone(timezone)).utcoffset())
 
 
 def _in_microseconds(offset: timedelta | None) -> int:
-    return 0 if offset is None else offset // timedelta(microseconds=1)
+    return 0 if offset is None else round(offset.total_seconds() * 1_000_000)

@@ -33,6 +33,15 @@ class TestToLocal:
         if moment.astimezone(ZoneInfo(zone)).fold == 0:
             assert to_utc(local, zone).tolist() == [naive]
 
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
+    def test_many_times_equal_each_alone(self, zone: str) -> None:
+        quarters = np.datetime64("2024-01-01", "us") + np.arange(35_136) * np.timedelta64(15, "m")
+        few = slice(8_600, 8_660)
+        assert to_local(quarters, zone)[few].tolist() == to_local(quarters[few], zone).tolist()
+        local = to_local(quarters, zone)
+        assert (to_utc(local, zone) == quarters).mean() > 0.999
+        assert to_utc(local, zone)[few].tolist() == to_utc(local[few], zone).tolist()
+
 
 class TestFindZone:
     @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd"])
