@@ -11,7 +11,7 @@ import app.jobs.service as jobs
 import app.series.service as series_service
 from app.db import insert_or_ignore
 from app.errors import Invalid, NotFound
-from app.jobs.tables import Job, JobState
+from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import get_model
 from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion
@@ -23,8 +23,6 @@ from models.spec import Spec
 
 if TYPE_CHECKING:
     from models.train import Trained
-
-ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def delete_model(session: Session, name: str) -> None:
     unfinished = (
         sa.select(Job.id)
         .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(ACTIVE_STATES))
+        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
     )
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
