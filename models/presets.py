@@ -1,0 +1,125 @@
+"""Ready specs by name, with what they are for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A spec to start from.
+
+    Args:
+        name: What requests call it.
+        title: A few words.
+        description: What it is for, and where it comes from.
+        spec: Fields of `models.spec.Spec`; the others take their defaults.
+    """
+
+    name: str
+    title: str
+    description: str
+    spec: dict[str, Any]
+
+
+JENA_TARGET = ["T (degC)"]
+# The first two years of the file: as many rows for validation and test as the published
+# experiment has in proportion.
+JENA_SPLIT = {"validation": "2010-05-02T03:10:00Z", "test": "2010-09-03T03:10:00Z"}
+JENA_WINDOW = {
+    "mode": "windowed",
+    "targets": JENA_TARGET,
+    "lookback": 720,
+    "step": 6,
+    "delay": 144,
+    "calendar_features": [],
+    "transform": "none",
+    "split": JENA_SPLIT,
+    "batch_size": 128,
+    "steps_per_epoch": 500,
+    "loss": "mae",
+    "optimizer": {"name": "rmsprop", "learning_rate": 1e-3},
+    "early_stopping": None,
+}
+
+_PRESETS = (
+    Preset(
+        name="default",
+        title="Whatever suits the series",
+        description="Every field follows from the series: its kind, cadence and length.",
+        spec={},
+    ),
+    Preset(
+        name="jena-stateful",
+        title="Temperature in Jena, 24 hours ahead, stateful",
+        description=(
+            "Hourly samples of the 10-minute weather file jena_climate_2009_2016.csv; an LSTM "
+            "whose state is carried through the series, with the changes of pressure, "
+            "temperature and dew point over 6, 24 and 72 hours beside the channels."
+        ),
+        spec={
+            "mode": "stateful",
+            "targets": JENA_TARGET,
+            "cadence": "1h",
+            "aggregate": "last",
+            "leads": [24],
+            "differences": [6, 24, 72],
+            "transform": "delta",
+            "split": JENA_SPLIT,
+            "layers": [{"cell": "lstm", "units": 64}],
+            "head": {"dropout": 0.5},
+            "chunk": 96,
+            "lanes": 60,
+            "loss": "mae",
+            "optimizer": {
+                "name": "adamw",
+                "learning_rate": 2e-3,
+                "clipnorm": 1.0,
+                "schedule": "cosine",
+            },
+            "epochs": 10,
+        },
+    ),
+    Preset(
+        name="jena-gru-windowed",
+        title="Temperature in Jena, 24 hours ahead, the classic windows",
+        description=(
+            "The GRU of F. Chollet, Deep Learning with Python (1st edition, section 6.3): five "
+            "days of hourly samples, one window for each forecast. Much slower to train than "
+            "`jena-stateful`, and here for comparison."
+        ),
+        spec={**JENA_WINDOW, "layers": [{"cell": "gru", "units": 32}], "epochs": 20},
+    ),
+    Preset(
+        name="jena-gru-dropout-windowed",
+        title="The classic windows with recurrent dropout",
+        description=(
+            "As `jena-gru-windowed`, with dropout of inputs and of the recurrent state "
+            "(Gal & Ghahramani 2016, arXiv 1512.05287) and 40 epochs."
+        ),
+        spec={
+            **JENA_WINDOW,
+            "layers": [{"cell": "gru", "units": 32, "dropout": 0.2, "recurrent_dropout": 0.2}],
+            "epochs": 40,
+        },
+    ),
+    Preset(
+        name="ohlc-next-15-bars",
+        title="The next 15 closing prices of market bars",
+        description="Log returns of the close over each of the next 15 bars of the sessions.",
+        spec={"transform": "log_return", "horizon": 15},
+    ),
+    Preset(
+        name="ohlc-daily-5-days",
+        title="Closing prices of the next five trading days",
+        description="Log returns of the close of daily bars over one to five trading days.",
+        spec={"transform": "log_return", "horizon": 5},
+    ),
+    Preset(
+        name="hourly-24",
+        title="The next 24 hours of every channel",
+        description="Hourly series such as loads and temperatures, all channels at once.",
+        spec={"cadence": "1h", "horizon": 24},
+    ),
+)
+
+PRESETS = {preset.name: preset for preset in _PRESETS}
