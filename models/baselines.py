@@ -1,0 +1,57 @@
+"""Forecasts that anybody can make: what a forecaster has to beat, on the same origins."""
+
+import numpy as np
+import numpy.typing as npt
+
+from models.series import Values
+
+Leads = npt.NDArray[np.int64]
+
+
+def last_observed(values: Values) -> Values:
+    """Carry every column's last value forward over missing ones.
+
+    Args:
+        values: `(rows, targets)`; NaN is missing.
+
+    Returns:
+        `(rows, targets)`; NaN only before a column's first value.
+    """
+    rows = np.arange(len(values))[:, np.newaxis]
+    seen = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+    carried = np.take_along_axis(values, np.maximum(seen, 0), axis=0)
+    return np.where(seen < 0, np.nan, carried)
+
+
+def naive(values: Values, leads: Leads) -> Values:
+    """Say at every row that nothing will change (Hyndman & Athanasopoulos, FPP3, 5.2).
+
+    Args:
+        values: `(rows, targets)`; NaN is missing.
+        leads: `(leads,)`, steps ahead.
+
+    Returns:
+        `(rows, leads, targets)`: the last observed value for every lead.
+    """
+    return np.repeat(last_observed(values)[:, np.newaxis], len(leads), axis=1)
+
+
+def seasonal_naive(values: Values, leads: Leads, season: int) -> Values:
+    """Say that the next season repeats the last one (Hyndman & Athanasopoulos, FPP3, 5.2).
+
+    Args:
+        values: `(rows, targets)`; NaN is missing, and then the last observed value before it
+            stands in.
+        leads: `(leads,)`, steps ahead.
+        season: Steps in a season; 1 gives the naive forecast.
+
+    Returns:
+        `(rows, leads, targets)`: the value at the same place of the last complete season;
+        NaN where the series is younger than that.
+    """
+    filled = last_observed(values)
+    seasons_back = -(-leads // season)
+    sources = np.arange(len(values))[:, np.newaxis] + leads - seasons_back * season
+    repeated = filled[np.maximum(sources, 0)]
+    repeated[sources < 0] = np.nan
+    return repeated

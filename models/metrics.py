@@ -1,0 +1,68 @@
+"""How far forecasts are from what came, in the targets' own units."""
+
+import numpy as np
+import numpy.typing as npt
+
+from models.series import Values
+
+Errors = npt.NDArray[np.float64]
+
+
+def mean_absolute_error(errors: Errors) -> Errors:
+    """MAE over origins, the mean of |e|.
+
+    Args:
+        errors: `(origins, leads, targets)`; NaN is not counted.
+
+    Returns:
+        `(leads, targets)`; NaN where no origin counts.
+    """
+    return _mean(np.abs(errors))
+
+
+def root_mean_squared_error(errors: Errors) -> Errors:
+    """RMSE over origins, the root of the mean of e^2.
+
+    Args:
+        errors: `(origins, leads, targets)`; NaN is not counted.
+
+    Returns:
+        `(leads, targets)`; NaN where no origin counts.
+    """
+    return np.sqrt(_mean(np.square(errors)))
+
+
+def seasonal_scale(values: Values, season: int) -> Values:
+    """The divisor of MASE: the seasonal naive forecast's MAE one season ahead, on training rows.
+
+    Hyndman & Koehler (2006), Another look at measures of forecast accuracy,
+    doi:10.1016/j.ijforecast.2006.03.001, equation for seasonal data.
+
+    Args:
+        values: `(rows, targets)` of the training span; NaN is missing.
+        season: Steps in a season; taken as 1 where the span is shorter than that.
+
+    Returns:
+        `(targets,)`; NaN where nothing changes or nothing can be compared.
+    """
+    lag = season if len(values) > season else 1
+    scale = _mean(np.abs(values[lag:] - values[:-lag]))
+    return np.where(scale > 0, scale, np.nan)
+
+
+def skill(error: Errors, naive_error: Errors) -> Errors:
+    """1 - error / naive error: 0 is as good as naive, 1 is perfect; NaN where naive is perfect.
+
+    Args:
+        error: Any shape.
+        naive_error: The same shape.
+    """
+    return 1 - error / np.where(naive_error > 0, naive_error, np.nan)
+
+
+def _mean(numbers: Errors) -> Errors:
+    """The mean over the first axis of what is not NaN, without numpy's warning for nothing."""
+    counted = ~np.isnan(numbers)
+    total = np.where(counted, numbers, 0.0).sum(axis=0)
+    count = counted.sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
