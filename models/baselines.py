@@ -52,6 +52,6 @@ def seasonal_naive(values: Values, leads: Leads, season: int) -> Values:
     filled = last_observed(values)
     seasons_back = -(-leads // season)
     sources = np.arange(len(values))[:, np.newaxis] + leads - seasons_back * season
-    repeated = filled[np.maximum(sources, 0)]
+    repeated: Values = filled[np.maximum(sources, 0)]
     repeated[sources < 0] = np.nan
     return repeated
