@@ -1,64 +1,57 @@
-"""Baselines: what a forecaster must beat, on the same origins."""
-
-from collections.abc import Sequence
+"""Forecasts that anybody can make: what a forecaster has to beat, on the same origins."""
 
 import numpy as np
 import numpy.typing as npt
 
 from models.series import Values
 
-
-def naive(values: Values, leads: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Forecast the last observed value.
-
-    Args:
-        values: `(rows, targets)` of a grid; NaN is missing and is passed over.
-        leads: Steps ahead.
-
-    Returns:
-        `(rows, leads, targets)`, one forecast from each row; NaN before the first value.
-    """
-    last = _fill_forward(values)
-    shape = (len(values), len(leads), values.shape[1])
-    return np.broadcast_to(last[:, np.newaxis, :], shape).copy()
+Leads = npt.NDArray[np.int64]
 
 
-def seasonal_naive(
-    values: Values, leads: Sequence[int], season_steps: int
-) -> npt.NDArray[np.float64]:
-    """Forecast the last observed value of the same place in the season.
-
-    Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition,
-    section 5.2: `y[t + h - m * ceil(h / m)]`.
+def last_observed(values: Values) -> Values:
+    """Carry every column's last value forward over missing ones.
 
     Args:
-        values: `(rows, targets)` of a grid; a missing value is replaced by the one of the
-            season before.
-        leads: Steps ahead.
-        season_steps: Steps in a season; 1 gives the naive forecast.
+        values: `(rows, targets)`; NaN is missing.
 
     Returns:
-        `(rows, leads, targets)`; where no season has been seen yet, the naive forecast.
+        `(rows, targets)`; NaN only before a column's first value.
     """
-    steps = np.asarray(leads, dtype=np.int64)
-    by_season = _fill_by_season(values, season_steps)
-    back = season_steps * -(-steps // season_steps) - steps
-    sources = np.arange(len(values))[:, np.newaxis] - back
-    forecasts = by_season[np.maximum(sources, 0)]
-    unseen = (sources < 0)[..., np.newaxis] | np.isnan(forecasts)
-    return np.where(unseen, naive(values, leads), forecasts)
-
-
-def _fill_by_season(values: Values, season_steps: int) -> Values:
-    rows, targets = values.shape
-    seasons = -(-rows // season_steps)
-    padded = np.full((seasons * season_steps, targets), np.nan)
-    padded[:rows] = values
-    filled = _fill_forward(padded.reshape(seasons, season_steps * targets))
-    return filled.reshape(-1, targets)[:rows]
-
-
-def _fill_forward(values: Values) -> Values:
     rows = np.arange(len(values))[:, np.newaxis]
-    last = np.maximum.accumulate(np.where(np.isnan(values), 0, rows), axis=0)
-    return np.take_along_axis(values, last, axis=0)
+    seen = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+    carried = np.take_along_axis(values, np.maximum(seen, 0), axis=0)
+    return np.where(seen < 0, np.nan, carried)
+
+
+def naive(values: Values, leads: Leads) -> Values:
+    """Say at every row that nothing will change (Hyndman & Athanasopoulos, FPP3, 5.2).
+
+    Args:
+        values: `(rows, targets)`; NaN is missing.
+        leads: `(leads,)`, steps ahead.
+
+    Returns:
+        `(rows, leads, targets)`: the last observed value for every lead.
+    """
+    return np.repeat(last_observed(values)[:, np.newaxis], len(leads), axis=1)
+
+
+def seasonal_naive(values: Values, leads: Leads, season: int) -> Values:
+    """Say that the next season repeats the last one (Hyndman & Athanasopoulos, FPP3, 5.2).
+
+    Args:
+        values: `(rows, targets)`; NaN is missing, and then the last observed value before it
+            stands in.
+        leads: `(leads,)`, steps ahead.
+        season: Steps in a season; 1 gives the naive forecast.
+
+    Returns:
+        `(rows, leads, targets)`: the value at the same place of the last complete season;
+        NaN where the series is younger than that.
+    """
+    filled = last_observed(values)
+    seasons_back = -(-leads // season)
+    sources = np.arange(len(values))[:, np.newaxis] + leads - seasons_back * season
+    repeated: Values = filled[np.maximum(sources, 0)]
+    repeated[sources < 0] = np.nan
+    return repeated
