@@ -24,8 +24,6 @@ def build_network(
     *,
     features: int,
     outputs: int,
-    batch: int | None,
-    steps: int | None,
     stateful: bool,
     seed: int,
 ) -> keras.Model:
@@ -36,8 +34,6 @@ def build_network(
         head: What follows it.
         features: Inputs per step.
         outputs: Leads times targets.
-        batch: Sequences per batch, or None for any number.
-        steps: Steps per sequence, or None for any number.
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
@@ -48,10 +44,10 @@ def build_network(
         not stateful.
     """
     keras.utils.set_random_seed(seed)
-    x = keras.Input(batch_shape=(batch, steps, features), name="x")
+    x = keras.Input(shape=(None, features), name="x")
     inputs, new_states, sequence = [x], [], x
     for index, layer in enumerate(layers):
-        states = _state_inputs(layer, index, batch) if stateful else []
+        states = _state_inputs(layer, index) if stateful else []
         every_step = stateful or index < len(layers) - 1
         recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
         result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
@@ -71,9 +67,9 @@ def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
     ]
 
 
-def _state_inputs(layer: LayerSpec, index: int, batch: int | None) -> list[Any]:
+def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
     return [
-        keras.Input(batch_shape=(batch, layer.units), name=f"{state}{index}")
+        keras.Input(shape=(layer.units,), name=f"{state}{index}")
         for state in STATES_PER_CELL[layer.cell]
     ]
 
@@ -127,5 +123,3 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
 def _output_shape(layer: keras.layers.Layer) -> list[int | None]:
     output = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
     return [None, *output.shape[1:]]
-
-

@@ -69,6 +69,10 @@ class Dataset:
         """The network's output width: leads times targets."""
         return int(self.scaling.scale.size)
 
+    def row_count(self, part: Part) -> int:
+        """Rows of a part of the split, over all tracks."""
+        return sum(stop - first for first, stop in (track.span(part) for track in self.tracks))
+
     def labels(self, rows: Rows, ends: Rows) -> tuple[Floats, Floats]:
         """Labels of rows, and weights that are 0 where there is nothing to learn from.
 

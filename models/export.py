@@ -174,7 +174,9 @@ def _operator_weights(
 
 def _gates_first(cell: str, matrix: Floats) -> Floats:
     """`(inputs, gates * units)` in Keras' gate order to `(1, gates * units, inputs)` in ONNX's."""
-    gates = dict(zip(KERAS_GATES[cell], np.split(matrix, len(KERAS_GATES[cell]), axis=-1), strict=True))
+    gates = dict(
+        zip(KERAS_GATES[cell], np.split(matrix, len(KERAS_GATES[cell]), axis=-1), strict=True)
+    )
     return np.concatenate([gates[gate] for gate in ONNX_GATES[cell]], axis=-1).T[np.newaxis]
 
 
@@ -213,7 +215,10 @@ def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) ->
 
 
 def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
-    kernel, bias = parts.weight(f"{name}_kernel", weights[0]), parts.weight(f"{name}_bias", weights[1])
+    kernel, bias = (
+        parts.weight(f"{name}_kernel", weights[0]),
+        parts.weight(f"{name}_bias", weights[1]),
+    )
     parts.node("MatMul", [source, kernel], [f"{name}_product"])
     parts.node("Add", [f"{name}_product", bias], [f"{name}_sum"])
     return f"{name}_sum"

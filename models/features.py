@@ -115,7 +115,9 @@ class FeaturePipeline:
     def _logged(self, filled: Values) -> Values:
         """Filled rows with the columns that enter as log returns replaced by their logarithms."""
         price = self._having("log_return")
-        columns = sorted({column for channel in price for column in (channel.column, channel.reference)})
+        columns = sorted(
+            {column for channel in price for column in (channel.column, channel.reference)}
+        )
         if not columns:
             return filled
         values = filled.copy()
@@ -252,9 +254,7 @@ def _useless(column: Values) -> str | None:
 
 def _plan_channel(plan: FeaturePlan, column: int, rows: Values) -> ChannelFeature:
     channel = plan.channels[column]
-    price = plan.log_returns and (
-        channel.name in plan.targets or channel.name.casefold() in PRICES
-    )
+    price = plan.log_returns and (channel.name in plan.targets or channel.name.casefold() in PRICES)
     encoding: Encoding = "angle" if channel.angular else "log_return" if price else "level"
     reference = _reference(plan.channels, column) if price else column
     return ChannelFeature(
@@ -274,6 +274,23 @@ def _reference(channels: Sequence[Channel], column: int) -> int:
             if channel.name.casefold() == "close":
                 return index
     return column
+
+
+def clean_rows(rows: Values, positive: Sequence[int]) -> Values:
+    """Take what no arithmetic can use as missing.
+
+    Args:
+        rows: `(rows, channels)` in original units.
+        positive: Columns in which only values above zero make sense: targets whose log
+            return is predicted.
+
+    Returns:
+        `(rows, channels)` without infinite values.
+    """
+    cleaned = np.where(np.isfinite(rows), rows, np.nan)
+    prices = cleaned[:, positive]
+    cleaned[:, positive] = np.where(prices > 0, prices, np.nan)
+    return cleaned
 
 
 def fill_forward(tail: Values, rows: Values) -> Values:

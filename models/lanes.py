@@ -5,7 +5,7 @@ of chunks is the order of time and is never shuffled.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -103,13 +103,60 @@ class Lanes:
         has_loss = (rows >= self.losses_from[:, np.newaxis]) & (rows < self.stops[:, np.newaxis])
         inside = np.minimum(rows, len(self.dataset.features) - 1)
         labels, weights = self.dataset.labels(inside, self.ends[:, np.newaxis])
-        return Batch(
-            self.dataset.features[inside], labels, weights * has_loss[..., np.newaxis]
-        )
+        return Batch(self.dataset.features[inside], labels, weights * has_loss[..., np.newaxis])
 
     def batches(self) -> Iterator[Batch]:
         """The chunks in order of time."""
         return (self.batch(chunk) for chunk in range(self.chunks))
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFeed:
+    """Batches of a stateful run: the chunks of the training lanes, the same in every epoch.
+
+    Args:
+        training: Lanes over the training rows.
+        validation: Lanes over the validation rows; None if there are none.
+        state_shapes: Name and units of each recurrent state.
+    """
+
+    training: Lanes
+    validation: Lanes | None
+    state_shapes: list[tuple[str, int]]
+
+    @classmethod
+    def of(cls, dataset: Dataset, sizes: LaneSizes, state_shapes: list[tuple[str, int]]) -> Self:
+        """Lay out training and validation rows.
+
+        Args:
+            dataset: The arrays.
+            sizes: Steps per chunk, number of training lanes, steps without loss.
+            state_shapes: Name and units of each recurrent state.
+        """
+        training = Lanes.lay(dataset, "train", sizes, warm_up=sizes.burn_in)
+        rows, held_out = dataset.row_count("train"), dataset.row_count("validation")
+        if held_out == 0:
+            return cls(training, None, state_shapes)
+        # As many lanes as make validation as many steps long as training, each warmed up
+        # on a whole chunk of earlier rows.
+        lanes = max(1, round(sizes.lanes * held_out / rows))
+        validation = Lanes.lay(
+            dataset, "validation", replace(sizes, lanes=lanes), warm_up=sizes.chunk
+        )
+        return cls(training, validation, state_shapes)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """The number of chunks."""
+        return self.training.chunks
+
+    def train_batches(self, epoch: int) -> Iterator[Batch]:
+        """The training chunks in order of time."""
+        return self.training.batches()
+
+    def validation_batches(self) -> Iterator[Batch]:
+        """The validation chunks in order of time."""
+        return self.validation.batches() if self.validation else iter(())
 
 
 def _cut(first: int, stop: int, pieces: int) -> list[tuple[int, int]]:

@@ -25,9 +25,7 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
         raise ArtefactError(f"The ONNX graph cannot be loaded: {error}") from error
 
 
-def run_session(
-    session: onnxruntime.InferenceSession, inputs: Sequence[Floats]
-) -> list[Floats]:
+def run_session(session: onnxruntime.InferenceSession, inputs: Sequence[Floats]) -> list[Floats]:
     """Run a graph on inputs in the order of its own: `[y, *new states]`."""
     names = [each.name for each in session.get_inputs()]
     outputs: list[Floats] = session.run(None, dict(zip(names, inputs, strict=True)))

@@ -1,5 +1,6 @@
 """Scaling: inputs to zero mean and unit spread, targets to changes of unit size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -95,26 +96,29 @@ class TargetScaling:
 
     @classmethod
     def fit(
-        cls, transform: Transform, leads: list[int], rows: Values, *, scaled: bool = True
+        cls, transform: Transform, leads: Sequence[int], rows: Values, *, scaled: bool = True
     ) -> Self:
         """Learn means and scales from training rows.
 
         Args:
             transform: `none`, `delta` or `log_return`.
-            leads: Steps ahead.
+            leads: Steps ahead, increasing.
             rows: `(rows, targets)` of training rows in original units; NaN is missing.
-            scaled: False keeps changes in the target's units.
+            scaled: False leaves changes in the target's units.
         """
         steps = np.array(leads, np.int64)
-        unscaled = cls(transform, steps, np.zeros(rows.shape[1]), np.ones((len(leads), rows.shape[1])))
+        targets = rows.shape[1]
+        blank = cls(transform, steps, np.zeros(targets), np.ones((len(steps), targets)))
         if not scaled:
-            return unscaled
+            return blank
         if transform == "none":
             levels = Standardizer.fit(rows)
-            return cls(transform, steps, levels.mean, np.tile(levels.scale, (len(leads), 1)))
-        scale = np.stack([_spread(unscaled.encode(rows[h:], rows[: len(rows) - h], k))
-                          for k, h in enumerate(leads)])
-        return cls(transform, steps, unscaled.mean, scale)
+            return cls(transform, steps, levels.mean, np.tile(levels.scale, (len(steps), 1)))
+        changes = [
+            blank.encode(rows[lead:], rows[: max(0, len(rows) - lead)], index)
+            for index, lead in enumerate(leads)
+        ]
+        return cls(transform, steps, blank.mean, np.stack([_spread(each) for each in changes]))
 
     def encode(self, actual: Values, base: Values, lead: int | slice = slice(None)) -> Values:
         """Turn actual values into what the network should output.

@@ -111,6 +111,15 @@ class Spec(Part):
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
     seed: int = Field(0, ge=0, lt=2**31)
 
+    @property
+    def lead_steps(self) -> list[int]:
+        """Steps ahead of every forecast: `leads`, the `delay` alone, or 1 to `horizon`."""
+        if self.leads is not None:
+            return self.leads
+        if self.delay is not None:
+            return [self.delay]
+        return list(range(1, (self.horizon or 1) + 1))
+
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON values."""
         return self.model_dump(mode="json")

@@ -100,3 +100,41 @@ class Windows:
             # Compiled steps want one batch shape: repeated windows weigh nothing.
             batch.weights[len(chosen) :] = 0.0
             yield batch
+
+
+# Validation reads at most this many windows: more only make the estimate slower.
+MOST_VALIDATION_WINDOWS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFeed:
+    """Batches of a windowed run: random windows, each with a state that starts from zero.
+
+    Args:
+        training: Windows of the training rows.
+        validation: Windows of the validation rows.
+        batch_size: Windows per batch.
+        updates_per_epoch: Batches per epoch.
+        seed: Fixes the order.
+    """
+
+    training: Windows
+    validation: Windows
+    batch_size: int
+    updates_per_epoch: int
+    seed: int
+
+    @property
+    def state_shapes(self) -> list[tuple[str, int]]:
+        """No states are carried."""
+        return []
+
+    def train_batches(self, epoch: int) -> Iterator[Batch]:
+        """Random windows; the epoch and the seed fix which."""
+        return self.training.random_batches(
+            self.batch_size, self.updates_per_epoch, (self.seed, epoch)
+        )
+
+    def validation_batches(self) -> Iterator[Batch]:
+        """Evenly spaced windows."""
+        return self.validation.even_batches(self.batch_size, MOST_VALIDATION_WINDOWS)

@@ -1,0 +1,53 @@
+"""The training step on TensorFlow: variables in place, compiled with XLA on the CPU."""
+
+import keras
+import tensorflow as tf
+
+from models.dataset import Batch
+from models.engine import Engine, Tensor, batch_tensors, mean_loss
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+class TensorFlowEngine(Engine):
+    """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
+
+    def __init__(
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
+    ) -> None:
+        super().__init__(network, optimizer, loss)
+        # On a GPU the recurrent layers run in cuDNN, which XLA cannot compile and does not beat.
+        use_xla = not has_gpu()
+        self._train_step = tf.function(self._train, jit_compile=use_xla, autograph=False)
+        self._test_step = tf.function(self._test, jit_compile=use_xla, autograph=False)
+
+    def train(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Update the weights once; see `Engine.train`."""
+        loss, states = self._train_step(states, *batch_tensors(batch))
+        return loss, states
+
+    def test(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Compute the mean loss; see `Engine.test`."""
+        loss, states = self._test_step(states, *batch_tensors(batch))
+        return loss, states
+
+    def _train(
+        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            outputs = self.network([features, *states], training=True)
+            y, *states = keras.tree.flatten(outputs)
+            loss = mean_loss(self.penalty, y, labels, weights)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss, states
+
+    def _test(
+        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        outputs = self.network([features, *states], training=False)
+        y, *states = keras.tree.flatten(outputs)
+        return mean_loss(self.penalty, y, labels, weights), states

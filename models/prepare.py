@@ -1,0 +1,159 @@
+"""Preparation: from a series and a spec to training arrays and all that serving must know."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.calendars import Calendar
+from models.dataset import Dataset, Track
+from models.features import (
+    DroppedChannel,
+    FeaturePipeline,
+    FeaturePlan,
+    clean_rows,
+    fit_features,
+)
+from models.grid import Grid
+from models.resampling import GridRule
+from models.scaling import TargetScaling
+from models.series import Channel, SeriesData, Times, Values
+from models.spec import Spec
+from models.splits import split_bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Times at which the parts of a split begin."""
+
+    train: np.datetime64
+    validation: np.datetime64
+    test: np.datetime64
+
+    def track(self, times: Times, offset: int) -> Track:
+        """Row numbers of the parts in a track whose first row has the number `offset`."""
+        starts = np.searchsorted(times, np.array([self.train, self.validation, self.test]))
+        train, validation, test = (offset + starts).tolist()
+        return Track(train, validation, test, offset + len(times))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A series made ready for training.
+
+    Args:
+        dataset: Arrays of all tracks.
+        pipeline: The fitted features.
+        channels: The channels that are read, in column order.
+        targets: Columns of the targets.
+        rule: How observations become rows.
+        calendar: When rows come.
+        times: Grid times of the first track, the one that is served.
+        observed: Times and values of the observations, in column order.
+        dropped: Channels that could not be inputs.
+        sha256: Of the times and values that training sees.
+    """
+
+    dataset: Dataset
+    pipeline: FeaturePipeline
+    channels: tuple[Channel, ...]
+    targets: list[int]
+    rule: GridRule
+    calendar: Calendar
+    times: Times
+    observed: tuple[Times, Values]
+    dropped: list[DroppedChannel]
+    sha256: str
+
+
+def prepare(spec: Spec, data: SeriesData) -> Prepared:
+    """Resample a series, split it, fit features and target scaling on its training rows.
+
+    Args:
+        spec: A resolved spec.
+        data: The whole series.
+
+    Returns:
+        Training arrays, and what the manifest must hold.
+    """
+    wanted = {*(spec.features or []), *(spec.targets or [])}
+    columns = [index for index, name in enumerate(data.channel_names) if name in wanted]
+    channels = tuple(data.channels[index] for index in columns)
+    names = [channel.name for channel in channels]
+    targets = [names.index(name) for name in spec.targets or []]
+    values = data.values[:, columns]
+
+    rule = GridRule.learn(data, channels, spec.cadence or data.cadence, spec.aggregate or "last")
+    grids = [rule.grid(data.times, values, phase=phase) for phase in range(rule.phases)]
+    positive = targets if spec.transform == "log_return" else []
+    rows = [clean_rows(grid.values, positive) for grid in grids]
+    borders = _borders(spec, grids[0].times)
+    first = borders.track(grids[0].times, 0)
+    seen = slice(*first.span("train"))
+
+    plan = _feature_plan(spec, data, channels)
+    pipeline, dropped = fit_features(plan, grids[0].times[seen], rows[0][seen])
+    scaling = TargetScaling.fit(
+        spec.transform or "none",
+        spec.lead_steps,
+        rows[0][seen][:, targets],
+        scaled=spec.scaler == "standard",
+    )
+    return Prepared(
+        dataset=_dataset(pipeline, scaling, targets, grids, rows, borders),
+        pipeline=pipeline,
+        channels=channels,
+        targets=targets,
+        rule=rule,
+        calendar=rule.row_calendar(grids[0].times),
+        times=grids[0].times,
+        observed=(data.times, values),
+        dropped=dropped,
+        sha256=_sha256(data.times, values),
+    )
+
+
+def _borders(spec: Spec, times: Times) -> Borders:
+    bounds = split_bounds(times, spec.split)
+    end = times[-1] + np.timedelta64(1, "us")
+    starts = [bounds.train.start, bounds.validation.start, bounds.test.start]
+    return Borders(*(times[row] if row < len(times) else end for row in starts))
+
+
+def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -> FeaturePlan:
+    return FeaturePlan(
+        channels=channels,
+        inputs=frozenset(spec.features or data.channel_names),
+        targets=frozenset(spec.targets or []),
+        log_returns=spec.transform == "log_return",
+        spans=tuple(spec.differences),
+        cycles=tuple(spec.calendar_features or []),
+        timezone=data.timezone,
+        scaled=spec.scaler == "standard",
+    )
+
+
+def _dataset(
+    pipeline: FeaturePipeline,
+    scaling: TargetScaling,
+    targets: list[int],
+    grids: list[Grid],
+    rows: list[Values],
+    borders: Borders,
+) -> Dataset:
+    """Transform every track on its own, then lay them one after the other."""
+    features, bases, tracks, offset = [], [], [], 0
+    for grid, values in zip(grids, rows, strict=True):
+        transformed, filled = pipeline.transform(pipeline.empty_tail(), grid.times, values)
+        features.append(transformed)
+        bases.append(filled[pipeline.memory_rows :, targets])
+        tracks.append(borders.track(grid.times, offset))
+        offset += len(values)
+    actual = np.concatenate([values[:, targets] for values in rows])
+    return Dataset(np.concatenate(features), actual, np.concatenate(bases), scaling, tuple(tracks))
+
+
+def _sha256(times: Times, values: Values) -> str:
+    digest = hashlib.sha256(times.astype("<i8").tobytes())
+    digest.update(values.astype("<f8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,278 @@
+"""Training: from a spec and a series to a bundle with its report."""
+
+import hashlib
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnxruntime
+
+from models.artefact import FORMAT, Artefact, write_bundle
+from models.builders import build_network, describe_network, state_shapes
+from models.checks import SeriesFacts, resolve
+from models.engine import device_name, make_engine, make_optimizer
+from models.errors import TrainingError
+from models.evaluate import evaluate
+from models.export import export_onnx, verify_export
+from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.lanes import LaneFeed, LaneSizes
+from models.prepare import Prepared, prepare
+from models.runtime import Forecaster
+from models.series import SeriesData, Times
+from models.spec import Spec
+from models.windows import WindowFeed, Windows, window_offsets
+
+Report = Callable[[Progress], None]
+
+# What share of a run's fraction the epochs are; the rest is before and after them.
+FIT_BEGINS, FIT_ENDS = 0.05, 0.9
+VERIFIED_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained forecaster and everything there is to know about how it came about.
+
+    Args:
+        bundle: Manifest, Keras model and ONNX graph in one zip.
+        manifest: What serving needs, with the fields below.
+        spec: The spec with every default filled in.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
+        network: Layers and parameters.
+        metrics: Per part of the split, target and lead, in original units.
+        history: One `{epoch, loss, val_loss, seconds}` per epoch.
+        training: Seconds, epochs, device, library versions, seed.
+    """
+
+    bundle: bytes
+    manifest: dict[str, Any]
+    spec: dict[str, Any]
+    data: dict[str, Any]
+    network: dict[str, Any]
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+    training: dict[str, Any]
+
+
+def train(
+    spec: Spec,
+    data: SeriesData,
+    *,
+    progress: Report = lambda progress: None,
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+) -> Trained:
+    """Train a forecaster.
+
+    Args:
+        spec: What to train; `Spec()` is a sensible forecaster for any series.
+        data: The whole series.
+        progress: Called at least twice a second while epochs run. What it raises ends the
+            training, which is how a run is cancelled.
+        checkpoint: What an earlier, interrupted run of the same spec and data saved last.
+        save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
+
+    Returns:
+        The bundle and its report.
+
+    Raises:
+        SpecError: If the spec cannot work on this series.
+        TrainingError: If the loss stops being a number or the export does not agree.
+    """
+    began = time.perf_counter()
+    spec = resolve(spec, SeriesFacts.from_data(data))
+    notify = _Notifier(progress, spec.epochs or 1)
+    notify("preparing", 0.0)
+    prepared = prepare(spec, data)
+    feed = _feed(spec, prepared)
+    network = _network(spec, prepared)
+    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
+    engine = make_engine(network, optimizer, spec.loss)
+    plan = FitPlan(
+        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
+    )
+    run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
+    engine.finish(run.best_weights)
+
+    notify("exporting", FIT_ENDS)
+    graph = export_onnx(network, spec)
+    difference = verify_export(network, graph, _held_out(prepared, feed))
+    manifest = _manifest(spec, data, prepared, network)
+    keras_bytes = _keras_bytes(network)
+    notify("evaluating", (FIT_ENDS + 1) / 2)
+    served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
+    metrics = evaluate(
+        served, *prepared.observed, prepared.dataset.tracks[0], prepared.calendar.season_steps
+    )
+    training = {
+        "seconds": round(time.perf_counter() - began, 3),
+        "fit_seconds": round(run.seconds, 3),
+        "epochs": run.epoch,
+        "best_epoch": run.best_epoch,
+        "device": device_name(),
+        "versions": _versions(),
+        "seed": spec.seed,
+        "export_difference": difference,
+    }
+    manifest |= {"metrics": metrics, "history": run.history, "training": training}
+    notify("evaluating", 1.0)
+    return Trained(
+        bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
+        manifest=manifest,
+        spec=manifest["spec"],
+        data=manifest["data"],
+        network=manifest["network"],
+        metrics=metrics,
+        history=run.history,
+        training=training,
+    )
+
+
+class _Notifier:
+    """Puts the phases of a run on one scale from 0 to 1."""
+
+    def __init__(self, progress: Report, epochs: int) -> None:
+        self._progress = progress
+        self._last = Progress("preparing", 0.0, 0, epochs, None, None, None)
+
+    def __call__(self, phase: Phase, fraction: float) -> None:
+        """Report a phase before or after the epochs."""
+        self._send(replace(self._last, phase=phase, fraction=fraction, eta_seconds=None))
+
+    def fitting(self, fit: Progress) -> None:
+        """Report the epochs' own progress."""
+        self._send(replace(fit, fraction=FIT_BEGINS + (FIT_ENDS - FIT_BEGINS) * fit.fraction))
+
+    def _send(self, progress: Progress) -> None:
+        self._last = progress
+        self._progress(progress)
+
+
+def _feed(spec: Spec, prepared: Prepared) -> Feed:
+    if spec.mode == "stateful":
+        sizes = LaneSizes(spec.chunk or 1, spec.lanes or 1, spec.burn_in or 0)
+        return LaneFeed.of(prepared.dataset, sizes, state_shapes(spec.layers or []))
+    offsets = window_offsets(spec.lookback or 1, spec.step or 1)
+    training = Windows.of(prepared.dataset, "train", offsets)
+    size = min(spec.batch_size or 32, len(training.origins))
+    if size == 0:
+        raise TrainingError(
+            f"No window of {spec.lookback} rows and {max(spec.lead_steps)} steps ahead fits into "
+            "the training rows."
+        )
+    return WindowFeed(
+        training=training,
+        validation=Windows.of(prepared.dataset, "validation", offsets),
+        batch_size=size,
+        updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
+        seed=spec.seed,
+    )
+
+
+def _network(spec: Spec, prepared: Prepared) -> keras.Model:
+    return build_network(
+        spec.layers or [],
+        spec.head,
+        features=prepared.pipeline.width,
+        outputs=prepared.dataset.outputs,
+        stateful=spec.mode == "stateful",
+        seed=spec.seed,
+    )
+
+
+def _held_out(prepared: Prepared, feed: Feed) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Inputs that training never learnt from, or its own if nothing was held out."""
+    batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
+    return batch.features[:VERIFIED_ROWS]
+
+
+def _manifest(
+    spec: Spec, data: SeriesData, prepared: Prepared, network: keras.Model
+) -> dict[str, Any]:
+    """Everything that serving needs, and what was trained on which data."""
+    channels = [prepared.channels[column] for column in prepared.targets]
+    stateful = spec.mode == "stateful"
+    return {
+        "format": FORMAT,
+        "spec": spec.to_json(),
+        "series": {"name": data.name, "kind": data.kind, "timezone": data.timezone},
+        "cadence": prepared.rule.step.text,
+        "channels": [channel.name for channel in prepared.channels],
+        "grid": prepared.rule.to_json(),
+        "calendar": prepared.calendar.to_json(),
+        "features": prepared.pipeline.to_json(),
+        "targets": {
+            "names": [channel.name for channel in channels],
+            "units": [channel.unit for channel in channels],
+            "columns": prepared.targets,
+            "scaling": prepared.dataset.scaling.to_json(),
+        },
+        "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
+        "states": state_shapes(spec.layers or []) if stateful else [],
+        "least_rows": _least_rows(spec),
+        "data": _data_report(prepared),
+        "network": describe_network(network),
+    }
+
+
+def _least_rows(spec: Spec) -> int:
+    """Rows before the first forecast: the burn-in without loss, or a whole window."""
+    if spec.mode == "stateful":
+        return max(1, spec.burn_in or 0)
+    return 1 - int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
+
+
+def _data_report(prepared: Prepared) -> dict[str, Any]:
+    track, times = prepared.dataset.tracks[0], prepared.times
+    spans = {part: track.span(part) for part in ("train", "validation", "test")}
+    return {
+        "rows": len(times),
+        "first": iso(times[0]),
+        "last": iso(times[-1]),
+        "splits": {part: _span_report(times, *span) for part, span in spans.items()},
+        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "sha256": prepared.sha256,
+    }
+
+
+def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
+    if first >= stop:
+        return {"rows": 0, "first": None, "last": None}
+    return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
+
+
+def iso(time: np.datetime64) -> str:
+    """A UTC moment as ISO 8601 with `Z`."""
+    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"
+
+
+def _fingerprint(spec: Spec, prepared: Prepared) -> str:
+    text = json.dumps([spec.to_json(), prepared.sha256, _versions()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "keras": keras.__version__,
+        backend: version(backend),
+        "onnxruntime": onnxruntime.__version__,
+    }
+
+
+def _keras_bytes(network: keras.Model) -> bytes:
+    """The network in Keras' own format, which can only be written to a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        network.save(path)
+        return path.read_bytes()
