@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from app.db import Database
+from app.jobs import queue
 
 # Any number will do, as long as it is the same for all: two migrating processes wait
 # for each other on PostgreSQL. On SQLite the write lock does the same.
@@ -17,7 +18,7 @@ MIGRATION_LOCK = 7_268_110
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that is missing, in one transaction."""
+    """Apply every migration that is missing: ours in one transaction, then the queue's."""
     with database.engine.connect() as connection:
         connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
@@ -26,12 +27,14 @@ def migrate(database: Database) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    queue.migrate(database)
 
 
 def is_current(connection: sa.Connection) -> bool:
     """Whether the database has exactly the tables that this release was made for."""
     heads = set(ScriptDirectory.from_config(_config()).get_heads())
-    return set(MigrationContext.configure(connection).get_current_heads()) == heads
+    ours = set(MigrationContext.configure(connection).get_current_heads())
+    return ours == heads and queue.is_current(connection.engine)
 
 
 def _config() -> Config:

@@ -25,6 +25,19 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web process binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web process binds to.")
     workers: int = Field(1, ge=1, le=64, description="Training jobs that one machine runs at once.")
+    heartbeat_seconds: float = Field(
+        5.0, gt=0, description="How often a worker says that it is alive."
+    )
+    worker_lost_seconds: float = Field(
+        30.0, gt=0, description="Silence after which a worker's jobs are given to another."
+    )
+    reaper_seconds: float = Field(
+        10.0, gt=0, description="How often a worker looks for workers that fell silent."
+    )
+    warm_child: bool = Field(
+        True,
+        description="Keep an idle process with TensorFlow loaded: a job then starts at once.",
+    )
     upload_limit_bytes: int = Field(
         256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )

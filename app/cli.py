@@ -1,0 +1,148 @@
+"""The command line. Heavy imports are inside the commands: each loads what it needs."""
+
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from app.logs import configure_logging
+from app.settings import Settings, get_settings
+from app.version import VERSION
+from app.worker.lifeline import die_with_parent
+
+NOT_LOOPBACK = (
+    "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "
+    "set, because anybody who reaches the service may use it. Received: {host!r}. "
+    "Set STATECAST_API_KEY, or say --insecure."
+)
+
+host = click.option("--host", help="Address to bind to.  [default: STATECAST_HOST or 127.0.0.1]")
+port = click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8000]"
+)
+insecure = click.option("--insecure", is_flag=True, help="Allow any address without an API key.")
+workers = click.option(
+    "--workers", type=click.IntRange(1, 64), help="Jobs to run at once.  [default: 1]"
+)
+with_parent = click.option("--with-parent", is_flag=True, hidden=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="statecast")
+def main() -> None:
+    """Forecasting with recurrent networks whose state is kept, not recomputed."""
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    from app.db import Database
+    from app.migrate import migrate as migrate_database
+
+    configure_logging()
+    settings = get_settings()
+    settings.prepare_directories()
+    database = Database(settings.database_url)
+    migrate_database(database)
+    database.dispose()
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@host
+@port
+@insecure
+@with_parent
+def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -> None:
+    """Answer HTTP requests."""
+    import uvicorn
+
+    from app.main import create_app
+
+    _prepare(with_parent)
+    settings = _settings(host=host, port=port)
+    _require_safe_address(settings, insecure=insecure)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@main.command()
+@workers
+@with_parent
+def worker(workers: int | None, with_parent: bool) -> None:
+    """Run training jobs."""
+    from app.worker.parent import run_worker
+
+    _prepare(with_parent)
+    stop = _stop_on_signals()
+    run_worker(_settings(workers=workers), stop)
+    # Not a plain return: a thread of the queue may wait for a database that is gone, and
+    # the interpreter would wait for the thread.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+@main.command()
+@host
+@port
+@workers
+@insecure
+def serve(host: str | None, port: int | None, workers: int | None, insecure: bool) -> None:
+    """Migrate, then run web and worker until one of them ends."""
+    from app.serve import serve_until_stopped
+
+    settings = _settings(host=host, port=port, workers=workers)
+    _require_safe_address(settings, insecure=insecure)
+    sys.exit(serve_until_stopped(settings, _stop_on_signals(), insecure=insecure))
+
+
+@main.command()
+def health() -> None:
+    """Say whether a worker of this machine is alive; the exit code says it to Docker."""
+    from app.db import Database
+    from app.worker.identity import count_live_workers_here
+
+    with Database(get_settings().database_url).reading() as session:
+        alive = count_live_workers_here(session)
+    click.echo(f"{alive} worker{'' if alive == 1 else 's'} of this machine running.")
+    sys.exit(0 if alive else 1)
+
+
+def _settings(**given: object) -> Settings:
+    """The environment's settings, with what the command line says laid over them."""
+    return get_settings().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _require_safe_address(settings: Settings, *, insecure: bool) -> None:
+    if settings.api_key is None and not settings.is_loopback() and not insecure:
+        raise click.UsageError(NOT_LOOPBACK.format(host=settings.host))
+
+
+def _prepare(with_parent: bool) -> None:
+    """What both long-running processes need; one of `serve` ends with it."""
+    configure_logging()
+    if with_parent:
+        die_with_parent(signal.SIGTERM)
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that is set when somebody asks this process to end."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+if __name__ == "__main__":
+    main()

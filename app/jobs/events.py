@@ -1,0 +1,48 @@
+"""Changes of a job: each is one statement, guarded where needed, and leaves an event."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.jobs.schemas import JobRead
+from app.jobs.tables import Job, JobEvent
+
+# Each event is the whole job, so a client that missed some is still right; the bound
+# keeps a training of many thousand epochs from filling the table.
+EVENTS_KEPT = 500
+
+
+def change(session: Session, guard: sa.ColumnElement[bool], **values: Any) -> Job | None:
+    """Change the job that the guard picks, if it still picks one, and append the event."""
+    statement = (
+        sa.update(Job)
+        .where(guard)
+        .values(sequence=Job.sequence + 1, **values)
+        .returning(Job)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    job = session.scalars(statement).one_or_none()
+    if job is not None:
+        append_event(session, job, "state" if "state" in values else "progress")
+    return job
+
+
+def append_event(session: Session, job: Job, event: str) -> None:
+    """Store the job as it is now, and drop what is too old to be asked for."""
+    data = JobRead.from_row(job).model_dump(mode="json")
+    session.execute(
+        sa.insert(JobEvent).values(job_id=job.id, sequence=job.sequence, event=event, data=data)
+    )
+    too_old = JobEvent.sequence <= job.sequence - EVENTS_KEPT
+    session.execute(sa.delete(JobEvent).where(JobEvent.job_id == job.id, too_old))
+
+
+def events_after(session: Session, job_id: str, sequence: int) -> list[JobEvent]:
+    """The events of a job that came after one that the client has seen."""
+    statement = (
+        sa.select(JobEvent)
+        .where(JobEvent.job_id == job_id, JobEvent.sequence > sequence)
+        .order_by(JobEvent.sequence)
+    )
+    return list(session.scalars(statement))

@@ -1,0 +1,114 @@
+"""Routes of jobs: how work in the background stands, and how to stop it."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio.to_thread
+import sqlalchemy.exc
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.db import Database
+from app.dependencies import DatabaseDependency
+from app.errors import Conflict, NotFound, documented
+from app.jobs import service
+from app.jobs.events import events_after
+from app.jobs.schemas import JobRead
+from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
+from app.pagination import Page, Paging
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(tags=["jobs"])
+
+POLLING_SECONDS = 0.3
+
+
+@router.get("/jobs")
+def list_jobs(
+    database: DatabaseDependency,
+    paging: Paging,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    kind: Annotated[str | None, Query(description="Only jobs of this kind.")] = None,
+    model: Annotated[str | None, Query(description="Only jobs of this model.")] = None,
+) -> Page[JobRead]:
+    """List jobs, newest first."""
+    with database.reading() as session:
+        jobs = service.list_jobs(
+            session,
+            limit=paging.limit + 1,
+            before=paging.after(str),
+            state=state,
+            kind=kind,
+            model=model,
+        )
+        return paging.page(jobs, key=lambda job: job.id, read=JobRead.from_row)
+
+
+@router.get("/jobs/{job_id}", responses=documented(NotFound))
+def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
+    """Show a job and how far it is."""
+    with database.reading() as session:
+        return JobRead.from_row(service.get_job(session, job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    status_code=202,
+    responses={
+        200: {"model": JobRead, "description": "It is cancelled."},
+        **documented(NotFound, Conflict),
+    },
+)
+def cancel_job(job_id: str, database: DatabaseDependency, response: Response) -> JobRead:
+    """Cancel a job: 200 when it is cancelled at once, 202 when its worker has to stop it."""
+    with database.transaction() as session:
+        job = JobRead.from_row(service.request_cancel(session, job_id))
+    if job.state is JobState.CANCELLED:
+        response.status_code = 200
+    return job
+
+
+def existing_job(job_id: str, database: DatabaseDependency) -> str:
+    """The id of a job that exists: a stream that has begun can no longer answer 404."""
+    with database.reading() as session:
+        return service.get_job(session, job_id).id
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses=documented(NotFound),
+)
+async def follow_job(
+    job: Annotated[str, Depends(existing_job)],
+    database: DatabaseDependency,
+    last_event_id: Annotated[
+        int, Header(description="The last event that was seen; the stream goes on after it.")
+    ] = 0,
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a job by server-sent events: `state` and `progress`, each with the whole job.
+
+    The stream begins with the events so far and ends with the job.
+    """
+    seen, over = last_event_id, False
+    while not over:
+        events, over = await anyio.to_thread.run_sync(_read_events, database, job, seen)
+        for event in events:
+            yield ServerSentEvent(id=str(event.sequence), event=event.event, data=event.data)
+            seen = event.sequence
+        if not over:
+            await anyio.sleep(POLLING_SECONDS)
+
+
+def _read_events(database: Database, job_id: str, seen: int) -> tuple[list[JobEvent], bool]:
+    """The events after the one that was seen, and whether they are the last."""
+    try:
+        with database.reading() as session:
+            job = session.get(Job, job_id)
+            return events_after(session, job_id, seen), job is None or job.state not in UNFINISHED
+    except sqlalchemy.exc.OperationalError:
+        # A client that follows a job is better served late than told to come again.
+        logger.warning("the database did not answer; the stream of job %s goes on", job_id)
+        return [], False

@@ -1,0 +1,68 @@
+"""How a job looks to a client."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.jobs.tables import Job, JobState
+
+
+class JobProgress(BaseModel):
+    """How far the present attempt is; what is not known yet is null."""
+
+    phase: str | None = Field(description="What is being done, in a word.")
+    fraction: float = Field(description="From 0 to 1.")
+    epoch: int | None
+    epochs: int | None
+    loss: float | None
+    val_loss: float | None
+    eta_seconds: float | None
+
+
+class JobRead(BaseModel):
+    """Work in the background, and how it stands."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019a9f3c5d2e7c1f8a4b6d0e9c7b5a31",
+                    "kind": "train",
+                    "subject": {"model": "co2-weekly", "version": 1},
+                    "state": "running",
+                    "progress": {
+                        "phase": "training",
+                        "fraction": 0.4,
+                        "epoch": 8,
+                        "epochs": 20,
+                        "loss": 0.131,
+                        "val_loss": 0.148,
+                        "eta_seconds": 6.2,
+                    },
+                    "error": None,
+                    "result": None,
+                    "created_at": "2026-11-21T10:00:00Z",
+                    "started_at": "2026-11-21T10:00:01Z",
+                    "finished_at": None,
+                }
+            ]
+        },
+    )
+
+    id: str
+    kind: str
+    subject: dict[str, Any] = Field(description="What the job works on.")
+    state: JobState
+    progress: JobProgress
+    error: str | None
+    result: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def from_row(cls, job: Job) -> Self:
+        """The job as it is in the database now."""
+        return cls.model_validate(job)

@@ -1,0 +1,95 @@
+"""Jobs as the web process sees them: queued, listed, cancelled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import utc_now
+from app.errors import Conflict, NotFound
+from app.jobs import queue
+from app.jobs.events import append_event, change
+from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
+from app.jobs.workers import count_live_workers, is_live
+
+__all__ = ["count_live_workers", "enqueue", "get_job", "list_jobs", "request_cancel"]
+
+
+def enqueue(session: Session, kind: str, subject: dict[str, Any]) -> Job:
+    """Queue a job in the caller's transaction: both are committed, or neither."""
+    job = Job(kind=kind, subject=subject)
+    session.add(job)
+    session.flush()
+    append_event(session, job, "state")
+    queue.enqueue(session, job.id)
+    return job
+
+
+def get_job(session: Session, job_id: str) -> Job:
+    """The job of this id.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id!r}.")
+    return job
+
+
+def list_jobs(
+    session: Session,
+    *,
+    limit: int,
+    before: str | None = None,
+    state: JobState | None = None,
+    kind: str | None = None,
+    model: str | None = None,
+) -> Sequence[Job]:
+    """Jobs, newest first."""
+    statement = sa.select(Job).order_by(Job.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Job.id < before)
+    if state is not None:
+        statement = statement.where(Job.state == state)
+    if kind is not None:
+        statement = statement.where(Job.kind == kind)
+    if model is not None:
+        statement = statement.where(Job.subject["model"].as_string() == model)
+    return session.scalars(statement).all()
+
+
+def request_cancel(session: Session, job_id: str) -> Job:
+    """Cancel a job: at once if nobody works on it, else its worker stops it within seconds.
+
+    The engine's own entry stays in the queue; the worker that takes it finds that there
+    is nothing to do. So cancelling is one change of one row.
+
+    Raises:
+        NotFound: If there is no such job.
+        Conflict: If it has ended.
+    """
+    job = session.scalar(sa.select(Job).where(Job.id == job_id).with_for_update())
+    if job is None:
+        raise NotFound(f"There is no job {job_id!r}.")
+    if job.state not in UNFINISHED:
+        raise Conflict(f"The job has ended: it {_ended(job.state)} and cannot be cancelled.")
+    job.cancel_requested = True
+    session.flush()
+    if job.state is JobState.RUNNING and is_live(session, job.executor):
+        return job
+    return cancel(session, Job.id == job_id) or job
+
+
+def cancel(session: Session, guard: sa.ColumnElement[bool]) -> Job | None:
+    """End the job that the guard picks as cancelled."""
+    values = {"state": JobState.CANCELLED, "finished_at": utc_now()}
+    job = change(session, sa.and_(guard, Job.state.in_(UNFINISHED)), **values)
+    if job is not None:
+        session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
+    return job
+
+
+def _ended(state: JobState) -> str:
+    return "was cancelled" if state is JobState.CANCELLED else state.value

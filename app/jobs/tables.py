@@ -1,0 +1,126 @@
+"""Jobs, their events and checkpoints, and the workers that run them."""
+
+import os
+import time
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, Timestamp, utc_now
+
+NO_PROGRESS: dict[str, Any] = {
+    "phase": None,
+    "fraction": 0.0,
+    "epoch": None,
+    "epochs": None,
+    "loss": None,
+    "val_loss": None,
+    "eta_seconds": None,
+}
+
+
+class JobState(StrEnum):
+    """Where a job stands; the last three are final."""
+
+    QUEUED = "queued"
+    """Waits for a worker: new, or given back by a worker that was stopped."""
+    RUNNING = "running"
+    """An attempt is under way, or was when its worker died: then it is queued again."""
+    SUCCEEDED = "succeeded"
+    """Its result is stored; it was stored in the same transaction."""
+    FAILED = "failed"
+    """It cannot succeed as it is; `error` says why."""
+    CANCELLED = "cancelled"
+    """Stopped because somebody asked."""
+
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+
+
+def new_job_id() -> str:
+    """A UUID of version 7 as 32 hexadecimal digits: sorting by it sorts by creation."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    number = (milliseconds << 80) | random
+    number = (number & ~(0xF << 76)) | (0x7 << 76)
+    number = (number & ~(0x3 << 62)) | (0x2 << 62)
+    return uuid.UUID(int=number).hex
+
+
+class Job(Base):
+    """Work that a worker does; the row says who may write to it.
+
+    `attempt` is the fence: whoever works on the job says which attempt it is, and a write
+    of an earlier attempt changes nothing.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=new_job_id)
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    state: Mapped[JobState] = mapped_column(
+        sa.Enum(
+            JobState,
+            native_enum=False,
+            length=16,
+            values_callable=lambda states: [state.value for state in states],
+        ),
+        default=JobState.QUEUED,
+        index=True,
+    )
+    subject: Mapped[dict[str, Any]] = mapped_column(Json)
+    attempt: Mapped[int] = mapped_column(default=0)
+    lost_attempts: Mapped[int] = mapped_column(default=0)
+    progress: Mapped[dict[str, Any]] = mapped_column(Json, default=lambda: dict(NO_PROGRESS))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    result: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    executor: Mapped[str | None] = mapped_column(sa.String(255))
+    sequence: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class JobEvent(Base):
+    """The job as it was after one of its changes, for clients that follow it."""
+
+    __tablename__ = "job_events"
+
+    job_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    event: Mapped[str] = mapped_column(sa.String(16))
+    data: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class JobCheckpoint(Base):
+    """Where a later attempt goes on; deleted when the job ends."""
+
+    __tablename__ = "job_checkpoints"
+
+    job_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int]
+    data: Mapped[bytes] = mapped_column(sa.LargeBinary)
+
+
+class Worker(Base):
+    """A worker process; it is taken for dead after `alive_until`, by the database's clock."""
+
+    __tablename__ = "workers"
+
+    executor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    machine: Mapped[str] = mapped_column(sa.String(255))
+    pid: Mapped[int]
+    process_started: Mapped[str] = mapped_column(sa.String(40))
+    device: Mapped[str] = mapped_column(sa.String(40))
+    started_at: Mapped[datetime] = mapped_column(Timestamp)
+    beat_at: Mapped[datetime] = mapped_column(Timestamp)
+    alive_until: Mapped[datetime] = mapped_column(Timestamp)

@@ -1,0 +1,111 @@
+"""The process that does one job: `python -m app.worker.child`.
+
+It loads the training rooms, waits for one line on its standard input that names the job,
+does it and ends. Its parent gives it nothing else and asks nothing back: everything else
+is in the database.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from app.db import Database
+from app.errors import ServiceError
+from app.jobs.attempts import Attempt, Superseded
+from app.logs import configure_logging
+from app.settings import get_settings
+from app.worker.handlers import HANDLERS, Handler, load_handlers
+from app.worker.lifeline import die_with_parent
+from app.worker.newest import SUPERSEDED_EXIT_CODE
+from app.worker.task import Task
+from models.errors import ForecastingError
+
+logger = logging.getLogger(__name__)
+
+# The web process beside it stays quick while a network is trained.
+NICENESS = 5
+
+
+def main(handlers: Mapping[str, str] = HANDLERS) -> None:
+    """Wait for a job, do it, end."""
+    die_with_parent(signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    configure_logging()
+    lines = _lines_of_parent()
+    loaded = load_handlers(handlers)
+    attempt = decode(lines.get())
+    settings = get_settings()
+    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    try:
+        run(Task(database, attempt), loaded)
+    except Superseded:
+        logger.warning("another attempt of job %s has begun: this one ends", attempt.job_id)
+        sys.exit(SUPERSEDED_EXIT_CODE)
+
+
+def run(task: Task, handlers: Mapping[str, Handler]) -> None:
+    """Do the job and store how it ended."""
+    try:
+        publish = _handler(handlers, task.attempt.kind)(task)
+        task.finish(publish)
+    except Superseded:
+        raise
+    except (ForecastingError, ServiceError) as error:
+        task.fail(str(error))
+    except Exception as error:
+        logger.exception("job %s failed unexpectedly", task.attempt.job_id)
+        task.fail(_unexpected(error))
+
+
+def encode(attempt: Attempt) -> bytes:
+    """The line that names a job."""
+    return json.dumps(dataclasses.asdict(attempt)).encode() + b"\n"
+
+
+def decode(line: bytes) -> Attempt:
+    """The job that a line names."""
+    fields: dict[str, Any] = json.loads(line)
+    return Attempt(**fields)
+
+
+def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
+    handler = handlers.get(kind)
+    if handler is None:
+        message = f"`kind` must be one of {sorted(handlers)}. Received: {kind!r}"
+        raise ForecastingError(message)
+    return handler
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "The machine's memory did not suffice: try a smaller network or less data."
+    return (
+        f"An unexpected error ended the job ({type(error).__name__}). "
+        "It is in the worker's log with the job's id."
+    )
+
+
+def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
+    """What the parent writes, read at all times: the end of it is the end of this process."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+        os._exit(1)
+
+    threading.Thread(target=read, name="lifeline", daemon=True).start()
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Which function does which kind of job."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from app.worker.task import Publish, Task
+
+Handler = Callable[[Task], Publish]
+
+# By name: a kind's module is imported by the children that run it, not by their parent.
+HANDLERS: dict[str, str] = {"train": "app.worker.train:train_version"}
+
+
+def load_handlers(names: Mapping[str, str]) -> dict[str, Handler]:
+    """The functions behind names of the form `module:function`."""
+    return {kind: _load(name) for kind, name in names.items()}
+
+
+def _load(name: str) -> Handler:
+    module, _, function = name.partition(":")
+    handler: Handler = getattr(import_module(module), function)
+    return handler

@@ -1,0 +1,111 @@
+"""The worker's heartbeat, and the look for workers whose heart has stopped."""
+
+import logging
+import threading
+import time
+
+from app.db import Database
+from app.jobs import workers
+from app.jobs.queue import QueueWorker
+from app.jobs.workers import Identity
+from app.settings import Settings
+from app.worker.identity import is_gone, machine
+
+logger = logging.getLogger(__name__)
+
+# A worker stops its own work well before another one takes it over.
+GIVE_UP_SHARE = 2 / 3
+STOP_TIMEOUT_SECONDS = 1.0
+
+
+class Heart:
+    """Beats in a thread of its own, and knows when the database last heard it."""
+
+    def __init__(self, database: Database, identity: Identity, settings: Settings) -> None:
+        self._database = database
+        self._identity = identity
+        self._interval_seconds = settings.heartbeat_seconds
+        self._lost_after_seconds = settings.worker_lost_seconds
+        self._last_beat = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Register the worker and go on beating."""
+        self.beat()
+        self._thread.start()
+
+    def beat(self) -> None:
+        """One beat. The moment counts from before it: the database's answer may be slow."""
+        before = time.monotonic()
+        with self._database.transaction() as session:
+            workers.beat(session, self._identity, lost_after_seconds=self._lost_after_seconds)
+        self._last_beat = before
+
+    def stopped(self) -> bool:
+        """Whether the database has heard nothing for so long that others may soon take over."""
+        silence_seconds = time.monotonic() - self._last_beat
+        return silence_seconds > self._lost_after_seconds * GIVE_UP_SHARE
+
+    def stop(self) -> None:
+        """Say goodbye: the jobs of this worker are free for others at once."""
+        self._stop.set()
+        self._thread.join(STOP_TIMEOUT_SECONDS)
+        with self._database.transaction() as session:
+            workers.remove(session, [self._identity.executor])
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_seconds):
+            try:
+                self.beat()
+            except Exception:  # whatever it was, the next beat may succeed
+                logger.warning("the heartbeat could not be written", exc_info=True)
+
+
+class Reaper:
+    """Gives the jobs of dead workers back to the queue; every worker has one."""
+
+    def __init__(self, database: Database, queue: QueueWorker, settings: Settings) -> None:
+        self._database = database
+        self._queue = queue
+        self._interval_seconds = settings.reaper_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        """Look at once, and then again and again."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a look that waits for the database is left to itself."""
+        self._stop.set()
+        self._thread.join(STOP_TIMEOUT_SECONDS)
+
+    def reap(self) -> None:
+        """Look once.
+
+        Who has jobs is read before who is alive, not after: a worker that starts in
+        between registers before it takes a job, and would be taken for dead.
+        """
+        owners = self._queue.owners()
+        with self._database.transaction() as session:
+            workers.remove_dead(session)
+            live = workers.live_executors(session)
+        self._queue.recover(owners - live)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.reap()
+                self._queue.forget_finished()
+            except Exception:  # the next look may succeed
+                logger.warning("could not look for dead workers", exc_info=True)
+            if self._stop.wait(self._interval_seconds):
+                return
+
+
+def bury_the_gone(database: Database) -> None:
+    """Forget this machine's workers whose process has ended, so that nobody waits for them."""
+    with database.transaction() as session:
+        gone = [w.executor for w in workers.workers_of_machine(session, machine()) if is_gone(w)]
+        workers.remove(session, gone)

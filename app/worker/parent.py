@@ -1,0 +1,80 @@
+"""A worker from start to end: heartbeat, queue, reaper, children."""
+
+import logging
+import threading
+
+from app.db import Database
+from app.jobs.queue import QueueWorker
+from app.migrate import is_current
+from app.settings import Settings
+from app.worker.children import CHILD_COMMAND, Children
+from app.worker.heart import Heart, Reaper, bury_the_gone
+from app.worker.identity import own_identity
+from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
+from app.worker.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_SECONDS = 10.0
+MIGRATIONS_CHECK_SECONDS = 2.0
+
+
+def run_worker(
+    settings: Settings,
+    stop: threading.Event,
+    *,
+    child_command: tuple[str, ...] = CHILD_COMMAND,
+) -> None:
+    """Take jobs until `stop` is set; then give back what is not finished."""
+    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    try:
+        until_answered(lambda: _wait_for_tables(database, stop), stop)
+        until_answered(lambda: bury_the_gone(database), stop)
+        _work(database, settings, stop, child_command)
+    except GaveUp:
+        logger.info("stopped before the database answered")
+    finally:
+        database.dispose()
+
+
+def _work(
+    database: Database, settings: Settings, stop: threading.Event, child_command: tuple[str, ...]
+) -> None:
+    identity = own_identity()
+    heart = Heart(database, identity, settings)
+    until_answered(heart.start, stop)
+    children = Children(child_command, warm=settings.warm_child)
+    runner = Runner(database, children, heart, identity.executor, settings.workers)
+    queue = QueueWorker(
+        database, identity.executor, concurrency=settings.workers, run_job=runner.run
+    )
+    reaper = Reaper(database, queue, settings)
+    queue.start()
+    children.warm_up()
+    reaper.start()
+    logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
+    stop.wait()
+    logger.info("worker %s stops", identity.executor)
+    reaper.stop()
+    runner.stop(STOP_TIMEOUT_SECONDS)
+    children.stop()
+    queue.stop()
+    _say_goodbye(heart)
+
+
+def _wait_for_tables(database: Database, stop: threading.Event) -> None:
+    """Wait until somebody has migrated the database."""
+    while True:
+        with database.reading() as session:
+            if is_current(session.connection()):
+                return
+        logger.warning("the database's tables are not those of this release: waiting for them")
+        if stop.wait(MIGRATIONS_CHECK_SECONDS):
+            raise GaveUp
+
+
+def _say_goodbye(heart: Heart) -> None:
+    try:
+        heart.stop()
+    except DATABASE_ERRORS:
+        logger.warning("the worker could not sign off; it is found by its silence")

@@ -1,0 +1,36 @@
+"""Waiting for a database that is locked or gone for a while."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import sqlalchemy.exc
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+DATABASE_ERRORS = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)
+
+Answer = TypeVar("Answer")
+
+
+class GaveUp(Exception):
+    """The database did not answer until it was time to stop."""
+
+
+def until_answered(work: Callable[[], Answer], stop: threading.Event) -> Answer:
+    """Do some work on the database, again and again until it answers.
+
+    The work must be one transaction whose repetition does no harm.
+
+    Raises:
+        GaveUp: If `stop` was set before the database answered.
+    """
+    while True:
+        try:
+            return work()
+        except DATABASE_ERRORS as error:
+            logger.warning("the database does not answer, trying again: %s", error)
+        if stop.wait(PAUSE_SECONDS):
+            raise GaveUp

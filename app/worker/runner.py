@@ -1,0 +1,177 @@
+"""One job from start to end, as the worker's parent process sees it."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.jobs import attempts
+from app.jobs.attempts import Attempt, Wish
+from app.jobs.service import cancel
+from app.worker.children import Child, Children, describe_exit
+from app.worker.heart import Heart
+from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
+
+logger = logging.getLogger(__name__)
+
+# A cancelled job is stopped within two seconds: this, and a second for the process.
+WATCH_SECONDS = 0.4
+
+Answer = TypeVar("Answer")
+
+
+class WorkerStopping(BaseException):
+    """The worker ends before the job does.
+
+    Not an `Exception`: the engine must record no outcome, so that the job's entry stays
+    with this worker's name and whoever finds the worker gone takes it over.
+    """
+
+
+class Ending(Enum):
+    """Why an attempt is over."""
+
+    EXITED = auto()
+    CANCELLED = auto()
+    SUPERSEDED = auto()
+    SILENCED = auto()
+    STOPPING = auto()
+
+
+class Runner:
+    """Runs jobs, as many at once as there is room for."""
+
+    def __init__(
+        self, database: Database, children: Children, heart: Heart, executor: str, room: int
+    ) -> None:
+        self._database = database
+        self._children = children
+        self._heart = heart
+        self._executor = executor
+        self._room = threading.BoundedSemaphore(room)
+        self._stopping = threading.Event()
+        self._running = 0
+        self._idle = threading.Condition()
+
+    def run(self, job_id: str) -> str:
+        """Work on a job until it has ended, whoever ended it."""
+        with self._counted(), self._place():
+            try:
+                while self._run_attempt(job_id):
+                    pass
+            except GaveUp:
+                raise WorkerStopping from None
+        self._children.warm_up()
+        return job_id
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Stop every job and give it back, so that it runs again elsewhere or later."""
+        self._stopping.set()
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0, timeout_seconds)
+
+    def _run_attempt(self, job_id: str) -> bool:
+        """One attempt; whether the job needs another one here."""
+        attempt = self._write(lambda session: attempts.start(session, job_id, self._executor))
+        if attempt is None:
+            return False
+        try:
+            ending, exit_code = self._supervise(attempt)
+        except Exception as error:
+            logger.exception("job %s could not be run", job_id)
+            sentence = f"The worker could not run the job ({type(error).__name__}: {error})."
+            self._write(lambda session: attempts.fail(session, attempt, sentence))
+            return False
+        return self._settle(attempt, ending, exit_code)
+
+    def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
+        """Have a child process do the attempt; it has ended when this returns."""
+        with self._children.take() as child:
+            logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
+            child.begin(attempt)
+            ending, exit_code = self._watch(attempt, child)
+        logger.info("job %s: attempt %d %s", attempt.job_id, attempt.number, ending.name.lower())
+        return ending, exit_code
+
+    def _watch(self, attempt: Attempt, child: Child) -> tuple[Ending, int]:
+        """Wait until the process ends, or there is a reason to end it."""
+        while (code := child.wait(WATCH_SECONDS)) is None:
+            ending = self._reason_to_stop(attempt)
+            if ending is not None:
+                return ending, 0
+        return Ending.EXITED, code
+
+    def _reason_to_stop(self, attempt: Attempt) -> Ending | None:
+        if self._stopping.is_set():
+            return Ending.STOPPING
+        if self._heart.stopped():
+            return Ending.SILENCED
+        try:
+            with self._database.reading() as session:
+                wish = attempts.wish(session, attempt)
+        except DATABASE_ERRORS:
+            return None  # the heart says when that has lasted too long
+        if wish is Wish.CANCEL:
+            return Ending.CANCELLED
+        return Ending.SUPERSEDED if wish is Wish.GIVE_UP else None
+
+    def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> bool:
+        """Write how the attempt ended where its process did not; whether to try again here."""
+        if ending is Ending.EXITED:
+            sentence = describe_exit(exit_code)
+            self._write(lambda session: attempts.fail(session, attempt, sentence))
+        elif ending is Ending.CANCELLED:
+            self._write(lambda session: cancel(session, attempt.holds()))
+        elif ending is Ending.SILENCED:
+            return self._write(lambda session: attempts.give_back(session, attempt))
+        elif ending is Ending.STOPPING:
+            self._write_once(lambda session: attempts.give_back(session, attempt))
+            raise WorkerStopping
+        return False
+
+    def _write(self, work: Callable[[Session], Answer]) -> Answer:
+        def once() -> Answer:
+            with self._database.transaction() as session:
+                return work(session)
+
+        return until_answered(once, self._stopping)
+
+    def _write_once(self, work: Callable[[Session], Answer]) -> None:
+        try:
+            with self._database.transaction() as session:
+                work(session)
+        except DATABASE_ERRORS:
+            logger.warning("the job could not be given back; it is found when this worker is gone")
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """A place for one child.
+
+        The queue's limit is the same for all workers, that of the last one started; this
+        one is the machine's own.
+        """
+        while not self._room.acquire(timeout=WATCH_SECONDS):
+            if self._stopping.is_set():
+                raise WorkerStopping
+        try:
+            if self._stopping.is_set():
+                raise WorkerStopping
+            yield
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._idle:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
