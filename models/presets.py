@@ -33,6 +33,7 @@ JENA_WINDOW = {
     "delay": 144,
     "calendar_features": [],
     "transform": "none",
+    "head": {"dropout": 0.0},
     "split": JENA_SPLIT,
     "batch_size": 128,
     "steps_per_epoch": 500,
