@@ -1,0 +1,105 @@
+"""Market bars: their columns known by name or by the prices, and the rules a bar obeys."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import Invalid
+from app.series.reading.findings import Findings
+from app.series.reading.lines import Mask
+from app.series.reading.options import Kind
+from models.series import Values
+
+PRICES = ("open", "high", "low", "close")
+SYNONYMS = {
+    "open": {"open", "openprice", "o", "op", "1open"},
+    "high": {"high", "highprice", "h", "hi", "2high", "max"},
+    "low": {"low", "lowprice", "l", "lo", "3low", "min"},
+    "close": {"close", "closeprice", "c", "cl", "4close", "closelast"},
+    "adj_close": {"adjclose", "adjustedclose", "adjusted", "closeadj", "5adjustedclose"},
+    "volume": {"volume", "vol", "v", "tickvol", "tickvolume", "5volume", "6volume"},
+}
+# Prices are rounded when they are split-adjusted: a bar may miss its rule by this share.
+ROUNDING = 1e-6
+SURE_SHARE = 0.99
+
+
+def named_bars(names: list[str]) -> dict[str, str]:
+    """The canonical names of the columns that are known; empty unless all prices are there."""
+    known: dict[str, str] = {}
+    for name in names:
+        # quantmod writes GSPC.Open, others Open_AAPL or "Close AAPL".
+        plain = re.sub(r"[^a-z0-9]", "", name.lower())
+        last = re.sub(r"[^a-z0-9]", "", name.lower().rsplit(".", 1)[-1])
+        for canonical, synonyms in SYNONYMS.items():
+            if {plain, last} & synonyms and canonical not in known.values():
+                known[name] = canonical
+                break
+    return known if set(PRICES) <= set(known.values()) else {}
+
+
+def recognised_bars(values: Values) -> dict[int, str]:
+    """Columns of bars without names, by what prices obey: four in a row, then the volume."""
+    for first in range(values.shape[1] - 3):
+        quarter = values[:, first : first + 4]
+        with np.errstate(invalid="ignore"):
+            holds = (quarter > 0).all(axis=1) & _obeys(quarter)
+        moves = (quarter[:, 1] > quarter[:, 2]).any()
+        if holds.mean() >= SURE_SHARE and moves:
+            found = {first + place: name for place, name in enumerate(PRICES)}
+            if first + 4 < values.shape[1] and not (values[:, first + 4] < 0).any():
+                found[first + 4] = "volume"
+            return found
+    return {}
+
+
+def canonical_names(
+    names: list[str], values: Values, kind: Kind | None, *, has_header: bool, findings: Findings
+) -> tuple[list[str], Kind]:
+    """Names of the channels and the kind; bars get the names open, high, low, close, ...
+
+    Raises:
+        Invalid: If bars are asked for and the columns are none.
+    """
+    if kind not in (None, "ohlc"):
+        return names, kind or "generic"
+    renamed = named_bars(names)
+    if not renamed and not has_header:
+        renamed = {names[place]: name for place, name in recognised_bars(values).items()}
+    if not renamed and kind is None:
+        return names, "generic"
+    if not renamed:
+        raise Invalid(
+            "Series of the kind ohlc need the columns open, high, low and close. Received: "
+            f"{', '.join(names)}. Rename them with `columns=name in the file=open`, or use "
+            "another kind."
+        )
+    changed = [f"{old} to {new}" for old, new in renamed.items() if old != new]
+    if changed:
+        findings.report("renamed_columns", f"Renamed {', '.join(changed)}.", len(changed))
+    return [renamed.get(name, name) for name in names], "ohlc"
+
+
+def broken_bars(names: list[str], values: Values) -> Mask:
+    """Rows that no market can have made; missing prices break no rule."""
+    prices = values[:, [names.index(name) for name in PRICES]]
+    with np.errstate(invalid="ignore"):
+        return ~_obeys(prices) | (prices <= 0).any(axis=1)
+
+
+def describe(names: list[str], values: npt.NDArray[np.float64]) -> str:
+    """Why one row cannot be a bar."""
+    prices = {name: float(values[names.index(name)]) for name in PRICES}
+    shown = ", ".join(f"{name} {price:g}" for name, price in prices.items())
+    return f"a bar needs 0 < low <= open, close <= high: {shown}"
+
+
+def _obeys(prices: Values) -> Mask:
+    """Whether low <= open, close <= high, as far as the prices are there."""
+    opened, high, low, closed = prices.T
+    slack = ROUNDING * np.abs(high)
+    breaks = low > high + slack
+    for price in (opened, closed):
+        breaks |= (price > high + slack) | (price < low - slack)
+    return np.asarray(~breaks)

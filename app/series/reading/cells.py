@@ -1,0 +1,53 @@
+"""What a single field looks like: nothing, a number, a moment, a time of day, or text."""
+
+import re
+from enum import StrEnum
+
+from app.series.reading.time_guesses import clock_format, guess_epoch, guess_formats
+
+NULLS = frozenset(
+    {"", "-", "--", "?", ".", "*", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
+    | {"#na", "-nan", "<na>", "nat", "\\n", "#value!", "#div/0!", "#num!", "m"}
+)
+NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
+INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+# `18.00` is rather a number; with a colon or two dots it can only be a time of day.
+SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.)")
+# A day of the year 2000 is written so too, but full minutes are far more frequent.
+WHOLE_MINUTE = re.compile(r"([01]?\d|2[0-3])\.[0-5]\d\.00")
+
+
+class CellKind(StrEnum):
+    """What a field is."""
+
+    NOTHING = "nothing"
+    NUMBER = "number"
+    MOMENT = "moment"
+    """A date, with or without a time of day, that cannot be a plain number."""
+    MAYBE_MOMENT = "maybe moment"
+    """A number that can be a date or seconds since 1970: 20220103, 1641200000."""
+    CLOCK = "clock"
+    TEXT = "text"
+
+
+def kind_of(cell: str) -> CellKind:
+    """What a trimmed field is."""
+    if cell.lower() in NULLS:
+        return CellKind.NOTHING
+    if NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell):
+        return _kind_of_number(cell)
+    if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
+        return CellKind.CLOCK
+    return CellKind.MOMENT if guess_formats(cell) else CellKind.TEXT
+
+
+def _kind_of_number(cell: str) -> CellKind:
+    """`01.02.2003` looks like a number with thousands, but two dots apart make a date."""
+    if WHOLE_MINUTE.fullmatch(cell):
+        return CellKind.CLOCK
+    if max(cell.count("."), cell.count("-")) > 1 and guess_formats(cell):
+        return CellKind.MOMENT
+    if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
+        return CellKind.CLOCK
+    is_moment = (cell.isdigit() and guess_formats(cell)) or guess_epoch(cell)
+    return CellKind.MAYBE_MOMENT if is_moment else CellKind.NUMBER

@@ -1,0 +1,156 @@
+"""Which columns hold the time, which become channels, and under which names."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from app.errors import Invalid
+from app.series.reading.cells import CellKind
+from app.series.reading.findings import Findings
+from app.series.reading.layout import Layout
+from app.series.reading.options import ReadOptions
+
+TIME_NAME = re.compile(
+    r".*(date|time|timestamp|datum|fecha)|ds|dt|t|index|month|year|quarter|week|day|period"
+    r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
+)
+CLOCK_NAME = re.compile(r".*time|hour|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
+VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns in use, by number: those of the time, and a name for each channel."""
+
+    time: tuple[int, ...]
+    channels: dict[int, str]
+    text: tuple[int, ...]
+
+
+def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
+    """A name for every column: the header's, the sender's, or the column's number.
+
+    Columns that have neither a name nor a value keep no name: they are left out.
+
+    Raises:
+        Invalid: If there is no header and the sender names another number of columns.
+    """
+    names, has_header = layout.names, layout.header_lines > 0
+    if not has_header and options.columns:
+        if len(options.columns) != len(names):
+            raise Invalid(
+                f"`columns` must name all {len(names)} columns of a file without a header (an "
+                f"empty name skips one). Received {len(options.columns)} names."
+            )
+        return options.columns
+    if not has_header:
+        count = len(names)
+        findings.report("no_header", f"The file names none of its {count} columns.", count)
+    filled = [
+        name or ("" if kind == CellKind.NOTHING else f"column_{number}")
+        for number, (name, kind) in enumerate(zip(names, layout.kinds, strict=True), start=1)
+    ]
+    unique = _unique(filled)
+    if unique != filled:
+        renamed = [new for old, new in zip(filled, unique, strict=True) if old != new]
+        message = f"Columns with the same name got a number: {', '.join(renamed)}."
+        findings.report("same_names", message, len(renamed))
+    return tuple(unique)
+
+
+def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -> Chosen:
+    """Find the time and the channels.
+
+    Raises:
+        Invalid: If no column holds times, or a named column does not exist.
+    """
+    names, kinds = layout.names, layout.kinds
+    has_header = layout.header_lines > 0
+    time = _named_time(names, options) or _found_time(
+        names, kinds, first_row, has_header=has_header
+    )
+    if not time:
+        raise Invalid(
+            "No column holds times. Columns: "
+            + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, first_row, strict=True))
+            + ". Name the column, or date and time, with `timestamp=`."
+        )
+    others = [number for number in range(len(names)) if number not in time]
+    if options.columns and has_header:
+        return Chosen(time, _asked(names, others, options.columns), ())
+    text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
+    channels = {n: names[n] for n in others if names[n] and n not in text}
+    if not channels:
+        raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
+    return Chosen(time, channels, tuple(text))
+
+
+def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
+    for name in options.timestamp:
+        if name not in names:
+            raise Invalid(
+                f"`timestamp` must name columns of the file: {', '.join(names)}. Received: {name!r}"
+            )
+    return tuple(names.index(name) for name in options.timestamp)
+
+
+def _found_time(
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], first_row: list[str], *, has_header: bool
+) -> tuple[int, ...]:
+    columns = range(len(names))
+    plain = [_plain(name) for name in names]
+    named = [n for n in columns if TIME_NAME.fullmatch(plain[n])]
+    sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
+    possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
+    if not has_header:
+        possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
+    candidates = [n for n in sure if n in named] or sure or possible
+    if not candidates:
+        return ()
+    date = candidates[0]
+    clock = _clock_beside(date, plain, kinds, first_row)
+    return (date,) if clock is None else (date, clock)
+
+
+def _clock_beside(
+    date: int, plain: list[str], kinds: tuple[CellKind, ...], first_row: list[str]
+) -> int | None:
+    """A column with the time of day, when the date has none."""
+    if not re.fullmatch(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}", first_row[date]):
+        return None
+    others = [n for n in range(len(plain)) if n != date]
+    clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
+    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(plain[n])]
+    return next(iter([*clocks, *numbers]), None)
+
+
+def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) -> dict[int, str]:
+    """The columns that the sender wants, as `name` or `name in the file=channel`."""
+    channels: dict[int, str] = {}
+    for text in columns:
+        old, mark, new = (text, "", "") if text in names else text.rpartition("=")
+        old = old if mark or text in names else text
+        if old not in names or names.index(old) not in others:
+            known = ", ".join(names[number] for number in others)
+            raise Invalid(f"`columns` must name columns of the file: {known}. Received: {text!r}")
+        channels[names.index(old)] = new.strip() or old
+    repeated = [name for name, times in Counter(channels.values()).items() if times > 1]
+    if repeated:
+        raise Invalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
+    return channels
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: set[str] = set()
+    unique = []
+    for name in names:
+        number, candidate = 2, name
+        while candidate and candidate in seen:
+            number, candidate = number + 1, f"{name}_{number}"
+        seen.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,81 @@
+"""What reading a file found: issues to report and lines that could not be used."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+EXAMPLES = 5
+TEXT_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A line of the file, numbered from 1, as it stands there."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Something a reader of the data should know, with a count and a few lines."""
+
+    code: str
+    message: str
+    count: int
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that is kept aside instead of being stored, and why."""
+
+    line: int
+    code: str
+    reason: str
+    text: str
+
+
+REJECTIONS = {
+    "wrong_field_count": "a wrong number of fields",
+    "unreadable_time": "a time that cannot be read",
+    "skipped_hour": "a time that no clock of the time zone showed",
+    "unclear_hour": "a time that came twice when clocks went back, in no order that tells which",
+    "unreadable_number": "a field that is no number",
+    "infinite_value": "an infinite number",
+    "ohlc_violation": "prices that break low <= open, close <= high or are not above zero",
+}
+
+
+@dataclass(slots=True)
+class Findings:
+    """Issues and rejected lines, collected while a file is read."""
+
+    issues: list[Issue] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def report(self, code: str, message: str, count: int, lines: Iterable[Example] = ()) -> None:
+        """Add an issue with its first examples."""
+        examples = tuple(Example(e.line, shown(e.text)) for e in islice(lines, EXAMPLES))
+        self.issues.append(Issue(code, message, count, examples))
+
+    def reject(self, line: int, code: str, reason: str, text: str) -> None:
+        """Keep a line aside."""
+        self.rejected.append(Rejected(line, code, reason, shown(text)))
+
+    def all_issues(self) -> list[Issue]:
+        """The issues, and one for each cause for which lines are kept aside."""
+        causes = []
+        for code, what in REJECTIONS.items():
+            lines = [one for one in self.rejected if one.code == code]
+            if lines:
+                examples = tuple(Example(one.line, one.text) for one in lines[:EXAMPLES])
+                message = f"{len(lines)} rows are quarantined: {what}."
+                causes.append(Issue(code, message, len(lines), examples))
+        return self.issues + causes
+
+
+def shown(text: str) -> str:
+    """A line as a report can hold it: not endless, and without NUL, which JSONB refuses."""
+    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return clean if len(clean) <= TEXT_LENGTH else f"{clean[: TEXT_LENGTH - 1]}…"

@@ -1,0 +1,209 @@
+"""Where the table is in a file: lines before it, its header, names and number of columns."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import Invalid
+from app.series.reading.cells import CellKind, kind_of
+from app.series.reading.delimiters import count_fields, split_fields
+from app.series.reading.findings import Findings
+from app.series.reading.lines import Lines, Mask, Numbers
+
+SAMPLE_ROWS = 300
+MOST_HEADER_LINES = 3
+# Above this share the lines are no table with a few damaged rows.
+MOST_WRONG_SHARE = 1 / 3
+NUMERIC = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table in a file.
+
+    Args:
+        names: The columns' names; an empty text where the file gives none.
+        header_lines: How many lines hold names.
+        kinds: What the fields of each column mostly are.
+        body: The rows, all with as many fields as there are names.
+        rows_read: Rows before any was found to be unusable.
+    """
+
+    names: tuple[str, ...]
+    header_lines: int
+    kinds: tuple[CellKind, ...]
+    body: Lines
+    rows_read: int
+
+
+def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Findings) -> Layout:
+    """Tell preamble, header and rows apart; rows with a wrong number of fields are rejected.
+
+    Raises:
+        Invalid: If there is one column only, no row, or no usual number of fields.
+    """
+    counts = count_fields(lines.texts, delimiter)
+    fields = _usual_fields(counts, lines, delimiter)
+    start = int(np.argmax(counts == fields))
+    table = lines.slice(start)
+    sample = [
+        split_fields(table.texts[row], delimiter)
+        for row in np.flatnonzero(counts[start:] == fields)[:SAMPLE_ROWS].tolist()
+    ]
+    kinds = _usual_kinds(sample, fields)
+    header_lines = _header_lines(sample, kinds, header)
+    names = _joined_names(sample[:header_lines], fields)
+    if not header_lines and start and header is not False:
+        names = _names_before(lines.texts[start - 1], delimiter, kinds) or names
+    named_before = not header_lines and any(names)
+    _report_preamble(lines.slice(0, start - named_before), findings)
+    is_row = _without_comments(table.slice(header_lines), findings)
+    body = table.slice(header_lines).where(is_row)
+    rows = _fitted(body, counts[start + header_lines :][is_row], delimiter, kinds, findings)
+    return Layout(names, header_lines + named_before, kinds, rows, len(body))
+
+
+def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
+    several = counts[counts > 1]
+    if not len(several):
+        raise Invalid(
+            f"The file has one column only when it is read with `delimiter={delimiter}`: a "
+            "series needs a time and at least one value. Name the separator with "
+            f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
+        )
+    return int(Counter(several.tolist()).most_common(1)[0][0])
+
+
+def _usual_kinds(sample: list[list[str]], fields: int) -> tuple[CellKind, ...]:
+    """What most fields of each column are; the first row may be the header and has no say."""
+    rows = sample[1:] or sample
+    return tuple(_most_common([row[column] for row in rows]) for column in range(fields))
+
+
+def _most_common(cells: list[str]) -> CellKind:
+    counts = Counter(kind_of(cell) for cell in cells)
+    counts.pop(CellKind.NOTHING, None)
+    if not counts:
+        return CellKind.NOTHING
+    numeric = sum(counts[kind] for kind in NUMERIC)
+    kind, times = counts.most_common(1)[0]
+    return CellKind.NUMBER if numeric > times else kind
+
+
+def _header_lines(sample: list[list[str]], kinds: tuple[CellKind, ...], header: bool | None) -> int:
+    if header is False:
+        return 0
+    leading = sample[:MOST_HEADER_LINES]
+    found = next((n for n, row in enumerate(leading) if _is_data(row, kinds)), len(leading))
+    if found == len(leading):
+        # Nothing looks like data: one line of names is the rule, the rest is for the rows.
+        found = 1
+    return max(found, 1) if header else found
+
+
+def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
+    """Whether a line is a row: its time looks like a time, or its numbers like numbers."""
+    cells = [kind_of(cell) for cell in row]
+    for kind in (CellKind.MOMENT, CellKind.MAYBE_MOMENT, CellKind.NUMBER):
+        if kind in kinds:
+            return any(
+                cell == kind for cell, usual in zip(cells, kinds, strict=True) if usual == kind
+            )
+    return True
+
+
+def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
+    """Names of one or more header lines: the first line's where they are unique."""
+    columns = [[row[column] for row in rows if row[column]] for column in range(fields)]
+    first = [parts[0] if parts else "" for parts in columns]
+    named = [name for name in first if name]
+    if len(set(named)) < len(named):
+        first = [" ".join(dict.fromkeys(parts)) for parts in columns]
+    return tuple(_clean(name) for name in first)
+
+
+def _clean(name: str) -> str:
+    """A name without a comment sign and without MetaTrader's angle brackets."""
+    name = name.lstrip("#").strip().replace("\0", "")
+    return name[1:-1] if name.startswith("<") and name.endswith(">") else name
+
+
+def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
+    """Names from a header with one field more or less than the rows have; none if it is none."""
+    cells = [_clean(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
+    while len(cells) > len(kinds) and not cells[-1]:
+        cells.pop()
+    if len(cells) == len(kinds) - 1:
+        # Rows that end in a separator, or whose first column is an index without a name.
+        cells = [*cells, ""] if kinds[-1] == CellKind.NOTHING else ["", *cells]
+    is_header = len(cells) == len(kinds) and not _is_data(cells, kinds)
+    return tuple(cells) if is_header else ()
+
+
+def _report_preamble(lines: Lines, findings: Findings) -> None:
+    if len(lines):
+        message = f"{len(lines)} lines before the table were passed over."
+        findings.report("preamble", message, len(lines), lines.examples())
+
+
+def _without_comments(lines: Lines, findings: Findings) -> Mask:
+    """The lines that are rows, not comments."""
+    comments = np.array([text.startswith("#") for text in lines.texts], dtype=bool)
+    if comments.all():
+        raise Invalid("The file has a header and no rows.")
+    if comments.any():
+        count = int(comments.sum())
+        message = f"{count} lines that begin with # were passed over."
+        findings.report("comments", message, count, lines.examples(comments))
+    return ~comments
+
+
+def _fitted(
+    body: Lines,
+    counts: Numbers,
+    delimiter: str,
+    kinds: tuple[CellKind, ...],
+    findings: Findings,
+) -> Lines:
+    """The rows with the right number of fields; empty fields too many or too few are no harm."""
+    wrong = counts != len(kinds)
+    if not wrong.any():
+        return body
+    texts = list(body.texts)
+    for row in np.flatnonzero(wrong).tolist():
+        fitted = _with_fields(texts[row], delimiter, kinds)
+        if fitted is not None:
+            texts[row], wrong[row] = fitted, False
+    _require_a_table(counts, wrong, len(kinds), delimiter)
+    for row in np.flatnonzero(wrong).tolist():
+        reason = f"{counts[row]} fields instead of {len(kinds)}" if counts[row] else "an open quote"
+        findings.reject(int(body.numbers[row]), "wrong_field_count", reason, body.texts[row])
+    return Lines(texts, body.numbers).where(~wrong)
+
+
+def _with_fields(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> str | None:
+    if len(delimiter) != 1 or '"' in text:
+        return None
+    cells = text.split(delimiter)
+    fields = len(kinds)
+    if len(cells) > fields and not any(cell.strip() for cell in cells[fields:]):
+        return delimiter.join(cells[:fields])
+    empty_behind = all(kind == CellKind.NOTHING for kind in kinds[len(cells) :])
+    if len(cells) < fields and empty_behind:
+        return text + delimiter * (fields - len(cells))
+    return None
+
+
+def _require_a_table(counts: Numbers, wrong: Mask, fields: int, delimiter: str) -> None:
+    if wrong.sum() <= MOST_WRONG_SHARE * len(wrong):
+        return
+    seen = ", ".join(
+        f"{times} rows with {count} fields"
+        for count, times in Counter(counts.tolist()).most_common(5)
+    )
+    raise Invalid(
+        f"The rows have no common number of fields when they are read with "
+        f"`delimiter={delimiter}`: {seen}. Name the separator with `delimiter=`, or repair "
+        f"the {int(wrong.sum())} rows that do not have {fields} fields."
+    )

@@ -1,0 +1,98 @@
+"""The lines of a file, each with its number, so that every finding can name its place."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.series.reading.findings import Example
+
+Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+WHOLE_LINE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Texts and their line numbers, counted from 1 in the file."""
+
+    texts: list[str]
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def slice(self, start: int, stop: int | None = None) -> "Lines":
+        """The lines from one place to another."""
+        return Lines(self.texts[start:stop], self.numbers[start:stop])
+
+    def where(self, mask: Mask) -> "Lines":
+        """The lines that a mask chooses."""
+        if mask.all():
+            return self
+        texts = [self.texts[index] for index in np.flatnonzero(mask).tolist()]
+        return Lines(texts, self.numbers[mask])
+
+    def examples(self, mask: Mask | None = None) -> Iterator[Example]:
+        """The chosen lines one by one."""
+        return self.at(np.arange(len(self)) if mask is None else np.flatnonzero(mask))
+
+    def at(self, places: Numbers) -> Iterator[Example]:
+        """The lines at some places, first line first."""
+        return (Example(int(self.numbers[i]), self.texts[i]) for i in np.sort(places).tolist())
+
+
+def split_lines(text: str) -> Lines:
+    """The lines of a text; one that goes on inside quotes is joined with the next."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    texts = text.split("\n")
+    lines = Lines(texts, np.arange(1, len(texts) + 1))
+    return _joined(lines) if '"' in text else lines
+
+
+def _joined(lines: Lines) -> Lines:
+    """Lines with balanced quotes; when that cannot be had, the lines as they are."""
+    if not any(text.count('"') % 2 for text in lines.texts if '"' in text):
+        return lines
+    texts: list[str] = []
+    numbers: list[int] = []
+    is_open = False
+    for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
+        if is_open:
+            texts[-1] = f"{texts[-1]}\n{text}"
+        else:
+            texts.append(text)
+            numbers.append(number)
+        is_open ^= bool(text.count('"') % 2)
+    # A quote that never ends would swallow the rest of the file: one bad line, not all.
+    longest = max(text.count("\n") for text in texts)
+    return lines if is_open or longest > 10 else Lines(texts, np.array(numbers))
+
+
+def without_blank(lines: Lines, delimiter: str) -> tuple[Lines, int]:
+    """The lines that hold anything but separators, and how many hold nothing."""
+    ignored = f'{delimiter}" \t\ufeff\x1a'
+    filled = np.array([bool(text.strip(ignored)) for text in lines.texts], dtype=bool)
+    kept = lines.where(filled)
+    return kept, _blank_rows(lines, filled)
+
+
+def _blank_rows(lines: Lines, filled: Mask) -> int:
+    """Blank rows hold separators; an empty line at the end is only the last line's end."""
+    return sum(bool(lines.texts[index]) for index in np.flatnonzero(~filled).tolist())
+
+
+def unquoted(lines: Lines) -> Lines:
+    """The lines of a file that quotes each as a whole, `"a,b,c"`, without those quotes."""
+    sample = [text for text in lines.texts[:100] if text.strip()]
+    if sum(WHOLE_LINE.fullmatch(text) is not None for text in sample) < 0.9 * len(sample):
+        return lines
+    texts = []
+    for text in lines.texts:
+        match = WHOLE_LINE.fullmatch(text)
+        texts.append(match[1].replace('""', '"') if match else text)
+    return Lines(texts, lines.numbers)

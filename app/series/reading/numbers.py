@@ -1,0 +1,146 @@
+"""Columns of text to numbers: the decimal sign proven, missing values known."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import Invalid
+from app.series.reading.cells import NULLS
+from app.series.reading.lines import Mask
+from app.series.reading.options import Decimal
+
+# What only one decimal sign can explain; `1,234` is a thousand to some and not to others.
+ONLY_COMMA = (
+    r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*)$"
+)
+ONLY_POINT = (
+    r"^[+-]?(\d+\.\d{1,2}|\d+\.\d{4,}|0\d*\.\d+|\d{4,}\.\d+|\.\d+"
+    r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*)$"
+)
+WITH_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
+PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+THOUSANDS = {
+    ".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$",
+    ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
+}
+INFINITE = r"^(?i)[+-]?inf(inity)?$"
+CONTRARY_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A column of numbers.
+
+    Args:
+        values: The numbers; NaN where a field is empty, says so, or is unreadable.
+        unreadable: Fields that are neither a number nor a word for a missing value.
+        infinite: Fields that are infinite or too large for a float64.
+    """
+
+    values: npt.NDArray[np.float64]
+    unreadable: Mask
+    infinite: Mask
+
+
+def read_numbers(columns: list[Any], decimal: Decimal | None) -> tuple[list[Numbers], Decimal]:
+    """Read Arrow arrays of strings, and say which decimal sign they have.
+
+    Raises:
+        Invalid: If `decimal` is not given and nothing tells which it is.
+    """
+    if decimal != ",":
+        values = [_cast_at_once(column) for column in columns]
+        if all(column is not None for column in values):
+            return [_as_numbers(column) for column in values if column is not None], "."
+    sign = decimal or decide_decimal(columns)
+    return [_as_numbers(*_read_carefully(column, sign)) for column in columns], sign
+
+
+def decide_decimal(columns: list[Any]) -> Decimal:
+    """The decimal sign of a file's number columns, from what only one sign can explain.
+
+    Raises:
+        Invalid: If commas can be decimal signs or thousands, and nothing tells which.
+    """
+    import pyarrow.compute as pc
+
+    with_commas = [c for c in columns if pc.any(pc.match_substring(c, ",")).as_py()]
+    if not with_commas:
+        return "."
+    comma = sum(_matching(column, ONLY_COMMA) for column in columns)
+    point = sum(_matching(column, ONLY_POINT) for column in columns)
+    unclear = sum(_matching(column, WITH_COMMA) for column in with_commas)
+    if min(comma, point) > CONTRARY_SHARE * max(comma, point):
+        raise Invalid(
+            f"{comma} fields are numbers with a decimal comma and {point} with a decimal "
+            "point. Say which it is with `decimal=,` or `decimal=.`; the others are kept aside."
+        )
+    if comma == point == 0 and unclear:
+        example = next(
+            str(text)
+            for column in with_commas
+            for text in column
+            if re.match(WITH_COMMA, str(text))
+        )
+        raise Invalid(
+            f"{example!r} can be a number with a decimal comma or with thousands: no field "
+            "of the file tells which. Say it with `decimal=,` or `decimal=.`."
+        )
+    return "," if comma > point else "."
+
+
+def _matching(column: Any, pattern: str) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.match_substring_regex(column, pattern)).as_py() or 0)
+
+
+def _cast_at_once(column: Any) -> npt.NDArray[np.float64] | None:
+    """The fast path for columns where every field is a plain number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return np.asarray(pc.cast(column, pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _as_numbers(values: npt.NDArray[np.float64], unreadable: Mask | None = None) -> Numbers:
+    infinite = np.isinf(values)
+    if infinite.any():
+        values = np.where(infinite, np.nan, values)
+    nothing = np.zeros(len(values), dtype=bool)
+    return Numbers(values, nothing if unreadable is None else unreadable, infinite)
+
+
+def _read_carefully(column: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64], Mask]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-")
+    is_null = pc.is_in(pc.utf8_lower(text), value_set=pa.array(sorted(NULLS)))
+    text = _with_point(text, decimal)
+    is_infinite = pc.match_substring_regex(text, INFINITE)
+    is_number = pc.or_(pc.match_substring_regex(text, PLAIN), is_infinite)
+    readable = pc.if_else(is_number, text, pa.scalar(None, pa.string()))
+    values = pc.cast(readable, pa.float64()).to_numpy(zero_copy_only=False)
+    return values, np.asarray(pc.invert(pc.or_(is_number, is_null)))
+
+
+def _with_point(text: Any, decimal: Decimal) -> Any:
+    """Numbers without thousands signs and with a decimal point; anything else is left alone."""
+    import pyarrow.compute as pc
+
+    thousands = "," if decimal == "." else "."
+    has_thousands = pc.match_substring_regex(text, THOUSANDS[decimal])
+    text = pc.if_else(has_thousands, pc.replace_substring(text, thousands, ""), text)
+    if decimal == ".":
+        return text
+    # A point that is no thousands sign is no number here: `1.5` must not become 15 or 1.5.
+    has_point = pc.and_(pc.match_substring(text, "."), pc.invert(has_thousands))
+    text = pc.if_else(has_point, pc.binary_join_element_wise("?", text, ""), text)
+    return pc.replace_substring(text, ",", ".")

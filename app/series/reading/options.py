@@ -1,0 +1,36 @@
+"""What a sender may say about a file when the file alone does not prove it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["ohlc", "climate", "generic"]
+Decimal = Literal[".", ","]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Overrides of what is otherwise found in the file.
+
+    Args:
+        delimiter: One character, or `"whitespace"` for runs of blanks.
+        decimal: The decimal sign.
+        timestamp: Names of the columns that hold the time, in the order they are joined in.
+        timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
+            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`.
+        timezone: IANA name in which times without an offset are read.
+        header: Whether the first line holds names.
+        columns: Names to keep, each as `name` or `name in the file=channel`; without a
+            header the names of all columns in order, an empty one skips its column.
+        kind: What the rows are; None leaves it to the column names.
+        missing: Numbers that mean missing, by channel.
+    """
+
+    delimiter: str | None = None
+    decimal: Decimal | None = None
+    timestamp: tuple[str, ...] = ()
+    timestamp_format: str | None = None
+    timezone: str = "UTC"
+    header: bool | None = None
+    columns: tuple[str, ...] = ()
+    kind: Kind | None = None
+    missing: dict[str, list[float]] = field(default_factory=dict)

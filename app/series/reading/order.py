@@ -1,0 +1,62 @@
+"""Rows in the order of time, one for each moment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.series.reading.findings import Findings
+from app.series.reading.lines import Lines, Mask
+from app.series.reading.time_fields import Integers
+from models.series import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Rows with strictly increasing times, and how many others had one of those times."""
+
+    times: Integers
+    values: Values
+    duplicates: int
+
+
+def in_order(times: Integers, values: Values, lines: Lines, findings: Findings) -> Ordered:
+    """Sort rows by time; of several rows at one moment the last one in the file is kept."""
+    steps = np.diff(times)
+    if (steps > 0).all():
+        return Ordered(times, values, 0)
+    _report_order(steps, lines, findings)
+    order = np.argsort(times, kind="stable")
+    times, values = times[order], values[order]
+    is_last = np.append(np.diff(times) > 0, True)
+    kept_times, kept = times[is_last], values[is_last]
+    is_same = _equal_rows(values, kept[np.searchsorted(kept_times, times)])
+    _report_duplicates(lines, order[~is_last & is_same], order[~is_last & ~is_same], findings)
+    return Ordered(kept_times, kept, int((~is_last).sum()))
+
+
+def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:
+    backwards = int((steps < 0).sum())
+    if backwards and (steps <= 0).all():
+        findings.report("newest_first", "The rows were newest first.", backwards)
+    elif backwards:
+        message = f"Time steps back {backwards} times; the rows were sorted."
+        places = np.append(False, steps < 0)
+        findings.report("not_in_order", message, backwards, lines.examples(places))
+
+
+def _report_duplicates(
+    lines: Lines, identical: Integers, conflicting: Integers, findings: Findings
+) -> None:
+    if len(identical):
+        message = f"{len(identical)} rows repeat another row of the same time and were dropped."
+        findings.report("duplicate_rows", message, len(identical), lines.at(identical))
+    if len(conflicting):
+        message = (
+            f"{len(conflicting)} rows have the time of a later row with other values; the last "
+            "row in the file was kept."
+        )
+        findings.report("conflicting_rows", message, len(conflicting), lines.at(conflicting))
+
+
+def _equal_rows(one: Values, other: Values) -> Mask:
+    return np.asarray(((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1))

@@ -1,0 +1,162 @@
+"""The bytes of an upload: unpacked within limits, and decoded."""
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
+
+from app.errors import Invalid, TooLarge
+
+PIECE_BYTES = 1024 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+EMPTY_ZIP_MAGIC = b"PK\x05\x06"
+
+# Formats that people send by mistake, by their first bytes.
+FOREIGN_MAGIC = {
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x89HDF": "an HDF5 file",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+}
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+# Encodings that a table of numbers comes in when it is not Unicode: the guess is only
+# about a few letters in the header, so exotic ones would be found by accident.
+LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp932", "gb18030", "euc_kr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a file, the encoding it had, and `gzip` or `zip` where it was packed."""
+
+    text: str
+    encoding: str
+    compression: str | None
+
+
+def read_source(file: IO[bytes], *, limit_bytes: int) -> Source:
+    """The text of an upload.
+
+    Raises:
+        TooLarge: If it is larger than the limit once unpacked.
+        Invalid: If it is empty, binary, damaged, or an archive of several files.
+    """
+    with _unpacked(file, limit_bytes) as (unpacked, container):
+        head = unpacked.read(64 * 1024)
+        _refuse_foreign(head)
+        text, encoding = _decoded(head + unpacked.read())
+    if not text.strip():
+        raise Invalid("The file is empty.")
+    return Source(text, encoding, container)
+
+
+@contextmanager
+def _unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str | None]]:
+    """The file's content, and how it was packed; a bomb fills a bounded part of the disk only."""
+    file.seek(0)
+    magic = file.read(4)
+    file.seek(0)
+    if not magic:
+        raise Invalid("The file is empty: 0 bytes came.")
+    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC, EMPTY_ZIP_MAGIC)):
+        yield file, None
+        return
+    container = "gzip" if magic.startswith(GZIP_MAGIC) else "zip"
+    with TemporaryFile() as target:
+        try:
+            with _opened(file, container) as packed:
+                _copy(packed, target, limit_bytes)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+            raise Invalid(
+                f"The file is a damaged or locked {container} archive: {error}"
+            ) from error
+        target.seek(0)
+        yield target, container
+
+
+def _opened(file: IO[bytes], container: str) -> IO[bytes]:
+    if container == "gzip":
+        # GzipFile is a stream of bytes in all but its declared type.
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    archive = zipfile.ZipFile(file)
+    names = [
+        info.filename
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+    ]
+    if "[Content_Types].xml" in names:
+        raise Invalid("The file is an Excel workbook or another Office document: save it as CSV.")
+    if len(names) != 1:
+        shown = ", ".join(names[:10]) or "none"
+        raise Invalid(f"A zip archive must hold exactly one file. Received {len(names)}: {shown}")
+    return archive.open(names[0])
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
+    size_bytes = 0
+    while piece := source.read(PIECE_BYTES):
+        size_bytes += len(piece)
+        if size_bytes > limit_bytes:
+            raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
+        target.write(piece)
+
+
+def _refuse_foreign(head: bytes) -> None:
+    for magic, name in FOREIGN_MAGIC.items():
+        if head.startswith(magic):
+            raise Invalid(f"The file is {name}, not a text table: send CSV, plain or packed.")
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    text, encoding = _as_unicode(data) or _as_legacy(data)
+    if CONTROL_CHARACTERS.search(text, 0, 64 * 1024):
+        raise Invalid("The file is binary: its first 64 KiB hold control characters. Send CSV.")
+    return text, encoding
+
+
+def _as_unicode(data: bytes) -> tuple[str, str] | None:
+    encoding = _unicode_encoding(data)
+    try:
+        return data.decode(encoding), encoding.removesuffix("-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _unicode_encoding(data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    # Without a mark: ASCII in UTF-16 has a zero in every second byte.
+    head = data[:200]
+    if len(head) >= 4 and head[1::2].count(0) >= len(head) * 0.45:
+        return "utf-16-le"
+    if len(head) >= 4 and head[::2].count(0) >= len(head) * 0.45:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _as_legacy(data: bytes) -> tuple[str, str]:
+    """Text in an encoding of the time before Unicode, guessed from the lines that need it."""
+    from charset_normalizer import from_bytes
+
+    sample = b"\n".join(line for line in data.splitlines()[:5000] if not line.isascii())
+    guess = from_bytes(sample[: 64 * 1024], cp_isolation=LEGACY_ENCODINGS).best()
+    encoding = guess.encoding if guess else "cp1252"
+    try:
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"

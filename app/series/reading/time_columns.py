@@ -1,0 +1,113 @@
+"""The time of every row: columns joined, read, and brought to UTC."""
+
+from typing import Any
+
+import numpy as np
+
+from app.errors import Invalid
+from app.series.reading.columns import Chosen
+from app.series.reading.options import ReadOptions
+from app.series.reading.rows import Rows
+from app.series.reading.time_fields import Column, Integers
+from app.series.reading.timestamps import Moments, read_moments
+from app.series.reading.zones import localise
+
+LEAST_READ_SHARE = 0.5
+
+
+def read_times(
+    columns: list[Any], names: list[str], options: ReadOptions, rows: Rows
+) -> tuple[Integers, tuple[str, ...]]:
+    """The times of all rows in UTC, and the formats they are written in.
+
+    Raises:
+        Invalid: If most cannot be read, or if they can be read in two ways.
+    """
+    column = Column(_joined(columns))
+    moments = read_moments(column, options.timestamp_format)
+    if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
+        _refuse(column, moments, names)
+    rows.reject(
+        ~moments.read, "unreadable_time", lambda row: f"no time can be read in {column.text(row)!r}"
+    )
+    return _in_utc(moments, options.timezone, rows), moments.formats
+
+
+def refuse_several_series(
+    columns: list[Any], names: tuple[str, ...], chosen: Chosen, times: Integers, rows: Rows
+) -> None:
+    """Refuse a file with rows of several series: a text column that differs at one time.
+
+    Raises:
+        Invalid: With the names that were found.
+    """
+    import pyarrow.compute as pc
+
+    if not chosen.text or len(np.unique(times[rows.usable])) == rows.usable.sum():
+        return
+    for number in chosen.text:
+        values = [str(value) for value in pc.unique(columns[number])]
+        codes = np.asarray(pc.index_in(columns[number], value_set=pc.unique(columns[number])))
+        keys = np.stack([times, codes.astype(np.int64)], axis=1)[rows.usable]
+        distinct = len(np.unique(keys, axis=0))
+        if distinct > len(np.unique(keys[:, 0])):
+            shown = ", ".join(repr(value) for value in values[:10])
+            raise Invalid(
+                f"The file holds several series: the column {names[number]!r} has {len(values)} "
+                f"values ({shown}) with rows at the same time. Upload each as its own series."
+            )
+
+
+def _joined(columns: list[Any]) -> Any:
+    """One text for each row; empty where a part is missing, so that no midnight is made up."""
+    import pyarrow.compute as pc
+
+    parts = [pc.utf8_trim_whitespace(column) for column in columns]
+    joined = parts[0]
+    for part in parts[1:]:
+        complete = pc.and_(pc.not_equal(joined, ""), pc.not_equal(part, ""))
+        joined = pc.if_else(complete, pc.binary_join_element_wise(joined, part, " "), "")
+    return joined
+
+
+def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
+    unread = [column.text(row) for row in np.flatnonzero(~moments.read)[:3].tolist()]
+    shown = ", ".join(repr(text) for text in unread)
+    formats = " and ".join(moments.formats) or "any known format"
+    raise Invalid(
+        f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
+        f"cannot be read by {formats}, such as {shown}. Say how they are written with "
+        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or name the right columns with "
+        "`timestamp=`."
+    )
+
+
+def _in_utc(moments: Moments, timezone: str, rows: Rows) -> Integers:
+    naive = moments.read & ~moments.has_offset
+    times = moments.times.copy()
+    if timezone == "UTC" or not naive.any():
+        return times
+    localised = localise(moments.times[naive], timezone)
+    times[naive] = localised.times
+
+    def on_all_rows(mask: Any) -> Any:
+        spread = np.zeros(len(times), dtype=bool)
+        spread[naive] = mask
+        return spread
+
+    rows.reject(
+        on_all_rows(localised.skipped),
+        "skipped_hour",
+        lambda row: f"no clock in {timezone} showed this time: it was set forward",
+    )
+    rows.reject(
+        on_all_rows(localised.unclear),
+        "unclear_hour",
+        lambda row: f"clocks in {timezone} showed this time twice, and the order does not tell",
+    )
+    repeated = int(localised.repeated.sum())
+    if repeated:
+        message = f"{repeated} rows in hours that came twice were told apart by their order."
+        places = on_all_rows(localised.repeated)
+        rows.findings.report("repeated_hour", message, repeated, rows.lines.examples(places))
+    return times

@@ -1,0 +1,191 @@
+"""One time format applied to a whole column: groups of digits to microseconds, all at once."""
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.series.reading.lines import Mask
+from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
+
+Integers = npt.NDArray[np.int64]
+
+FIRST_YEAR, LAST_YEAR = 1000, 2999
+# Two digits mean 1969 to 2068, as strptime has it.
+LAST_TWO_DIGIT_YEAR = 68
+SHORT_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
+LONG_MONTHS = (
+    "january february march april may june july august september october november december"
+)
+MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A format applied to all rows: microseconds since 1970, where they are valid."""
+
+    format: TimeFormat
+    times: Integers
+    valid: Mask
+
+
+class Column:
+    """An Arrow array of trimmed strings; formats that differ in the order only share a search."""
+
+    def __init__(self, texts: Any) -> None:
+        self.texts = texts
+        self._found: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def text(self, row: int) -> str:
+        """The text of one row."""
+        return str(self.texts[row])
+
+    def search(self, form: TimeFormat) -> Any:
+        """The groups of a format in every row, as an Arrow struct; null where it fails."""
+        import pyarrow.compute as pc
+
+        numbers = itertools.count()
+        pattern = re.sub(r"\?P<\w+>", lambda match: f"?P<g{next(numbers)}>", form.pattern)
+        if pattern not in self._found:
+            self._found[pattern] = pc.extract_regex(self.texts, pattern)
+        return self._found[pattern]
+
+
+def apply_format(column: Column, form: TimeFormat) -> Reading:
+    """Read every row of a column by one format; most may not match."""
+    import pyarrow.compute as pc
+
+    found = column.search(form)
+    matched = np.asarray(pc.is_valid(found))
+    if not matched.any():
+        return Reading(form, np.zeros(len(column), dtype=np.int64), matched)
+    fields = {name: pc.struct_field(found, n) for n, name in enumerate(form.directives)}
+    if form.text in EPOCH_UNITS:
+        return _epoch(form, fields["epoch"], matched)
+    return _civil(form, fields, matched)
+
+
+def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
+    microseconds = _floats(numbers) * EPOCH_UNITS[form.text]
+    years = microseconds / (365.2425 * 86_400e6) + 1970
+    valid = matched & (years > FIRST_YEAR) & (years < LAST_YEAR)
+    return Reading(form, np.rint(np.where(valid, microseconds, 0)).astype(np.int64), valid)
+
+
+def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
+    days, days_valid = _days(fields, len(matched))
+    clock, clock_valid = _clock(fields, len(matched))
+    offset = _offset(fields["z"]) if "z" in fields else 0
+    times = days.astype("datetime64[us]").astype(np.int64) + clock - offset
+    return Reading(form, times, matched & days_valid & clock_valid)
+
+
+def _days(fields: dict[str, Any], rows: int) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    if "Y" in fields:
+        year = _integers(fields["Y"])
+    else:
+        year = _integers(fields["y"])
+        year = year + np.where(year > LAST_TWO_DIGIT_YEAR, 1900, 2000)
+    valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
+    start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
+    if "j" in fields:
+        return _within(start, start + 1, _integers(fields["j"]), valid)
+    month = _month(fields, rows)
+    valid &= (month >= 1) & (month <= 12)
+    start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
+    day = _integers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
+    return _within(start, start + 1, day, valid)
+
+
+def _within(
+    start: npt.NDArray[np.datetime64],
+    end: npt.NDArray[np.datetime64],
+    number: Integers,
+    valid: Mask,
+) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    """The day of a number, counted from 1, inside a month or a year."""
+    first = start.astype("datetime64[D]")
+    length = (end.astype("datetime64[D]") - first).astype(np.int64)
+    valid = valid & (number >= 1) & (number <= length)
+    return first + np.where(valid, number - 1, 0), valid
+
+
+def _month(fields: dict[str, Any], rows: int) -> Integers:
+    if "m" in fields:
+        return _integers(fields["m"])
+    if "b" not in fields:
+        return np.ones(rows, dtype=np.int64)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    name = pc.replace_substring_regex(pc.utf8_lower(fields["b"]), "^sept$", "sep")
+    month = np.zeros(rows, dtype=np.int64)
+    for names in (SHORT_MONTHS, LONG_MONTHS):
+        place = pc.fill_null(pc.index_in(name, value_set=pa.array(names.split())), -1)
+        month = np.maximum(month, np.asarray(place) + 1)
+    return month
+
+
+def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:
+    """Microseconds since midnight; 24:00 is the next midnight, as in ISO 8601."""
+    parts = {name: _integers(fields[name]) for name in ("H", "M", "S") if name in fields}
+    valid = np.ones(rows, dtype=bool)
+    if "I" in fields:
+        hour = _integers(fields["I"])
+        valid &= (hour >= 1) & (hour <= 12)
+        parts["H"] = hour % 12 + 12 * _afternoon(fields, rows)
+    clock = np.zeros(rows, dtype=np.int64)
+    for name, number in parts.items():
+        valid &= number <= (24 if name == "H" else 59)
+        clock += number * MICROSECONDS[name]
+    if "f" in fields:
+        clock += _fraction(fields["f"])
+    return clock, valid & (clock <= 24 * MICROSECONDS["H"])
+
+
+def _afternoon(fields: dict[str, Any], rows: int) -> Mask:
+    if "p" not in fields:
+        return np.zeros(rows, dtype=bool)
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(pc.starts_with(fields["p"], "p", ignore_case=True), False))
+
+
+def _fraction(digits: Any) -> Integers:
+    import pyarrow.compute as pc
+
+    return np.rint(_floats(pc.binary_join_element_wise("0", digits, ".")) * 1e6).astype(np.int64)
+
+
+def _offset(texts: Any) -> Integers:
+    """Microseconds east of Greenwich; a name such as Z or UTC is none."""
+    import pyarrow.compute as pc
+
+    found = pc.extract_regex(texts, r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
+    hours = _integers(pc.struct_field(found, "hours"))
+    minutes_text = pc.struct_field(found, "minutes")
+    minutes = _integers(pc.if_else(pc.equal(minutes_text, ""), "0", minutes_text))
+    is_west = np.asarray(pc.fill_null(pc.equal(pc.struct_field(found, "sign"), "-"), False))
+    seconds = hours * 3600 + minutes * 60
+    return np.where(is_west, -seconds, seconds) * MICROSECONDS["S"]
+
+
+def _integers(digits: Any) -> Integers:
+    """Digits as numbers; 0 where there are none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(pc.cast(digits, pa.int64()), 0))
+
+
+def _floats(digits: Any) -> npt.NDArray[np.float64]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(pc.cast(digits, pa.float64()), 0.0))

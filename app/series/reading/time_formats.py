@@ -1,0 +1,112 @@
+"""Forms in which a moment is written: strptime formats, and the ones a text may be in."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.errors import Invalid
+
+EPOCH_UNITS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0.001}
+# A moment between 1973 and 5138 has so many digits in each unit.
+EPOCH_DIGITS = {
+    "epoch_s": (9, 11),
+    "epoch_ms": (12, 14),
+    "epoch_us": (15, 17),
+    "epoch_ns": (18, 20),
+}
+ORDERS = {"dayfirst": "dmy", "monthfirst": "mdy", "yearfirst": "ymd"}
+
+_DIRECTIVES = {
+    "Y": r"\d{4}",
+    "y": r"\d{2}",
+    "m": r"\d{1,2}",
+    "d": r"\d{1,2}",
+    "j": r"\d{1,3}",
+    "H": r"\d{1,2}",
+    "I": r"\d{1,2}",
+    "M": r"\d{1,2}",
+    "S": r"\d{1,2}",
+    "f": r"\d{1,9}",
+    "p": r"[AaPp]\.?[Mm]\.?",
+    "b": r"[A-Za-z]{3,9}",
+    "z": r"Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}",
+    "a": r"[A-Za-z]{2,9}",
+}
+_SYNONYMS = {"B": "b", "h": "b", "A": "a"}
+_SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
+_TWO_DIGITS = r"\d{2}"
+_NUMBERS = frozenset("mdHIMS")
+_PART_OF_DATE = {"d": "d", "m": "m", "b": "m", "y": "y", "Y": "y"}
+_TOKEN = re.compile(r"%(.)|(\s+)|(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFormat:
+    """A form of writing a moment.
+
+    Args:
+        text: A strptime format or one of `EPOCH_UNITS`.
+        pattern: A regular expression with a named group for each directive that has a value.
+        directives: The letters of those directives.
+    """
+
+    text: str
+    pattern: str
+    directives: tuple[str, ...]
+
+    @property
+    def order(self) -> str:
+        """The order of day, month and year, such as `dmy`."""
+        return "".join(_PART_OF_DATE.get(letter, "") for letter in self.directives)
+
+    @property
+    def skeleton(self) -> str:
+        """The date's form without the order: formats that share it are read in one order."""
+        date = re.sub(r"%[mdyY]", "n", self.text)
+        return re.split(r"%[HIMSfpz]", date)[0].strip(" T,")
+
+
+@lru_cache(maxsize=1024)
+def compile_format(text: str) -> TimeFormat:
+    """Make a format of its text.
+
+    Raises:
+        Invalid: If it holds a directive that is not known, or no date.
+    """
+    if text in EPOCH_UNITS:
+        return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
+    expanded = re.sub(r"%([TRFD])", lambda match: _SHORTHANDS[match[1]], text)
+    tokens = _TOKEN.findall(expanded)
+    parts, directives = [], []
+    for number, (letter, blank, literal) in enumerate(tokens):
+        name = _SYNONYMS.get(letter, letter)
+        if name and name != "%" and name not in _DIRECTIVES:
+            raise Invalid(_unknown(text, f"%{letter}"))
+        if name and name != "%":
+            parts.append(_group(name, tokens[max(number - 1, 0) : number + 2]))
+            directives += [name] if name != "a" else []
+        else:
+            parts.append(r"\s+" if blank else re.escape(literal or "%"))
+    if not {"Y", "y"} & set(directives):
+        raise Invalid(_unknown(text, "no year"))
+    if len(set(directives)) != len(directives):
+        raise Invalid(_unknown(text, "a directive twice"))
+    return TimeFormat(text, f"^{''.join(parts)}$", tuple(directives))
+
+
+def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
+    """The expression of a directive; between digits without a separator its width is fixed."""
+    if name == "a":
+        return _DIRECTIVES[name]
+    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBa%"]
+    is_fixed = name in _NUMBERS and len(touching) > 1
+    group = rf"(?P<{name}>{_TWO_DIGITS if is_fixed else _DIRECTIVES[name]})"
+    return rf"{group}\.?" if name == "b" else group
+
+
+def _unknown(text: str, what: str) -> str:
+    return (
+        "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
+        "epoch_us, epoch_ns, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p %b "
+        f"%a %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+    )

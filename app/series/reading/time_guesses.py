@@ -1,0 +1,124 @@
+"""The forms that a text which looks like a moment may be written in."""
+
+import re
+
+from app.series.reading.time_formats import EPOCH_DIGITS, TimeFormat, compile_format
+
+_SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
+_MONTH = re.compile(r"(\d{4})([-/])(\d{1,2})(?![-/\d])")
+_MONTH_YEAR = re.compile(r"(\d{1,2})([-/])(\d{4})(?![-/\d])")
+_DAY_NAME_YEAR = re.compile(r"(\d{1,2})([-/ .]?)([A-Za-z]{3,9})(\.?[-/ ,]*)(\d{4}|\d{2})(?!\d)")
+_NAME_DAY_YEAR = re.compile(r"([A-Za-z]{3,9})([-/ .]+)(\d{1,2})([-/ ,]+)(\d{4})(?!\d)")
+_YEAR_NAME_DAY = re.compile(r"(\d{4})([-/ ])([A-Za-z]{3,9})\2(\d{1,2})(?!\d)")
+_NAME_YEAR = re.compile(r"([A-Za-z]{3,9})([-/ ])(\d{4}|\d{2})(?!\d)")
+_COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
+_YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
+_WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
+_CLOCK = re.compile(r"\d{1,2}([:.])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
+_COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
+_SEPARATOR = re.compile(r"T|,?\s+|:")
+_HALF = re.compile(r"(\s*)[AaPp]\.?[Mm]\.?(?![A-Za-z])")
+_OFFSET = re.compile(r"(\s*)(?:Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$")
+_EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
+
+
+def guess_formats(text: str) -> list[TimeFormat]:
+    """Every format that a text may be in: none if it is no moment, several if it is unclear."""
+    weekday = _WEEKDAY.match(text)
+    prefix = f"%a{weekday[1]}" if weekday else ""
+    body = text[weekday.end() :] if weekday else text
+    formats = []
+    for date, end in _dates(body):
+        clock = clock_format(body[end:], after_date=True)
+        if clock is not None:
+            formats.append(compile_format(prefix + date + clock))
+    return [made for made in formats if re.match(made.pattern, text)]
+
+
+def guess_epoch(text: str) -> list[TimeFormat]:
+    """The format of seconds, milliseconds, ... since 1970 by the number of digits."""
+    match = _EPOCH.fullmatch(text)
+    if match is None:
+        return []
+    digits = len(match[1])
+    return [
+        TimeFormat(name, rf"^(?P<epoch>[+-]?\d{{{low},{high}}}(?:\.\d+)?)$", ("epoch",))
+        for name, (low, high) in EPOCH_DIGITS.items()
+        if low <= digits <= high
+    ]
+
+
+def guess_year(text: str) -> list[TimeFormat]:
+    """The format of a year alone."""
+    return [compile_format("%Y")] if _YEAR.fullmatch(text) else []
+
+
+def clock_format(text: str, *, after_date: bool) -> str | None:
+    """The format of a time of day with what separates it; None if the text is something else."""
+    separator = _SEPARATOR.match(text) if after_date else None
+    before = separator[0] if separator else ""
+    rest = text[len(before) :]
+    if not rest:
+        return None if before else ""
+    clock, rest = _clock(rest)
+    half = _HALF.match(rest)
+    if half and clock is not None:
+        clock, rest = f"{clock.replace('%H', '%I')}{half[1]}%p", rest[half.end() :]
+    offset = _OFFSET.fullmatch(rest)
+    if offset:
+        clock, rest = f"{clock or ''}{offset[1]}%z", ""
+    return None if rest or clock is None else before + clock
+
+
+def _clock(text: str) -> tuple[str | None, str]:
+    match = _CLOCK.match(text)
+    if match:
+        parts = re.split(r"[:.,]", match[0])
+        clock = match[1].join(["%H", "%M", "%S"][: min(len(parts), 3)])
+        return clock + (f"{match[2]}%f" if match[2] else ""), text[match.end() :]
+    match = _COMPACT_CLOCK.match(text)
+    if match:
+        return "%H%M%S" if match[1] else "%H%M", text[match.end() :]
+    hour = re.match(r"\d{1,2}(?!\d)", text)
+    return ("%H", text[hour.end() :]) if hour else (None, text)
+
+
+def _dates(text: str) -> list[tuple[str, int]]:
+    """Formats of the date at the start of a text, and where each ends."""
+    if match := _SEPARATED.match(text):
+        return [(form, match.end()) for form in _separated(match)]
+    if match := _MONTH.match(text):
+        return [(f"%Y{match[2]}%m", match.end())]
+    if match := _MONTH_YEAR.match(text):
+        return [(f"%m{match[2]}%Y", match.end())]
+    if match := _COMPACT.match(text):
+        return [("%Y%m%d", match.end())]
+    return _named_months(text)
+
+
+def _separated(match: re.Match[str]) -> list[str]:
+    first, mark, _, last = match.groups()
+    if len(first) == 4:
+        return [f"%Y{mark}%m{mark}%d"] if len(last) <= 2 else []
+    if len(last) == 4:
+        return [f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y"]
+    forms = [f"%d{mark}%m{mark}%y", f"%m{mark}%d{mark}%y"] if len(last) == 2 else []
+    return forms + ([f"%y{mark}%m{mark}%d"] if len(first) == 2 else [])
+
+
+def _named_months(text: str) -> list[tuple[str, int]]:
+    if match := _DAY_NAME_YEAR.match(text):
+        between = match[4].removeprefix(".")
+        return [(f"%d{match[2]}%b{between}{_year(match[5])}", match.end())]
+    if match := _NAME_DAY_YEAR.match(text):
+        before = match[2].removeprefix(".")
+        return [(f"%b{before}%d{match[4]}%Y", match.end())]
+    if match := _YEAR_NAME_DAY.match(text):
+        return [(f"%Y{match[2]}%b{match[2]}%d", match.end())]
+    if match := _NAME_YEAR.match(text):
+        return [(f"%b{match[2]}{_year(match[3])}", match.end())]
+    return []
+
+
+def _year(digits: str) -> str:
+    return "%Y" if len(digits) == 4 else "%y"

@@ -1,0 +1,59 @@
+"""The channels of every row: columns read as numbers, bad rows kept aside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from app.errors import Invalid
+from app.series.reading.numbers import read_numbers
+from app.series.reading.options import Decimal
+from app.series.reading.rows import Rows
+from models.series import Values
+
+# A column of which more than this share is no number is text that only began with numbers.
+MOST_UNREADABLE_SHARE = 0.5
+
+
+def read_values(
+    columns: list[Any], names: list[str], asked: Decimal | None, rows: Rows
+) -> tuple[list[str], Values, Decimal]:
+    """The columns that hold numbers: names, one row of numbers for each line, decimal sign.
+
+    Raises:
+        Invalid: If no column holds numbers.
+    """
+    read, decimal = read_numbers(columns, asked)
+    kept = [
+        place
+        for place, numbers in enumerate(read)
+        if numbers.unreadable.sum() <= MOST_UNREADABLE_SHARE * _filled(numbers)
+    ]
+    left_out = [name for place, name in enumerate(names) if place not in kept]
+    if left_out:
+        report_text(left_out, rows)
+    if not kept:
+        raise Invalid(
+            f"No column holds numbers with the decimal sign {decimal!r}: {', '.join(names)}. "
+            "Say the sign with `decimal=` or the separator with `delimiter=`."
+        )
+    for place in kept:
+        reason = _reason(names[place], columns[place])
+        rows.reject(read[place].unreadable, "unreadable_number", reason)
+        rows.reject(read[place].infinite, "infinite_value", reason)
+    values = np.column_stack([read[place].values for place in kept])
+    return [names[place] for place in kept], values, decimal
+
+
+def report_text(names: list[str], rows: Rows) -> None:
+    """Report columns that hold text and were left out."""
+    message = f"Columns that hold no numbers were left out: {', '.join(names)}."
+    rows.findings.report("text_columns", message, len(names))
+
+
+def _reason(name: str, column: Any) -> Callable[[int], str]:
+    return lambda row: f"{name!r} is no finite number: {str(column[row])[:100]!r}"
+
+
+def _filled(numbers: Any) -> int:
+    return int((~np.isnan(numbers.values) | numbers.unreadable).sum())
