@@ -5,23 +5,60 @@ from typing import Any
 
 import numpy as np
 
+from models.baselines import Leads, naive, seasonal_naive
 from models.dataset import Part, Track
-from models.features import fill_forward
-from models.runtime import Forecaster
-from models.scaling import Floats
+from models.metrics import (
+    Errors,
+    mean_absolute_error,
+    root_mean_squared_error,
+    seasonal_scale,
+    skill,
+)
+from models.runtime import Forecaster, Outputs
 from models.series import Times, Values
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
-    """Forecasts and what came of them, with the axes `(origins, leads, targets)`."""
+class Comparison:
+    """Errors of the forecaster and of its baselines on the same points.
 
-    actual: Values
-    model: Values
-    naive: Values
-    seasonal_naive: Values
+    Args:
+        model: `(origins, leads, targets)` in original units; NaN where any of the three, or
+            the actual value, is missing.
+        naive: The same shape.
+        seasonal_naive: The same shape.
+        scale: `(targets,)`, the divisor of MASE.
+    """
+
+    model: Errors
+    naive: Errors
+    seasonal_naive: Errors
+    scale: Values
+
+    @property
+    def pooled(self) -> "Comparison":
+        """All leads as one: `(origins * leads, 1, targets)`."""
+        shape = (-1, 1, self.model.shape[-1])
+        return Comparison(
+            self.model.reshape(shape),
+            self.naive.reshape(shape),
+            self.seasonal_naive.reshape(shape),
+            self.scale,
+        )
+
+    def figures(self) -> dict[str, Errors]:
+        """Every figure as `(leads, targets)`."""
+        mae, naive_mae = mean_absolute_error(self.model), mean_absolute_error(self.naive)
+        return {
+            "mae": mae,
+            "rmse": root_mean_squared_error(self.model),
+            "mase": mae / self.scale,
+            "naive_mae": naive_mae,
+            "seasonal_naive_mae": mean_absolute_error(self.seasonal_naive),
+            "skill": skill(mae, naive_mae),
+        }
 
 
 def evaluate(
@@ -40,81 +77,52 @@ def evaluate(
         season: Rows in the natural cycle; 1 if there is none.
 
     Returns:
-        `{part: {target: {mae, rmse, mase, ..., leads: [{lead, mae, ...}]}}}`; figures that
-        cannot be had are None.
+        `{part: {target: {mae, rmse, mase, naive_mae, seasonal_naive_mae, skill,
+        leads: [{lead, mae, ...}]}}}`; a figure that cannot be had is None.
     """
     outputs = forecaster.outputs(times, values)
-    leads = np.array(forecaster.leads)
-    seasonal = seasonal_naive(outputs.actual, leads, season)
-    naive = np.repeat(outputs.base[:, np.newaxis], len(leads), axis=1)
-    scales = _mase_scales(outputs.actual[track.train : track.validation], season)
-    report: dict[str, Any] = {}
-    for part in PARTS:
-        first, stop = track.span(part)
-        rows = np.arange(first, max(first, stop - int(leads[-1])))
-        actual = outputs.actual[rows[:, np.newaxis] + leads]
-        found = Origins(actual, outputs.values[rows], naive[rows], seasonal[rows])
-        report[part] = {
-            name: _target_report(found, index, leads.tolist(), scales[index])
-            for index, name in enumerate(forecaster.targets)
-        }
-    return report
-
-
-def seasonal_naive(
-    actual: Values, leads: np.ndarray[Any, np.dtype[np.int64]], season: int
-) -> Values:
-    """The value one season before each lead, `(rows, leads, targets)`; NaN before the first."""
-    filled = fill_forward(np.full((season, actual.shape[1]), np.nan), actual)
-    back = leads - season * -(-leads // season)
-    return filled[season + np.arange(len(actual))[:, np.newaxis] + back]
-
-
-def _mase_scales(actual: Values, season: int) -> Values:
-    """Mean absolute seasonal change in the training rows, per target (Hyndman & Koehler 2006)."""
-    changes = np.abs(actual[season:] - actual[: max(0, len(actual) - season)])
-    return np.array([_mean(column[np.isfinite(column)]) or np.nan for column in changes.T])
-
-
-def _target_report(found: Origins, target: int, leads: list[int], scale: float) -> dict[str, Any]:
-    errors = {
-        name: getattr(found, name)[..., target] - found.actual[..., target]
-        for name in ("model", "naive", "seasonal_naive")
-    }
-    whole = np.all([np.isfinite(each) for each in errors.values()], axis=0)
-    rows = [
-        {
-            "lead": lead,
-            **_figures({name: each[whole[:, k], k] for name, each in errors.items()}, scale),
-        }
-        for k, lead in enumerate(leads)
-    ]
-    return {**_figures({name: each[whole] for name, each in errors.items()}, scale), "leads": rows}
-
-
-def _figures(errors: dict[str, Floats], scale: float) -> dict[str, float | int | None]:
-    mae = {name: _mean(np.abs(each)) for name, each in errors.items()}
+    leads = forecaster.leads
+    baselines = naive(outputs.actual, leads), seasonal_naive(outputs.actual, leads, season)
+    scale = seasonal_scale(outputs.actual[slice(*track.span("train"))], season)
     return {
-        "mae": mae["model"],
-        "rmse": _mean(errors["model"] ** 2, root=True),
-        "mase": _ratio(mae["model"], float(scale)),
-        "naive_mae": mae["naive"],
-        "seasonal_naive_mae": mae["seasonal_naive"],
-        "skill": _skill(mae["model"], mae["naive"]),
-        "count": len(errors["model"]),
+        part: _report(_compare(outputs, baselines, leads, track.span(part), scale), forecaster)
+        for part in PARTS
     }
 
 
-def _mean(values: Floats, root: bool = False) -> float | None:
-    if len(values) == 0:
-        return None
-    mean = float(values.mean())
-    return float(np.sqrt(mean)) if root else mean
+def _compare(
+    outputs: Outputs,
+    baselines: tuple[Values, Values],
+    leads: Leads,
+    span: tuple[int, int],
+    scale: Values,
+) -> Comparison:
+    first, stop = span
+    origins = np.arange(first, max(first, stop - int(leads[-1])))
+    actual = outputs.actual[origins[:, np.newaxis] + leads]
+    errors = [each[origins] - actual for each in (outputs.values, *baselines)]
+    missing = np.isnan(sum(errors))
+    model, naive_errors, seasonal_errors = (np.where(missing, np.nan, each) for each in errors)
+    return Comparison(model, naive_errors, seasonal_errors, scale)
 
 
-def _ratio(value: float | None, scale: float) -> float | None:
-    return value / scale if value is not None and np.isfinite(scale) and scale > 0 else None
+def _report(comparison: Comparison, forecaster: Forecaster) -> dict[str, Any]:
+    pooled, by_lead = comparison.pooled.figures(), comparison.figures()
+    return {
+        name: {
+            **_row(pooled, 0, target),
+            "leads": [
+                {"lead": lead, **_row(by_lead, index, target)}
+                for index, lead in enumerate(forecaster.leads.tolist())
+            ],
+        }
+        for target, name in enumerate(forecaster.targets)
+    }
 
 
-def _skill(model: float | None, naive: float | None) -> float | None:
-    return 1 - model / naive if model is not None and naive else None
+def _row(figures: dict[str, Errors], lead: int, target: int) -> dict[str, float | None]:
+    return {name: _finite(float(figure[lead, target])) for name, figure in figures.items()}
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
