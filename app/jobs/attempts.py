@@ -45,7 +45,7 @@ class Wish(Enum):
 
     CONTINUE = auto()
     CANCEL = auto()
-    GIVE_UP = auto()
+    NOTHING = auto()
 
 
 def start(session: Session, job_id: str, executor: str) -> Attempt | None:
@@ -82,7 +82,7 @@ def wish(session: Session, attempt: Attempt) -> Wish:
     """What is wanted of the attempt now."""
     requested = session.scalar(sa.select(Job.cancel_requested).where(attempt.holds()))
     if requested is None:
-        return Wish.GIVE_UP
+        return Wish.NOTHING
     return Wish.CANCEL if requested else Wish.CONTINUE
 
 

@@ -10,6 +10,7 @@ from app.jobs.queue import QueueWorker
 from app.jobs.workers import Identity
 from app.settings import Settings
 from app.worker.identity import is_gone, machine
+from app.worker.patience import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ class Heart:
         while not self._stop.wait(self._interval_seconds):
             try:
                 self.beat()
-            except Exception:  # whatever it was, the next beat may succeed
-                logger.warning("the heartbeat could not be written", exc_info=True)
+            except Exception as error:  # whatever it was, the next beat may succeed
+                logger.warning("the heartbeat could not be written: %s", first_line(error))
 
 
 class Reaper:
@@ -98,8 +99,8 @@ class Reaper:
             try:
                 self.reap()
                 self._queue.forget_finished()
-            except Exception:  # the next look may succeed
-                logger.warning("could not look for dead workers", exc_info=True)
+            except Exception as error:  # the engine has errors of its own
+                logger.warning("could not look for dead workers: %s", first_line(error))
             if self._stop.wait(self._interval_seconds):
                 return
 

@@ -31,6 +31,11 @@ def until_answered(work: Callable[[], Answer], stop: threading.Event) -> Answer:
         try:
             return work()
         except DATABASE_ERRORS as error:
-            logger.warning("the database does not answer, trying again: %s", error)
+            logger.warning("the database does not answer, trying again: %s", first_line(error))
         if stop.wait(PAUSE_SECONDS):
             raise GaveUp
+
+
+def first_line(error: Exception) -> str:
+    """What a database error says, without the statement and the links."""
+    return str(error).partition("\n")[0]

@@ -38,7 +38,7 @@ class Ending(Enum):
 
     EXITED = auto()
     CANCELLED = auto()
-    SUPERSEDED = auto()
+    OVER = auto()
     SILENCED = auto()
     STOPPING = auto()
 
@@ -118,7 +118,7 @@ class Runner:
             return None  # the heart says when that has lasted too long
         if wish is Wish.CANCEL:
             return Ending.CANCELLED
-        return Ending.SUPERSEDED if wish is Wish.GIVE_UP else None
+        return Ending.OVER if wish is Wish.NOTHING else None
 
     def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> bool:
         """Write how the attempt ended where its process did not; whether to try again here."""
