@@ -57,11 +57,11 @@ class PageRequest(BaseModel):
         more = len(rows) > self.limit
         return Page(
             items=[read(row) for row in shown],
-            next=_encode(key(shown[-1])) if more else None,
+            next=encode_cursor(key(shown[-1])) if more else None,
         )
 
 
-def _encode(key: int | str) -> str:
+def encode_cursor(key: int | str) -> str:
     """A sort key as an opaque text."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 

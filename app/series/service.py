@@ -6,6 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db import insert_or_ignore
 from app.errors import Conflict, Invalid, NotFound
 from app.series import storage, writing
 from app.series.channels import checked_channels, merged_channels, sentinels_of
@@ -46,7 +47,24 @@ def create_series(session: Session, request: SeriesCreate) -> Series:
         Conflict: If the name is taken.
         Invalid: If two channels have one name.
     """
-    series = Series(
+    if not _insert(session, request):
+        raise Conflict(f"The name {request.name!r} is taken by another series.")
+    return lock_series(session, request.name)
+
+
+def ensure_series(session: Session, request: SeriesCreate) -> Series:
+    """The series of a name, added if there is none, and held against other writers."""
+    series = writing.lock(session, request.name)
+    if series is None:
+        _insert(session, request)
+        return lock_series(session, request.name)
+    return series
+
+
+def _insert(session: Session, request: SeriesCreate) -> bool:
+    return insert_or_ignore(
+        session,
+        Series,
         name=request.name,
         kind=request.kind,
         description=request.description,
@@ -57,12 +75,6 @@ def create_series(session: Session, request: SeriesCreate) -> Series:
         calendar_is_given=request.calendar is not None,
         channels=checked_channels(request.channels),
     )
-    session.add(series)
-    try:
-        session.flush()
-    except sa.exc.IntegrityError as error:
-        raise Conflict(f"The name {request.name!r} is taken by another series.") from error
-    return series
 
 
 def update_series(session: Session, name: str, request: SeriesUpdate) -> Series:

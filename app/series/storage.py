@@ -29,8 +29,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.times)
 
-    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Rows":
-        """The chosen rows, by mask or by number."""
+    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> "Rows":
+        """The chosen rows, by mask, by number or by range."""
         return Rows(self.times[chosen], self.revisions[chosen], self.values[chosen])
 
 
@@ -42,22 +42,18 @@ def read_rows(
     start: int = FIRST_TIME,
     end: int = LAST_TIME,
     until_revision: int | None = None,
+    limit: int | None = None,
 ) -> Rows:
-    """Observations with `start <= time <= end` as they are, or as they were at a revision."""
+    """The first rows with `start <= time <= end` as they are, or as they were at a revision."""
     condition = f"series_id = {series_id:d} AND time BETWEEN {start:d} AND {end:d}"
     if until_revision is None:
-        return _select(session, _present(condition), channels)
+        query = _present(condition) + (f" LIMIT {limit:d}" if limit is not None else "")
+        return _select(session, query, channels)
     present = _select(
         session, _present(f"{condition} AND revision <= {until_revision:d}"), channels
     )
     replaced = _select(session, _replaced(condition, until_revision), channels)
-    return _merged(present, replaced)
-
-
-def read_latest(session: Session, series_id: int, channels: int, *, start: int, limit: int) -> Rows:
-    """At most `limit` observations from `start` on."""
-    condition = f"series_id = {series_id:d} AND time >= {start:d}"
-    return _select(session, f"{_present(condition)} LIMIT {limit:d}", channels)
+    return _merged(present, replaced).where(slice(limit))
 
 
 def insert_observations(session: Session, series_id: int, rows: Rows) -> None:

@@ -77,9 +77,7 @@ def infer_step(session: Session, series: Series) -> None:
     """Learn cadence and calendar from the first rows, unless the user gave them."""
     if series.cadence_is_given and series.calendar_is_given:
         return
-    rows = storage.read_latest(
-        session, series.id, len(series.channels), start=storage.FIRST_TIME, limit=CADENCE_ROWS
-    )
+    rows = storage.read_rows(session, series.id, len(series.channels), limit=CADENCE_ROWS)
     cadence = infer_cadence(rows.times.view("datetime64[us]"), series.timezone).cadence
     if not series.cadence_is_given:
         series.cadence = cadence.text if cadence else None

@@ -1,0 +1,78 @@
+"""Observations on the wire: JSON, CSV and Arrow."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from app.pagination import encode_cursor
+from app.series.observations import Observations
+from models.series import Times
+
+PIECE_ROWS = 20_000
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+
+
+def as_json(found: Observations, *, limit: int | None) -> str:
+    """Columns, rows and the cursor of the next page; `found` has one row more if there is one."""
+    more = limit is not None and len(found.times) > limit
+    times, values = found.times[:limit], found.values[:limit]
+    rows = np.empty((len(times), 1 + values.shape[1]), dtype=object)
+    rows[:, 0] = wire_times(times)
+    rows[:, 1:] = values
+    rows[:, 1:][np.isnan(values)] = None
+    next_page = encode_cursor(int(times[-1].astype(np.int64))) if more else None
+    content = {
+        "columns": ["time", *found.channels],
+        "rows": rows.tolist(),
+        "revision": found.revision,
+        "next": next_page,
+    }
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def as_csv(found: Observations) -> Iterator[bytes]:
+    """Lines of `time,channel,...`, piece by piece; a missing value is an empty field."""
+    import pyarrow.csv as arrow_csv
+
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(["time", *found.channels])
+    yield header.getvalue().encode()
+    # Times and numbers hold nothing that would need quotes.
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
+    for start in range(0, len(found.times), PIECE_ROWS):
+        part = slice(start, start + PIECE_ROWS)
+        target = io.BytesIO()
+        arrow_csv.write_csv(_table(found, wire_times(found.times[part]), part), target, options)
+        yield target.getvalue()
+
+
+def as_arrow(found: Observations) -> bytes:
+    """An Arrow IPC stream; missing values are null."""
+    import pyarrow as pa
+
+    times = pa.array(found.times, type=pa.timestamp("us", tz="UTC"))
+    table = _table(found, times, slice(None))
+    target = io.BytesIO()
+    with pa.ipc.new_stream(target, table.schema) as writer:
+        writer.write_table(table)
+    return target.getvalue()
+
+
+def wire_times(times: Times) -> list[str]:
+    """ISO 8601 with `Z`, with a fraction only where there is one."""
+    seconds = times.astype("datetime64[s]")
+    if (seconds == times).all():
+        return [f"{text}Z" for text in np.datetime_as_string(seconds).tolist()]
+    texts = np.datetime_as_string(times).tolist()
+    return [f"{text.removesuffix('.000000')}Z" for text in texts]
+
+
+def _table(found: Observations, times: Any, part: slice) -> Any:
+    import pyarrow as pa
+
+    columns = [pa.array(column[part], from_pandas=True) for column in found.values.T]
+    return pa.table([pa.array(times), *columns], names=["time", *found.channels])

@@ -1,0 +1,79 @@
+"""Holes in a series: steps longer than the usual one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.times import to_wire
+from models.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
+from models.series import Times
+from models.timezones import to_local
+
+MICROSECONDS_PER_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The usual step of a series and the longer ones.
+
+    Args:
+        evidence: What the steps say about the cadence.
+        starts: Times of the rows before the gaps.
+        seconds: How long each of those steps is.
+    """
+
+    evidence: CadenceEvidence
+    starts: Times
+    seconds: npt.NDArray[np.float64]
+
+    @property
+    def cadence(self) -> str | None:
+        """The usual step as text."""
+        return self.evidence.cadence.text if self.evidence.cadence else None
+
+    def summary(self) -> dict[str, Any]:
+        """Count and longest gap, for a report."""
+        longest = float(self.seconds.max()) if len(self.seconds) else 0.0
+        return {
+            "count": len(self.seconds),
+            "longest": readable(longest) if longest else None,
+            "longest_seconds": longest,
+        }
+
+    def longest(self, count: int) -> list[dict[str, Any]]:
+        """The longest gaps, in the order of their length."""
+        order = np.argsort(-self.seconds, kind="stable")[:count]
+        return [
+            {
+                "after": to_wire(self.starts[place]),
+                "length": readable(float(self.seconds[place])),
+                "seconds": float(self.seconds[place]),
+            }
+            for place in order.tolist()
+        ]
+
+
+def describe_gaps(times: Times, timezone: str) -> Gaps:
+    """Find the steps that are longer than the usual one; week-ends count as gaps."""
+    evidence = infer_cadence(times, timezone)
+    if evidence.cadence is None:
+        return Gaps(evidence, times[:0], np.empty(0))
+    steps = np.diff(times)
+    is_gap = _is_longer(times, evidence.cadence, timezone)
+    seconds = steps[is_gap].astype(np.int64) / MICROSECONDS_PER_SECOND
+    return Gaps(evidence, times[:-1][is_gap], seconds)
+
+
+def readable(seconds: float) -> str:
+    """A length of time for people, such as `4 days 17:36:00`."""
+    days, rest = divmod(round(seconds), 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days} day{'' if days == 1 else 's'} {clock}" if days else clock
+
+
+def _is_longer(times: Times, cadence: Cadence, timezone: str) -> npt.NDArray[np.bool_]:
+    local = to_local(times, timezone) if cadence.counts_days else times
+    expected = local[:-1] + DAY if cadence.unit == "B" else cadence.add(local[:-1], 1)
+    return np.asarray(local[1:] > expected)

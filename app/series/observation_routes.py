@@ -1,0 +1,86 @@
+"""Routes of observations: write rows, read ranges as JSON, CSV or Arrow."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from app.dependencies import DatabaseDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.pagination import PageRequest
+from app.series import formats, observations
+from app.series.observations import Selection
+from app.series.schemas import (
+    ObservationsQuery,
+    ObservationsRead,
+    ObservationsWrite,
+    ObservationsWritten,
+)
+from app.series.service import get_series, lock_series
+
+router = APIRouter(tags=["observations"])
+
+ALL_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ObservationsRead,
+        "description": "The rows in the form of `format`.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            formats.ARROW_STREAM: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.put("/series/{name}/observations", responses=documented(NotFound, Conflict, Invalid))
+def put_observations(
+    name: str, body: ObservationsWrite, database: DatabaseDependency
+) -> ObservationsWritten:
+    """Insert rows or replace those of the same times; columns left out keep their values."""
+    with database.transaction() as session:
+        series = lock_series(session, name)
+        written = observations.put_observations(session, series, body)
+    return ObservationsWritten(
+        rows_stored=written.rows_stored,
+        rows_updated=written.rows_updated,
+        revision=written.revision,
+        forecasts=[],
+    )
+
+
+@router.get(
+    "/series/{name}/observations",
+    response_class=Response,
+    responses={**ALL_FORMS, **documented(NotFound, Invalid)},
+)
+def get_observations(
+    name: str,
+    database: DatabaseDependency,
+    query: Annotated[ObservationsQuery, Query()],
+) -> Response:
+    """Read rows in the order of time."""
+    wanted = Selection(
+        _utc(query.start), _utc(query.end), tuple(query.channels), query.as_of_revision
+    )
+    is_page = query.format == "json" and query.max_points is None
+    after = PageRequest(limit=query.limit, cursor=query.cursor).after(int)
+    with database.reading() as session:
+        series = get_series(session, name)
+        rows = query.limit + 1 if is_page else None
+        found = observations.select(session, series, wanted, after=after, limit=rows)
+    if query.max_points is not None:
+        found = observations.thinned(found, query.max_points)
+    if query.format == "csv":
+        return StreamingResponse(formats.as_csv(found), media_type="text/csv")
+    if query.format == "arrow":
+        return Response(formats.as_arrow(found), media_type=formats.ARROW_STREAM)
+    content = formats.as_json(found, limit=query.limit if is_page else None)
+    return Response(content, media_type="application/json")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """A moment without an offset is in UTC."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,106 @@
+"""What an upload answers: what was read, stored, kept aside, and how the file was understood."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class GapsRead(BaseModel):
+    """Steps longer than the usual one; nights, week-ends and holidays count as well."""
+
+    count: int
+    longest: str | None
+    longest_seconds: float
+
+
+class ExampleRead(BaseModel):
+    """A line of the file, numbered from 1."""
+
+    line: int
+    text: str
+
+
+class IssueRead(BaseModel):
+    """Something that a reader of the data should know."""
+
+    code: str
+    message: str
+    count: int
+    examples: list[ExampleRead]
+
+
+class DialectRead(BaseModel):
+    """How the file is written, in the words of the query parameters."""
+
+    encoding: str
+    compression: Literal["gzip", "zip"] | None
+    delimiter: str
+    decimal: str
+    header_lines: int
+    timestamp: list[str]
+    timestamp_format: list[str]
+    timezone: str
+    columns: dict[str, str]
+
+
+class UploadReport(BaseModel):
+    """What became of a file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "sha256": "d1b6f2a1c3e58c1a6a9d3a8b0b6c1f5d8d9b3f4c2a7e6d5c4b3a291807f6e5d4",
+                    "rows_read": 106727,
+                    "rows_stored": 106583,
+                    "rows_updated": 0,
+                    "rows_unchanged": 0,
+                    "rows_duplicate": 144,
+                    "rows_quarantined": 0,
+                    "first": "2009-01-01T00:10:00Z",
+                    "last": "2011-01-11T04:10:00Z",
+                    "cadence": "10min",
+                    "gaps": {"count": 1, "longest": "00:30:00", "longest_seconds": 1800},
+                    "dialect": {
+                        "encoding": "utf-8",
+                        "compression": "gzip",
+                        "delimiter": ",",
+                        "decimal": ".",
+                        "header_lines": 1,
+                        "timestamp": ["Date Time"],
+                        "timestamp_format": ["%d.%m.%Y %H:%M:%S"],
+                        "timezone": "UTC",
+                        "columns": {"T (degC)": "T (degC)"},
+                    },
+                    "issues": [
+                        {
+                            "code": "duplicate_rows",
+                            "message": "144 rows repeat another row of the same time and were "
+                            "dropped.",
+                            "count": 144,
+                            "examples": [{"line": 78624, "text": "01.07.2010 00:10:00,992.06"}],
+                        }
+                    ],
+                    "revision": 1,
+                }
+            ]
+        }
+    )
+
+    id: int
+    sha256: str
+    rows_read: int
+    rows_stored: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_duplicate: int
+    rows_quarantined: int
+    first: datetime
+    last: datetime
+    cadence: str | None
+    gaps: GapsRead
+    dialect: DialectRead
+    issues: list[IssueRead]
+    revision: int

@@ -1,0 +1,114 @@
+"""Routes of uploads: send a file, read its report, download what was kept aside."""
+
+import csv
+import io
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NotFound, TooLarge, documented
+from app.pagination import Page, Paging
+from app.series import uploads
+from app.series.receiving import received_file
+from app.series.reports import UploadReport
+from app.series.schemas import SeriesName, UploadQuery
+from app.series.service import get_series
+from app.series.uploads import UploadRequest
+
+router = APIRouter(tags=["uploads"])
+
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "CSV or another delimited text, plain, gzip or zip with one file.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "time,temperature\n2024-01-01T00:00:00Z,3.5\n",
+            },
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "CSV with `line,reason,text`.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "/series/{name}/uploads",
+    status_code=201,
+    response_model=UploadReport,
+    responses={
+        200: {"model": UploadReport, "description": "The same bytes again: the first report."},
+        **documented(NotFound, Conflict, TooLarge, Invalid),
+    },
+    openapi_extra=FILE_BODY,
+)
+async def upload_file(
+    name: SeriesName,
+    request: Request,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    query: Annotated[UploadQuery, Query()],
+) -> Response:
+    """Read a file into a series and report what was found; bad rows are kept aside."""
+    asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
+    async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
+        stored = await run_in_threadpool(
+            uploads.upload, database, asked, file, limit_bytes=settings.decompressed_limit_bytes
+        )
+    location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
+    return JSONResponse(stored.report, 201 if stored.is_new else 200, headers=location)
+
+
+@router.get("/series/{name}/uploads", responses=documented(NotFound))
+def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Page[UploadReport]:
+    """List the reports of a series' uploads, newest first."""
+    with database.reading() as session:
+        series = get_series(session, name)
+        rows = uploads.list_uploads(session, series, paging.after(int), paging.limit + 1)
+        return paging.page(
+            rows, key=lambda row: row.id, read=lambda row: UploadReport.model_validate(row.report)
+        )
+
+
+@router.get(
+    "/series/{name}/uploads/{upload_id}",
+    response_model=UploadReport,
+    responses=documented(NotFound),
+)
+def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict[str, Any]:
+    """Show the report of one upload."""
+    with database.reading() as session:
+        return uploads.get_upload(session, name, upload_id).report
+
+
+@router.get(
+    "/series/{name}/uploads/{upload_id}/quarantine",
+    response_class=Response,
+    responses={**QUARANTINE_CSV, **documented(NotFound)},
+)
+def download_quarantine(name: str, upload_id: int, database: DatabaseDependency) -> Response:
+    """Download the rows that could not be stored, with their line numbers and reasons."""
+    with database.reading() as session:
+        found = uploads.get_upload(session, name, upload_id)
+        rows = uploads.quarantined_rows(session, found.id)
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(["line", "reason", "text"])
+    writer.writerows([row.line, row.reason, row.text] for row in rows)
+    return Response(content.getvalue(), media_type="text/csv")

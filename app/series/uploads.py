@@ -1,0 +1,205 @@
+"""Uploads: a file is read, stored in one transaction and reported; nothing of a refused one."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import IO, Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.errors import Conflict, Invalid, NotFound
+from app.series import writing
+from app.series.channels import channels_of_names, require_known, sentinels_of
+from app.series.gaps import describe_gaps
+from app.series.reading.options import Kind, ReadOptions
+from app.series.reading.reader import Table, read_table
+from app.series.schemas import SeriesCreate
+from app.series.service import ensure_series, get_series, lock_series
+from app.series.tables import QuarantinedRow, Series, Upload
+from app.times import to_wire
+
+PIECE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """What the sender says beside the file: `options` holds what the address gave."""
+
+    name: str
+    options: dict[str, Any]
+    create: bool
+    kind: Kind | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The settings of a series that a file is read with."""
+
+    kind: Kind | None
+    timezone: str
+    missing: dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The report of an upload, and whether this request stored it."""
+
+    report: dict[str, Any]
+    is_new: bool
+
+
+def upload(
+    database: Database, request: UploadRequest, file: IO[bytes], *, limit_bytes: int
+) -> Stored:
+    """Read a file and store its rows; the same bytes again get the first report.
+
+    Raises:
+        NotFound: If there is no such series and none is to be created.
+        TooLarge: If the file is larger than the limit once unpacked.
+        Invalid: If it cannot be read.
+        Conflict: If it does not fit the series, or the series' settings changed meanwhile.
+    """
+    sha256 = _sha256(file)
+    with database.reading() as session:
+        series = _find(session, request)
+        earlier = series and _earlier(session, series, request, sha256)
+        if earlier:
+            return Stored(earlier.report, is_new=False)
+        settings = _settings(series, request)
+    options = ReadOptions(
+        **{"timezone": settings.timezone, **request.options},
+        kind=settings.kind,
+        missing=settings.missing,
+    )
+    table = read_table(file, options, limit_bytes=limit_bytes)
+    with database.transaction() as session:
+        series = _locked(session, request, table, options)
+        earlier = _earlier(session, series, request, sha256)
+        if earlier:
+            return Stored(earlier.report, is_new=False)
+        if series.revision and _settings(series, request) != settings:
+            raise Conflict("The series' settings changed while the file was read: send it again.")
+        return Stored(_store(session, series, table, request, sha256), is_new=True)
+
+
+def list_uploads(session: Session, series: Series, after: int | None, limit: int) -> list[Upload]:
+    """A series' uploads, newest first."""
+    statement = sa.select(Upload).where(Upload.series_id == series.id).order_by(Upload.id.desc())
+    if after is not None:
+        statement = statement.where(Upload.id < after)
+    return list(session.scalars(statement.limit(limit)))
+
+
+def get_upload(session: Session, name: str, upload_id: int) -> Upload:
+    """One upload of a series.
+
+    Raises:
+        NotFound: If the series or the upload does not exist.
+    """
+    series = get_series(session, name)
+    found = session.get(Upload, upload_id)
+    if found is None or found.series_id != series.id:
+        raise NotFound(f"The series {name!r} has no upload {upload_id}.")
+    return found
+
+
+def quarantined_rows(session: Session, upload_id: int) -> list[QuarantinedRow]:
+    """The rows of an upload that could not be stored, in the order of the file."""
+    statement = sa.select(QuarantinedRow).where(QuarantinedRow.upload_id == upload_id)
+    return list(session.scalars(statement.order_by(QuarantinedRow.line)))
+
+
+def _sha256(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _find(session: Session, request: UploadRequest) -> Series | None:
+    try:
+        return get_series(session, request.name)
+    except NotFound as error:
+        if request.create:
+            return None
+        raise NotFound(f"{error.detail} Create it first, or add `?create=true`.") from error
+
+
+def _settings(series: Series | None, request: UploadRequest) -> _Settings:
+    if series is None:
+        return _Settings(request.kind, "UTC", {})
+    if request.kind not in (None, series.kind):
+        raise Invalid(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
+    return _Settings(cast(Kind, series.kind), series.timezone, sentinels_of(series.channels))
+
+
+def _earlier(
+    session: Session, series: Series, request: UploadRequest, sha256: str
+) -> Upload | None:
+    """The upload of the same bytes, read in the same way."""
+    statement = sa.select(Upload).where(Upload.series_id == series.id, Upload.sha256 == sha256)
+    found = session.scalars(statement.order_by(Upload.id))
+    return next((one for one in found if one.parameters == _parameters(request)), None)
+
+
+def _parameters(request: UploadRequest) -> dict[str, Any]:
+    """The options as they are stored: JSON has no tuples."""
+    options = request.options.items()
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in options}
+
+
+def _locked(session: Session, request: UploadRequest, table: Table, options: ReadOptions) -> Series:
+    if not request.create:
+        return lock_series(session, request.name)
+    new = SeriesCreate(name=request.name, kind=table.kind, timezone=options.timezone)
+    return ensure_series(session, new)
+
+
+def _store(
+    session: Session, series: Series, table: Table, request: UploadRequest, sha256: str
+) -> dict[str, Any]:
+    if not series.rows:
+        series.channels = channels_of_names(table.channels, series.channels)
+    require_known(table.channels, series.channels)
+    row = Upload(series_id=series.id, sha256=sha256, parameters=_parameters(request), report={})
+    session.add(row)
+    session.flush()
+    batch = writing.Batch(table.times, table.values, table.channels)
+    written = writing.write(session, series, batch, source="upload", upload_id=row.id)
+    row.report = _report(row, table, written, series)
+    _quarantine(session, row, table)
+    session.flush()
+    return row.report
+
+
+def _report(row: Upload, table: Table, written: writing.Written, series: Series) -> dict[str, Any]:
+    times = table.times.view("datetime64[us]")
+    gaps = describe_gaps(times, series.timezone)
+    return {
+        "id": row.id,
+        "sha256": row.sha256,
+        "rows_read": table.rows_read,
+        "rows_stored": written.rows_stored,
+        "rows_updated": written.rows_updated,
+        "rows_unchanged": len(times) - written.rows_stored - written.rows_updated,
+        "rows_duplicate": table.rows_duplicate,
+        "rows_quarantined": len(table.rejected),
+        "first": to_wire(times[0]),
+        "last": to_wire(times[-1]),
+        "cadence": gaps.cadence,
+        "gaps": gaps.summary(),
+        "dialect": table.dialect,
+        "issues": [asdict(issue) for issue in table.issues],
+        "revision": written.revision,
+    }
+
+
+def _quarantine(session: Session, row: Upload, table: Table) -> None:
+    rows = [
+        {"upload_id": row.id, "line": one.line, "reason": one.reason, "text": one.text}
+        for one in table.rejected
+    ]
+    if rows:
+        session.execute(sa.insert(QuarantinedRow), rows)
