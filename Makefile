@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: demo test serve bench format lock clean
 
-demo: .venv/worker.installed
+demo: .venv/demo.installed
 	$(BIN)/python -m examples.demo
 
 test: .venv/dev.installed
@@ -13,7 +13,7 @@ test: .venv/dev.installed
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-serve: .venv/worker.installed
+serve: .venv/demo.installed
 	$(BIN)/statecast serve
 
 bench: .venv/dev.installed
@@ -23,7 +23,7 @@ format: .venv/dev.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# `dev` holds all of `worker`, in the same versions; installing one after the other is fine.
+# `dev` holds all of `demo`, in the same versions; installing one after the other is fine.
 .venv/%.installed: locks/%.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Statecast needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -39,7 +39,8 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11
 
 lock: .venv/dev.installed
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --extra postgres --extra train --extra dev -o locks/dev.txt
+	$(LOCK) --extra postgres --extra train --extra demo --extra dev -o locks/dev.txt
+	$(LOCK) --extra postgres --extra train --extra demo -c locks/dev.txt -o locks/demo.txt
 	$(LOCK) --extra postgres --extra train -c locks/dev.txt -o locks/worker.txt
 	$(LOCK) --extra postgres --extra gpu -c locks/dev.txt -o locks/worker-gpu.txt
 	$(LOCK) --extra postgres -c locks/dev.txt -o locks/web.txt

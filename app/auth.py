@@ -18,7 +18,9 @@ async def require_api_key(request: Request) -> None:
     if expected is None:
         return
     scheme, _, received = request.headers.get("Authorization", "").partition(" ")
-    matches = hmac.compare_digest(received.strip().encode(), expected.get_secret_value().encode())
+    # Headers arrive as bytes, and Starlette shows them as Latin-1.
+    key = received.strip().encode("latin-1")
+    matches = hmac.compare_digest(key, expected.get_secret_value().encode())
     if scheme.lower() != "bearer" or not matches:
         raise Unauthorized(
             "This service needs the header `Authorization: Bearer <API key>` with its key.",

@@ -184,4 +184,5 @@ def insert_or_ignore(session: Session, table: type[Base], **values: object) -> b
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table).values(**values).on_conflict_do_nothing()
-    return session.connection().execute(statement).rowcount == 1
+    inserted = session.connection().execute(statement.returning(sa.literal(1)))
+    return inserted.first() is not None

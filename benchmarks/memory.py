@@ -2,7 +2,7 @@
 
 import time
 
-import httpx
+import httpx2
 import psutil
 
 from benchmarks.service import JENA, database, train_hourly, web
@@ -29,7 +29,7 @@ def main() -> None:
                 upload_jena(client, process)
 
 
-def upload_jena(client: httpx.Client, process: psutil.Process) -> None:
+def upload_jena(client: httpx2.Client, process: psutil.Process) -> None:
     """Upload the Jena file three times under different names."""
     for number in range(3):
         query = {"create": "true", "kind": "climate"}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 
@@ -30,19 +30,19 @@ def database() -> Iterator[str]:
 
 
 @contextmanager
-def web(url: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
+def web(url: str) -> Iterator[tuple[httpx2.Client, psutil.Process]]:
     """A web process that is ready, and a client of it."""
     port = free_port()
     process = statecast(url, "web", "--port", str(port))
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
             wait_until_ready(client, process)
             yield client, psutil.Process(process.pid)
     finally:
         stop(process)
 
 
-def train_hourly(url: str, client: httpx.Client) -> None:
+def train_hourly(url: str, client: httpx2.Client) -> None:
     """Train `bench`: LSTM(64), 24 leads, on y = 10 + 3 sin(2 pi t / 24) + noise, hourly."""
     hours = np.datetime64("2020-01-01T00", "s") + np.arange(ROWS) * np.timedelta64(3600, "s")
     noise = np.random.default_rng(0).normal(0, 0.3, ROWS)
@@ -61,7 +61,7 @@ def train_hourly(url: str, client: httpx.Client) -> None:
         sys.exit(f"the training {job['state']}: {job['error']}")
 
 
-def await_training(client: httpx.Client, request: dict[str, Any]) -> dict[str, Any]:
+def await_training(client: httpx2.Client, request: dict[str, Any]) -> dict[str, Any]:
     """Train a version and give its finished job."""
     job: dict[str, Any] = checked(client.post("/v1/models", json=request))["job"]
     while job["state"] in ("queued", "running"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import free_port, stop, wait_until_ready
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 @contextmanager
-def predicting(keras: bytes) -> Iterator[httpx.Client]:
+def predicting(keras: bytes) -> Iterator[httpx2.Client]:
     """An app whose one endpoint calls `keras.Model.predict` on the same network."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
@@ -48,7 +48,7 @@ def predicting(keras: bytes) -> Iterator[httpx.Client]:
         environment = {**os.environ, "BENCH_MODEL": str(path)}
         started = subprocess.Popen([sys.executable, "-m", *command, *quiet], env=environment)
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 wait_until_ready(client, started)
                 yield client
         finally:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -35,7 +35,7 @@ def main() -> None:
     console.print("\nEverything is stopped. `make serve` starts the service to stay.")
 
 
-def upload_co2(client: httpx.Client) -> None:
+def upload_co2(client: httpx2.Client) -> None:
     """Send the series as the CSV file that a person would have."""
     # Imported here: it takes a second, and nothing else needs it.
     from statsmodels.datasets import co2
@@ -51,7 +51,7 @@ def upload_co2(client: httpx.Client) -> None:
         console.print(f"  {issue['code']}: {issue['message']} ({issue['count']})")
 
 
-def train(client: httpx.Client) -> None:
+def train(client: httpx2.Client) -> None:
     """Queue a training with every default, and show its progress as it happens."""
     queued = checked(client.post("/v1/models", json={"name": "co2", "series": "co2"}))
     columns = (TextColumn("Training"), BarColumn(), TextColumn("{task.description}"))
@@ -65,7 +65,7 @@ def train(client: httpx.Client) -> None:
         sys.exit(f"the training {job['state']}: {job['error']}")
 
 
-def job_events(client: httpx.Client, job_id: str) -> Iterator[dict[str, Any]]:
+def job_events(client: httpx2.Client, job_id: str) -> Iterator[dict[str, Any]]:
     """The job at each of its server-sent events, until it ends."""
     with client.stream("GET", f"/v1/jobs/{job_id}/events") as stream:
         for line in stream.iter_lines():
@@ -81,7 +81,7 @@ def described(progress: dict[str, Any]) -> str:
     return f"epoch {progress['epoch']} of {progress['epochs']}, {losses}"
 
 
-def show_forecast(client: httpx.Client) -> None:
+def show_forecast(client: httpx2.Client) -> None:
     """Print the forecast beside the naive one, and how good both were on the test span."""
     forecast = checked(client.post("/v1/models/co2/forecasts"))
     version = checked(client.get("/v1/models/co2/versions/latest"))

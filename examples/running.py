@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 20
@@ -35,12 +35,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running_service(database_url: str, **settings: str) -> Iterator[httpx.Client]:
+def running_service(database_url: str, **settings: str) -> Iterator[httpx2.Client]:
     """Web and worker on a free port of this machine only, and a client of them."""
     port = free_port()
     process = statecast(database_url, "serve", "--port", str(port), **settings)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             wait_until_ready(client, process, workers=1)
             yield client
     finally:
@@ -48,7 +48,7 @@ def running_service(database_url: str, **settings: str) -> Iterator[httpx.Client
 
 
 def wait_until_ready(
-    client: httpx.Client, process: subprocess.Popen[bytes], *, workers: int = 0
+    client: httpx2.Client, process: subprocess.Popen[bytes], *, workers: int = 0
 ) -> None:
     """Return as soon as the service is ready and has so many workers.
 
@@ -63,7 +63,7 @@ def wait_until_ready(
             answer = client.get("/readyz")
             if answer.is_success and answer.json().get("workers", 0) >= workers:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         time.sleep(0.01)
     raise RuntimeError(f"the service was not ready after {START_TIMEOUT_SECONDS} seconds")
@@ -76,7 +76,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def checked(answer: httpx.Response) -> dict[str, Any]:
+def checked(answer: httpx2.Response) -> dict[str, Any]:
     """The answer's JSON.
 
     Raises:

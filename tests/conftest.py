@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.db import Database
+from app.db import Database, engine_url
 from app.main import create_app
 from app.migrate import migrate
 from app.settings import Settings
@@ -24,18 +24,39 @@ IN_CI = os.environ.get("CI") == "true"
 
 
 @contextmanager
-def temporary_postgres_database(server: sa.URL, template: str = "template1") -> Iterator[str]:
+def temporary_postgres_database(server: sa.URL) -> Iterator[str]:
     """A database of our own on the server, dropped at the end."""
     name = f"statecast_test_{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with admin.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        # Only a crash of the server itself could lose a commit, and no test does that.
+        connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET synchronous_commit TO off')
     try:
         yield server.set(database=name).render_as_string(hide_password=False)
     finally:
         with admin.connect() as connection:
             connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
-        admin.dispose()
+
+
+def empty_postgres_database(url: str) -> None:
+    """Delete all rows but those of the migrations; connections that were left open are closed."""
+    engine = sa.create_engine(engine_url(url), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = connection.exec_driver_sql(
+            "SELECT schemaname || '.' || tablename FROM pg_tables "
+            "WHERE schemaname IN ('public', 'dbos') "
+            "AND tablename NOT IN ('alembic_version', 'dbos_migrations')"
+        ).scalars()
+        # Deleting a few rows is much faster than truncating many tables; without the
+        # triggers of foreign keys the order does not matter.
+        connection.exec_driver_sql("SET session_replication_role TO replica")
+        for table in tables.all():
+            connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +81,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_server() -> sa.URL:
     """A PostgreSQL server that answers; in CI it must."""
-    url = Database(POSTGRES_URL).url
+    url = engine_url(POSTGRES_URL)
+    probe = sa.create_engine(url, connect_args={"connect_timeout": 2}, poolclass=sa.NullPool)
     try:
-        sa.create_engine(url, connect_args={"connect_timeout": 2}).connect().close()
+        probe.connect().close()
     except sa.exc.OperationalError as error:
         if IN_CI:
             raise
@@ -71,27 +93,26 @@ def postgres_server() -> sa.URL:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: sa.URL) -> Iterator[str]:
-    """The name of an empty, migrated database of our own to copy; dropped at the end."""
+def postgres_database(postgres_server: sa.URL) -> Iterator[str]:
+    """A migrated database of our own, emptied between tests and dropped at the end."""
     with temporary_postgres_database(postgres_server) as url:
         database = Database(url)
         migrate(database)
         database.dispose()
-        yield sa.make_url(url).database or ""
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh migrated database on each of the two engines, in turn."""
+    """An empty migrated database on each of the two engines, in turn."""
     if request.param == "sqlite":
         path = tmp_path / "statecast.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
     else:
-        server = request.getfixturevalue("postgres_server")
-        template = request.getfixturevalue("postgres_template")
-        with temporary_postgres_database(server, template) as url:
-            yield url
+        url: str = request.getfixturevalue("postgres_database")
+        yield url
+        empty_postgres_database(url)
 
 
 @pytest.fixture

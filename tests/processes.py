@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-import httpx
+import httpx2
 
 from examples.running import running_service
 
@@ -13,7 +13,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 
 def wait_for_job(
-    client: httpx.Client, job_id: str, *, timeout_seconds: float = 120
+    client: httpx2.Client, job_id: str, *, timeout_seconds: float = 120
 ) -> dict[str, Any]:
     """The job as soon as it has ended, or as it is when time is up."""
     deadline = time.monotonic() + timeout_seconds

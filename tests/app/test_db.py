@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -80,7 +81,7 @@ class TestReading:
 
 class TestColumnTypes:
     @pytest.fixture
-    def table(self, database: Database) -> sa.Table:
+    def table(self, database: Database) -> Iterator[sa.Table]:
         table = sa.Table(
             "probe",
             sa.MetaData(),
@@ -89,7 +90,9 @@ class TestColumnTypes:
         )
         with database.engine.begin() as connection:
             table.create(connection)
-        return table
+        yield table
+        with database.engine.begin() as connection:
+            table.drop(connection)
 
     @pytest.mark.parametrize(
         "moment",

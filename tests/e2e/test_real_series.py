@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
+import httpx2
 import pandas as pd
 import pytest
 
@@ -19,14 +19,14 @@ AN_HOUR = pd.Timedelta("1h")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """Web and worker on a fresh SQLite file, shared by the tests of this file."""
     folder = tmp_path_factory.mktemp("e2e")
     with running_service(f"sqlite:///{folder}/statecast.db") as client:
         yield client
 
 
-def upload(service: httpx.Client, path: Path, series: str, **query: str) -> dict[str, Any]:
+def upload(service: httpx2.Client, path: Path, series: str, **query: str) -> dict[str, Any]:
     with path.open("rb") as file:
         answer = service.post(
             f"/v1/series/{series}/uploads",
@@ -38,7 +38,7 @@ def upload(service: httpx.Client, path: Path, series: str, **query: str) -> dict
     return report
 
 
-def train(service: httpx.Client, series: str, **body: Any) -> dict[str, Any]:
+def train(service: httpx2.Client, series: str, **body: Any) -> dict[str, Any]:
     answer = service.post("/v1/models", json={"name": series, "series": series, **body})
     assert answer.status_code == 202, answer.text
     job = wait_for_job(service, answer.json()["job"]["id"], timeout_seconds=240)
@@ -47,7 +47,7 @@ def train(service: httpx.Client, series: str, **body: Any) -> dict[str, Any]:
     return version
 
 
-def forecast(service: httpx.Client, series: str) -> dict[str, Any]:
+def forecast(service: httpx2.Client, series: str) -> dict[str, Any]:
     answer = service.post(f"/v1/models/{series}/forecasts")
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -60,7 +60,7 @@ def times(body: dict[str, Any], zone: str = "UTC") -> pd.DatetimeIndex:
 
 class TestJenaClimate:
     def test_temperature_a_day_ahead_beats_the_naive_forecast(
-        self, service: httpx.Client, shared_data: Path
+        self, service: httpx2.Client, shared_data: Path
     ) -> None:
         report = upload(service, shared_data / JENA, "jena", kind="climate")
         assert report["rows_read"] == 106_727
@@ -82,7 +82,7 @@ class TestJenaClimate:
 
 class TestNiftyMinutes:
     def test_the_next_bars_are_those_of_the_next_session(
-        self, service: httpx.Client, shared_data: Path
+        self, service: httpx2.Client, shared_data: Path
     ) -> None:
         query = {"kind": "ohlc", "timezone": "Asia/Kolkata"}
         report = upload(service, shared_data / NIFTY, "nifty", **query)
@@ -104,7 +104,7 @@ class TestNiftyMinutes:
 
 class TestAppleDays:
     def test_five_business_days_in_log_returns(
-        self, service: httpx.Client, shared_data: Path
+        self, service: httpx2.Client, shared_data: Path
     ) -> None:
         report = upload(service, shared_data / AAPL, "aapl", kind="ohlc")
         assert report["rows_stored"] == 5_284
@@ -122,7 +122,7 @@ class TestAppleDays:
 
 
 class TestTransformerTemperature:
-    def test_a_day_of_hours(self, service: httpx.Client, shared_data: Path) -> None:
+    def test_a_day_of_hours(self, service: httpx2.Client, shared_data: Path) -> None:
         report = upload(service, shared_data / ETTH1, "etth1", kind="generic")
         assert report["rows_stored"] == 17_420
         assert report["cadence"] == "1h"
