@@ -71,13 +71,17 @@ class Task:
         """End the job with a sentence for its owner."""
         self._write_last(lambda session: attempts.fail(session, self.attempt, error))
 
+    def close(self) -> None:
+        """Write what still waits; nothing more is taken."""
+        self._progress.close()
+        self._checkpoints.close()
+
     def _write_last(self, write: Callable[[Session], None]) -> None:
         def once() -> None:
             with self._database.transaction() as session:
                 write(session)
 
-        self._progress.close()
-        self._checkpoints.close()
+        self.close()
         until_answered(once, threading.Event())
 
     def _write_progress(self, progress: dict[str, Any]) -> None:

@@ -18,6 +18,12 @@ def queued(session: Session, model: str = "m") -> str:
     return service.enqueue(session, "train", {"model": model, "version": 1}).id
 
 
+def queue_and_fail(database: Database) -> None:
+    with database.transaction() as session:
+        queued(session)
+        raise ZeroDivisionError
+
+
 def engine_entries(database: Database) -> list[tuple[str, str, str]]:
     """What the engine itself has stored, whatever its library says."""
     schema = "" if database.is_sqlite else "dbos."
@@ -36,9 +42,8 @@ class TestEnqueue:
             assert (job.state, job.attempt, job.progress["fraction"]) == ("queued", 0, 0.0)
 
     def test_a_transaction_that_fails_leaves_neither(self, database: Database) -> None:
-        with pytest.raises(ZeroDivisionError), database.transaction() as session:
-            queued(session)
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            queue_and_fail(database)
         assert engine_entries(database) == []
         with database.reading() as session:
             assert service.list_jobs(session, limit=10) == []

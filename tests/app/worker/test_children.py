@@ -1,0 +1,79 @@
+"""The processes that do the jobs: none outlives its use, each end has its sentence."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.jobs.attempts import Attempt
+from app.worker.children import Children, describe_exit
+
+ECHO = (sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.readline()) > 5)")
+STUBBORN = (
+    sys.executable,
+    "-c",
+    "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); "
+    "sys.stdin.read()",
+)
+ATTEMPT = Attempt("id", 1, "count", {})
+WAIT_SECONDS = 60
+
+
+class TestChild:
+    def test_it_is_given_its_job(self) -> None:
+        with Children(ECHO, warm=False).take() as child:
+            child.begin(ATTEMPT)
+            assert child.wait(WAIT_SECONDS) == 1
+
+    def test_it_has_ended_when_its_context_has(self) -> None:
+        with Children(STUBBORN, warm=False).take() as child:
+            assert child.is_running()
+        assert not child.is_running()
+        assert not Path(f"/proc/{child.pid}").exists()
+
+    def test_a_job_for_a_process_that_has_died_is_no_error(self) -> None:
+        with Children(ECHO, warm=False).take() as child:
+            os.kill(child.pid, signal.SIGKILL)
+            assert child.wait(WAIT_SECONDS) == -signal.SIGKILL
+            child.begin(ATTEMPT)
+
+
+class TestWarmChild:
+    def test_a_job_takes_the_one_that_waits(self) -> None:
+        children = Children(ECHO, warm=True)
+        children.warm_up()
+        with children.take() as first, children.take() as second:
+            assert first.pid != second.pid
+        children.stop()
+
+    def test_one_that_died_is_replaced(self) -> None:
+        children = Children(ECHO, warm=True)
+        children.warm_up()
+        with children.take() as dead:
+            os.kill(dead.pid, signal.SIGKILL)
+            dead.wait(WAIT_SECONDS)
+        children.warm_up()
+        with children.take() as child:
+            assert child.is_running()
+        children.stop()
+
+    def test_stopping_ends_it(self) -> None:
+        children = Children(ECHO, warm=True)
+        children.warm_up()
+        children.stop()
+        children.stop()
+
+
+class TestDescribeExit:
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            (-signal.SIGKILL, "ran out of memory"),
+            (-signal.SIGSEGV, "SIGSEGV"),
+            (2, "exit code 2"),
+        ],
+    )
+    def test_the_owner_reads_what_happened(self, code: int, words: str) -> None:
+        assert words in describe_exit(code)
