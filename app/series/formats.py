@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.pagination import encode_cursor
+from app.series import arrow
 from app.series.observations import Observations
 from models.series import Times
 
@@ -46,7 +47,9 @@ def as_csv(found: Observations) -> Iterator[bytes]:
     for start in range(0, len(found.times), PIECE_ROWS):
         part = slice(start, start + PIECE_ROWS)
         target = io.BytesIO()
-        arrow_csv.write_csv(_table(found, wire_times(found.times[part]), part), target, options)
+        arrow_csv.write_csv(
+            _table(found, arrow.texts(wire_times(found.times[part])), part), target, options
+        )
         yield target.getvalue()
 
 
@@ -54,8 +57,7 @@ def as_arrow(found: Observations) -> bytes:
     """An Arrow IPC stream; missing values are null."""
     import pyarrow as pa
 
-    times = pa.array(found.times, type=pa.timestamp("us", tz="UTC"))
-    table = _table(found, times, slice(None))
+    table = _table(found, arrow.moments(found.times), slice(None))
     target = io.BytesIO()
     with pa.ipc.new_stream(target, table.schema) as writer:
         writer.write_table(table)
@@ -74,5 +76,5 @@ def wire_times(times: Times) -> list[str]:
 def _table(found: Observations, times: Any, part: slice) -> Any:
     import pyarrow as pa
 
-    columns = [pa.array(column[part], from_pandas=True) for column in found.values.T]
-    return pa.table([pa.array(times), *columns], names=["time", *found.channels])
+    columns = [arrow.floats(column[part]) for column in found.values.T]
+    return pa.table([times, *columns], names=["time", *found.channels])

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import Invalid
+from app.series import arrow
+from app.series.arrow import to_floats, to_mask
 from app.series.reading.cells import NULLS
 from app.series.reading.lines import Mask
 from app.series.reading.options import Decimal
@@ -101,10 +103,9 @@ def _matching(column: Any, pattern: str) -> int:
 def _cast_at_once(column: Any) -> npt.NDArray[np.float64] | None:
     """The fast path for columns where every field is a plain number."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     try:
-        return np.asarray(pc.cast(column, pa.float64()))
+        return to_floats(column, np.nan)
     except pa.ArrowInvalid:
         return None
 
@@ -122,13 +123,12 @@ def _read_carefully(column: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float
     import pyarrow.compute as pc
 
     text = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-")
-    is_null = pc.is_in(pc.utf8_lower(text), value_set=pa.array(sorted(NULLS)))
+    is_null = pc.is_in(pc.utf8_lower(text), value_set=arrow.texts(sorted(NULLS)))
     text = _with_point(text, decimal)
     is_infinite = pc.match_substring_regex(text, INFINITE)
     is_number = pc.or_(pc.match_substring_regex(text, PLAIN), is_infinite)
-    readable = pc.if_else(is_number, text, pa.scalar(None, pa.string()))
-    values = pc.cast(readable, pa.float64()).to_numpy(zero_copy_only=False)
-    return values, np.asarray(pc.invert(pc.or_(is_number, is_null)))
+    readable = pc.if_else(is_number, text, pa.nulls(1, pa.string())[0])
+    return to_floats(readable, np.nan), to_mask(pc.invert(pc.or_(is_number, is_null)))
 
 
 def _with_point(text: Any, decimal: Decimal) -> Any:
@@ -142,5 +142,7 @@ def _with_point(text: Any, decimal: Decimal) -> Any:
         return text
     # A point that is no thousands sign is no number here: `1.5` must not become 15 or 1.5.
     has_point = pc.and_(pc.match_substring(text, "."), pc.invert(has_thousands))
-    text = pc.if_else(has_point, pc.binary_join_element_wise("?", text, ""), text)
+    text = pc.if_else(
+        has_point, pc.binary_join_element_wise(arrow.text("?"), text, arrow.text("")), text
+    )
     return pc.replace_substring(text, ",", ".")

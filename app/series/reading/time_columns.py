@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from app.errors import Invalid
+from app.series import arrow
+from app.series.arrow import to_integers
 from app.series.reading.columns import Chosen
 from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
@@ -47,8 +49,8 @@ def refuse_several_series(
         return
     for number in chosen.text:
         values = [str(value) for value in pc.unique(columns[number])]
-        codes = np.asarray(pc.index_in(columns[number], value_set=pc.unique(columns[number])))
-        keys = np.stack([times, codes.astype(np.int64)], axis=1)[rows.usable]
+        codes = to_integers(pc.index_in(columns[number], value_set=pc.unique(columns[number])))
+        keys = np.stack([times, codes], axis=1)[rows.usable]
         distinct = len(np.unique(keys, axis=0))
         if distinct > len(np.unique(keys[:, 0])):
             shown = ", ".join(repr(value) for value in values[:10])
@@ -63,10 +65,11 @@ def _joined(columns: list[Any]) -> Any:
     import pyarrow.compute as pc
 
     parts = [pc.utf8_trim_whitespace(column) for column in columns]
-    joined = parts[0]
+    joined, empty = parts[0], arrow.text("")
     for part in parts[1:]:
-        complete = pc.and_(pc.not_equal(joined, ""), pc.not_equal(part, ""))
-        joined = pc.if_else(complete, pc.binary_join_element_wise(joined, part, " "), "")
+        complete = pc.and_(pc.not_equal(joined, empty), pc.not_equal(part, empty))
+        both = pc.binary_join_element_wise(joined, part, arrow.text(" "))
+        joined = pc.if_else(complete, both, empty)
     return joined
 
 

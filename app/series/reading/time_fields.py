@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.series import arrow
+from app.series.arrow import to_floats, to_integers, to_mask
 from app.series.reading.lines import Mask
 from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
 
@@ -62,7 +64,7 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
     import pyarrow.compute as pc
 
     found = column.search(form)
-    matched = np.asarray(pc.is_valid(found))
+    matched = to_mask(pc.is_valid(found))
     if not matched.any():
         return Reading(form, np.zeros(len(column), dtype=np.int64), matched)
     fields = {name: pc.struct_field(found, n) for n, name in enumerate(form.directives)}
@@ -72,7 +74,7 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
 
 
 def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
-    microseconds = _floats(numbers) * EPOCH_UNITS[form.text]
+    microseconds = to_floats(numbers, 0.0) * EPOCH_UNITS[form.text]
     years = microseconds / (365.2425 * 86_400e6) + 1970
     valid = matched & (years > FIRST_YEAR) & (years < LAST_YEAR)
     return Reading(form, np.rint(np.where(valid, microseconds, 0)).astype(np.int64), valid)
@@ -88,18 +90,18 @@ def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
 
 def _days(fields: dict[str, Any], rows: int) -> tuple[npt.NDArray[np.datetime64], Mask]:
     if "Y" in fields:
-        year = _integers(fields["Y"])
+        year = to_integers(fields["Y"])
     else:
-        year = _integers(fields["y"])
+        year = to_integers(fields["y"])
         year = year + np.where(year > LAST_TWO_DIGIT_YEAR, 1900, 2000)
     valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
     start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
     if "j" in fields:
-        return _within(start, start + 1, _integers(fields["j"]), valid)
+        return _within(start, start + 1, to_integers(fields["j"]), valid)
     month = _month(fields, rows)
     valid &= (month >= 1) & (month <= 12)
     start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
-    day = _integers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
+    day = to_integers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
     return _within(start, start + 1, day, valid)
 
 
@@ -118,26 +120,25 @@ def _within(
 
 def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
-        return _integers(fields["m"])
+        return to_integers(fields["m"])
     if "b" not in fields:
         return np.ones(rows, dtype=np.int64)
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     name = pc.replace_substring_regex(pc.utf8_lower(fields["b"]), "^sept$", "sep")
     month = np.zeros(rows, dtype=np.int64)
     for names in (SHORT_MONTHS, LONG_MONTHS):
-        place = pc.fill_null(pc.index_in(name, value_set=pa.array(names.split())), -1)
-        month = np.maximum(month, np.asarray(place) + 1)
+        place = pc.index_in(name, value_set=arrow.texts(names.split()))
+        month = np.maximum(month, (to_integers(place) + 1) * to_mask(pc.is_valid(place)))
     return month
 
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:
     """Microseconds since midnight; 24:00 is the next midnight, as in ISO 8601."""
-    parts = {name: _integers(fields[name]) for name in ("H", "M", "S") if name in fields}
+    parts = {name: to_integers(fields[name]) for name in ("H", "M", "S") if name in fields}
     valid = np.ones(rows, dtype=bool)
     if "I" in fields:
-        hour = _integers(fields["I"])
+        hour = to_integers(fields["I"])
         valid &= (hour >= 1) & (hour <= 12)
         parts["H"] = hour % 12 + 12 * _afternoon(fields, rows)
     clock = np.zeros(rows, dtype=np.int64)
@@ -154,13 +155,15 @@ def _afternoon(fields: dict[str, Any], rows: int) -> Mask:
         return np.zeros(rows, dtype=bool)
     import pyarrow.compute as pc
 
-    return np.asarray(pc.fill_null(pc.starts_with(fields["p"], "p", ignore_case=True), False))
+    return to_mask(pc.starts_with(fields["p"], "p", ignore_case=True))
 
 
 def _fraction(digits: Any) -> Integers:
     import pyarrow.compute as pc
 
-    return np.rint(_floats(pc.binary_join_element_wise("0", digits, ".")) * 1e6).astype(np.int64)
+    return np.rint(
+        to_floats(pc.binary_join_element_wise(arrow.text("0"), digits, arrow.text(".")), 0.0) * 1e6
+    ).astype(np.int64)
 
 
 def _offset(texts: Any) -> Integers:
@@ -168,24 +171,11 @@ def _offset(texts: Any) -> Integers:
     import pyarrow.compute as pc
 
     found = pc.extract_regex(texts, r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
-    hours = _integers(pc.struct_field(found, "hours"))
+    hours = to_integers(pc.struct_field(found, "hours"))
     minutes_text = pc.struct_field(found, "minutes")
-    minutes = _integers(pc.if_else(pc.equal(minutes_text, ""), "0", minutes_text))
-    is_west = np.asarray(pc.fill_null(pc.equal(pc.struct_field(found, "sign"), "-"), False))
+    minutes = to_integers(
+        pc.if_else(pc.equal(minutes_text, arrow.text("")), arrow.text("0"), minutes_text)
+    )
+    is_west = to_mask(pc.equal(pc.struct_field(found, "sign"), arrow.text("-")))
     seconds = hours * 3600 + minutes * 60
     return np.where(is_west, -seconds, seconds) * MICROSECONDS["S"]
-
-
-def _integers(digits: Any) -> Integers:
-    """Digits as numbers; 0 where there are none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.fill_null(pc.cast(digits, pa.int64()), 0))
-
-
-def _floats(digits: Any) -> npt.NDArray[np.float64]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.fill_null(pc.cast(digits, pa.float64()), 0.0))
