@@ -45,7 +45,9 @@ def build_network(
     """
     keras.utils.set_random_seed(seed)
     x = keras.Input(shape=(None, features), name="x")
-    inputs, new_states, sequence = [x], [], x
+    inputs: list[Any] = [x]
+    new_states: list[Any] = []
+    sequence = x
     for index, layer in enumerate(layers):
         states = _state_inputs(layer, index) if stateful else []
         every_step = stateful or index < len(layers) - 1

@@ -80,11 +80,14 @@ def export_onnx(network: keras.Model, spec: Spec) -> bytes:
     for index, layer in enumerate(layers):
         last = index == len(layers) - 1
         weights = network.get_layer(f"{layer.cell}_{index}").get_weights()
-        sequence = _recurrent(parts, sequence, index, layer, weights, stateful, last)
+        sequence = _recurrent(
+            parts, sequence, index, layer, weights=weights, stateful=stateful, last=last
+        )
     y = _head(parts, sequence, network, spec)
-    parts.node("Transpose", [y], ["y"], perm=[1, 0, 2]) if stateful else parts.node(
-        "Identity", [y], ["y"]
-    )
+    if stateful:
+        parts.node("Transpose", [y], ["y"], perm=[1, 0, 2])
+    else:
+        parts.node("Identity", [y], ["y"])
     axes = ["batch", "time"] if stateful else ["batch"]
     parts.outputs.insert(0, _tensor("y", [*axes, network.outputs[0].shape[-1]]))
     return _serialised(parts)
@@ -109,6 +112,7 @@ def _recurrent(
     sequence: str,
     index: int,
     layer: LayerSpec,
+    *,
     weights: list[Floats],
     stateful: bool,
     last: bool,
@@ -181,7 +185,7 @@ def _gates_first(cell: str, matrix: Floats) -> Floats:
 
 
 def _bias(layer: LayerSpec, weights: list[Floats]) -> Floats:
-    """Input bias and recurrent bias, `(1, 2 * gates * units)`; Keras has the second for GRU only."""
+    """Input and recurrent bias, `(1, 2 * gates * units)`; only Keras' GRU has the second."""
     width = weights[0].shape[-1]
     if not layer.use_bias:
         return np.zeros((1, 2 * width), np.float32)

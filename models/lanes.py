@@ -6,6 +6,7 @@ of chunks is the order of time and is never shuffled.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -94,7 +95,7 @@ class Lanes:
         return len(self.starts)
 
     def rows(self, chunk: int) -> Rows:
-        """Row numbers of one chunk, `(lanes, chunk)`; past a lane's stop they go on, without loss."""
+        """Row numbers of one chunk, `(lanes, chunk)`; past a lane's stop they have no loss."""
         return self.starts[:, np.newaxis] + chunk * self.chunk + np.arange(self.chunk)
 
     def batch(self, chunk: int) -> Batch:
@@ -134,12 +135,12 @@ class LaneFeed:
             state_shapes: Name and units of each recurrent state.
         """
         training = Lanes.lay(dataset, "train", sizes, warm_up=sizes.burn_in)
-        rows, held_out = dataset.row_count("train"), dataset.row_count("validation")
+        held_out = dataset.row_count("validation")
         if held_out == 0:
             return cls(training, None, state_shapes)
-        # As many lanes as make validation as many steps long as training, each warmed up
-        # on a whole chunk of earlier rows.
-        lanes = max(1, round(sizes.lanes * held_out / rows))
+        # Every lane is warmed up on a whole chunk of earlier rows: as many lanes as leave
+        # two chunks with a loss to each.
+        lanes = int(np.clip(held_out // (2 * sizes.chunk), 1, sizes.lanes))
         validation = Lanes.lay(
             dataset, "validation", replace(sizes, lanes=lanes), warm_up=sizes.chunk
         )
@@ -162,4 +163,4 @@ class LaneFeed:
 def _cut(first: int, stop: int, pieces: int) -> list[tuple[int, int]]:
     """Split a range into pieces of (almost) equal length, none empty."""
     borders = np.linspace(first, stop, min(pieces, max(1, stop - first)) + 1).astype(int).tolist()
-    return list(zip(borders[:-1], borders[1:], strict=True))
+    return list(pairwise(borders))

@@ -7,13 +7,9 @@ import numpy as np
 
 from models.calendars import Calendar
 from models.dataset import Dataset, Track
-from models.features import (
-    DroppedChannel,
-    FeaturePipeline,
-    FeaturePlan,
-    clean_rows,
-    fit_features,
-)
+from models.errors import DataError
+from models.feature_fitting import DroppedChannel, FeaturePlan, fit_features
+from models.features import FeaturePipeline, clean_rows
 from models.grid import Grid
 from models.resampling import GridRule
 from models.scaling import TargetScaling
@@ -92,7 +88,10 @@ def prepare(spec: Spec, data: SeriesData) -> Prepared:
     seen = slice(*first.span("train"))
 
     plan = _feature_plan(spec, data, channels)
-    pipeline, dropped = fit_features(plan, grids[0].times[seen], rows[0][seen])
+    pipeline, dropped = fit_features(plan, rows[0][seen])
+    if pipeline.width == 0:
+        left_out = ", ".join(f"{channel.name} ({channel.reason})" for channel in dropped)
+        raise DataError(f"No channel is left to forecast from. Left out: {left_out or 'none'}")
     scaling = TargetScaling.fit(
         spec.transform or "none",
         spec.lead_steps,
@@ -100,7 +99,7 @@ def prepare(spec: Spec, data: SeriesData) -> Prepared:
         scaled=spec.scaler == "standard",
     )
     return Prepared(
-        dataset=_dataset(pipeline, scaling, targets, grids, rows, borders),
+        dataset=_dataset(grids, rows, borders, pipeline=pipeline, scaling=scaling, targets=targets),
         pipeline=pipeline,
         channels=channels,
         targets=targets,
@@ -123,7 +122,7 @@ def _borders(spec: Spec, times: Times) -> Borders:
 def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -> FeaturePlan:
     return FeaturePlan(
         channels=channels,
-        inputs=frozenset(spec.features or data.channel_names),
+        inputs=frozenset(data.channel_names if spec.features is None else spec.features),
         targets=frozenset(spec.targets or []),
         log_returns=spec.transform == "log_return",
         spans=tuple(spec.differences),
@@ -134,12 +133,13 @@ def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -
 
 
 def _dataset(
-    pipeline: FeaturePipeline,
-    scaling: TargetScaling,
-    targets: list[int],
     grids: list[Grid],
     rows: list[Values],
     borders: Borders,
+    *,
+    pipeline: FeaturePipeline,
+    scaling: TargetScaling,
+    targets: list[int],
 ) -> Dataset:
     """Transform every track on its own, then lay them one after the other."""
     features, bases, tracks, offset = [], [], [], 0

@@ -1,4 +1,4 @@
-"""How a forecaster's rows come out of a series' observations: the same when training and serving."""
+"""How a forecaster's rows come out of observations: the same when training and serving."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

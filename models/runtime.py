@@ -14,6 +14,7 @@ import onnxruntime
 
 from models.artefact import read_bundle
 from models.calendars import calendar_from_json
+from models.dataset import Rows
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.grid import Grid
@@ -21,8 +22,10 @@ from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
 from models.series import Times, Values
-from models.states import State as State
+from models.states import State
 from models.windows import window_offsets
+
+__all__ = ["Forecast", "Forecaster", "Outputs", "State"]
 
 # Rows per call of the network: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
@@ -62,7 +65,7 @@ class Outputs:
         times: `(rows,)`, grid times: the origins.
         actual: `(rows, targets)` in original units; NaN is missing.
         base: `(rows, targets)`, the last observed values.
-        values: `(rows, leads, targets)` in original units; NaN where a forecast is not possible yet.
+        values: `(rows, leads, targets)` in original units; NaN where no forecast can be made yet.
     """
 
     times: Times
@@ -106,6 +109,11 @@ class Forecaster:
     def targets(self) -> tuple[str, ...]:
         """Names of the targets."""
         return self._targets
+
+    @property
+    def windowed(self) -> bool:
+        """Whether every forecast reads a whole window, instead of a kept state."""
+        return self._offsets is not None
 
     @property
     def least_rows(self) -> int:
@@ -178,20 +186,21 @@ class Forecaster:
             cadence=self._rule.step.text,
         )
 
-    def outputs(self, times: Times, values: Values) -> Outputs:
+    def outputs(self, times: Times, values: Values, at: Rows | None = None) -> Outputs:
         """Forecast from every row of a series in one pass.
 
         Args:
             times: `(rows,)`, UTC, increasing.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
+            at: Grid rows at which forecasts are wanted, None for all. A windowed network
+                costs a whole window for each; others are NaN there.
         """
         grid = self._grid(times, values, None)
         rows = self._clean(grid.values)
         state = self.initial_state()
         features, filled = self._pipeline.transform(state.tail, grid.times, rows)
         base = filled[self._pipeline.memory_rows :, self._columns]
-        raw = np.concatenate([np.empty((0, self._scaling.scale.size)), *self._run_all(features)])
-        decoded = self._decode(raw, base)
+        decoded = self._decode(self._run_all(features, at), base)
         decoded[: self.least_rows - 1] = np.nan
         return Outputs(grid.times, rows[:, self._columns], base, decoded)
 
@@ -204,26 +213,28 @@ class Forecaster:
     def _run_rows(self, state: State, features: Floats) -> State:
         """Run the network over new rows; only the last output is kept."""
         if self._offsets is None:
-            recurrent = state.recurrent
-            for y, recurrent in self._sequence_runs(features, recurrent):
-                output = y[-1]
-            return replace(state, recurrent=recurrent, output=output)
+            *_, (y, recurrent) = self._sequence_runs(features, state.recurrent)
+            return replace(state, recurrent=recurrent, output=y[-1])
         window = np.concatenate([state.window, features])[-len(state.window) :]
         samples = window[self._offsets - 1 + len(window)]
         (y,) = run_session(self._session, [samples[np.newaxis]])
         return replace(state, window=window, output=y[0])
 
-    def _run_all(self, features: Floats) -> Iterator[Floats]:
-        """The network's outputs at every row, in pieces."""
+    def _run_all(self, features: Floats, at: Rows | None) -> Floats:
+        """The network's outputs, `(rows, leads * targets)`; NaN where it was not run."""
+        raw = np.full((len(features), self._scaling.scale.size), np.nan, np.float32)
         if self._offsets is None:
-            for y, _ in self._sequence_runs(features, self.initial_state().recurrent):
-                yield y
-            return
-        early = min(len(features), -int(self._offsets[0]))
-        yield np.full((early, self._scaling.scale.size), np.nan, np.float32)
-        for first in range(early, len(features), WINDOWS_PER_RUN):
-            origins = np.arange(first, min(first + WINDOWS_PER_RUN, len(features)))
-            yield run_session(self._session, [features[origins[:, np.newaxis] + self._offsets]])[0]
+            runs = self._sequence_runs(features, self.initial_state().recurrent)
+            for first, (y, _) in zip(range(0, len(features), ROWS_PER_RUN), runs, strict=True):
+                raw[first : first + len(y)] = y
+            return raw
+        wanted = np.arange(len(features)) if at is None else at
+        whole = wanted[wanted >= -self._offsets[0]]
+        for first in range(0, len(whole), WINDOWS_PER_RUN):
+            origins = whole[first : first + WINDOWS_PER_RUN]
+            windows = features[origins[:, np.newaxis] + self._offsets]
+            (raw[origins],) = run_session(self._session, [windows])
+        return raw
 
     def _sequence_runs(
         self, features: Floats, recurrent: tuple[Floats, ...]

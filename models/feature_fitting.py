@@ -1,0 +1,115 @@
+"""Fitting of features: which channels help, how each enters, and the scales of training rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.baselines import last_observed
+from models.cycles import Cycle
+from models.features import ChannelFeature, Encoding, FeaturePipeline
+from models.scaling import Standardizer
+from models.series import Channel, Values
+
+PRICES = frozenset({"open", "high", "low", "close"})
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """What the spec asks of the features, before any row is seen.
+
+    Args:
+        channels: The channels of the rows' columns.
+        inputs: Names of the channels that are inputs.
+        targets: Names of the channels that are predicted.
+        log_returns: Whether prices and targets enter as log returns.
+        spans: Steps over which changes are further inputs.
+        cycles: Calendar cycles.
+        timezone: IANA name.
+        scaled: Whether inputs are standardised.
+    """
+
+    channels: tuple[Channel, ...]
+    inputs: frozenset[str]
+    targets: frozenset[str]
+    log_returns: bool
+    spans: tuple[int, ...]
+    cycles: tuple[Cycle, ...]
+    timezone: str
+    scaled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedChannel:
+    """A channel that was asked for and cannot be an input, with the reason."""
+
+    name: str
+    reason: str
+
+
+def fit_features(plan: FeaturePlan, rows: Values) -> tuple[FeaturePipeline, list[DroppedChannel]]:
+    """Fit the pipeline on training rows.
+
+    Args:
+        plan: What the spec asks.
+        rows: `(rows, channels)` of training rows in original units; NaN is missing.
+
+    Returns:
+        The pipeline, and the channels that were left out of it.
+    """
+    dropped = [
+        DroppedChannel(channel.name, reason)
+        for column, channel in enumerate(plan.channels)
+        if channel.name in plan.inputs and (reason := _useless(rows[:, column]))
+    ]
+    names = plan.inputs - {channel.name for channel in dropped}
+    channels = tuple(
+        _plan_channel(plan, column, rows)
+        for column, channel in enumerate(plan.channels)
+        if channel.name in names
+    )
+    blank = FeaturePipeline(
+        columns=len(plan.channels),
+        channels=channels,
+        spans=plan.spans,
+        cycles=plan.cycles,
+        timezone=plan.timezone,
+        standardizer=Standardizer.identity(0),
+    )
+    inputs = blank.unscaled(last_observed(np.concatenate([blank.empty_tail(), rows])))
+    scaler = Standardizer.fit(inputs) if plan.scaled else Standardizer.identity(inputs.shape[1])
+    return replace(blank, standardizer=scaler), dropped
+
+
+def _useless(column: Values) -> str | None:
+    """Why a column of training rows tells a network nothing, or None if it may."""
+    present = column[np.isfinite(column)]
+    if len(present) == 0:
+        return "it has no values in the training rows"
+    if present.min() == present.max():
+        return "it is constant in the training rows"
+    return None
+
+
+def _plan_channel(plan: FeaturePlan, column: int, rows: Values) -> ChannelFeature:
+    channel = plan.channels[column]
+    price = plan.log_returns and (channel.name in plan.targets or channel.name.casefold() in PRICES)
+    encoding: Encoding = "angle" if channel.angular else "log_return" if price else "level"
+    reference = _reference(plan.channels, column) if price else column
+    return ChannelFeature(
+        column=column,
+        encoding=encoding,
+        reference=reference,
+        masked=bool(np.isnan(rows[:, column]).any()),
+        # Changes of open, high and low over hours repeat those of the close.
+        differenced=encoding == "level" or (encoding == "log_return" and reference == column),
+    )
+
+
+def _reference(channels: Sequence[Channel], column: int) -> int:
+    """The column whose previous value a price is compared with: the close, if there is one."""
+    if channels[column].name.casefold() in PRICES:
+        for index, channel in enumerate(channels):
+            if channel.name.casefold() == "close":
+                return index
+    return column
