@@ -76,8 +76,8 @@ def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
 
 
 def _usual_kinds(sample: list[list[str]], fields: int) -> tuple[CellKind, ...]:
-    """What most fields of each column are; the first row may be the header and has no say."""
-    rows = sample[1:] or sample
+    """What most fields of each column are; the first rows may be names and have no say."""
+    rows = sample[min(MOST_HEADER_LINES, len(sample) // 2) :]
     return tuple(_most_common([row[column] for row in rows]) for column in range(fields))
 
 
@@ -94,11 +94,9 @@ def _most_common(cells: list[str]) -> CellKind:
 def _header_lines(sample: list[list[str]], kinds: tuple[CellKind, ...], header: bool | None) -> int:
     if header is False:
         return 0
-    leading = sample[:MOST_HEADER_LINES]
-    found = next((n for n, row in enumerate(leading) if _is_data(row, kinds)), len(leading))
-    if found == len(leading):
-        # Nothing looks like data: one line of names is the rule, the rest is for the rows.
-        found = 1
+    # When nothing looks like data, one line of names is the rule, and the rest are rows.
+    leading = sample[: MOST_HEADER_LINES + 1]
+    found = next((number for number, row in enumerate(leading) if _is_data(row, kinds)), 1)
     return max(found, 1) if header else found
 
 
@@ -110,7 +108,7 @@ def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
             return any(
                 cell == kind for cell, usual in zip(cells, kinds, strict=True) if usual == kind
             )
-    return True
+    return False
 
 
 def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:

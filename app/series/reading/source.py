@@ -33,8 +33,9 @@ FOREIGN_MAGIC = {
 }
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
-# Encodings that a table of numbers comes in when it is not Unicode: the guess is only
-# about a few letters in the header, so exotic ones would be found by accident.
+# Encodings that a table of numbers comes in when it is not Unicode. Fewer foreign bytes
+# than this are a degree sign or an accent: every guess about them finds Chinese.
+LEAST_FOREIGN_BYTES = 32
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp932", "gb18030", "euc_kr"]
 
 
@@ -154,8 +155,10 @@ def _as_legacy(data: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
     sample = b"\n".join(line for line in data.splitlines()[:5000] if not line.isascii())
-    guess = from_bytes(sample[: 64 * 1024], cp_isolation=LEGACY_ENCODINGS).best()
-    encoding = guess.encoding if guess else "cp1252"
+    encoding = "cp1252"
+    if len(re.findall(rb"[\x80-\xff]", sample)) >= LEAST_FOREIGN_BYTES:
+        guess = from_bytes(sample[: 64 * 1024], cp_isolation=LEGACY_ENCODINGS).best()
+        encoding = guess.encoding if guess else encoding
     try:
         return data.decode(encoding), encoding
     except UnicodeDecodeError:
