@@ -18,6 +18,7 @@ from rich.table import Table
 from examples.running import checked, running_service
 
 DATABASE = Path(__file__).parent.parent / "var" / "demo.db"
+LOG = DATABASE.with_suffix(".log")
 SHOWN_LEADS = 12
 
 console = Console()
@@ -27,8 +28,9 @@ def main() -> None:
     """Run the whole way and stop everything that was started."""
     for leftover in DATABASE.parent.glob(f"{DATABASE.name}*"):
         leftover.unlink()
-    console.print("Starting web and worker ...")
-    with running_service(f"sqlite:///{DATABASE}") as client:
+    DATABASE.parent.mkdir(exist_ok=True)
+    console.print(f"Starting web and worker; they log to var/{LOG.name} ...")
+    with LOG.open("wb") as log, running_service(f"sqlite:///{DATABASE}", log) as client:
         upload_co2(client)
         train(client)
         show_forecast(client)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -16,12 +16,21 @@ START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 20
 
 
-def statecast(database_url: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
-    """Start a `statecast` command on a database; `settings` are more environment variables."""
+def statecast(
+    database_url: str, *arguments: str, log: IO[bytes] | None = None, **settings: str
+) -> subprocess.Popen[bytes]:
+    """Start a `statecast` command on a database.
+
+    Args:
+        database_url: `STATECAST_DATABASE_URL` of the process.
+        arguments: The command's name and options.
+        log: Where its output goes; by default to this process's own.
+        settings: More environment variables.
+    """
     command = [Path(sys.executable).with_name("statecast"), *arguments]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("STATECAST_")}
     environment = {**inherited, "STATECAST_DATABASE_URL": database_url, **settings}
-    return subprocess.Popen(command, env=environment)
+    return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -35,10 +44,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running_service(database_url: str, **settings: str) -> Iterator[httpx2.Client]:
+def running_service(
+    database_url: str, log: IO[bytes] | None = None, **settings: str
+) -> Iterator[httpx2.Client]:
     """Web and worker on a free port of this machine only, and a client of them."""
     port = free_port()
-    process = statecast(database_url, "serve", "--port", str(port), **settings)
+    process = statecast(database_url, "serve", "--port", str(port), log=log, **settings)
     try:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             wait_until_ready(client, process, workers=1)

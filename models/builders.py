@@ -15,6 +15,7 @@ RECURRENT: dict[str, type[keras.layers.Layer]] = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
 }
+CELL_NAMES = {layer: cell for cell, layer in RECURRENT.items()}
 STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 
@@ -108,11 +109,11 @@ def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
 
 
 def describe_network(network: keras.Model) -> dict[str, Any]:
-    """Layers with cell, output shape and parameters, and the total of parameters."""
+    """Layers with cell (as in the spec), output shape and parameters, and the total of them."""
     layers = [
         {
             "name": layer.name,
-            "cell": type(layer).__name__,
+            "cell": CELL_NAMES.get(type(layer), type(layer).__name__.lower()),
             "shape": _output_shape(layer),
             "parameters": int(layer.count_params()),
         }

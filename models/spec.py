@@ -31,7 +31,10 @@ class LayerSpec(Part):
     bias_initializer: str = "zeros"
     dropout: Rate = Field(0.0, description="Share of inputs dropped; one mask for all steps.")
     recurrent_dropout: Rate = 0.0
-    unroll: bool = False
+    unroll: bool = Field(
+        False,
+        description="Without effect: the loop over steps is compiled, and unrolling it is no faster.",
+    )
     stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
     go_backwards: bool = Field(False, description="Windowed mode only.")
 
