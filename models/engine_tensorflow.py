@@ -12,6 +12,14 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def uses_xla() -> bool:
+    """Whether steps are compiled with XLA: on the CPU, where it is up to three times as fast.
+
+    On a GPU the recurrent layers run in cuDNN, which XLA cannot compile and does not beat.
+    """
+    return not has_gpu()
+
+
 class TensorFlowEngine(Engine):
     """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
 
@@ -19,10 +27,8 @@ class TensorFlowEngine(Engine):
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
     ) -> None:
         super().__init__(network, optimizer, loss)
-        # On a GPU the recurrent layers run in cuDNN, which XLA cannot compile and does not beat.
-        use_xla = not has_gpu()
-        self._train_step = tf.function(self._train, jit_compile=use_xla, autograph=False)
-        self._test_step = tf.function(self._test, jit_compile=use_xla, autograph=False)
+        self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
+        self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
 
     def train(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Update the weights once; see `Engine.train`."""

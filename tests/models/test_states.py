@@ -1,0 +1,45 @@
+"""Kept states as bytes."""
+
+import numpy as np
+import pytest
+
+from models.errors import ArtefactError
+from models.states import State
+
+STATE = State(
+    time=np.datetime64("1749-01-01T00:00:00.000001", "us"),
+    rows=3,
+    tail=np.array([[1.5, np.nan]]),
+    recurrent=(np.array([[1.0, 2.0]], np.float32), np.array([[3.0]], np.float32)),
+    window=np.zeros((0, 4), np.float32),
+    output=np.array([0.25], np.float32),
+)
+
+
+class TestBytes:
+    def test_a_state_comes_back_as_it_was(self) -> None:
+        found = State.from_bytes(STATE.to_bytes())
+        assert (found.time, found.rows) == (STATE.time, STATE.rows)
+        np.testing.assert_array_equal(found.tail, STATE.tail)
+        np.testing.assert_array_equal(found.window, STATE.window)
+        assert [array.tolist() for array in found.recurrent] == [[[1.0, 2.0]], [[3.0]]]
+        assert found.output is not None
+        assert found.output.tolist() == [0.25]
+        assert found.to_bytes() == STATE.to_bytes()
+
+    def test_a_state_before_the_first_row_has_no_time_and_no_output(self) -> None:
+        blank = State(None, 0, STATE.tail, (), STATE.window, None)
+        found = State.from_bytes(blank.to_bytes())
+        assert found.time is None
+        assert found.output is None
+        assert found.recurrent == ()
+
+    @pytest.mark.parametrize("cut", [0, 3, 6, 40, -1])
+    def test_a_cut_state_is_refused(self, cut: int) -> None:
+        with pytest.raises(ArtefactError, match="damaged"):
+            State.from_bytes(STATE.to_bytes()[:cut])
+
+    def test_other_dtypes_are_refused(self) -> None:
+        forged = STATE.to_bytes().replace(b'"<f8"', b'"|O8"')
+        with pytest.raises(ArtefactError, match="damaged"):
+            State.from_bytes(forged)
