@@ -1,0 +1,139 @@
+"""Real processes that are killed, stopped and frozen; none is left when a test ends."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+from app.db import Database
+from app.jobs import service
+from app.jobs.tables import UNFINISHED, Job
+from examples.running import free_port, wait_until_ready
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 120
+HURRY = {"STATECAST_HEARTBEAT_SECONDS": "0.5", "STATECAST_REAPER_SECONDS": "0.5"}
+
+
+def eventually(happened: Callable[[], bool], what: str) -> None:
+    """Wait until something has happened; how long it takes is not what is tested."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Fleet:
+    """The processes of a test and the jobs they work on."""
+
+    database: Database
+    database_url: str
+    started: list[psutil.Process] = field(default_factory=list)
+
+    def counting_worker(self, *, lost_seconds: float = 30) -> psutil.Popen:
+        """A worker whose jobs only count; so much silence counts as its death.
+
+        On a busy machine a living worker may be silent for a few seconds too.
+        """
+        settings = {"STATECAST_WORKER_LOST_SECONDS": str(lost_seconds)}
+        return self.start(sys.executable, "-m", "tests.counting", "worker", **settings)
+
+    def training_worker(self) -> psutil.Popen:
+        """The worker as it is."""
+        return self.start(sys.executable, "-m", "app.cli", "worker", STATECAST_WARM_CHILD="true")
+
+    @contextmanager
+    def web(self) -> Iterator[tuple[psutil.Popen, httpx2.Client]]:
+        """A web process and a client of it."""
+        port = free_port()
+        process = self.start(sys.executable, "-m", "app.cli", "web", "--port", str(port))
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_until_ready(client, process)
+            yield process, client
+
+    def start(self, *command: str, **settings: str) -> psutil.Popen:
+        """Start a process of the service on the test's database."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if "STATECAST" not in name},
+            **HURRY,
+            "STATECAST_WARM_CHILD": "false",
+            "STATECAST_DATABASE_URL": self.database_url,
+            **settings,
+        }
+        process = psutil.Popen(command, env=environment, cwd=ROOT)
+        self.started.append(process)
+        return process
+
+    def enqueue(self, kind: str, **subject: Any) -> str:
+        with self.database.transaction() as session:
+            return service.enqueue(session, kind, subject).id
+
+    def job(self, job_id: str) -> Job:
+        with self.database.reading() as session:
+            return service.get_job(session, job_id)
+
+    def wait_for_epoch(self, job_id: str, epoch: int, *, attempt: int = 1) -> None:
+        def reached() -> bool:
+            job = self.job(job_id)
+            assert job.state in UNFINISHED, (job.state, job.error)
+            return job.attempt >= attempt and (job.progress["epoch"] or 0) >= epoch
+
+        eventually(reached, f"epoch {epoch} of attempt {attempt}")
+
+    def wait_for_end(self, job_id: str) -> Job:
+        eventually(lambda: self.job(job_id).state not in UNFINISHED, "the job's end")
+        return self.job(job_id)
+
+    def end(self) -> None:
+        """Kill whatever is left."""
+        for process in self.started:
+            for one in [*children_of(process), process]:
+                with_signal(one, signal.SIGKILL)
+        for process in self.started:
+            process.wait(PATIENCE_SECONDS)
+
+
+def children_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        found: list[psutil.Process] = process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return found
+
+
+def with_signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def kill(process: psutil.Popen) -> list[psutil.Process]:
+    """`kill -9`, and the children that the process had."""
+    orphans = children_of(process)
+    process.kill()
+    process.wait(PATIENCE_SECONDS)
+    return orphans
+
+
+def are_gone(processes: list[psutil.Process]) -> bool:
+    """Whether all have ended; nobody may be left to ask a zombie how it died."""
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+@pytest.fixture
+def fleet(database: Database, database_url: str) -> Iterator[Fleet]:
+    """Processes on an empty database of one of the two kinds."""
+    fleet = Fleet(database, database_url)
+    yield fleet
+    fleet.end()
