@@ -91,7 +91,7 @@ def _unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], st
 def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     if container == "gzip":
         # GzipFile is a stream of bytes in all but its declared type.
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value]
     archive = zipfile.ZipFile(file)
     names = [
         info.filename

@@ -1,0 +1,129 @@
+"""Series over HTTP: create, list, show, change, delete."""
+
+from fastapi.testclient import TestClient
+
+from app.series.schemas import SeriesRead
+from tests.app.conftest import SPEC, put_rows, weekly_rows
+from tests.app.test_problems import check_problem
+
+
+def create(client: TestClient, name: str = "jena", **settings: object) -> SeriesRead:
+    """Create a series."""
+    answer = client.post("/v1/series", json={"name": name, **settings})
+    assert answer.status_code == 201, answer.text
+    return SeriesRead.model_validate(answer.json())
+
+
+def rows_of(client: TestClient, name: str) -> list[list[object]]:
+    """All rows of a series."""
+    rows: list[list[object]] = client.get(f"/v1/series/{name}/observations").json()["rows"]
+    return rows
+
+
+class TestCreate:
+    def test_a_new_series_is_empty(self, client: TestClient) -> None:
+        answer = client.post("/v1/series", json={"name": "jena", "kind": "climate"})
+        assert answer.status_code == 201
+        assert answer.headers["location"] == "/v1/series/jena"
+        made = answer.json()
+        assert (made["rows"], made["revision"], made["first"]) == (0, 0, None)
+        assert (made["timezone"], made["calendar"], made["cadence"]) == ("UTC", "continuous", None)
+
+    def test_bars_have_sessions(self, client: TestClient) -> None:
+        assert create(client, kind="ohlc").calendar == "sessions"
+
+    def test_a_taken_name_is_a_conflict(self, client: TestClient) -> None:
+        create(client)
+        problem = check_problem(client.post("/v1/series", json={"name": "jena"}), 409)
+        assert "'jena' is taken" in problem["detail"]
+
+    def test_wrong_fields_are_named(self, client: TestClient) -> None:
+        body = {"name": "a/b", "kind": "odd", "timezone": "Mars", "cadence": "often", "more": 1}
+        problem = check_problem(client.post("/v1/series", json=body), 422)
+        pointers = {error["pointer"] for error in problem["errors"]}
+        assert pointers == {"/name", "/kind", "/timezone", "/cadence", "/more"}
+
+    def test_two_channels_of_one_name_are_refused(self, client: TestClient) -> None:
+        body = {"name": "jena", "channels": [{"name": "T"}, {"name": "T"}]}
+        problem = check_problem(client.post("/v1/series", json=body), 422)
+        assert problem["errors"][0]["pointer"] == "/channels/1/name"
+
+
+class TestRead:
+    def test_series_are_listed_by_name_in_pages(self, client: TestClient) -> None:
+        for name in ("c", "a", "b"):
+            create(client, name)
+        first = client.get("/v1/series?limit=2").json()
+        assert [series["name"] for series in first["items"]] == ["a", "b"]
+        second = client.get("/v1/series", params={"cursor": first["next"]}).json()
+        assert ([series["name"] for series in second["items"]], second["next"]) == (["c"], None)
+
+    def test_an_unknown_series_is_not_found(self, client: TestClient) -> None:
+        for path in ("", "/observations", "/uploads", "/uploads/1", "/quality"):
+            check_problem(client.get(f"/v1/series/nothing{path}"), 404)
+
+
+class TestUpdate:
+    def test_settings_change_one_by_one(self, client: TestClient) -> None:
+        create(client, channels=[{"name": "wd"}, {"name": "T"}])
+        body = {"description": "roof", "channels": [{"name": "wd", "unit": "deg", "angular": True}]}
+        changed = client.patch("/v1/series/jena", json=body).json()
+        assert changed["description"] == "roof"
+        assert [(c["name"], c["unit"], c["angular"]) for c in changed["channels"]] == [
+            ("wd", "deg", True),
+            ("T", None, False),
+        ]
+
+    def test_a_given_cadence_stays_until_it_is_taken_back(self, client: TestClient) -> None:
+        create(client, "weekly")
+        client.patch("/v1/series/weekly", json={"cadence": "1D"})
+        put_rows(client, weekly_rows(0, 5))
+        assert client.get("/v1/series/weekly").json()["cadence"] == "1D"
+        assert client.patch("/v1/series/weekly", json={"cadence": None}).json()["cadence"] == "7D"
+
+    def test_the_time_zone_stays_once_rows_were_read_with_it(self, client: TestClient) -> None:
+        create(client, "weekly")
+        assert client.patch("/v1/series/weekly", json={"timezone": "Asia/Kolkata"}).is_success
+        put_rows(client, weekly_rows(0, 5))
+        problem = check_problem(client.patch("/v1/series/weekly", json={"timezone": "UTC"}), 409)
+        assert problem["errors"][0]["pointer"] == "/timezone"
+
+    def test_new_missing_numbers_apply_to_stored_rows(self, client: TestClient) -> None:
+        create(client, "weekly")
+        rows = [["2024-01-01T00:00:00Z", -200], ["2024-01-02T00:00:00Z", 3]]
+        put_rows(client, rows)
+        body = {"channels": [{"name": "y", "missing": [-200]}]}
+        assert client.patch("/v1/series/weekly", json=body).json()["revision"] == 2
+        assert [row[1] for row in rows_of(client, "weekly")] == [None, 3.0]
+        past = client.get("/v1/series/weekly/observations?as_of_revision=1").json()
+        assert [row[1] for row in past["rows"]] == [-200.0, 3.0]
+
+    def test_an_unknown_channel_is_refused(self, client: TestClient) -> None:
+        create(client, "weekly")
+        put_rows(client, weekly_rows(0, 5))
+        answer = client.patch("/v1/series/weekly", json={"channels": [{"name": "z"}]})
+        assert check_problem(answer, 422)["errors"][0]["pointer"] == "/channels/0/name"
+
+
+class TestDelete:
+    def test_a_series_goes_with_all_its_rows(self, client: TestClient) -> None:
+        create(client, "weekly")
+        put_rows(client, weekly_rows(0, 5))
+        put_rows(client, [["2000-01-01T00:00:00Z", 1]])
+        assert client.delete("/v1/series/weekly").status_code == 204
+        check_problem(client.get("/v1/series/weekly"), 404)
+        create(client, "weekly")
+        assert rows_of(client, "weekly") == []
+
+    def test_an_unknown_series_is_not_found(self, client: TestClient) -> None:
+        check_problem(client.delete("/v1/series/nothing"), 404)
+
+    def test_a_series_that_models_use_goes_by_force_only(self, client: TestClient) -> None:
+        create(client, "weekly")
+        put_rows(client, weekly_rows(0, 300))
+        queued = client.post("/v1/models", json={"name": "m", "series": "weekly", "spec": SPEC})
+        assert queued.status_code == 202, queued.text
+        problem = check_problem(client.delete("/v1/series/weekly"), 409)
+        assert "used by the models m" in problem["detail"]
+        assert client.delete("/v1/series/weekly?force=true").status_code == 204
+        check_problem(client.get("/v1/models/m"), 404)
