@@ -33,7 +33,7 @@ class LayerSpec(Part):
     recurrent_dropout: Rate = 0.0
     unroll: bool = Field(
         False,
-        description="Without effect: the loop over steps is compiled, and unrolling it is no faster.",
+        description="Without effect: the loop over steps is compiled; unrolled it is no faster.",
     )
     stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
     go_backwards: bool = Field(False, description="Windowed mode only.")
