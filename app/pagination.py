@@ -70,7 +70,7 @@ def _decode(cursor: str) -> object:
     """The sort key of a cursor, or nothing when it is not one."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))  # type: ignore[no-any-return]
+        return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         return None
 

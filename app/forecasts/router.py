@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Header, Query, Response
@@ -23,7 +23,7 @@ from app.series.tables import Series
 router = APIRouter(tags=["forecasts"])
 
 Accept = Annotated[str, Header(description="`application/json` or `text/csv`.")]
-BOTH_FORMS = {
+BOTH_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ForecastRead,
         "description": "The forecast, as JSON or as CSV by `Accept`.",

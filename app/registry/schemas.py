@@ -63,7 +63,8 @@ class VersionRead(BaseModel):
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
-        "of the naive and seasonal naive forecasts on the same origins; `skill` = 1 - mae/naive_mae."
+        "of the naive and seasonal naive forecasts on the same origins, and `skill`, which is "
+        "1 - mae / naive_mae."
     )
     training: dict[str, Any] | None
     aliases: list[str]
