@@ -9,7 +9,7 @@ import sqlalchemy.exc
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from models.errors import Problem, SpecError
@@ -31,6 +31,25 @@ class ProblemItem(BaseModel):
 
 class ProblemDetails(BaseModel):
     """An error as RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:statecast:problem:invalid",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "`horizon` must be at least 1. Received: 0",
+                    "errors": [
+                        {
+                            "pointer": "/spec/horizon",
+                            "message": "`horizon` must be at least 1. Received: 0",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     type: str
     title: str
@@ -109,11 +128,11 @@ class Unavailable(ServiceError):
 
 def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may raise these errors."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
     return {
         int(error.status): {
-            "model": ProblemDetails,
             "description": error.__doc__ or error.slug,
-            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+            "content": {PROBLEM_JSON: {"schema": schema}},
         }
         for error in errors
     }

@@ -8,10 +8,17 @@ from fastapi import APIRouter, Depends, FastAPI
 from app import health
 from app.auth import require_api_key
 from app.db import Database
-from app.errors import Unauthorized, documented, install_error_handlers
+from app.errors import (
+    Invalid,
+    Unauthorized,
+    Unavailable,
+    documented,
+    install_error_handlers,
+)
 from app.forecasts.router import router as forecasts_router
 from app.jobs.router import router as jobs_router
 from app.limits import BodyLimit
+from app.openapi import install_openapi
 from app.registry.router import router as registry_router
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
@@ -36,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.settings = settings
     application.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     install_error_handlers(application)
+    install_openapi(application)
     application.include_router(health.router)
     application.include_router(_version_one())
     return application
@@ -45,7 +53,7 @@ def _version_one() -> APIRouter:
     router = APIRouter(
         prefix="/v1",
         dependencies=[Depends(require_api_key)],
-        responses=documented(Unauthorized),
+        responses=documented(Unauthorized, Invalid, Unavailable),
     )
     for domain in (series_router, registry_router, jobs_router, forecasts_router):
         router.include_router(domain)

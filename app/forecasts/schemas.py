@@ -40,6 +40,33 @@ class ForecastPoint(BaseModel):
 class ForecastRead(BaseModel):
     """A stored forecast: the same version, series, origin and revision give the same one."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "4f2d1c0b9a884e3f8d7c6b5a49382716",
+                    "model": "co2-weekly",
+                    "version": 1,
+                    "series": "co2",
+                    "origin": "2001-12-29T00:00:00Z",
+                    "data_revision": 1,
+                    "cadence": "7D",
+                    "target_units": {"co2": "ppm"},
+                    "created_at": "2026-11-21T12:00:00Z",
+                    "points": [
+                        {
+                            "time": "2002-01-05T00:00:00Z",
+                            "lead": 1,
+                            "target": "co2",
+                            "value": 371.69,
+                            "naive": 371.5,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     id: str
     model: str
     version: int
