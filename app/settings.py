@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )
     decompressed_limit_bytes: int = Field(
-        1024 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
+        256 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
     )
     body_limit_bytes: int = Field(
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."

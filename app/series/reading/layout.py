@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.errors import Invalid
+from app.errors import Invalid, TooLarge
 from app.series.reading.cells import CellKind, kind_of
 from app.series.reading.delimiters import count_fields, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Lines, Mask, Numbers
 
 SAMPLE_ROWS = 300
+SAMPLE_FIELDS = 20_000
+LEAST_SAMPLE_ROWS = 10
+MOST_FIELDS = 5_000
 MOST_HEADER_LINES = 3
 # Above this share the lines are no table with a few damaged rows.
 MOST_WRONG_SHARE = 1 / 3
@@ -49,7 +52,7 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     table = lines.slice(start)
     sample = [
         split_fields(table.texts[row], delimiter)
-        for row in np.flatnonzero(counts[start:] == fields)[:SAMPLE_ROWS].tolist()
+        for row in np.flatnonzero(counts[start:] == fields)[: _sample_rows(fields)].tolist()
     ]
     kinds = _usual_kinds(sample, fields)
     header_lines = _header_lines(sample, kinds, header)
@@ -72,7 +75,15 @@ def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
             "series needs a time and at least one value. Name the separator with "
             f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
         )
-    return int(Counter(several.tolist()).most_common(1)[0][0])
+    fields = int(Counter(several.tolist()).most_common(1)[0][0])
+    if fields > MOST_FIELDS:
+        raise TooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
+    return fields
+
+
+def _sample_rows(fields: int) -> int:
+    """Fewer rows of a wide file: looking at every field of a sample takes time."""
+    return max(min(SAMPLE_ROWS, SAMPLE_FIELDS // fields), LEAST_SAMPLE_ROWS)
 
 
 def _usual_kinds(sample: list[list[str]], fields: int) -> tuple[CellKind, ...]:
@@ -175,7 +186,11 @@ def _fitted(
             texts[row], wrong[row] = fitted, False
     _require_a_table(counts, wrong, len(kinds), delimiter)
     for row in np.flatnonzero(wrong).tolist():
-        reason = f"{counts[row]} fields instead of {len(kinds)}" if counts[row] else "an open quote"
+        reason = (
+            f"{counts[row]} fields instead of {len(kinds)}"
+            if counts[row]
+            else "open or misplaced quotes"
+        )
         findings.reject(int(body.numbers[row]), "wrong_field_count", reason, body.texts[row])
     return Lines(texts, body.numbers).where(~wrong)
 

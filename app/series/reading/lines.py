@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.errors import TooLarge
 from app.series.reading.findings import Example
 
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+# A line costs some 60 bytes beside its text: a file of empty lines would be a bomb.
+MOST_LINES = 5_000_000
 WHOLE_LINE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
 
@@ -46,9 +49,16 @@ class Lines:
 
 
 def split_lines(text: str) -> Lines:
-    """The lines of a text; one that goes on inside quotes is joined with the next."""
+    """The lines of a text; one that goes on inside quotes is joined with the next.
+
+    Raises:
+        TooLarge: If there are so many that they would not fit into memory.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    count = text.count("\n")
+    if count > MOST_LINES:
+        raise TooLarge(f"The file must have at most {MOST_LINES} lines. Received: {count}")
     texts = text.split("\n")
     lines = Lines(texts, np.arange(1, len(texts) + 1))
     return _joined(lines) if '"' in text else lines

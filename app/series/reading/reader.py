@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from app.errors import Invalid
 from app.series.reading import bars
 from app.series.reading.columns import Chosen, choose_columns, column_names
 from app.series.reading.delimiters import (
@@ -10,6 +11,7 @@ from app.series.reading.delimiters import (
     named_delimiter,
     split_fields,
     to_columns,
+    without_blanks_before_quotes,
 )
 from app.series.reading.doubts import apply_missing, report_doubts
 from app.series.reading.findings import Findings, Issue, Rejected
@@ -100,7 +102,9 @@ def _split(text: str, options: ReadOptions, findings: Findings) -> tuple[Lines, 
     """The lines that hold anything, and what separates their fields."""
     lines = unquoted(split_lines(text))
     delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
-    lines, blank = without_blank(lines, delimiter)
+    lines, blank = without_blank(without_blanks_before_quotes(lines, delimiter), delimiter)
+    if not len(lines):
+        raise Invalid("The file is empty: no line holds anything but separators.")
     if blank:
         findings.report("blank_rows", f"{blank} rows without any value were passed over.", blank)
     return lines, delimiter

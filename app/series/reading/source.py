@@ -11,8 +11,11 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from app.errors import Invalid, TooLarge
+from app.series.reading.lines import MOST_LINES
 
 PIECE_BYTES = 1024 * 1024
+HEAD_BYTES = 64 * 1024
+BINARY = "The file is binary: its first 64 KiB hold control characters. Send CSV."
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 EMPTY_ZIP_MAGIC = b"PK\x05\x06"
@@ -56,10 +59,10 @@ def read_source(file: IO[bytes], *, limit_bytes: int) -> Source:
         Invalid: If it is empty, binary, damaged, or an archive of several files.
     """
     with _unpacked(file, limit_bytes) as (unpacked, container):
-        head = unpacked.read(64 * 1024)
-        _refuse_foreign(head)
-        text, encoding = _decoded(head + unpacked.read())
-    if not text.strip():
+        _refuse_foreign(unpacked.read(HEAD_BYTES))
+        unpacked.seek(0)
+        text, encoding = _decoded(unpacked.read())
+    if text.isspace():
         raise Invalid("The file is empty.")
     return Source(text, encoding, container)
 
@@ -107,9 +110,12 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
-    size_bytes = 0
+    size_bytes = lines = 0
     while piece := source.read(PIECE_BYTES):
         size_bytes += len(piece)
+        lines += piece.count(b"\n")
+        if lines > MOST_LINES:
+            raise TooLarge(f"The file must have at most {MOST_LINES} lines.")
         if size_bytes > limit_bytes:
             raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
         target.write(piece)
@@ -119,12 +125,14 @@ def _refuse_foreign(head: bytes) -> None:
     for magic, name in FOREIGN_MAGIC.items():
         if head.startswith(magic):
             raise Invalid(f"The file is {name}, not a text table: send CSV, plain or packed.")
+    if b"\0" in head and not _unicode_encoding(head).startswith("utf-16"):
+        raise Invalid(BINARY)
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
     text, encoding = _as_unicode(data) or _as_legacy(data)
-    if CONTROL_CHARACTERS.search(text, 0, 64 * 1024):
-        raise Invalid("The file is binary: its first 64 KiB hold control characters. Send CSV.")
+    if CONTROL_CHARACTERS.search(text, 0, HEAD_BYTES):
+        raise Invalid(BINARY)
     return text, encoding
 
 
@@ -141,11 +149,12 @@ def _unicode_encoding(data: bytes) -> str:
         return "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    # Without a mark: ASCII in UTF-16 has a zero in every second byte.
+    # Without a mark: ASCII in UTF-16 has a zero in every second byte, and only there.
     head = data[:200]
-    if len(head) >= 4 and head[1::2].count(0) >= len(head) * 0.45:
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if not even and odd > len(head) * 0.45:
         return "utf-16-le"
-    if len(head) >= 4 and head[::2].count(0) >= len(head) * 0.45:
+    if not odd and even > len(head) * 0.45:
         return "utf-16-be"
     return "utf-8"
 
@@ -157,7 +166,7 @@ def _as_legacy(data: bytes) -> tuple[str, str]:
     sample = b"\n".join(line for line in data.splitlines()[:5000] if not line.isascii())
     encoding = "cp1252"
     if len(re.findall(rb"[\x80-\xff]", sample)) >= LEAST_FOREIGN_BYTES:
-        guess = from_bytes(sample[: 64 * 1024], cp_isolation=LEGACY_ENCODINGS).best()
+        guess = from_bytes(sample[:HEAD_BYTES], cp_isolation=LEGACY_ENCODINGS).best()
         encoding = guess.encoding if guess else encoding
     try:
         return data.decode(encoding), encoding

@@ -287,3 +287,19 @@ class TestQuarantine:
         table = read_text("time,a\n" + good + '2024-02-01,"7\n' + "2024-02-02,8\n" * 30)
         assert rejections(table) == [(11, "wrong_field_count")]
         assert column(table, "a")[-1] == 8.0
+
+
+class TestSizes:
+    def test_a_file_of_endless_lines_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.series.reading.lines.MOST_LINES", 100)
+        with pytest.raises(TooLarge, match=r"at most 100 lines. Received: 101"):
+            read_text("\n" * 100 + "time,a\n")
+
+    def test_a_file_of_endless_columns_is_refused(self) -> None:
+        with pytest.raises(TooLarge, match=r"at most 5000 columns. Received: 6000"):
+            read_text(("1," * 5999 + "1\n") * 3)
+
+    def test_a_wide_file_is_read(self) -> None:
+        names = ",".join(f"c{number}" for number in range(2_000))
+        table = read_text(f"time,{names}\n2024-01-01{',1' * 2_000}\n2024-01-02{',2' * 2_000}\n")
+        assert table.values.shape == (2, 2_000)
