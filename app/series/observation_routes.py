@@ -10,13 +10,13 @@ from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.pagination import PageRequest
 from app.series import formats, observations
-from app.series.observations import Selection
-from app.series.schemas import (
+from app.series.observation_schemas import (
     ObservationsQuery,
     ObservationsRead,
     ObservationsWrite,
     ObservationsWritten,
 )
+from app.series.observations import Selection
 from app.series.service import get_series, lock_series
 
 router = APIRouter(tags=["observations"])

@@ -12,9 +12,9 @@ from app.db import to_microseconds
 from app.errors import Invalid
 from app.series import storage, writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
+from app.series.observation_schemas import ObservationsWrite
 from app.series.reading.bars import PRICES, broken_bars, describe
 from app.series.reading.doubts import apply_missing
-from app.series.schemas import ObservationsWrite
 from app.series.tables import Series
 from models.errors import Problem
 from models.series import Times, Values

@@ -17,7 +17,6 @@ from models.errors import DataError
 from models.timezones import find_zone
 
 Kind = Literal["ohlc", "climate", "generic"]
-MOST_ROWS = 100_000
 Calendar = Literal["continuous", "sessions"]
 
 SeriesName = Annotated[
@@ -167,62 +166,6 @@ class SeriesRead(BaseModel):
         )
 
 
-class ObservationsWrite(BaseModel):
-    """Rows to insert or to replace."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "columns": ["time", "T (degC)", "wv (m/s)"],
-                    "rows": [
-                        ["2011-01-11T04:20:00Z", -8.1, 1.2],
-                        ["2011-01-11T04:30:00Z", -8.3, None],
-                    ],
-                }
-            ]
-        },
-    )
-
-    columns: list[str] = Field(description='"time" and names of channels, in the order of a row.')
-    # Fields are checked one by one where they are read, to point at each that is wrong.
-    rows: list[list[Any]] = Field(
-        min_length=1, description="A time in ISO 8601 with an offset, and numbers or null."
-    )
-
-
-class ObservationsWritten(BaseModel):
-    """What a write changed, and the forecasts that it caused."""
-
-    rows_stored: int
-    rows_updated: int
-    revision: int
-    forecasts: list[dict[str, Any]]
-
-
-class ObservationsRead(BaseModel):
-    """Rows of a series; `next` goes into `?cursor=` of the following call."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "columns": ["time", "T (degC)"],
-                    "rows": [["2009-01-01T00:10:00Z", -8.02], ["2009-01-01T00:20:00Z", None]],
-                    "revision": 1,
-                    "next": None,
-                }
-            ]
-        }
-    )
-
-    columns: list[str]
-    rows: list[list[str | float | None]]
-    revision: int
-    next: str | None
-
-
 class UploadQuery(BaseModel):
     """What a sender may say about a file; what is left out is found in the file."""
 
@@ -260,28 +203,6 @@ class UploadQuery(BaseModel):
             given["timestamp"] = _split([self.timestamp])
         columns = _split(given.pop("columns"))
         return {**given, "columns": columns} if columns else given
-
-
-class ObservationsQuery(BaseModel):
-    """Which observations are wanted, and in which form."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    start: datetime | None = Field(None, description="First time, included.")
-    end: datetime | None = Field(None, description="Last time, included.")
-    channels: list[str] = Field(
-        default_factory=list,
-        description="Channels, in one parameter with commas or in several; all if left out.",
-    )
-    max_points: int | None = Field(
-        None, ge=3, le=MOST_ROWS, description="Thin out for a chart; the rows stay real ones."
-    )
-    as_of_revision: int | None = Field(
-        None, ge=0, description="Read the series as it was at this revision."
-    )
-    format: Literal["json", "csv", "arrow"] = "json"
-    limit: int = Field(10_000, ge=1, le=MOST_ROWS, description="Rows of a page of JSON.")
-    cursor: str | None = Field(None, description="`next` of the page before.")
 
 
 def _split(texts: list[str]) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from app.series.reading.delimiters import count_fields, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Lines, Mask, Numbers
 
-SAMPLE_ROWS = 300
-SAMPLE_FIELDS = 20_000
+SAMPLE_ROWS = 100
+SAMPLE_FIELDS = 10_000
 LEAST_SAMPLE_ROWS = 10
 MOST_FIELDS = 5_000
 MOST_HEADER_LINES = 3
@@ -158,7 +158,7 @@ def _report_preamble(lines: Lines, findings: Findings) -> None:
 
 def _without_comments(lines: Lines, findings: Findings) -> Mask:
     """The lines that are rows, not comments."""
-    comments = np.array([text.startswith("#") for text in lines.texts], dtype=bool)
+    comments = np.array([text[0] == "#" for text in lines.texts], dtype=bool)
     if comments.all():
         raise Invalid("The file has a header and no rows.")
     if comments.any():

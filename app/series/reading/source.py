@@ -62,7 +62,7 @@ def read_source(file: IO[bytes], *, limit_bytes: int) -> Source:
         _refuse_foreign(unpacked.read(HEAD_BYTES))
         unpacked.seek(0)
         text, encoding = _decoded(unpacked.read())
-    if text.isspace():
+    if not text or text.isspace():
         raise Invalid("The file is empty.")
     return Source(text, encoding, container)
 
