@@ -18,6 +18,10 @@ from app.jobs.service import cancel
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 
 MAX_LOST_ATTEMPTS = 3
+FORGOTTEN = (
+    "The job was lost by an error of the worker, which is in its log with the job's id. "
+    "Ask for the same again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,28 @@ def give_back(session: Session, attempt: Attempt) -> bool:
     """Queue the job again through no fault of its own; whether the attempt was still its own."""
     job = change(session, attempt.holds(), state=JobState.QUEUED, executor=None)
     return job is not None
+
+
+def restart(session: Session, attempt: Attempt, executor: str) -> Attempt | None:
+    """Begin another attempt after one that was stopped, if it was still the job's own.
+
+    In one transaction: between giving back and starting, nobody can take the job.
+    """
+    if not give_back(session, attempt):
+        return None
+    return start(session, attempt.job_id, executor)
+
+
+def unfinished_jobs(session: Session, *, limit: int) -> list[str]:
+    """The jobs that should still be somebody's, the oldest first."""
+    statement = sa.select(Job.id).where(Job.state.in_(UNFINISHED)).order_by(Job.id).limit(limit)
+    return list(session.scalars(statement))
+
+
+def fail_forgotten(session: Session, job_id: str) -> None:
+    """End a job that the queue no longer knows, so that nobody waits for it for ever."""
+    guard = sa.and_(Job.id == job_id, Job.state.in_(UNFINISHED))
+    _end(session, guard, JobState.FAILED, error=FORGOTTEN)
 
 
 def _end(session: Session, guard: sa.ColumnElement[bool], state: JobState, **values: Any) -> None:

@@ -23,6 +23,8 @@ QUEUE = "jobs"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
 
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
 POLLING_SECONDS = 0.5
 SCHEDULER_POLLING_SECONDS = 3600.0
 # Connections of the engine's own threads, beside one for each running job.
@@ -132,10 +134,17 @@ class QueueWorker:
         if others:
             DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - as said above
 
+    def ended(self, job_ids: list[str]) -> list[str]:
+        """Those of the jobs that nobody will ever run again."""
+        found = DBOS.list_workflows(
+            workflow_ids=job_ids, status=ENDED, load_input=False, load_output=False
+        )
+        return [workflow.workflow_id for workflow in found]
+
     def forget_finished(self) -> None:
         """Delete the engine's entries of jobs that ended long ago; ours stay."""
         ended = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
+            status=ENDED,
             completed_before=(utc_now() - FINISHED_WORKFLOWS_LAST).isoformat(),
             limit=FORGOTTEN_AT_ONCE,
             load_input=False,

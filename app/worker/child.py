@@ -13,7 +13,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from app.db import Database
@@ -22,6 +23,7 @@ from app.jobs.attempts import Attempt, Superseded
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
+from app.worker.identity import has_gpu
 from app.worker.lifeline import die_with_parent
 from app.worker.newest import SUPERSEDED_EXIT_CODE
 from app.worker.task import Task
@@ -29,6 +31,7 @@ from models.errors import ForecastingError
 
 logger = logging.getLogger(__name__)
 
+STANDARD_ERROR = 2
 # The web process beside it stays quick while a network is trained.
 NICENESS = 5
 
@@ -38,10 +41,10 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
     die_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     configure_logging()
     lines = _lines_of_parent()
-    loaded = load_handlers(handlers)
+    with _silent_imports():
+        loaded = load_handlers(handlers)
     attempt = decode(lines.get())
     settings = get_settings()
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
@@ -105,6 +108,25 @@ def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
 
     threading.Thread(target=read, name="lifeline", daemon=True).start()
     return lines
+
+
+@contextmanager
+def _silent_imports() -> Iterator[None]:
+    """Keep TensorFlow's greetings out of the log; they are written whatever its level is.
+
+    Errors in Python are told when the context has ended. On a machine without a GPU the
+    level also hides that there is none.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_gpu() else "3")
+    kept = os.dup(STANDARD_ERROR)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, STANDARD_ERROR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(nothing)
+        os.close(kept)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import threading
 import time
 
 from app.db import Database
-from app.jobs import workers
+from app.jobs import attempts, workers
 from app.jobs.queue import QueueWorker
 from app.jobs.workers import Identity
 from app.settings import Settings
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 # A worker stops its own work well before another one takes it over.
 GIVE_UP_SHARE = 2 / 3
 STOP_TIMEOUT_SECONDS = 1.0
+LOOKED_AT_ONCE = 1000
 
 
 class Heart:
@@ -94,10 +95,23 @@ class Reaper:
             live = workers.live_executors(session)
         self._queue.recover(owners - live)
 
+    def fail_forgotten(self) -> None:
+        """End jobs whose entry in the queue has ended without them, through some mistake.
+
+        A job ends before its entry does, so one that does not must be read first.
+        """
+        with self._database.reading() as session:
+            unfinished = attempts.unfinished_jobs(session, limit=LOOKED_AT_ONCE)
+        for job_id in self._queue.ended(unfinished) if unfinished else ():
+            logger.error("the queue has forgotten the job %s", job_id)
+            with self._database.transaction() as session:
+                attempts.fail_forgotten(session, job_id)
+
     def _run(self) -> None:
         while True:
             try:
                 self.reap()
+                self.fail_forgotten()
                 self._queue.forget_finished()
             except Exception as error:  # the engine has errors of its own
                 logger.warning("could not look for dead workers: %s", first_line(error))

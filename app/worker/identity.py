@@ -22,7 +22,7 @@ def own_identity() -> Identity:
         machine=machine(),
         pid=os.getpid(),
         process_started=process_started(os.getpid()),
-        device="gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu",
+        device="gpu" if has_gpu() else "cpu",
     )
 
 
@@ -38,6 +38,11 @@ def machine() -> str:
     except OSError:
         namespace = ""
     return f"{socket.gethostname()}:{boot}:{namespace}"
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA GPU can be seen, without loading anything that would use it."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def process_started(pid: int) -> str:

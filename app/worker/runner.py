@@ -62,8 +62,9 @@ class Runner:
         """Work on a job until it has ended, whoever ended it."""
         with self._counted(), self._place():
             try:
-                while self._run_attempt(job_id):
-                    pass
+                attempt = self._write(lambda s: attempts.start(s, job_id, self._executor))
+                while attempt is not None:
+                    attempt = self._run_attempt(attempt)
             except GaveUp:
                 raise WorkerStopping from None
         self._children.warm_up()
@@ -75,18 +76,15 @@ class Runner:
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, timeout_seconds)
 
-    def _run_attempt(self, job_id: str) -> bool:
-        """One attempt; whether the job needs another one here."""
-        attempt = self._write(lambda session: attempts.start(session, job_id, self._executor))
-        if attempt is None:
-            return False
+    def _run_attempt(self, attempt: Attempt) -> Attempt | None:
+        """One attempt; the next one if it has to be made here."""
         try:
             ending, exit_code = self._supervise(attempt)
         except Exception as error:
-            logger.exception("job %s could not be run", job_id)
+            logger.exception("job %s could not be run", attempt.job_id)
             sentence = f"The worker could not run the job ({type(error).__name__}: {error})."
             self._write(lambda session: attempts.fail(session, attempt, sentence))
-            return False
+            return None
         return self._settle(attempt, ending, exit_code)
 
     def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
@@ -120,19 +118,19 @@ class Runner:
             return Ending.CANCELLED
         return Ending.OVER if wish is Wish.NOTHING else None
 
-    def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> bool:
-        """Write how the attempt ended where its process did not; whether to try again here."""
+    def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> Attempt | None:
+        """Write how the attempt ended where its process did not; the next one, if any."""
         if ending is Ending.EXITED:
             sentence = describe_exit(exit_code)
             self._write(lambda session: attempts.fail(session, attempt, sentence))
         elif ending is Ending.CANCELLED:
             self._write(lambda session: cancel(session, attempt.holds()))
         elif ending is Ending.SILENCED:
-            return self._write(lambda session: attempts.give_back(session, attempt))
+            return self._write(lambda s: attempts.restart(s, attempt, self._executor))
         elif ending is Ending.STOPPING:
             self._write_once(lambda session: attempts.give_back(session, attempt))
             raise WorkerStopping
-        return False
+        return None
 
     def _write(self, work: Callable[[Session], Answer]) -> Answer:
         def once() -> Answer:

@@ -50,7 +50,7 @@ class Fleet:
 
     def training_worker(self) -> psutil.Popen:
         """The worker as it is."""
-        return self.start(sys.executable, "-m", "app.cli", "worker", STATECAST_WARM_CHILD="true")
+        return self.start(sys.executable, "-m", "app.cli", "worker")
 
     @contextmanager
     def web(self) -> Iterator[tuple[psutil.Popen, httpx2.Client]]:

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import sqlalchemy as sa
 
 from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually, kill, with_signal
@@ -52,6 +53,18 @@ class TestKilled:
         assert "The worker died 3 times" in (job.error or "")
 
 
+class TestForgotten:
+    def test_a_job_that_the_queue_has_given_up_does_not_wait_for_ever(self, fleet: Fleet) -> None:
+        job_id = fleet.enqueue("count", **LONG)
+        schema = "" if fleet.database.is_sqlite else "dbos."
+        with fleet.database.transaction() as session:
+            session.execute(sa.text(f"UPDATE {schema}workflow_status SET status = 'ERROR'"))
+        fleet.counting_worker()
+        job = fleet.wait_for_end(job_id)
+        assert job.state is JobState.FAILED
+        assert "lost by an error of the worker" in (job.error or "")
+
+
 class TestStopped:
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_a_worker_that_is_told_to_stop_gives_its_job_back(self, fleet: Fleet) -> None:
@@ -97,7 +110,7 @@ class TestTogether:
     def test_two_workers_share_the_jobs_and_none_runs_twice(self, fleet: Fleet) -> None:
         for _ in range(2):
             fleet.counting_worker()
-        jobs = [fleet.enqueue("count", epochs=3, seconds=0.2) for _ in range(6)]
+        jobs = [fleet.enqueue("count", epochs=3, seconds=0.2) for _ in range(4)]
         ended = [fleet.wait_for_end(job_id) for job_id in jobs]
         assert {(job.state, job.attempt) for job in ended} == {(JobState.SUCCEEDED, 1)}
         assert len({job.executor for job in ended}) == 2

@@ -9,7 +9,7 @@ from tests.crash.conftest import Fleet, are_gone, eventually, kill
 
 SPEC = {
     "horizon": 2,
-    "epochs": 300,
+    "epochs": 150,
     "early_stopping": None,
     "layers": [{"cell": "gru", "units": 4}],
 }

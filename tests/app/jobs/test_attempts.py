@@ -125,6 +125,23 @@ class TestFence:
             assert [job.state for job in service.list_jobs(session, limit=9)] == [JobState.RUNNING]
 
 
+class TestRestart:
+    def test_an_attempt_that_was_stopped_is_followed_by_the_next(self, database: Database) -> None:
+        with database.transaction() as session:
+            attempt = started(session)
+            following = attempts.restart(session, attempt, "worker")
+            assert following is not None
+            assert following.number == 2
+            assert job_of(session, attempt).lost_attempts == 0
+
+    def test_not_if_another_worker_has_taken_the_job(self, database: Database) -> None:
+        with database.transaction() as session:
+            old = started(session)
+            new = started(session, old.job_id)
+            assert attempts.restart(session, old, "worker") is None
+            assert attempts.wish(session, new) is attempts.Wish.CONTINUE
+
+
 class TestEnd:
     def test_the_end_completes_the_progress_and_drops_the_checkpoint(
         self, database: Database
