@@ -223,7 +223,7 @@ class TestQuality:
         assert (a["missing"], a["minimum"], a["maximum"], a["longest_flat_run"]) == (0, 0, 11, 1)
         assert (flat["constant"], flat["longest_flat_run"]) == (True, 10)
         assert late["missing"] == 3
-        assert [issue["code"] for issue in quality["issues"]] == ["constant_channels"]
+        assert "constant_channels" in [issue["code"] for issue in quality["issues"]]
 
     def test_an_empty_series_has_nothing_to_judge(self, client: TestClient) -> None:
         create(client, "s")

@@ -71,4 +71,4 @@ class TestMissingValues:
     def test_channels_without_values_and_without_change_are_reported(self) -> None:
         table = read_text("date,a,b,c\n2024-01-01,,3,1\n2024-01-02,,3,2\n")
         assert table.channels == ("a", "b", "c")
-        assert codes(table) == {"empty_channels": 1, "constant_channels": 1}
+        assert {"empty_channels": 1, "constant_channels": 1}.items() <= codes(table).items()
