@@ -50,7 +50,7 @@ def upload_co2(client: httpx2.Client) -> None:
         f"to {report['last'][:10]}, one every {report['cadence']}."
     )
     for issue in report["issues"]:
-        console.print(f"  {issue['code']}: {issue['message']} ({issue['count']})")
+        console.print(f"  {issue['message']}")
 
 
 def train(client: httpx2.Client) -> None:

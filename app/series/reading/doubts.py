@@ -22,7 +22,8 @@ def apply_missing(names: list[str], values: Values, missing: dict[str, list[floa
 
 
 def report_doubts(names: list[str], values: Values, findings: Findings) -> None:
-    """Report placeholders, channels without a value and channels that never change."""
+    """Report missing values, placeholders, channels without a value and flat channels."""
+    _report_missing(names, values, findings)
     _report_placeholders(names, values, findings)
     empty = [n for column, n in enumerate(names) if np.isnan(values[:, column]).all()]
     if empty:
@@ -32,6 +33,18 @@ def report_doubts(names: list[str], values: Values, findings: Findings) -> None:
     if flat:
         message = f"Channels that never change: {', '.join(flat)}."
         findings.report("constant_channels", message, len(flat))
+
+
+def _report_missing(names: list[str], values: Values, findings: Findings) -> None:
+    counts = np.isnan(values).sum(axis=0)
+    if not counts.any():
+        return
+    where = ", ".join(
+        f"{name} ({count} of {len(values)} rows)"
+        for name, count in zip(names, counts, strict=True)
+        if count
+    )
+    findings.report("missing_values", f"Stored as missing: {where}.", int(counts.sum()))
 
 
 def _report_placeholders(names: list[str], values: Values, findings: Findings) -> None:
