@@ -92,7 +92,7 @@ def train(
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
     prepared = prepare(spec, data)
-    feed = _feed(spec, prepared)
+    feed = make_feed(spec, prepared)
     network = _network(spec, prepared)
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
     engine = make_engine(network, optimizer, spec.loss)
@@ -156,7 +156,12 @@ class _Notifier:
         self._progress(progress)
 
 
-def _feed(spec: Spec, prepared: Prepared) -> Feed:
+def make_feed(spec: Spec, prepared: Prepared) -> Feed:
+    """The batches that a spec asks for: lanes of the series, or windows.
+
+    Raises:
+        TrainingError: If not even one window fits into the training rows.
+    """
     if spec.mode == "stateful":
         sizes = LaneSizes(spec.chunk or 1, spec.lanes or 1, spec.burn_in or 0)
         return LaneFeed.of(prepared.dataset, sizes, state_shapes(spec.layers or []))

@@ -118,11 +118,11 @@ class TestServing:
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
         features, _ = forecaster._pipeline.transform(
-            forecaster._pipeline.empty_tail(), data.times, values
+            forecaster._pipeline.empty_tail(), data.times[:60], values[:60]
         )
         y = np.asarray(network([features[np.newaxis], np.zeros((1, 6), np.float32)])[0])[0]
-        keras_values = forecaster._decode(y, whole.base)
-        np.testing.assert_allclose(keras_values[10:], whole.values[10:], atol=1e-4)
+        keras_values = forecaster._decode(y, whole.base[:60])
+        np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
         data = make_wave()
@@ -176,9 +176,9 @@ class TestServing:
 
 class TestReproducibility:
     def test_the_same_seed_gives_the_same_weights(self) -> None:
-        first, same, other = (train(small(seed=seed), make_wave()) for seed in (1, 1, 2))
-        graphs = [read_bundle(each.bundle).onnx for each in (first, same, other)]
-        assert graphs[0] == graphs[1] != graphs[2]
+        first, same = (train(small(seed=1), make_wave()) for _ in range(2))
+        assert read_bundle(first.bundle).onnx == read_bundle(same.bundle).onnx
+        assert first.history[-1]["loss"] == same.history[-1]["loss"]
 
 
 class _Stop(Exception):
