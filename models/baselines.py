@@ -6,6 +6,7 @@ import numpy.typing as npt
 from models.series import Values
 
 Leads = npt.NDArray[np.int64]
+Origins = npt.NDArray[np.int64]
 
 
 def last_observed(values: Values) -> Values:
@@ -23,20 +24,22 @@ def last_observed(values: Values) -> Values:
     return np.where(seen < 0, np.nan, carried)
 
 
-def naive(values: Values, leads: Leads) -> Values:
+def naive(values: Values, leads: Leads, at: Origins | None = None) -> Values:
     """Say at every row that nothing will change (Hyndman & Athanasopoulos, FPP3, 5.2).
 
     Args:
         values: `(rows, targets)`; NaN is missing.
         leads: `(leads,)`, steps ahead.
+        at: `(origins,)`, the rows to forecast from; None for all.
 
     Returns:
-        `(rows, leads, targets)`: the last observed value for every lead.
+        `(origins, leads, targets)`: the last observed value for every lead.
     """
-    return np.repeat(last_observed(values)[:, np.newaxis], len(leads), axis=1)
+    origins = np.arange(len(values)) if at is None else at
+    return np.repeat(last_observed(values)[origins, np.newaxis], len(leads), axis=1)
 
 
-def seasonal_naive(values: Values, leads: Leads, season: int) -> Values:
+def seasonal_naive(values: Values, leads: Leads, season: int, at: Origins | None = None) -> Values:
     """Say that the next season repeats the last one (Hyndman & Athanasopoulos, FPP3, 5.2).
 
     Args:
@@ -44,14 +47,16 @@ def seasonal_naive(values: Values, leads: Leads, season: int) -> Values:
             stands in.
         leads: `(leads,)`, steps ahead.
         season: Steps in a season; 1 gives the naive forecast.
+        at: `(origins,)`, the rows to forecast from; None for all.
 
     Returns:
-        `(rows, leads, targets)`: the value at the same place of the last complete season;
+        `(origins, leads, targets)`: the value at the same place of the last complete season;
         NaN where the series is younger than that.
     """
     filled = last_observed(values)
     seasons_back = -(-leads // season)
-    sources = np.arange(len(values))[:, np.newaxis] + leads - seasons_back * season
+    origins = np.arange(len(values)) if at is None else at
+    sources = origins[:, np.newaxis] + leads - seasons_back * season
     repeated: Values = filled[np.maximum(sources, 0)]
     repeated[sources < 0] = np.nan
     return repeated

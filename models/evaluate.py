@@ -14,12 +14,14 @@ from models.metrics import (
     seasonal_scale,
     skill,
 )
-from models.runtime import Forecaster, Outputs
+from models.runtime import Forecaster
 from models.series import Times, Values
 
 # A windowed network reads a whole window for each origin: more origins than this in a part take
 # longer than they tell.
 MOST_WINDOWS = 4096
+# Origins times leads times targets in a part: bounds memory to some hundred megabytes.
+MOST_POINTS = 4_000_000
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -72,6 +74,7 @@ def evaluate(
 
     An origin counts if all its leads lie in the same part, and a lead of it if the actual
     value and all three forecasts are there: model and baselines are compared on the same points.
+    Where a part has very many origins, evenly spaced ones stand for all.
 
     Args:
         forecaster: The exported forecaster, as it will be served.
@@ -85,37 +88,41 @@ def evaluate(
         leads: [{lead, mae, ...}]}}}`; a figure that cannot be had is None.
     """
     leads = forecaster.leads
-    most = MOST_WINDOWS if forecaster.windowed else None
-    origins = {part: _origins(track.span(part), int(leads[-1]), most) for part in PARTS}
-    outputs = forecaster.outputs(times, values, at=np.concatenate(list(origins.values())))
-    baselines = naive(outputs.actual, leads), seasonal_naive(outputs.actual, leads, season)
+    most = max(1, MOST_POINTS // (len(leads) * len(forecaster.targets)))
+    most = min(most, MOST_WINDOWS) if forecaster.windowed else most
+    origins = [_origins(track.span(part), int(leads[-1]), most) for part in PARTS]
+    outputs = forecaster.outputs(times, values, at=np.concatenate(origins))
     scale = seasonal_scale(outputs.actual[slice(*track.span("train"))], season)
+    ends = np.cumsum([len(rows) for rows in origins])[:-1]
     return {
-        part: _report(_compare(outputs, baselines, leads, rows, scale), forecaster)
-        for part, rows in origins.items()
+        part: _report(
+            _compare(outputs.actual, said, rows, leads=leads, season=season, scale=scale),
+            forecaster,
+        )
+        for part, rows, said in zip(PARTS, origins, np.split(outputs.values, ends), strict=True)
     }
 
 
-def _origins(span: tuple[int, int], farthest: int, most: int | None) -> Rows:
+def _origins(span: tuple[int, int], farthest: int, most: int) -> Rows:
     """The rows of a part whose labels all lie in it, evenly thinned out to at most `most`."""
     rows = np.arange(span[0], max(span[0], span[1] - farthest))
-    if most is None or len(rows) <= most:
+    if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def _compare(
-    outputs: Outputs,
-    baselines: tuple[Values, Values],
-    leads: Leads,
-    origins: Rows,
-    scale: Values,
+    values: Values, said: Values, origins: Rows, *, leads: Leads, season: int, scale: Values
 ) -> Comparison:
-    actual = outputs.actual[origins[:, np.newaxis] + leads]
-    errors = [each[origins] - actual for each in (outputs.values, *baselines)]
-    missing = np.isnan(sum(errors))
-    model, naive_errors, seasonal_errors = (np.where(missing, np.nan, each) for each in errors)
-    return Comparison(model, naive_errors, seasonal_errors, scale)
+    """Errors of the forecaster, `said`, and of the baselines from the same origins."""
+    actual = values[origins[:, np.newaxis] + leads]
+    model = said - actual
+    last = naive(values, leads, origins) - actual
+    seasonal = seasonal_naive(values, leads, season, origins) - actual
+    missing = np.isnan(model + last + seasonal)
+    for errors in (model, last, seasonal):
+        errors[missing] = np.nan
+    return Comparison(model, last, seasonal, scale)
 
 
 def _report(comparison: Comparison, forecaster: Forecaster) -> dict[str, Any]:

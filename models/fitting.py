@@ -1,6 +1,7 @@
 """Fitting: epochs over batches, with progress, checkpoints, early stopping and restore."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -125,7 +126,9 @@ class Fitter:
     def _epoch(self, epoch: int) -> None:
         began = time.perf_counter()
         loss = self._train_epoch(epoch)
-        val_loss = self._pass(self._engine.test, self._feed.validation_batches())
+        val_loss = self._pass(
+            self._engine.test, self._feed.validation_batches(), lambda done: self._tick(1.0)
+        )
         _check_finite(epoch, loss, val_loss)
         seconds = time.perf_counter() - began
         self._run.epoch = epoch
@@ -137,12 +140,18 @@ class Fitter:
         self._save()
         self._report("training", 0)
 
-    def _train_epoch(self, epoch: int) -> float:
-        def count(done: int) -> None:
-            if time.perf_counter() - self._reported_at >= PROGRESS_SECONDS:
-                self._report("training", done / self._feed.updates_per_epoch)
+    def _tick(self, part_of_epoch: float) -> None:
+        """Report from inside an epoch, if the last report is old enough."""
+        if time.perf_counter() - self._reported_at >= PROGRESS_SECONDS:
+            self._report("training", part_of_epoch)
 
-        loss = self._pass(self._engine.train, self._feed.train_batches(epoch), count)
+    def _train_epoch(self, epoch: int) -> float:
+        updates = self._feed.updates_per_epoch
+        loss = self._pass(
+            self._engine.train,
+            self._feed.train_batches(epoch),
+            lambda done: self._tick(done / updates),
+        )
         if loss is None:
             raise TrainingError("No training row has a known target within its leads.")
         return loss
@@ -151,7 +160,7 @@ class Fitter:
         self,
         step: Callable[[list[Tensor], Batch], tuple[Tensor, list[Tensor]]],
         batches: Iterator[Batch],
-        count: Callable[[int], None] = lambda done: None,
+        tick: Callable[[int], None],
     ) -> float | None:
         """Carry the states through batches; the mean loss over all weights, None without any."""
         losses, weights = [], []
@@ -162,7 +171,7 @@ class Fitter:
             loss, states = step(states, batch)
             losses.append(loss)
             weights.append(float(batch.weights.sum()))
-            count(done)
+            tick(done)
         total = sum(weights)
         if total == 0:
             return None
@@ -189,12 +198,16 @@ class Fitter:
         self._plan.save_checkpoint(write_checkpoint(self._plan.fingerprint, self._run, snapshot))
         self._saved_at = now
 
+    def _epoch_seconds(self) -> float:
+        """The usual length of an epoch: the first one compiles the steps and takes longer."""
+        return float(statistics.median(row["seconds"] for row in self._run.history))
+
     def _report(self, phase: Phase, part_of_epoch: float) -> None:
         self._reported_at = time.perf_counter()
         run, epochs = self._run, self._plan.epochs
         done = run.epoch + part_of_epoch
         last: dict[str, Any] = run.history[-1] if run.history else {}
-        rest = (epochs - done) * run.seconds / run.epoch if run.epoch else None
+        rest = (epochs - done) * self._epoch_seconds() if run.epoch else None
         self._progress(
             Progress(
                 phase=phase,

@@ -59,18 +59,19 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Forecasts from every row of a series.
+    """Forecasts from many rows of a series.
 
     Args:
-        times: `(rows,)`, grid times: the origins.
+        times: `(rows,)`, grid times.
         actual: `(rows, targets)` in original units; NaN is missing.
-        base: `(rows, targets)`, the last observed values.
-        values: `(rows, leads, targets)` in original units; NaN where no forecast can be made yet.
+        origins: `(origins,)`, the rows that were forecast from.
+        values: `(origins, leads, targets)` in original units; NaN where no forecast can be
+            made yet.
     """
 
     times: Times
     actual: Values
-    base: Values
+    origins: Rows
     values: Values
 
 
@@ -173,7 +174,7 @@ class Forecaster:
             )
         naive = state.tail[-1, self._columns]
         values = self._decode(state.output, naive)
-        self._check_finite(values)
+        self._check_finite(values, naive)
         future = self._calendar.future(state.time, int(self._scaling.leads[-1]))
         return Forecast(
             origin=state.time,
@@ -187,22 +188,22 @@ class Forecaster:
         )
 
     def outputs(self, times: Times, values: Values, at: Rows | None = None) -> Outputs:
-        """Forecast from every row of a series in one pass.
+        """Forecast from many rows of a series in one pass.
 
         Args:
             times: `(rows,)`, UTC, increasing.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
-            at: Grid rows at which forecasts are wanted, None for all. A windowed network
-                costs a whole window for each; others are NaN there.
+            at: The grid rows to forecast from, increasing; None for all.
         """
         grid = self._grid(times, values, None)
         rows = self._clean(grid.values)
         state = self.initial_state()
         features, filled = self._pipeline.transform(state.tail, grid.times, rows)
+        origins = np.arange(len(features)) if at is None else at
         base = filled[self._pipeline.memory_rows :, self._columns]
-        decoded = self._decode(self._run_all(features, at), base)
-        decoded[: self.least_rows - 1] = np.nan
-        return Outputs(grid.times, rows[:, self._columns], base, decoded)
+        decoded = self._decode(self._run_at(features, origins), base[origins])
+        decoded[origins < self.least_rows - 1] = np.nan
+        return Outputs(grid.times, rows[:, self._columns], origins, decoded)
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
@@ -220,20 +221,21 @@ class Forecaster:
         (y,) = run_session(self._session, [samples[np.newaxis]])
         return replace(state, window=window, output=y[0])
 
-    def _run_all(self, features: Floats, at: Rows | None) -> Floats:
-        """The network's outputs, `(rows, leads * targets)`; NaN where it was not run."""
-        raw = np.full((len(features), self._scaling.scale.size), np.nan, np.float32)
+    def _run_at(self, features: Floats, origins: Rows) -> Floats:
+        """The network's outputs at some rows, `(origins, leads * targets)`."""
+        raw = np.full((len(origins), self._scaling.scale.size), np.nan, np.float32)
         if self._offsets is None:
-            runs = self._sequence_runs(features, self.initial_state().recurrent)
-            for first, (y, _) in zip(range(0, len(features), ROWS_PER_RUN), runs, strict=True):
-                raw[first : first + len(y)] = y
+            first = 0
+            for y, _ in self._sequence_runs(features, self.initial_state().recurrent):
+                here = (origins >= first) & (origins < first + len(y))
+                raw[here] = y[origins[here] - first]
+                first += len(y)
             return raw
-        wanted = np.arange(len(features)) if at is None else at
-        whole = wanted[wanted >= -self._offsets[0]]
+        whole = np.flatnonzero(origins >= -self._offsets[0])
         for first in range(0, len(whole), WINDOWS_PER_RUN):
-            origins = whole[first : first + WINDOWS_PER_RUN]
-            windows = features[origins[:, np.newaxis] + self._offsets]
-            (raw[origins],) = run_session(self._session, [windows])
+            some = whole[first : first + WINDOWS_PER_RUN]
+            windows = features[origins[some, np.newaxis] + self._offsets]
+            (raw[some],) = run_session(self._session, [windows])
         return raw
 
     def _sequence_runs(
@@ -250,10 +252,13 @@ class Forecaster:
         shape = (*outputs.shape[:-1], *self._scaling.scale.shape)
         return self._scaling.decode(outputs.astype(np.float64).reshape(shape), base)
 
-    def _check_finite(self, values: Values) -> None:
+    def _check_finite(self, values: Values, naive: Values) -> None:
         broken = ~np.isfinite(values).all(axis=0)
-        if broken.any():
-            names = ", ".join(np.array(self._targets)[broken])
+        if not broken.any():
+            return
+        names = ", ".join(np.array(self._targets)[broken])
+        if np.isnan(naive[broken]).any() and self._scaling.transform != "none":
             raise DataError(
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
+        raise DataError(f"The network's forecast is not a finite number. Target: {names}")

@@ -244,6 +244,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "last": iso(times[-1]),
         "splits": {part: _span_report(times, *span) for part, span in spans.items()},
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
         "sha256": prepared.sha256,
     }
 

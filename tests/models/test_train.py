@@ -121,7 +121,7 @@ class TestServing:
             forecaster._pipeline.empty_tail(), data.times[:60], values[:60]
         )
         y = np.asarray(network([features[np.newaxis], np.zeros((1, 6), np.float32)])[0])[0]
-        keras_values = forecaster._decode(y, whole.base[:60])
+        keras_values = forecaster._decode(y, values[:60, forecaster._columns])
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
