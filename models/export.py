@@ -256,9 +256,11 @@ def verify_export(network: keras.Model, graph: bytes, x: Floats) -> float:
     states = [np.zeros((len(x), state.shape[-1]), np.float32) for state in network.inputs[1:]]
     wanted = keras.tree.flatten(network([x, *states], training=False))
     got = run_session(open_session(graph), [x, *states])
-    largest = max(
+    differences = [
         _difference(keras.ops.convert_to_numpy(a), b) for a, b in zip(wanted, got, strict=True)
-    )
+    ]
+    # Python's max would pass over a NaN.
+    largest = float(np.max(differences))
     if not largest <= LARGEST_DIFFERENCE:
         raise TrainingError(
             "The exported network must agree with Keras within "

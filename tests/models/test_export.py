@@ -123,12 +123,12 @@ class TestNetwork:
         described = describe_network(network_of(spec_of(layer("lstm"), layer("gru"), head=head)))
         assert described["layers"] == [
             # 4 gates of (3 inputs + 4 units + 1) x 4 units.
-            {"name": "lstm_0", "cell": "LSTM", "shape": [None, None, 4], "parameters": 128},
+            {"name": "lstm_0", "cell": "lstm", "shape": [None, None, 4], "parameters": 128},
             # 3 gates of (4 inputs + 4 units + 2) x 4 units.
-            {"name": "gru_1", "cell": "GRU", "shape": [None, None, 4], "parameters": 120},
-            {"name": "head_dropout", "cell": "Dropout", "shape": [None, None, 4], "parameters": 0},
-            {"name": "dense_0", "cell": "Dense", "shape": [None, None, 5], "parameters": 25},
-            {"name": "output", "cell": "Dense", "shape": [None, None, 2], "parameters": 12},
+            {"name": "gru_1", "cell": "gru", "shape": [None, None, 4], "parameters": 120},
+            {"name": "head_dropout", "cell": "dropout", "shape": [None, None, 4], "parameters": 0},
+            {"name": "dense_0", "cell": "dense", "shape": [None, None, 5], "parameters": 25},
+            {"name": "output", "cell": "dense", "shape": [None, None, 2], "parameters": 12},
         ]
         assert described["parameters"] == 285
 
