@@ -46,21 +46,23 @@ def _default_version() -> sa.ScalarSelect[int]:
 
 
 # The forecast that dashboards poll for, in one statement made once: the default version's,
-# from the kept state's step, at the series' present revision.
+# from the kept state's step, at the series' present revision. All four columns of the
+# unique index are compared with the kept state's, so old forecasts cost nothing.
 LATEST = (
     sa.select(StoredForecast.key, StoredForecast.body)
-    .join(Series, Series.id == StoredForecast.series_id)
+    .select_from(KeptState)
     .join(
-        KeptState,
+        Series,
+        sa.and_(Series.id == KeptState.series_id, Series.revision == KeptState.revision),
+    )
+    .join(
+        StoredForecast,
         sa.and_(
-            KeptState.version_id == StoredForecast.version_id,
-            KeptState.series_id == StoredForecast.series_id,
+            StoredForecast.version_id == KeptState.version_id,
+            StoredForecast.series_id == KeptState.series_id,
+            StoredForecast.origin == KeptState.time,
+            StoredForecast.data_revision == KeptState.revision,
         ),
     )
-    .where(
-        StoredForecast.version_id == _default_version(),
-        StoredForecast.data_revision == Series.revision,
-        KeptState.revision == Series.revision,
-        StoredForecast.origin == KeptState.time,
-    )
+    .where(KeptState.version_id == _default_version())
 )

@@ -53,8 +53,7 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
 
 def latest(database: Database, model: str) -> Answer | None:
     """The default version's stored forecast from the last complete step, if there is one."""
-    with database.reading() as session:
-        row = session.execute(LATEST, {"model": model}).first()
+    row = database.first(LATEST, {"model": model})
     return None if row is None else Answer(row.key, row.body)
 
 

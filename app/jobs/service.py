@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from app.db import utc_now
 from app.errors import Conflict, NotFound
-from app.jobs import queue
 from app.jobs.events import append_event, change
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 from app.jobs.workers import count_live_workers, is_live
@@ -18,6 +17,9 @@ __all__ = ["count_live_workers", "enqueue", "get_job", "list_jobs", "request_can
 
 def enqueue(session: Session, kind: str, subject: dict[str, Any]) -> Job:
     """Queue a job in the caller's transaction: both are committed, or neither."""
+    # Imported with the first job: a web process that only serves forecasts never needs it.
+    from app.jobs import queue
+
     job = Job(kind=kind, subject=subject)
     session.add(job)
     session.flush()
