@@ -1,11 +1,13 @@
 """A running service on a fresh SQLite file, and a trained model in it, for measuring."""
 
+import http.client
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,26 @@ def await_training(client: httpx2.Client, request: dict[str, Any]) -> dict[str, 
         time.sleep(0.2)
         job = checked(client.get(f"/v1/jobs/{job['id']}"))
     return job
+
+
+def median_request(client: httpx2.Client, method: str, path: str, repeats: int) -> float:
+    """The median milliseconds of a request on one kept connection.
+
+    The plain connection of the standard library: what a comfortable client costs is not
+    what is measured.
+    """
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port)
+
+    def call() -> None:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != HTTPStatus.OK:
+            sys.exit(f"{method} {path}: {answer.status} {body.decode()}")
+
+    milliseconds = median_milliseconds(call, repeats)
+    connection.close()
+    return milliseconds
 
 
 def median_milliseconds(call: Callable[[], object], repeats: int) -> float:

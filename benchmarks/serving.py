@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.service import database, median_milliseconds, train_hourly, web
+from benchmarks.service import database, median_request, train_hourly, web
 from examples.running import free_port, stop, wait_until_ready
 
 REPEATS = 1000
@@ -22,11 +22,11 @@ def main() -> None:
     with database() as url, web(url) as (client, _):
         train_hourly(url, client)
         keras = client.get("/v1/models/bench/versions/1/artefact?format=keras").content
-        bare = median_milliseconds(lambda: client.get("/healthz"), REPEATS)
-        warm = median_milliseconds(lambda: client.post("/v1/models/bench/forecasts"), REPEATS)
-        poll = median_milliseconds(lambda: client.get("/v1/models/bench/forecasts/latest"), REPEATS)
+        bare = median_request(client, "GET", "/healthz", REPEATS)
+        warm = median_request(client, "POST", "/v1/models/bench/forecasts", REPEATS)
+        poll = median_request(client, "GET", "/v1/models/bench/forecasts/latest", REPEATS)
     with predicting(keras) as client:
-        predict = median_milliseconds(lambda: client.post("/predict"), PREDICT_REPEATS)
+        predict = median_request(client, "POST", "/predict", PREDICT_REPEATS)
     print(f"bare endpoint                {bare:8.2f} ms")
     print(f"POST forecasts, warm         {warm:8.2f} ms   {warm / bare:6.2f} x bare (target <= 3)")
     print(f"GET forecasts/latest         {poll:8.2f} ms   {poll / bare:6.2f} x bare")
