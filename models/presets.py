@@ -39,7 +39,8 @@ JENA_WINDOW = {
     "steps_per_epoch": 500,
     "loss": "mae",
     "optimizer": {"name": "rmsprop", "learning_rate": 1e-3},
-    "early_stopping": None,
+    # As many epochs as there are: none is spared, and the best one is kept, as published.
+    "early_stopping": {"monitor": "val_loss", "patience": 40},
 }
 
 _PRESETS = (
