@@ -9,7 +9,7 @@ from models.series import Channel, Kind, SeriesData, Times
 from models.spec import Spec
 
 HOUR = np.timedelta64(1, "h")
-JENA = ("p (mbar)", "T (degC)", "Tdew (degC)")
+JENA = ("p (mbar)", "T (degC)", "Tdew (degC)", "wd (deg)")
 BARS = ("Open", "High", "Low", "Close")
 
 
@@ -91,7 +91,9 @@ class TestJenaRecipe:
         assert (spec.lookback, spec.step, spec.delay, spec.batch_size) == (720, 6, 144, 128)
         assert (spec.steps_per_epoch, spec.epochs, spec.loss) == (500, 20, "mae")
         assert (spec.optimizer.name, spec.transform, spec.scaler) == ("rmsprop", "none", "standard")
-        assert (spec.head.dropout, spec.head.layers, spec.early_stopping) == (0, [], None)
+        assert (spec.head.dropout, spec.head.layers) == (0, [])
+        assert spec.early_stopping is not None
+        assert spec.early_stopping.patience >= spec.epochs
         assert spec.layers is not None
         assert [(layer.cell, layer.units, layer.dropout) for layer in spec.layers] == [
             ("gru", 32, 0)
