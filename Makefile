@@ -11,7 +11,7 @@ test: .venv/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 serve: .venv/demo.installed
 	$(BIN)/statecast serve
