@@ -198,6 +198,14 @@ def _database_outdated(request: Request, error: sqlalchemy.exc.ProgrammingError)
     return _service_error(request, Unavailable(detail))
 
 
+def _impossible_value(_: Request, error: Exception) -> JSONResponse:
+    """A number or text that no database can hold, such as 10^30 or a NUL in a name."""
+    logger.info("the database cannot hold a value: %s", error)
+    return problem_response(
+        Invalid("A value of the request is too large or holds a character that is not allowed.")
+    )
+
+
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem_response(ServiceError("An unexpected error happened and was logged."))
@@ -212,6 +220,8 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.OperationalError: _database_busy,
     sqlalchemy.exc.TimeoutError: _database_busy,
     sqlalchemy.exc.ProgrammingError: _database_outdated,
+    sqlalchemy.exc.DataError: _impossible_value,
+    OverflowError: _impossible_value,
     Exception: _unexpected,
 }
 

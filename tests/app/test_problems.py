@@ -73,6 +73,28 @@ class TestClientErrors:
         body = check_problem(client.get(f"{path}?{query}"), 422)
         assert body["errors"][0]["pointer"] == f"/query/{query.split('=', maxsplit=1)[0]}"
 
+    @pytest.mark.parametrize(
+        "path",
+        [
+            f"/v1/forecasts?version={10**30}",
+            f"/v1/series/a/uploads/{10**30}",
+            f"/v1/series/a/observations?as_of_revision={10**30}",
+            f"/v1/models/a/versions/{10**30}",
+            "/v1/models/%00",
+            "/v1/series/%00",
+            "/v1/jobs/%00",
+            "/v1/forecasts/%00",
+            "/v1/forecasts?model=%00",
+            "/v1/jobs?model=%00",
+            "/v1/models?cursor=MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA",
+            "/v1/forecasts?cursor=MTAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA",
+        ],
+    )
+    def test_a_value_that_no_database_holds_is_the_client_s_fault(
+        self, client: TestClient, path: str
+    ) -> None:
+        assert client.get(path).status_code in (200, 404, 422)
+
     def test_broken_json_is_422(self, client: TestClient) -> None:
         headers = {"Content-Type": "application/json"}
         check_problem(client.post("/v1/models", content=b'{"name": ', headers=headers), 422)
