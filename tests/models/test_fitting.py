@@ -1,0 +1,116 @@
+"""Epochs with a stand-in for the engine: order, early stopping, what is kept and reported."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from models.dataset import Batch
+from models.engine import Engine
+from models.errors import TrainingError
+from models.fitting import FitPlan, Fitter, Progress
+from models.spec import EarlyStoppingSpec
+
+
+def batch(weight: float = 1.0) -> Batch:
+    ones = np.ones((2, 3, 1), np.float32)
+    return Batch(ones, ones, ones * weight)
+
+
+class ScriptedEngine:
+    """Says the validation losses it was given, one an epoch; its weight is the epoch."""
+
+    def __init__(self, val_losses: list[float]) -> None:
+        self.val_losses = val_losses
+        self.epoch = 0
+        self.states_seen: list[Any] = []
+
+    def train(self, states: list[Any], _: Batch) -> tuple[float, list[Any]]:
+        self.states_seen.append([float(np.max(state)) for state in states])
+        return 1.0, [np.asarray(state) + 1 for state in states]
+
+    def test(self, states: list[Any], _: Batch) -> tuple[float, list[Any]]:
+        self.epoch += 1
+        return self.val_losses[self.epoch - 1], states
+
+    def weights(self) -> list[Any]:
+        return [np.array(self.epoch)]
+
+    def snapshot(self) -> dict[str, list[Any]]:
+        return {"trainable": self.weights(), "other": [], "optimizer": []}
+
+
+class TwoChunks:
+    """Two training chunks and one validation chunk."""
+
+    updates_per_epoch = 2
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.state_shapes = [("h0", 4)]
+        self._weight = weight
+
+    def train_batches(self, _: int) -> Iterator[Batch]:
+        return iter([batch(self._weight), batch(self._weight)])
+
+    def validation_batches(self) -> Iterator[Batch]:
+        return iter([batch()])
+
+
+def fitter(
+    engine: ScriptedEngine,
+    epochs: int,
+    patience: int | None = None,
+    feed: TwoChunks | None = None,
+    reports: list[Progress] | None = None,
+) -> Fitter:
+    stopping = None if patience is None else EarlyStoppingSpec(patience=patience)
+    plan = FitPlan(epochs, stopping, "print", None)
+    progress = (lambda report: None) if reports is None else reports.append
+    return Fitter(cast(Engine, engine), feed or TwoChunks(), plan, progress)
+
+
+class TestEpochs:
+    def test_the_state_is_carried_from_chunk_to_chunk_and_reset_each_epoch(self) -> None:
+        engine = ScriptedEngine([1.0, 1.0])
+        fitter(engine, epochs=2).fit(None)
+        assert engine.states_seen == [[0.0], [1.0], [0.0], [1.0]]
+
+    def test_rows_without_any_label_are_refused(self) -> None:
+        with pytest.raises(TrainingError, match="No training row has a known target"):
+            fitter(ScriptedEngine([1.0]), epochs=1, feed=TwoChunks(weight=0.0)).fit(None)
+
+    def test_a_validation_loss_that_is_no_number_ends_the_run(self) -> None:
+        with pytest.raises(TrainingError, match="in epoch 2"):
+            fitter(ScriptedEngine([1.0, float("nan")]), epochs=3).fit(None)
+
+
+class TestEarlyStopping:
+    def test_it_stops_after_the_patience_and_keeps_the_best_epoch(self) -> None:
+        run = fitter(ScriptedEngine([3.0, 1.0, 2.0, 2.0, 0.0]), epochs=5, patience=2).fit(None)
+        assert (run.epoch, run.best_epoch, run.best_loss) == (4, 2, 1.0)
+        assert run.best_weights == [np.array(2)]
+
+    def test_without_it_the_last_epoch_is_kept(self) -> None:
+        run = fitter(ScriptedEngine([1.0, 2.0, 3.0]), epochs=3).fit(None)
+        assert (run.epoch, run.best_epoch) == (3, 3)
+        assert run.best_weights == [np.array(3)]
+
+
+class TestProgress:
+    def test_every_epoch_is_reported_with_its_losses(self) -> None:
+        reports: list[Progress] = []
+        fitter(ScriptedEngine([3.0, 2.0]), epochs=2, reports=reports).fit(None)
+        assert [(r.phase, r.epoch, r.fraction) for r in reports] == [
+            ("compiling", 0, 0.0),
+            ("training", 1, 0.5),
+            ("training", 2, 1.0),
+        ]
+        assert [r.val_loss for r in reports] == [None, 3.0, 2.0]
+        assert reports[-1].eta_seconds == 0.0
+
+    def test_long_epochs_are_reported_from_inside(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("models.fitting.PROGRESS_SECONDS", 0.0)
+        reports: list[Progress] = []
+        fitter(ScriptedEngine([3.0]), epochs=1, reports=reports).fit(None)
+        assert [r.fraction for r in reports] == [0.0, 0.5, 1.0, 1.0, 1.0]

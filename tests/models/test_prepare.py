@@ -1,0 +1,83 @@
+"""Preparation: phases, borders, what is left out."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.checks import SeriesFacts, resolve
+from models.errors import DataError
+from models.prepare import Prepared, prepare
+from models.series import Channel, SeriesData
+from models.spec import Spec
+
+
+def prepared(data: SeriesData, **fields: Any) -> Prepared:
+    spec = Spec.model_validate({"targets": ["value"], "horizon": 2, **fields})
+    return prepare(resolve(spec, SeriesFacts.from_data(data)), data)
+
+
+def ten_minutes(wave: SeriesData) -> SeriesData:
+    times = wave.times[0] + np.arange(len(wave.times)) * np.timedelta64(10, "m")
+    return replace(wave, times=times, cadence="10min")
+
+
+class TestPhases:
+    def test_hours_of_ten_minutes_have_six_tracks_over_the_same_span(
+        self, wave: SeriesData
+    ) -> None:
+        found = prepared(ten_minutes(wave), cadence="1h")
+        assert len(found.dataset.tracks) == 6
+        lengths = [track.end - track.train for track in found.dataset.tracks]
+        assert sum(lengths) == len(found.dataset.features)
+        assert set(lengths) == {100}
+
+    def test_the_first_track_is_the_one_that_is_served(self, wave: SeriesData) -> None:
+        found = prepared(ten_minutes(wave), cadence="1h")
+        data = ten_minutes(wave)
+        hourly = data.values[np.isin(data.times, found.times), 0]
+        np.testing.assert_array_equal(found.dataset.actual[: len(found.times), 0], hourly)
+
+    def test_no_label_of_training_comes_from_validation(self, wave: SeriesData) -> None:
+        found = prepared(ten_minutes(wave), cadence="1h").dataset
+        for track in found.tracks:
+            last = np.array([track.validation - 1])
+            _, weights = found.labels(last, np.array([track.span("train")[1]]))
+            assert not weights.any()
+
+
+class TestSplit:
+    def test_times_begin_the_parts(self, wave: SeriesData) -> None:
+        split = {"validation": "2024-01-15T00:00:00Z", "test": "2024-01-20T00:00:00Z"}
+        (track,) = prepared(wave, split=split).dataset.tracks
+        assert (track.validation, track.test, track.end) == (14 * 24, 19 * 24, 600)
+
+    def test_scales_come_from_training_rows_only(self, wave: SeriesData) -> None:
+        changed = wave.values.copy()
+        changed[500:] *= 100
+        first, second = prepared(wave), prepared(replace(wave, values=changed))
+        assert first.pipeline.to_json() == second.pipeline.to_json()
+        assert first.dataset.scaling.to_json() == second.dataset.scaling.to_json()
+        assert first.sha256 != second.sha256
+
+
+class TestChannels:
+    def test_only_inputs_and_targets_are_read(self, wave: SeriesData) -> None:
+        found = prepared(wave, features=["value"])
+        assert [channel.name for channel in found.channels] == ["value"]
+
+    def test_a_target_may_be_no_input(self, wave: SeriesData) -> None:
+        found = prepared(wave, features=["lead"], calendar_features=[])
+        assert [channel.name for channel in found.channels] == ["value", "lead"]
+        assert found.pipeline.width == 1
+
+    def test_nothing_left_to_forecast_from_is_refused(self, wave: SeriesData) -> None:
+        late = np.where(np.arange(600) < 500, 1.0, 2.0)
+        data = replace(
+            wave,
+            channels=(Channel("value"), Channel("late")),
+            values=np.stack([wave.values[:, 0], late], axis=1),
+        )
+        with pytest.raises(DataError, match=r"No channel is left .*late \(it is constant"):
+            prepared(data, features=["late"], calendar_features=[])
