@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.db import Database
 from app.jobs import service
@@ -93,6 +94,36 @@ class Fleet:
     def wait_for_end(self, job_id: str) -> Job:
         eventually(lambda: self.job(job_id).state not in UNFINISHED, "the job's end")
         return self.job(job_id)
+
+    def freeze(self, job_id: str, processes: list[psutil.Process]) -> None:
+        """Stop processes between two writes.
+
+        One that is stopped inside a write keeps the database's lock, and no service could
+        take its job over before it goes on or dies.
+        """
+
+        def frozen() -> bool:
+            for process in processes:
+                process.suspend()
+            if self._is_free(job_id):
+                return True
+            for process in processes:
+                process.resume()
+            return False
+
+        eventually(frozen, "a moment without a write")
+
+    def _is_free(self, job_id: str) -> bool:
+        hurried = Database(self.database_url, timeout_seconds=0.2)
+        try:
+            with hurried.transaction() as session:
+                session.get_one(Job, job_id, with_for_update=True)
+        except OperationalError:
+            return False
+        else:
+            return True
+        finally:
+            hurried.dispose()
 
     def end(self) -> None:
         """Kill whatever is left."""

@@ -88,8 +88,7 @@ class TestFrozen:
         job_id = fleet.enqueue("count", **LONG)
         fleet.wait_for_epoch(job_id, 3)
         frozen = [*children_of(zombie), zombie]
-        for process in frozen:
-            process.suspend()
+        fleet.freeze(job_id, frozen)
         fleet.counting_worker(lost_seconds=SHORT_SILENCE_SECONDS)
         fleet.wait_for_epoch(job_id, 5, attempt=2)
         for process in frozen:
