@@ -30,6 +30,7 @@ format: .venv/dev.installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m compileall -q app models migrations
 	touch $@
 
 # The locks: one resolution with hashes for each way to install.
