@@ -91,13 +91,6 @@ class NotFound(ServiceError):
     slug = "not-found"
 
 
-class NotAcceptable(ServiceError):
-    """None of the media types the client accepts can be produced."""
-
-    status = HTTPStatus.NOT_ACCEPTABLE
-    slug = "not-acceptable"
-
-
 class Conflict(ServiceError):
     """The request is well formed, but the present state forbids it."""
 

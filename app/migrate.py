@@ -37,7 +37,7 @@ def is_current(connection: sa.Connection) -> bool:
     """Whether the database has exactly the tables that this release was made for.
 
     The files of the migrations are named after their revisions, one after the other. The
-    queue's tables come last, and their version is checked by the queue itself.
+    queue's tables come last; their version is checked where jobs are run, by the worker.
     """
     newest = max(path.stem for path in VERSIONS.glob("[0-9]*.py"))
     inspector = sa.inspect(connection)

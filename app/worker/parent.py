@@ -4,6 +4,7 @@ import logging
 import threading
 
 from app.db import Database
+from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
@@ -66,7 +67,7 @@ def _wait_for_tables(database: Database, stop: threading.Event) -> None:
     """Wait until somebody has migrated the database."""
     while True:
         with database.reading() as session:
-            if is_current(session.connection()):
+            if is_current(session.connection()) and engine.is_current(database.engine):
                 return
         logger.warning("the database's tables are not those of this release: waiting for them")
         if stop.wait(MIGRATIONS_CHECK_SECONDS):
