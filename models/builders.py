@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from models.highway import Highway
+from models.scaling import Floats
 from models.spec import HeadSpec, LayerSpec
 
 RECURRENT: dict[str, type[keras.layers.Layer]] = {
@@ -15,7 +17,12 @@ RECURRENT: dict[str, type[keras.layers.Layer]] = {
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
 }
-CELL_NAMES = {layer: cell for cell, layer in RECURRENT.items()}
+CELL_NAMES = {keras.layers.EinsumDense: "highway"} | {
+    layer: cell for cell, layer in RECURRENT.items()
+}
+# Nothing is learnt there, and nothing is done that a reader must know of.
+UNLISTED = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Add)
+HIGHWAY = "highway"
 STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 
@@ -59,6 +66,45 @@ def build_network(
         new_states += after
     y = _head(sequence, head, outputs, every_step=stateful)
     return keras.Model(inputs, [y, *new_states], name="forecaster")
+
+
+def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
+    """Put a fitted highway beside a network.
+
+    Args:
+        network: What `build_network` returned.
+        highway: Its weights are copied.
+
+    Returns:
+        A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
+        `network`. `lags` is `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if
+        `network` has an output for the last step only.
+    """
+    x, *states = network.inputs
+    y, *after = network.outputs
+    targets, count, leads = highway.weights.shape
+    every_step = y.ndim == 3
+    lags = keras.Input(shape=(*((None,) if every_step else ()), targets, count), name="lags")
+    axes = "btcl,clh->bthc" if every_step else "bcl,clh->bhc"
+    sizes = (None, leads, targets) if every_step else (leads, targets)
+    layer = keras.layers.EinsumDense(axes, output_shape=sizes, name=HIGHWAY)
+    flat = keras.layers.Reshape(
+        (*((-1,) if every_step else ()), leads * targets), name="highway_outputs"
+    )
+    total = keras.layers.Add(name="sum")([y, flat(layer(lags))])
+    layer.set_weights([highway.weights])
+    return keras.Model([x, lags, *states], [total, *after], name="forecaster")
+
+
+def scale_outputs(network: keras.Model, shares: Floats) -> None:
+    """Multiply every output of a network that ends in a linear layer.
+
+    Args:
+        network: What `build_network` returned; its last layer is changed in place.
+        shares: `(outputs,)`.
+    """
+    layer = network.get_layer("output")
+    layer.set_weights([weight * shares for weight in layer.get_weights()])
 
 
 def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
@@ -118,7 +164,7 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
             "parameters": int(layer.count_params()),
         }
         for layer in network.layers
-        if not isinstance(layer, keras.layers.InputLayer)
+        if not isinstance(layer, UNLISTED)
     ]
     return {"layers": layers, "parameters": int(network.count_params())}
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from models.lags import LaidHighway
 from models.scaling import Floats, TargetScaling
-from models.series import Values
+from models.series import Rows, Values
 
-Rows = npt.NDArray[np.int64]
 Part = Literal["train", "validation", "test"]
 
 
@@ -56,6 +55,7 @@ class Dataset:
         base: `(rows, targets)`, the last observed value at each row; NaN before the first.
         scaling: What turns actual values into labels.
         tracks: Where tracks and the parts of their split lie.
+        highway: What is taken off the labels, because the highway says it already.
     """
 
     features: Floats
@@ -63,6 +63,12 @@ class Dataset:
     base: Values
     scaling: TargetScaling
     tracks: tuple[Track, ...]
+    highway: LaidHighway | None = None
+
+    @property
+    def first_rows(self) -> list[int]:
+        """The first row of each track."""
+        return [0, *(track.end for track in self.tracks[:-1])]
 
     @property
     def outputs(self) -> int:
@@ -92,4 +98,6 @@ class Dataset:
         known = np.isfinite(wanted) & inside[..., np.newaxis]
         shape = (*rows.shape, self.outputs)
         labels = np.where(known, wanted, 0.0).astype(np.float32).reshape(shape)
+        if self.highway is not None:
+            labels -= self.highway.outputs(rows)
         return labels, known.astype(np.float32).reshape(shape)

@@ -139,6 +139,10 @@ def _network(spec: Spec, layout: Layout) -> dict[str, Any]:
             for layer in layers
         ],
         "head": spec.head if "head" in given else HeadSpec(dropout=0.3),
+        "highway": spec.highway if stateful or "highway" in given else None,
+        "shrinkage": stateful and spec.transform != "none"
+        if spec.shrinkage is None
+        else spec.shrinkage,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.baselines import Leads, naive, seasonal_naive
-from models.dataset import Part, Rows, Track
+from models.dataset import Part, Track
 from models.metrics import (
     Errors,
     mean_absolute_error,
@@ -15,7 +15,7 @@ from models.metrics import (
     skill,
 )
 from models.runtime import Forecaster
-from models.series import Times, Values
+from models.series import Rows, Times, Values
 
 # A windowed network reads a whole window for each origin: more origins than this in a part take
 # longer than they tell.

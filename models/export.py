@@ -5,6 +5,7 @@ The graph is built from the weights, not traced, so that a layer becomes one `LS
 Operators: https://onnx.ai/onnx/operators/
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from models.errors import TrainingError
+from models.highway import Highway
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats
 from models.spec import LayerSpec, Spec
@@ -60,16 +62,18 @@ class GraphParts:
         return name
 
 
-def export_onnx(network: keras.Model, spec: Spec) -> bytes:
+def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None) -> bytes:
     """Build the ONNX graph of a trained network.
 
     Args:
         network: What `build_network` returned, with trained weights.
         spec: The spec that it was built from.
+        highway: What is added to the network's output, as by `add_highway`.
 
     Returns:
-        The serialised graph. Inputs: `x` `(batch, time, features)` and, for a stateful
-        network, the states `(batch, units)`; outputs: `y` and the new states.
+        The serialised graph. Inputs: `x` `(batch, time, features)`, with a highway `lags`
+        `(batch, time, targets, lags)` (without `time` if not stateful), and for a stateful
+        network the states `(batch, units)`; outputs: `y` and the new states.
     """
     layers = spec.layers or []
     stateful = spec.mode == "stateful"
@@ -85,9 +89,9 @@ def export_onnx(network: keras.Model, spec: Spec) -> bytes:
         )
     y = _head(parts, sequence, network, spec)
     if stateful:
-        parts.node("Transpose", [y], ["y"], perm=[1, 0, 2])
-    else:
-        parts.node("Identity", [y], ["y"])
+        parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
+        y = "batch_first"
+    parts.node(*_sum(parts, y, highway, stateful=stateful), ["y"])
     axes = ["batch", "time"] if stateful else ["batch"]
     parts.outputs.insert(0, _tensor("y", [*axes, network.outputs[0].shape[-1]]))
     return _serialised(parts)
@@ -218,6 +222,29 @@ def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) ->
     return _dense(parts, sequence, "output", network.get_layer("output").get_weights())
 
 
+def _sum(
+    parts: GraphParts, y: str, highway: Highway | None, *, stateful: bool
+) -> tuple[str, list[str]]:
+    """The operator and the inputs that make up the graph's output."""
+    if highway is None:
+        return "Identity", [y]
+    targets, lags, leads = highway.weights.shape
+    steps = ["time"] if stateful else []
+    parts.inputs.insert(1, _tensor("lags", ["batch", *steps, targets, lags]))
+    # A row of lags for each target, times that target's own matrix.
+    axis = parts.weight("lags_axis", np.array([-2]))
+    parts.node("Unsqueeze", ["lags", axis], ["lags_row"])
+    weights = parts.weight("highway", highway.weights)
+    parts.node("MatMul", ["lags_row", weights], ["highway_row"])
+    parts.node("Squeeze", ["highway_row", axis], ["highway_by_target"])
+    order = [0, 1, 3, 2] if stateful else [0, 2, 1]
+    parts.node("Transpose", ["highway_by_target"], ["highway_by_lead"], perm=order)
+    shape = [0, 0, leads * targets] if stateful else [0, leads * targets]
+    flat = parts.weight("highway_shape", np.array(shape))
+    parts.node("Reshape", ["highway_by_lead", flat], ["highway_outputs"])
+    return "Add", [y, "highway_outputs"]
+
+
 def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
     kernel, bias = (
         parts.weight(f"{name}_kernel", weights[0]),
@@ -238,13 +265,13 @@ def _activation(parts: GraphParts, source: str, name: str) -> str:
     return f"{source}_{name}"
 
 
-def verify_export(network: keras.Model, graph: bytes, x: Floats) -> float:
+def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) -> float:
     """Compare the exported graph with Keras on held-out inputs.
 
     Args:
         network: The trained network.
         graph: What `export_onnx` returned.
-        x: `(batch, steps, features)`, with the shape that the network was built for.
+        inputs: `x` `(batch, steps, features)` and, if the network has a highway, `lags`.
 
     Returns:
         The largest absolute difference over outputs and new states, in scaled units; where
@@ -253,9 +280,12 @@ def verify_export(network: keras.Model, graph: bytes, x: Floats) -> float:
     Raises:
         TrainingError: If it is above 1e-5, so that nothing wrong is ever served.
     """
-    states = [np.zeros((len(x), state.shape[-1]), np.float32) for state in network.inputs[1:]]
-    wanted = keras.tree.flatten(network([x, *states], training=False))
-    got = run_session(open_session(graph), [x, *states])
+    states = [
+        np.zeros((len(inputs[0]), state.shape[-1]), np.float32)
+        for state in network.inputs[len(inputs) :]
+    ]
+    wanted = keras.tree.flatten(network([*inputs, *states], training=False))
+    got = run_session(open_session(graph), [*inputs, *states])
     differences = [
         _difference(keras.ops.convert_to_numpy(a), b) for a, b in zip(wanted, got, strict=True)
     ]

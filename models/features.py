@@ -53,6 +53,7 @@ class FeaturePipeline:
         cycles: Calendar cycles that are inputs as sine and cosine.
         timezone: IANA name in which days, weeks and years are counted.
         standardizer: Scales levels, log returns and changes, in this order.
+        lags: Earlier rows that the highway reads.
     """
 
     columns: int
@@ -61,11 +62,12 @@ class FeaturePipeline:
     cycles: tuple[Cycle, ...]
     timezone: str
     standardizer: Standardizer
+    lags: int = 0
 
     @property
     def memory_rows(self) -> int:
-        """How many earlier rows the features of a row may need."""
-        return max((1, *self.spans))
+        """How many earlier rows a row's features and lags may need."""
+        return max((1, self.lags, *self.spans))
 
     @property
     def width(self) -> int:
@@ -158,6 +160,7 @@ class FeaturePipeline:
             "cycles": list(self.cycles),
             "timezone": self.timezone,
             "standardizer": self.standardizer.to_json(),
+            "lags": self.lags,
         }
 
     @classmethod
@@ -170,6 +173,7 @@ class FeaturePipeline:
             cycles=tuple(stored["cycles"]),
             timezone=stored["timezone"],
             standardizer=Standardizer.from_json(stored["standardizer"]),
+            lags=stored["lags"],
         )
 
 

@@ -138,8 +138,9 @@ def _rule(channel: Channel, aggregate: Aggregate) -> Rule:
 
 def _summarise(values: Values, starts: Indices, rules: Sequence[Rule]) -> Values:
     """One row for each run of rows that begins at one of `starts`."""
-    if len(starts) == len(values):
-        # Most grids are a series' own rows: there is nothing to put together.
+    if len(starts) == len(values) and "angle" not in rules:
+        # Most grids are a series' own rows: there is nothing to put together. The mean of one
+        # direction, however, is that direction between 0 and 360 degrees.
         return values
     summaries = np.empty((len(starts), len(rules)))
     for rule in set(rules):

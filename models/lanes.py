@@ -11,7 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from models.dataset import Batch, Dataset, Part, Rows
+from models.dataset import Batch, Dataset, Part
+from models.series import Rows
 
 # Measured on hourly weather: chunks of 96 steps train an LSTM to its best within ten
 # epochs of a dozen updates; longer chunks are no better and shorter ones forget.

@@ -14,14 +14,14 @@ import onnxruntime
 
 from models.artefact import read_bundle
 from models.calendars import calendar_from_json
-from models.dataset import Rows
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.grid import Grid
+from models.highway import LagReader
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
-from models.series import Times, Values
+from models.series import Rows, Times, Values
 from models.states import State
 from models.windows import window_offsets
 
@@ -88,6 +88,8 @@ class Forecaster:
         self._units = tuple(manifest["targets"]["units"])
         self._rule = GridRule.from_json(manifest["grid"])
         self._calendar = calendar_from_json(manifest["calendar"])
+        highway = manifest["highway"]
+        self._lags = LagReader.from_json(highway) if highway else None
         window = manifest["window"]
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
 
@@ -159,7 +161,7 @@ class Forecaster:
             rows=state.rows + len(grid.times),
             tail=filled[-self._pipeline.memory_rows :],
         )
-        return self._run_rows(state, features)
+        return self._run_rows(state, features, self._lag_windows(filled))
 
     def forecast(self, state: State) -> Forecast:
         """Say what comes after the last row that was read.
@@ -201,7 +203,8 @@ class Forecaster:
         features, filled = self._pipeline.transform(state.tail, grid.times, rows)
         origins = np.arange(len(features)) if at is None else at
         base = filled[self._pipeline.memory_rows :, self._columns]
-        decoded = self._decode(self._run_at(features, origins), base[origins])
+        raw = self._run_at(features, self._lag_windows(filled), origins)
+        decoded = self._decode(raw, base[origins])
         decoded[origins < self.least_rows - 1] = np.nan
         return Outputs(grid.times, rows[:, self._columns], origins, decoded)
 
@@ -211,22 +214,36 @@ class Forecaster:
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
 
-    def _run_rows(self, state: State, features: Floats) -> State:
+    def _lag_windows(self, filled: Values) -> Values | None:
+        """The values behind the lags of the new rows of `filled`, if there is a highway."""
+        if self._lags is None:
+            return None
+        before = self._pipeline.memory_rows - self._lags.lags
+        return self._lags.windows(filled[before:, self._columns])
+
+    def _inputs(self, x: Floats, lag_windows: Values | None, rows: slice | Rows) -> list[Floats]:
+        """The network's inputs but the states, without the batch axis of a sequence."""
+        if self._lags is None or lag_windows is None:
+            return [x]
+        return [x, self._lags.inputs(lag_windows[rows])]
+
+    def _run_rows(self, state: State, features: Floats, lag_windows: Values | None) -> State:
         """Run the network over new rows; only the last output is kept."""
         if self._offsets is None:
-            *_, (y, recurrent) = self._sequence_runs(features, state.recurrent)
+            *_, (y, recurrent) = self._sequence_runs(features, lag_windows, state.recurrent)
             return replace(state, recurrent=recurrent, output=y[-1])
         window = np.concatenate([state.window, features])[-len(state.window) :]
-        samples = window[self._offsets - 1 + len(window)]
-        (y,) = run_session(self._session, [samples[np.newaxis]])
+        samples = window[self._offsets - 1 + len(window)][np.newaxis]
+        (y,) = run_session(self._session, self._inputs(samples, lag_windows, slice(-1, None)))
         return replace(state, window=window, output=y[0])
 
-    def _run_at(self, features: Floats, origins: Rows) -> Floats:
+    def _run_at(self, features: Floats, lag_windows: Values | None, origins: Rows) -> Floats:
         """The network's outputs at some rows, `(origins, leads * targets)`."""
         raw = np.full((len(origins), self._scaling.scale.size), np.nan, np.float32)
         if self._offsets is None:
             first = 0
-            for y, _ in self._sequence_runs(features, self.initial_state().recurrent):
+            start = self.initial_state().recurrent
+            for y, _ in self._sequence_runs(features, lag_windows, start):
                 here = (origins >= first) & (origins < first + len(y))
                 raw[here] = y[origins[here] - first]
                 first += len(y)
@@ -235,16 +252,18 @@ class Forecaster:
         for first in range(0, len(whole), WINDOWS_PER_RUN):
             some = whole[first : first + WINDOWS_PER_RUN]
             windows = features[origins[some, np.newaxis] + self._offsets]
-            (raw[some],) = run_session(self._session, [windows])
+            inputs = self._inputs(windows, lag_windows, origins[some])
+            (raw[some],) = run_session(self._session, inputs)
         return raw
 
     def _sequence_runs(
-        self, features: Floats, recurrent: tuple[Floats, ...]
+        self, features: Floats, lag_windows: Values | None, recurrent: tuple[Floats, ...]
     ) -> Iterator[tuple[Floats, tuple[Floats, ...]]]:
         """Outputs `(rows, outputs)` and states after them, piece by piece."""
         for first in range(0, len(features), ROWS_PER_RUN):
-            x = features[np.newaxis, first : first + ROWS_PER_RUN]
-            y, *after = run_session(self._session, [x, *recurrent])
+            rows = slice(first, first + ROWS_PER_RUN)
+            inputs = [each[np.newaxis] for each in self._inputs(features[rows], lag_windows, rows)]
+            y, *after = run_session(self._session, [*inputs, *recurrent])
             recurrent = tuple(after)
             yield y[0], recurrent
 

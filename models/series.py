@@ -11,6 +11,7 @@ from models.errors import DataError
 Kind = Literal["ohlc", "climate", "generic"]
 Times = npt.NDArray[np.datetime64]
 Values = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

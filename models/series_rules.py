@@ -106,6 +106,19 @@ def differences_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iter
     yield from _named_once("differences", [str(span) for span in spec.differences])
 
 
+def lags_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+    """The highway reads steps of the training rows, and leaves some to learn from."""
+    del facts
+    lags = spec.highway.lags if spec.highway else None
+    most = layout.training_rows // 2
+    if lags is not None and lags > most:
+        yield Problem(
+            "/highway/lags",
+            f"`highway.lags` must be at most half of the {layout.training_rows} training rows. "
+            f"Received: {lags}",
+        )
+
+
 def cycles_are_longer_than_steps(
     spec: Spec, facts: SeriesFacts, layout: Layout
 ) -> Iterator[Problem]:
@@ -180,6 +193,7 @@ SERIES_RULES: tuple[Rule, ...] = (
     features_can_teach,
     leads_lie_ahead,
     differences_lie_back,
+    lags_lie_back,
     cycles_are_longer_than_steps,
     parts_hold_their_labels,
     training_rows_suffice,

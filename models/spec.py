@@ -67,6 +67,23 @@ class OptimizerSpec(Part):
     schedule: Literal["constant", "cosine"] = "constant"
 
 
+class HighwaySpec(Part):
+    """A linear map from the last values of each target to its leads, beside the network."""
+
+    lags: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Steps back that are read; chosen on the validation part if left out, and "
+        "then there may be no highway at all.",
+    )
+    shared: bool | None = Field(
+        None,
+        description="One set of weights for all targets, or one for each; chosen on the "
+        "validation part if left out.",
+    )
+
+
 class EarlyStoppingSpec(Part):
     """When to stop: the best epoch's weights are restored."""
 
@@ -102,6 +119,17 @@ class Spec(Part):
     lanes: int | None = Field(None, ge=1)
     burn_in: int | None = Field(None, ge=0)
     layers: list[LayerSpec] | None = Field(None, min_length=1, max_length=16)
+    highway: HighwaySpec | None = Field(
+        HighwaySpec(),
+        description="The autoregressive highway; `null` for none. Left out, stateful models get "
+        "one where it helps on the validation part, and windowed models none.",
+    )
+    shrinkage: bool | None = Field(
+        None,
+        description="After training, each lead of the network's part is multiplied by the share "
+        "from 0 to 1 that is best on the validation part. Left out: yes for stateful models that "
+        "predict changes, else no.",
+    )
     head: HeadSpec = HeadSpec()
     transform: Literal["none", "delta", "log_return"] | None = None
     scaler: Literal["standard", "none"] = "standard"

@@ -16,17 +16,27 @@ import numpy as np
 import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
-from models.builders import build_network, describe_network, state_shapes
+from models.builders import (
+    add_highway,
+    build_network,
+    describe_network,
+    scale_outputs,
+    state_shapes,
+)
 from models.checks import SeriesFacts, resolve
 from models.engine import device_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.highway_fitting import Choice, choose_highway
+from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster
+from models.scaling import Floats
 from models.series import SeriesData, Times
+from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
 
@@ -91,7 +101,7 @@ def train(
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared = prepare(spec, data)
+    prepared, choice = lay_highway(spec, prepare(spec, data))
     feed = make_feed(spec, prepared)
     network = _network(spec, prepared)
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
@@ -103,8 +113,12 @@ def train(
     engine.finish(run.best_weights)
 
     notify("exporting", FIT_ENDS)
-    graph = export_onnx(network, spec)
-    difference = verify_export(network, graph, _held_out(prepared, feed))
+    shares = _shrink(network, spec, feed)
+    laid = prepared.dataset.highway
+    if laid is not None:
+        network = add_highway(network, laid.highway)
+    graph = export_onnx(network, spec, laid.highway if laid else None)
+    difference = verify_export(network, graph, _verified_inputs(prepared, feed))
     manifest = _manifest(spec, data, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
@@ -121,6 +135,8 @@ def train(
         "versions": _versions(),
         "seed": spec.seed,
         "export_difference": difference,
+        "highway": choice and choice.report,
+        "shares": shares,
     }
     manifest |= {"metrics": metrics, "history": run.history, "training": training}
     notify("evaluating", 1.0)
@@ -193,10 +209,42 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
     )
 
 
-def _held_out(prepared: Prepared, feed: Feed) -> np.ndarray[Any, np.dtype[np.float32]]:
+def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None]:
+    """Fit the spec's highway, if it has one, and take what it says off the labels."""
+    if spec.highway is None:
+        return prepared, None
+    dataset = prepared.dataset
+    choice = choose_highway(dataset, spec.highway, prepared.calendar.season_steps, spec.loss)
+    if choice.highway is None:
+        return prepared, choice
+    laid = LaidHighway.over(choice.highway, dataset.base, dataset.first_rows)
+    pipeline = replace(prepared.pipeline, lags=choice.highway.reader.lags)
+    return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
+
+
+def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
+    """Scale the network's outputs by what is best on validation; None if that is not wanted."""
+    if not spec.shrinkage or next(feed.validation_batches(), None) is None:
+        return None
+    graph = export_onnx(network, spec)
+    penalty = np.square if spec.loss == "mse" else np.abs
+    shares = fit_shares(graph, feed.validation_batches(), feed.state_shapes, penalty)
+    scale_outputs(network, shares)
+    return [round(share, 2) for share in shares.tolist()]
+
+
+def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
-    return batch.features[:VERIFIED_ROWS]
+    features = batch.features[:VERIFIED_ROWS]
+    laid = prepared.dataset.highway
+    if laid is None:
+        return [features]
+    # One row of lags for every output: a step of a sequence, or a window.
+    rows = np.arange(batch.labels[:VERIFIED_ROWS, ..., 0].size).reshape(
+        batch.labels[:VERIFIED_ROWS].shape[:-1]
+    )
+    return [features, laid.table.inputs(rows % len(prepared.dataset.features))]
 
 
 def _manifest(
@@ -205,6 +253,7 @@ def _manifest(
     """Everything that serving needs, and what was trained on which data."""
     channels = [prepared.channels[column] for column in prepared.targets]
     stateful = spec.mode == "stateful"
+    laid = prepared.dataset.highway
     return {
         "format": FORMAT,
         "spec": spec.to_json(),
@@ -220,6 +269,7 @@ def _manifest(
             "columns": prepared.targets,
             "scaling": prepared.dataset.scaling.to_json(),
         },
+        "highway": laid and laid.highway.reader.to_json(),
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
         "states": state_shapes(spec.layers or []) if stateful else [],
         "least_rows": _least_rows(spec),

@@ -6,7 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from models.dataset import Batch, Dataset, Part, Rows
+from models.dataset import Batch, Dataset, Part
+from models.series import Rows
 
 
 def window_offsets(lookback: int, step: int) -> Rows:

@@ -101,12 +101,12 @@ class TestCells:
         first = layer(cell, activation=activation, recurrent_activation="hard_sigmoid")
         spec = spec_of(first, layer(cell, use_bias=False), mode=mode, head=head)
         network = network_of(spec)
-        assert verify_export(network, export_onnx(network, spec), inputs()) <= 1e-5
+        assert verify_export(network, export_onnx(network, spec), [inputs()]) <= 1e-5
 
     def test_a_layer_that_reads_backwards_equals_keras(self, cell: Cell) -> None:
         spec = spec_of(layer(cell, go_backwards=True), layer(cell), mode="windowed")
         network = network_of(spec)
-        assert verify_export(network, export_onnx(network, spec), inputs()) <= 1e-5
+        assert verify_export(network, export_onnx(network, spec), [inputs()]) <= 1e-5
 
 
 class TestVerify:
@@ -114,7 +114,7 @@ class TestVerify:
         spec = spec_of(layer("lstm"))
         graph = export_onnx(network_of(spec, seed=1), spec)
         with pytest.raises(TrainingError, match="must agree with Keras within 1e-05"):
-            verify_export(network_of(spec, seed=2), graph, inputs())
+            verify_export(network_of(spec, seed=2), graph, [inputs()])
 
 
 class TestNetwork:

@@ -117,10 +117,12 @@ class TestServing:
         path = tmp_path / "model.keras"
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
-        features, _ = forecaster._pipeline.transform(
+        features, filled = forecaster._pipeline.transform(
             forecaster._pipeline.empty_tail(), data.times[:60], values[:60]
         )
-        y = np.asarray(network([features[np.newaxis], np.zeros((1, 6), np.float32)])[0])[0]
+        lags = forecaster._inputs(features, forecaster._lag_windows(filled), slice(None))[1]
+        state = np.zeros((1, 6), np.float32)
+        y = np.asarray(network([features[np.newaxis], lags[np.newaxis], state])[0])[0]
         keras_values = forecaster._decode(y, values[:60, forecaster._columns])
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
