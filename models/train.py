@@ -23,6 +23,7 @@ from models.builders import (
     scale_outputs,
     state_shapes,
 )
+from models.calibration import coverage_report, fit_intervals
 from models.checks import SeriesFacts, resolve
 from models.engine import device_name, make_engine, make_optimizer
 from models.errors import TrainingError
@@ -34,6 +35,7 @@ from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster
+from models.runtime_session import open_session
 from models.scaling import Floats
 from models.series import SeriesData, Times
 from models.shrinkage import fit_shares
@@ -122,10 +124,14 @@ def train(
     manifest = _manifest(spec, data, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
-    served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
-    metrics = evaluate(
-        served, *prepared.observed, prepared.dataset.tracks[0], prepared.calendar.season_steps
-    )
+    session = open_session(graph)
+    track = prepared.dataset.tracks[0]
+    intervals = fit_intervals(Forecaster(manifest, session), *prepared.observed, track)
+    manifest["intervals"] = intervals and intervals.to_json()
+    served = Forecaster(manifest, session)
+    metrics = evaluate(served, *prepared.observed, track, prepared.calendar.season_steps)
+    if intervals is not None:
+        _merge(metrics, coverage_report(served, *prepared.observed, track))
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -150,6 +156,16 @@ def train(
         history=run.history,
         training=training,
     )
+
+
+def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
+    """Put the figures about intervals beside those about errors."""
+    for part, targets in coverage.items():
+        for target, figures in targets.items():
+            of_target = metrics[part][target]
+            for row, more in zip(of_target["leads"], figures.pop("leads"), strict=True):
+                row.update(more)
+            of_target |= figures
 
 
 class _Notifier:
@@ -267,9 +283,11 @@ def _manifest(
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
+            "quantiles": [0.5],
             "scaling": prepared.dataset.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
+        "intervals": None,
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
         "states": state_shapes(spec.layers or []) if stateful else [],
         "least_rows": _least_rows(spec),
