@@ -17,12 +17,13 @@ import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
 from models.builders import build_network, describe_network, state_shapes
+from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
 from models.engine import device_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import AfterEpoch, Feed, FitPlan, Fitter, Phase, Progress
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster
@@ -91,16 +92,8 @@ def train(
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared = prepare(spec, data)
-    feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
-    plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
-    )
-    run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
-    engine.finish(run.best_weights)
+    fitted = fit(spec, data, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint)
+    prepared, feed, network, run = fitted.prepared, fitted.feed, fitted.network, fitted.run
 
     notify("exporting", FIT_ENDS)
     graph = export_onnx(network, spec)
@@ -134,6 +127,43 @@ def train(
         history=run.history,
         training=training,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs, with the best weights, and what it learnt from."""
+
+    prepared: Prepared
+    feed: Feed
+    network: keras.Model
+    run: TrainingRun
+
+
+def fit(
+    spec: Spec,
+    data: SeriesData,
+    progress: Report,
+    *,
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None,
+) -> Fitted:
+    """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
+    prepared = prepare(spec, data)
+    feed = make_feed(spec, prepared)
+    network = _network(spec, prepared)
+    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
+    engine = make_engine(network, optimizer, spec.loss)
+    plan = FitPlan(
+        epochs=spec.epochs or 1,
+        early_stopping=spec.early_stopping,
+        fingerprint=_fingerprint(spec, prepared),
+        save_checkpoint=save_checkpoint,
+        after_epoch=after_epoch,
+    )
+    run = Fitter(engine, feed, plan, progress).fit(checkpoint)
+    engine.finish(run.best_weights)
+    return Fitted(prepared, feed, network, run)
 
 
 class _Notifier:
