@@ -49,6 +49,16 @@ def lock(session: Session, study_id: str) -> Job | None:
     return session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
 
+def lock_trial(session: Session, job_id: str) -> Trial | None:
+    """The trial of a job, under the lock of its study; none if it was deleted."""
+    study_id = session.scalar(sa.select(Trial.study_id).where(Trial.job_id == job_id))
+    if study_id is None:
+        return None
+    lock(session, study_id)
+    statement = sa.select(Trial).where(Trial.job_id == job_id)
+    return session.scalar(statement.execution_options(populate_existing=True))
+
+
 def time_is_up(job: Job, search: Search) -> bool:
     """Whether no trial may begin any more."""
     if search.minutes is None or job.started_at is None:
@@ -80,7 +90,7 @@ def best_trial(session: Session, study_id: str) -> Trial | None:
 
 def trial_ended(session: Session, job: Job) -> None:
     """Note how a trial's job ended, and go on with the study."""
-    trial = session.scalar(sa.select(Trial).where(Trial.job_id == job.id))
+    trial = lock_trial(session, job.id)
     if trial is None:
         return
     if job.state is JobState.FAILED:

@@ -75,7 +75,6 @@ def load(session: Session, given: TrialInput) -> SeriesData:
 def is_pruned(session: Session, job_id: str, *, epoch: int, loss: float, epochs: int) -> bool:
     """Note the loss after an epoch, and say whether the trial is to be stopped there."""
     trial = _trial_of(session, job_id)
-    course.lock(session, trial.study_id)
     search = Search.model_validate(session.get_one(Study, trial.study_id).search)
     trial.losses = {**trial.losses, str(epoch): loss}
     session.flush()
@@ -103,16 +102,15 @@ def end(
 
 
 def _trial_of(session: Session, job_id: str) -> Trial:
-    trial = session.scalar(sa.select(Trial).where(Trial.job_id == job_id))
+    trial = course.lock_trial(session, job_id)
     if trial is None:
         raise NotFound("The study was deleted while its trial ran.")
     return trial
 
 
 def _trials(session: Session, study_id: str) -> list[Trial]:
-    """All trials by number, as they are now: `begin` has waited for others since it read."""
     statement = sa.select(Trial).where(Trial.study_id == study_id).order_by(Trial.number)
-    return list(session.scalars(statement.execution_options(populate_existing=True)))
+    return list(session.scalars(statement))
 
 
 def _seen(trial: Trial) -> PastTrial:
