@@ -98,8 +98,15 @@ class Search(Part):
     parallel: int = Field(2, ge=1, le=64, description="How many trials run at once at most.")
     objective: Literal["validation", "rolling_origin"] = Field(
         "validation",
-        description="What is minimised: the validation loss of the epoch that is kept, or its "
-        "mean over several validation parts, one after the other in time.",
+        description="What is minimised: the score on the validation part after the epoch that is "
+        "kept, or its mean over several validation parts, one after the other in time.",
+    )
+    score: Literal["loss", "error"] = Field(
+        "loss",
+        description="What a validation part says: `loss`, as training sees it, or `error`: the "
+        "mean absolute error over that of the naive forecast, in the targets' own units, mean of "
+        "the targets. Only the latter compares specs whose `loss`, `transform` or `scaler` differ; "
+        "it needs an export after every trial.",
     )
     folds: int | None = Field(
         None, ge=2, le=20, description="Validation parts of `rolling_origin`; 3 by default."

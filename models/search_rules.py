@@ -23,14 +23,13 @@ from models.search import (
 )
 from models.spec import Spec
 
-# Trials are compared by their losses. These fields say what is forecast, on which rows, and
-# how an error is counted: with another value the loss is another quantity.
-COMPARED = frozenset(
-    {
-        *("task", "targets", "cadence", "aggregate", "horizon", "leads", "delay", "split"),
-        *("transform", "scaler", "loss", "quantiles"),
-    }
+# Trials are compared by their scores. These fields say what is forecast and on which rows: with
+# another value it is another task, whatever the score.
+QUESTION = frozenset(
+    {"task", "targets", "cadence", "aggregate", "horizon", "leads", "delay", "quantiles", "split"}
 )
+# These say how training counts an error: with another value the loss is another quantity.
+MEASURE = frozenset({"loss", "transform", "scaler"})
 _FIELDS_OF = {
     "folds": ("objective", "rolling_origin"),
     "min_epochs": ("method", "hyperband"),
@@ -84,7 +83,11 @@ def check_search(search: Search, variations: Variations) -> None:
         SpecError: With all broken rules, each with a JSON pointer into the search; one into
             the spec begins with `/../spec`.
     """
-    problems = [*_budget_problems(search, variations), *_space_problems(search, variations.base)]
+    problems = [
+        *_budget_problems(search, variations),
+        *_epoch_problems(search, variations.base.epochs or 1),
+        *_space_problems(search, variations.base),
+    ]
     if not problems:
         problems = [*_fold_problems(search, variations), *_value_problems(search, variations)]
     if problems:
@@ -104,7 +107,11 @@ def _budget_problems(search: Search, variations: Variations) -> Iterator[Problem
             "Trials are compared on a validation part, so `split.validation` must leave one. "
             "Received: no rows",
         )
-    yield from _epoch_problems(search, variations.base.epochs or 1)
+    if search.method == "hyperband" and search.score != "loss":
+        yield Problem(
+            "/score",
+            f'`hyperband` prunes by losses, so `score` must be "loss". Received: "{search.score}"',
+        )
 
 
 def _epoch_problems(search: Search, epochs: int) -> Iterator[Problem]:
@@ -132,7 +139,7 @@ def _space_problems(search: Search, base: Spec) -> Iterator[Problem]:
         yield Problem("/space", "`space` must name at least 1 field of the spec. Received: none")
     for pointer, dimension in search.space.items():
         at = _at(pointer)
-        yield from _pointer_problems(at, pointer, base)
+        yield from _pointer_problems(at, pointer, search, base)
         yield from _dimension_problems(at, dimension)
         if pointer == "/epochs" and (search.method == "hyperband" or search.epochs is not None):
             yield Problem(
@@ -149,7 +156,7 @@ def _space_problems(search: Search, base: Spec) -> Iterator[Problem]:
             )
 
 
-def _pointer_problems(at: str, pointer: str, base: Spec) -> Iterator[Problem]:
+def _pointer_problems(at: str, pointer: str, search: Search, base: Spec) -> Iterator[Problem]:
     path = split_pointer(pointer)
     if not pointer.startswith("/") or not _leads_somewhere(path, base):
         yield Problem(
@@ -157,11 +164,17 @@ def _pointer_problems(at: str, pointer: str, base: Spec) -> Iterator[Problem]:
             "`space` must name fields of the spec by JSON pointers, such as /layers/0/units. "
             f"Received: {pointer}, which this spec does not have",
         )
-    elif path[0] in COMPARED:
+    elif path[0] in QUESTION:
         yield Problem(
             at,
-            f"`{path[0]}` cannot be searched: trials are compared by their validation loss, and "
-            f"with another `{path[0]}` it is a loss of something else. Received: {pointer}",
+            f"`{path[0]}` cannot be searched: with another one it is another task, and its score "
+            f"says nothing about this one. Received: {pointer}",
+        )
+    elif path[0] in MEASURE and search.score == "loss":
+        yield Problem(
+            at,
+            f"`{path[0]}` changes what the loss measures, so searching it needs `score` "
+            f'"error". Received: {pointer} with `score` "loss"',
         )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 from models.errors import TrainingError
 from models.fitting import AfterEpoch, Progress
 from models.series import SeriesData
 from models.spec import Spec
-from models.train import fit
+from models.train import fit, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Score:
     """What became of a trial.
 
     Args:
-        value: The validation loss of the epoch whose weights would be kept.
+        value: What is minimised, after the epoch whose weights would be kept.
         epochs: Epochs that were run.
         seconds: Time spent in them.
     """
@@ -64,3 +66,33 @@ def run_trial(
     if value is None:
         raise TrainingError("No validation row has a known target within its leads.")
     return Score(value, run.epoch, run.seconds)
+
+
+def run_measured_trial(
+    spec: Spec,
+    data: SeriesData,
+    *,
+    progress: Callable[[Progress], None],
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+) -> Score:
+    """Train a spec to the end, and measure it as its report will: against the naive forecast.
+
+    Arguments and errors are those of `run_trial`. The value is the mean absolute error on the
+    validation part over the naive forecast's, all leads pooled, mean of the targets.
+    """
+    trained = train(
+        spec, data, progress=progress, checkpoint=checkpoint, save_checkpoint=save_checkpoint
+    )
+    ratios = [_ratio(figures) for figures in trained.metrics["validation"].values()]
+    return Score(fmean(ratios), trained.training["epochs"], trained.training["fit_seconds"])
+
+
+def _ratio(figures: dict[str, Any]) -> float:
+    error, naive = figures.get("mae"), figures.get("naive_mae")
+    if error is None or not naive:
+        raise TrainingError(
+            "The validation part has no error to compare with the naive forecast's. "
+            f"Received: {error} and {naive}"
+        )
+    return float(error / naive)

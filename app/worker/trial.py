@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 import time
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from models.sampling import pruning_epochs
 from models.search_rules import Variations
 from models.series import SeriesData
 from models.spec import Spec, SplitSpec
-from models.trial import run_trial
+from models.trial import run_measured_trial, run_trial
 
 
 class Pruned(Exception):
@@ -64,12 +65,13 @@ class _Run:
         return self._publishing(statistics.fmean([*done, *rest]))
 
     def _run_fold(self, fold: int, splits: list[SplitSpec]) -> float:
-        spec = self._spec.model_copy(update={"split": splits[fold], "epochs": self._epochs})
-        score = run_trial(
-            spec,
+        train = run_measured_trial
+        if self._given.search.score == "loss":
+            train = partial(run_trial, after_epoch=partial(self._after_epoch, fold))
+        score = train(
+            self._spec.model_copy(update={"split": splits[fold], "epochs": self._epochs}),
             self._data,
             progress=lambda progress: self._report(progress, fold, len(splits)),
-            after_epoch=self._after_epoch if fold == 0 else self._count,
             checkpoint=self._task.load_checkpoint(),
             save_checkpoint=self._task.save_checkpoint,
         )
@@ -82,13 +84,9 @@ class _Run:
         fraction = (fold + progress.fraction) / folds
         self._task.report(**{**dataclasses.asdict(progress), "fraction": fraction})
 
-    def _count(self, epoch: int, loss: float | None) -> None:
-        del loss
+    def _after_epoch(self, fold: int, epoch: int, loss: float | None) -> None:
         self._epoch = max(self._epoch, epoch)
-
-    def _after_epoch(self, epoch: int, loss: float | None) -> None:
-        self._count(epoch, loss)
-        if epoch not in self._pruning or loss is None:
+        if fold > 0 or epoch not in self._pruning or loss is None:
             return
         job_id = self._task.attempt.job_id
         known: dict[str, Any] = {"epoch": epoch, "loss": loss, "epochs": self._epochs}

@@ -14,7 +14,7 @@ from models.presets import PRESETS
 from models.sampling import suggest
 from models.search import Dimension, Search, lay, split_pointer
 from models.search_presets import SEARCH_PRESETS
-from models.search_rules import COMPARED, Variations, check_search
+from models.search_rules import QUESTION, Variations, check_search
 from models.spec import Spec
 from tests.models.conftest import make_wave
 
@@ -175,10 +175,31 @@ class TestRefused:
             "/space/~1optimizer~1learning_rate/step"
         }
 
-    @pytest.mark.parametrize("field", sorted(COMPARED & set(Spec.model_fields)))
-    def test_what_is_forecast_and_measured_stays_the_same(self, field: str) -> None:
-        problems = refused({"space": {f"/{field}": {"type": "choice", "values": [1]}}})
+    @pytest.mark.parametrize("score", ["loss", "error"])
+    @pytest.mark.parametrize("field", sorted(QUESTION & set(Spec.model_fields)))
+    def test_what_is_forecast_stays_the_same(self, field: str, score: str) -> None:
+        space = {f"/{field}": {"type": "choice", "values": [1]}}
+        problems = refused({"space": space, "score": score})
         assert f"`{field}` cannot be searched" in problems[f"/space/~1{field}"]
+
+    @pytest.mark.parametrize(
+        ("field", "values"),
+        [
+            ("loss", ["mae", "mse"]),
+            ("transform", ["none", "delta"]),
+            ("scaler", ["standard", "none"]),
+        ],
+    )
+    def test_what_the_loss_measures_is_searched_by_the_error_only(
+        self, field: str, values: list[str]
+    ) -> None:
+        space = {f"/{field}": {"type": "choice", "values": values}}
+        assert "needs `score`" in refused({"space": space})[f"/space/~1{field}"]
+        check_search(search(space=space, score="error"), Variations.of({}, FACTS))
+
+    def test_pruning_needs_losses(self) -> None:
+        units = {"/layers/0/units": {"type": "int", "low": 1, "high": 2}}
+        assert set(refused({"method": "hyperband", "score": "error", "space": units})) == {"/score"}
 
     def test_epochs_are_searched_only_where_nothing_else_sets_them(self) -> None:
         space = {"/epochs": {"type": "int", "low": 2, "high": 50}}

@@ -9,7 +9,7 @@ from models.errors import TrainingError
 from models.series import SeriesData
 from models.spec import Spec
 from models.train import train
-from models.trial import run_trial
+from models.trial import run_measured_trial, run_trial
 from tests.models.conftest import make_wave
 
 FIELDS: dict[str, Any] = {
@@ -101,3 +101,20 @@ class TestRunTrial:
         spec = resolved(data)
         with pytest.raises(TrainingError, match="No validation row"):
             run_trial(spec, data, progress=lambda _: None)
+
+
+class TestRunMeasuredTrial:
+    def test_its_value_is_the_error_of_the_report_over_the_naive_one(
+        self, wave: SeriesData
+    ) -> None:
+        spec = resolved(wave, targets=["value", "lead"])
+        score = run_measured_trial(spec, wave, progress=lambda _: None)
+        report = train(spec, wave).metrics["validation"].values()
+        expected = sum(target["mae"] / target["naive_mae"] for target in report) / 2
+        assert score.value == pytest.approx(expected, rel=1e-6)
+
+    def test_without_a_naive_error_there_is_no_value(self) -> None:
+        data = make_wave()
+        data.values[420:510, 0] = float("nan")
+        with pytest.raises(TrainingError, match="no error to compare"):
+            run_measured_trial(resolved(data), data, progress=lambda _: None)

@@ -295,6 +295,21 @@ class TestInterrupted:
         assert crew.study(study_id)["best"]["value"] == (1 + 2 + 6) / 3
 
 
+class TestScore:
+    def test_by_the_error_losses_of_another_kind_compare(
+        self, crew: Crew, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def measured(spec: Spec, *_: Any, **__: Any) -> Score:
+            return Score({"mae": 0.8, "mse": 0.7}[spec.loss], 5, 0.1)
+
+        monkeypatch.setattr("app.worker.trial.run_measured_trial", measured)
+        space = {"/loss": {"type": "choice", "values": ["mae", "mse"]}}
+        study_id = start(client, trials=2, score="error", space=space)
+        crew.run_all()
+        best = crew.study(study_id)["best"]
+        assert (best["parameters"], best["value"]) == ({"/loss": "mse"}, 0.7)
+
+
 class TestRollingOrigin:
     def test_validation_parts_follow_each_other_and_the_test_part_is_in_none(
         self, crew: Crew, client: TestClient, objective: Objective
