@@ -1,6 +1,8 @@
 """The course of studies, with the worker's own code in this process and networks left out."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from fastapi.testclient import TestClient
 from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Superseded, Wish
-from app.jobs.tables import Job, JobState
+from app.jobs.tables import UNFINISHED, Job, JobState
 from app.registry.tables import ModelVersion
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
@@ -162,6 +164,41 @@ class TestFinished:
             trials = crew.study(study_id)["trials"]
             tried.append({trial["number"]: trial["parameters"] for trial in trials})
         assert tried[0] == tried[1]
+
+
+class TestTogether:
+    def test_workers_that_end_trials_at_the_same_time_keep_to_the_plan(
+        self, crew: Crew, client: TestClient
+    ) -> None:
+        space = {UNITS: {"type": "int", "low": 1, "high": 400}}
+        study_id = start(client, method="hyperband", trials=24, parallel=4, space=space)
+        taking = threading.Lock()
+        taken: set[str] = set()
+        most: list[int] = []
+
+        def take() -> str | None:
+            with taking:
+                waiting = [job_id for job_id in crew.queued() if job_id not in taken]
+                most.append(len(waiting))
+                taken.update(waiting[:1])
+                return waiting[0] if waiting else None
+
+        def work() -> None:
+            while crew.study(study_id)["state"] in UNFINISHED:
+                job_id = take()
+                if job_id is not None:
+                    crew.run(job_id)
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(work) for _ in range(4)]:
+                done.result()
+        study = crew.study(study_id)
+        assert study["state"] == "succeeded", study["error"]
+        assert sorted(trial["number"] for trial in study["trials"]) == list(range(24))
+        assert study["progress"]["complete"] + study["progress"]["pruned"] == 24
+        assert max(most) <= 4
+        assert client.get("/v1/jobs?kind=train").json()["items"][0]["state"] == "succeeded"
+        assert len(client.get("/v1/models/tuned/versions").json()["items"]) == 1
 
 
 class TestHyperband:
