@@ -8,11 +8,11 @@ from itertools import pairwise
 from pydantic import JsonValue
 
 from models.checks import resolve
+from models.dimension_rules import dimension_problems
 from models.errors import Problem, SpecError
 from models.facts import SeriesFacts
 from models.folds import fold_splits, validation_rows
 from models.search import (
-    Dimension,
     Fields,
     Parameters,
     Search,
@@ -140,7 +140,7 @@ def _space_problems(search: Search, base: Spec) -> Iterator[Problem]:
     for pointer, dimension in search.space.items():
         at = _at(pointer)
         yield from _pointer_problems(at, pointer, search, base)
-        yield from _dimension_problems(at, dimension)
+        yield from dimension_problems(at, dimension)
         if pointer == "/epochs" and (search.method == "hyperband" or search.epochs is not None):
             yield Problem(
                 at,
@@ -188,58 +188,6 @@ def _leads_somewhere(path: list[str], base: Spec) -> bool:
         else:
             return False
     return True
-
-
-def _dimension_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
-    if dimension.type == "choice":
-        yield from _choice_problems(at, dimension)
-        return
-    if dimension.values is not None:
-        yield Problem(f"{at}/values", f"`values` belong to a choice. Received: {dimension.type}")
-    low, high = dimension.low, dimension.high
-    if low is None or high is None:
-        missing = "low" if low is None else "high"
-        yield Problem(f"{at}/{missing}", f"A range needs `{missing}`. Received: none")
-        return
-    if low > high:
-        yield Problem(f"{at}/low", f"`low` must be at most `high`, {high:g}. Received: {low:g}")
-    if dimension.type == "log_float":
-        yield from _log_problems(at, dimension)
-    if dimension.type == "int":
-        yield from _int_problems(at, dimension)
-
-
-def _choice_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
-    if dimension.values is None:
-        yield Problem(f"{at}/values", "A choice needs `values`. Received: none")
-        return
-    for field in ("low", "high", "step"):
-        if getattr(dimension, field) is not None:
-            yield Problem(
-                f"{at}/{field}",
-                f"`{field}` belongs to a range, not to a choice. "
-                f"Received: {getattr(dimension, field):g}",
-            )
-    shown = [repr(value) for value in dimension.values]
-    for place, value in enumerate(shown):
-        if value in shown[:place]:
-            yield Problem(f"{at}/values/{place}", f"`values` must differ. Received twice: {value}")
-
-
-def _log_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
-    if (dimension.low or 0) <= 0:
-        yield Problem(f"{at}/low", f"`low` must be above 0. Received: {dimension.low:g}")
-    if dimension.step is not None:
-        yield Problem(f"{at}/step", f"log_float has no steps. Received: {dimension.step:g}")
-
-
-def _int_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
-    for field in ("low", "high", "step"):
-        number = getattr(dimension, field)
-        if number is not None and not number.is_integer():
-            yield Problem(
-                f"{at}/{field}", f"`{field}` of an int must be whole. Received: {number:g}"
-            )
 
 
 def _fold_problems(search: Search, variations: Variations) -> Iterator[Problem]:
