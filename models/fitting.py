@@ -14,6 +14,7 @@ from models.errors import TrainingError
 from models.spec import EarlyStoppingSpec
 
 Phase = Literal["preparing", "compiling", "training", "exporting", "evaluating"]
+AfterEpoch = Callable[[int, float | None], None]
 
 PROGRESS_SECONDS = 0.5
 # Epochs of a small series take milliseconds: losing a second of work costs less than saving.
@@ -74,12 +75,15 @@ class FitPlan:
         early_stopping: When to stop and go back to the best epoch; None for never.
         fingerprint: Names the spec and the data, for checkpoints.
         save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
+        after_epoch: Called once after each epoch with its number and its validation loss. What
+            it raises ends the run.
     """
 
     epochs: int
     early_stopping: EarlyStoppingSpec | None
     fingerprint: str
     save_checkpoint: Callable[[bytes], None] | None
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None
 
 
 class Fitter:
@@ -139,6 +143,7 @@ class Fitter:
         self._keep_best(epoch, loss, val_loss)
         self._save()
         self._report("training", 0)
+        self._plan.after_epoch(epoch, val_loss)
 
     def _tick(self, part_of_epoch: float) -> None:
         """Report from inside an epoch, if the last report is old enough."""

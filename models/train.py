@@ -24,12 +24,13 @@ from models.builders import (
     state_shapes,
 )
 from models.calibration import coverage_report, fit_intervals
+from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
 from models.engine import device_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import AfterEpoch, Feed, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
@@ -103,16 +104,8 @@ def train(
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared, choice = lay_highway(spec, prepare(spec, data))
-    feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
-    plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
-    )
-    run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
-    engine.finish(run.best_weights)
+    fitted = fit(spec, data, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint)
+    prepared, feed, network, run = fitted.prepared, fitted.feed, fitted.network, fitted.run
 
     notify("exporting", FIT_ENDS)
     shares = _shrink(network, spec, feed)
@@ -141,7 +134,7 @@ def train(
         "versions": _versions(),
         "seed": spec.seed,
         "export_difference": difference,
-        "highway": choice and choice.report,
+        "highway": fitted.choice and fitted.choice.report,
         "shares": shares,
     }
     manifest |= {"metrics": metrics, "history": run.history, "training": training}
@@ -166,6 +159,44 @@ def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
             for row, more in zip(of_target["leads"], figures.pop("leads"), strict=True):
                 row.update(more)
             of_target |= figures
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs, with the best weights, and what it learnt from."""
+
+    prepared: Prepared
+    choice: Choice | None
+    feed: Feed
+    network: keras.Model
+    run: TrainingRun
+
+
+def fit(
+    spec: Spec,
+    data: SeriesData,
+    progress: Report,
+    *,
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None,
+) -> Fitted:
+    """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
+    prepared, choice = lay_highway(spec, prepare(spec, data))
+    feed = make_feed(spec, prepared)
+    network = _network(spec, prepared)
+    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
+    engine = make_engine(network, optimizer, spec.loss)
+    plan = FitPlan(
+        epochs=spec.epochs or 1,
+        early_stopping=spec.early_stopping,
+        fingerprint=_fingerprint(spec, prepared),
+        save_checkpoint=save_checkpoint,
+        after_epoch=after_epoch,
+    )
+    run = Fitter(engine, feed, plan, progress).fit(checkpoint)
+    engine.finish(run.best_weights)
+    return Fitted(prepared, choice, feed, network, run)
 
 
 class _Notifier:

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.jobs import endings
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job, JobEvent
 
@@ -25,6 +26,8 @@ def change(session: Session, guard: sa.ColumnElement[bool], **values: Any) -> Jo
     job = session.scalars(statement).one_or_none()
     if job is not None:
         append_event(session, job, "state" if "state" in values else "progress")
+        if "finished_at" in values:
+            endings.follow(session, job)
     return job
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
@@ -12,20 +13,56 @@ from app.jobs.events import append_event, change
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 from app.jobs.workers import count_live_workers, is_live
 
-__all__ = ["count_live_workers", "enqueue", "get_job", "list_jobs", "request_cancel"]
+__all__ = [
+    "add_parent",
+    "cancel",
+    "cancel_children",
+    "count_live_workers",
+    "enqueue",
+    "get_job",
+    "list_jobs",
+    "parent_has_ended",
+    "request_cancel",
+]
 
 
-def enqueue(session: Session, kind: str, subject: dict[str, Any]) -> Job:
+def enqueue(
+    session: Session, kind: str, subject: dict[str, Any], *, parent_id: str | None = None
+) -> Job:
     """Queue a job in the caller's transaction: both are committed, or neither."""
     # Imported with the first job: a web process that only serves forecasts never needs it.
     from app.jobs import queue
 
-    job = Job(kind=kind, subject=subject)
-    session.add(job)
-    session.flush()
-    append_event(session, job, "state")
+    job = _add(session, Job(kind=kind, subject=subject, parent_id=parent_id))
     queue.enqueue(session, job.id)
     return job
+
+
+def add_parent(session: Session, kind: str, subject: dict[str, Any]) -> Job:
+    """A job that no worker takes: its children are the work, and the last one ends it."""
+    return _add(session, Job(kind=kind, subject=subject))
+
+
+def cancel_children(session: Session, job_id: str) -> None:
+    """Cancel what is left of a job that has ended.
+
+    A child whose row is locked is being written by its worker, who may wait for the parent's
+    row that we hold. It is left out: the worker asks for the parent before it goes on.
+    """
+    children = (
+        sa.select(Job.id)
+        .where(Job.parent_id == job_id, Job.state.in_(UNFINISHED))
+        .with_for_update(skip_locked=True)
+    )
+    for child_id in session.scalars(children).all():
+        request_cancel(session, child_id)
+
+
+def parent_has_ended() -> sa.ColumnElement[bool]:
+    """Whether the job of the statement is a child that nobody wants any more."""
+    parent = orm.aliased(Job)
+    ended = sa.select(parent.id).where(parent.id == Job.parent_id, parent.state.not_in(UNFINISHED))
+    return ended.correlate(Job).exists()
 
 
 def get_job(session: Session, job_id: str) -> Job:
@@ -90,6 +127,13 @@ def cancel(session: Session, guard: sa.ColumnElement[bool]) -> Job | None:
     job = change(session, sa.and_(guard, Job.state.in_(UNFINISHED)), **values)
     if job is not None:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
+    return job
+
+
+def _add(session: Session, job: Job) -> Job:
+    session.add(job)
+    session.flush()
+    append_event(session, job, "state")
     return job
 
 

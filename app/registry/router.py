@@ -24,8 +24,15 @@ from app.registry.schemas import (
     VersionSummary,
 )
 from app.registry.tables import Model, ModelVersion
-from app.registry.views import read_model, read_version, summarise_version
+from app.registry.views import (
+    read_model,
+    read_preset,
+    read_search_preset,
+    read_version,
+    summarise_version,
+)
 from models.presets import PRESETS
+from models.search_presets import SEARCH_PRESETS
 
 router = APIRouter(tags=["models"])
 
@@ -34,9 +41,10 @@ Format = Literal["bundle", "keras", "onnx"]
 
 @router.get("/presets")
 def list_presets() -> Page[PresetRead]:
-    """List the ready specs and what each is for."""
-    items = [PresetRead.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
-    return Page(items=items, next=None)
+    """List the ready specs and searches, and what each is for."""
+    specs = [read_preset(preset) for preset in PRESETS.values()]
+    searches = [read_search_preset(preset) for preset in SEARCH_PRESETS.values()]
+    return Page(items=[*specs, *searches], next=None)
 
 
 @router.post(

@@ -108,3 +108,7 @@ class PresetRead(BaseModel):
     title: str
     description: str
     spec: dict[str, Any]
+    search: dict[str, Any] | None = Field(
+        description="Null for a spec that `POST /v1/models` takes; else what `POST /v1/studies` "
+        "searches when it is given as `search.preset`."
+    )

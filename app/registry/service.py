@@ -12,7 +12,7 @@ import app.series.service as series_service
 from app.db import insert_or_ignore
 from app.errors import Invalid, NotFound
 from app.jobs.tables import UNFINISHED, Job
-from app.registry.queries import get_model
+from app.registry.queries import get_model, single_series
 from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion
 from models.checks import SeriesFacts, resolve
@@ -40,20 +40,41 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         NotFound: If the series or the preset does not exist.
         SpecError: If the spec cannot work on this series.
     """
-    series = series_service.get_series(session, _single_series(request))
+    series = series_service.get_series(session, single_series(request.series))
     data = series_service.load_series(session, series.name)
-    spec = _resolve(_requested_spec(request), data)
-    model = _get_or_create(session, request.name)
+    return queue_version(
+        session,
+        request.name,
+        spec=_resolve(_requested_spec(request), data).to_json(),
+        series_id=series.id,
+        data_revision=series.revision,
+        preset=request.preset,
+    )
+
+
+def queue_version(
+    session: Session,
+    name: str,
+    *,
+    spec: dict[str, Any],
+    series_id: int,
+    data_revision: int,
+    preset: str | None,
+    parent_id: str | None = None,
+) -> tuple[Model, ModelVersion, Job]:
+    """Queue the training of a resolved spec on a revision of a series."""
+    model = _get_or_create(session, name)
     number = _next_number(session, model)
-    job = jobs.enqueue(session, "train", {"model": model.name, "version": number})
+    subject = {"model": model.name, "version": number}
+    job = jobs.enqueue(session, "train", subject, parent_id=parent_id)
     version = ModelVersion(
         model_id=model.id,
         number=number,
-        series_id=series.id,
+        series_id=series_id,
         job_id=job.id,
-        preset=request.preset,
-        spec=spec.to_json(),
-        data_revision=series.revision,
+        preset=preset,
+        spec=spec,
+        data_revision=data_revision,
     )
     session.add(version)
     session.flush()
@@ -122,14 +143,6 @@ def models_using(session: Session, series_id: int) -> list[str]:
         .order_by(Model.name)
     )
     return list(session.scalars(statement))
-
-
-def _single_series(request: ModelCreate) -> str:
-    names = [request.series] if isinstance(request.series, str) else request.series
-    if len(names) > 1:
-        message = f"`series` must name one series. Received: {len(names)} names"
-        raise Invalid(message, errors=[Problem("/series", message)])
-    return names[0]
 
 
 def _requested_spec(request: ModelCreate) -> Spec:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from app.jobs.tables import JobState
 from app.registry.queries import VersionRow
-from app.registry.schemas import ModelRead, VersionRead, VersionState, VersionSummary
+from app.registry.schemas import (
+    ModelRead,
+    PresetRead,
+    VersionRead,
+    VersionState,
+    VersionSummary,
+)
+from models.presets import Preset
+from models.search_presets import SearchPreset
 
 VERSION_STATES: dict[JobState, VersionState] = {
     JobState.QUEUED: "queued",
@@ -13,6 +21,29 @@ VERSION_STATES: dict[JobState, VersionState] = {
     JobState.FAILED: "failed",
     JobState.CANCELLED: "cancelled",
 }
+
+
+def read_preset(preset: Preset) -> PresetRead:
+    """A ready spec."""
+    return PresetRead(
+        name=preset.name,
+        title=preset.title,
+        description=preset.description,
+        spec=preset.spec,
+        search=None,
+    )
+
+
+def read_search_preset(preset: SearchPreset) -> PresetRead:
+    """A ready search, with the spec it starts from."""
+    space = {name: d.model_dump(exclude_none=True) for name, d in preset.space.items()}
+    return PresetRead(
+        name=preset.name,
+        title=preset.title,
+        description=preset.description,
+        spec=preset.spec,
+        search={"space": space},
+    )
 
 
 def read_version(row: VersionRow) -> VersionRead:
