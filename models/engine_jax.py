@@ -9,9 +9,10 @@ from models.dataset import Batch
 from models.engine import Arrays, Engine, Tensor, batch_tensors, mean_loss
 
 
-def has_gpu() -> bool:
-    """Whether JAX sees a GPU."""
-    return any(device.platform == "gpu" for device in jax.devices())
+def gpu_name() -> str | None:
+    """The name of the GPU that JAX computes on; None if it computes on the CPU."""
+    device = jax.devices()[0]
+    return str(device.device_kind) if device.platform == "gpu" else None
 
 
 class JaxEngine(Engine):

@@ -18,13 +18,20 @@ import onnxruntime
 from models.artefact import FORMAT, Artefact, write_bundle
 from models.builders import build_network, describe_network, state_shapes
 from models.checks import SeriesFacts, resolve
-from models.engine import device_name, make_engine, make_optimizer
+from models.devices import describe_kernels, machine_facts
+from models.engine import device_name, gpu_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
+from models.reproducibility import (
+    arrays_sha256,
+    make_deterministic,
+    read_weights,
+    weights_sha256,
+)
 from models.runtime import Forecaster
 from models.series import SeriesData, Times
 from models.spec import Spec
@@ -45,11 +52,13 @@ class Trained:
         bundle: Manifest, Keras model and ONNX graph in one zip.
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
-        data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the series' values and of
+            the training arrays.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units.
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
-        training: Seconds, epochs, device, library versions, seed.
+        training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
+            layer, library versions, seed and the SHA-256 of the weights.
     """
 
     bundle: bytes
@@ -88,6 +97,7 @@ def train(
         TrainingError: If the loss stops being a number or the export does not agree.
     """
     began = time.perf_counter()
+    make_deterministic()
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
@@ -118,8 +128,11 @@ def train(
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "device": device_name(),
+        "machine": machine_facts(gpu_name()),
+        "kernels": describe_kernels(spec.layers or [], device_name(), keras.backend.backend()),
         "versions": _versions(),
         "seed": spec.seed,
+        "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "export_difference": difference,
     }
     manifest |= {"metrics": metrics, "history": run.history, "training": training}
@@ -246,6 +259,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
         "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
         "sha256": prepared.sha256,
+        "arrays_sha256": arrays_sha256(prepared.dataset),
     }
 
 

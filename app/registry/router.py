@@ -12,7 +12,7 @@ from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
-from app.registry import artefacts, service
+from app.registry import artefacts, service, verification
 from app.registry.queries import get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
@@ -129,6 +129,29 @@ def download_artefact(
         row, model, _, job = get_version(session, name, version)
         content = artefacts.read_bundle_bytes(session, row, job)
     return artefacts.download(content, format, f"{model.name}-v{row.number}")
+
+
+@router.post(
+    "/models/{name}/versions/{version}/verify",
+    status_code=202,
+    response_model=JobRead,
+    responses=documented(NotFound, Conflict),
+)
+def verify_version(
+    name: str, version: str, database: DatabaseDependency, once_only: OnceOnlyDependency
+) -> Response:
+    """Train a version again from its stored spec, seed and data; compare the weights.
+
+    The job's result says `identical`, the SHA-256 of both and, if they are not the same, what
+    differs: data, spec, library versions, kind of machine, weights and forecasts.
+    """
+
+    def queue() -> Answer:
+        job = verification.request_verification(session, name, version)
+        return Answer(202, JobRead.from_row(job), location=f"/v1/jobs/{job.id}")
+
+    with database.transaction() as session:
+        return once_only.run(session, queue)
 
 
 def _queue(session: Session, body: ModelCreate) -> Answer:

@@ -101,11 +101,8 @@ def delete_model(session: Session, name: str) -> None:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
-    unfinished = (
-        sa.select(Job.id)
-        .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
-    )
+    of_the_model = Job.subject["model"].as_string() == name
+    unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
     session.delete(model)
@@ -122,6 +119,11 @@ def models_using(session: Session, series_id: int) -> list[str]:
         .order_by(Model.name)
     )
     return list(session.scalars(statement))
+
+
+def deleted_meanwhile() -> NotFound:
+    """What a worker finds when somebody deleted the model that it works on."""
+    return NotFound("The model was deleted while it was trained.")
 
 
 def _single_series(request: ModelCreate) -> str:
@@ -170,5 +172,5 @@ def _next_number(session: Session, model: Model) -> int:
 def _version_of(session: Session, job_id: str) -> ModelVersion:
     version = session.scalar(sa.select(ModelVersion).where(ModelVersion.job_id == job_id))
     if version is None:
-        raise NotFound("The model was deleted while it was trained.")
+        raise deleted_meanwhile()
     return version
