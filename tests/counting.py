@@ -23,6 +23,7 @@ HANDLERS = {
     kind: f"tests.counting:{function}"
     for kind, function in (
         ("count", "count"),
+        ("look", "look"),
         ("refuse", "refuse"),
         ("break", "break_down"),
         ("die", "die"),
@@ -44,6 +45,11 @@ def count(task: Task) -> Publish:
         return {"first": first, "counted": epochs, "attempt": task.attempt.number}
 
     return publish
+
+
+def look(task: Task) -> Publish:
+    """Say which GPUs this process sees."""
+    return lambda _: {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]}
 
 
 def refuse(task: Task) -> Publish:

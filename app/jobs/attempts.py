@@ -32,6 +32,7 @@ class Attempt:
     number: int
     kind: str
     subject: dict[str, Any]
+    device: str | None = None
 
     def holds(self) -> sa.ColumnElement[bool]:
         """Whether this is still the job's attempt and the job has not ended."""
@@ -79,7 +80,7 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     )
     if started is None:
         return None
-    return Attempt(job_id, started.attempt, started.kind, started.subject)
+    return Attempt(job_id, started.attempt, started.kind, started.subject, started.device)
 
 
 def wish(session: Session, attempt: Attempt) -> Wish:

@@ -16,6 +16,7 @@ from app.jobs import service
 from app.jobs.events import events_after
 from app.jobs.schemas import JobRead
 from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
+from app.jobs.views import read_job
 from app.pagination import Page, Paging
 
 logger = logging.getLogger(__name__)
@@ -43,14 +44,14 @@ def list_jobs(
             kind=kind,
             model=model,
         )
-        return paging.page(jobs, key=lambda job: job.id, read=JobRead.from_row)
+        return paging.page(jobs, key=lambda job: job.id, read=lambda job: read_job(session, job))
 
 
 @router.get("/jobs/{job_id}", responses=documented(NotFound))
 def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
     """Show a job and how far it is."""
     with database.reading() as session:
-        return JobRead.from_row(service.get_job(session, job_id))
+        return read_job(session, service.get_job(session, job_id))
 
 
 @router.post(
@@ -64,7 +65,7 @@ def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
 def cancel_job(job_id: str, database: DatabaseDependency, response: Response) -> JobRead:
     """Cancel a job: 200 when it is cancelled at once, 202 when its worker has to stop it."""
     with database.transaction() as session:
-        job = JobRead.from_row(service.request_cancel(session, job_id))
+        job = read_job(session, service.request_cancel(session, job_id))
     if job.state is JobState.CANCELLED:
         response.status_code = 200
     return job

@@ -10,22 +10,36 @@ from app.db import utc_now
 from app.errors import Conflict, NotFound
 from app.jobs.events import append_event, change
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
-from app.jobs.workers import count_live_workers, is_live
-
-__all__ = ["count_live_workers", "enqueue", "get_job", "list_jobs", "request_cancel"]
+from app.jobs.workers import is_live
 
 
-def enqueue(session: Session, kind: str, subject: dict[str, Any]) -> Job:
-    """Queue a job in the caller's transaction: both are committed, or neither."""
+def enqueue(
+    session: Session, kind: str, subject: dict[str, Any], *, device: str | None = None
+) -> Job:
+    """Queue a job in the caller's transaction: both are committed, or neither.
+
+    Args:
+        session: The caller's transaction.
+        kind: Which handler does it.
+        subject: What it works on, as plain JSON.
+        device: `gpu` for workers with one only, `cpu` for the CPU of any; None for whatever
+            device the worker has that is free first.
+    """
     # Imported with the first job: a web process that only serves forecasts never needs it.
     from app.jobs import queue
 
-    job = Job(kind=kind, subject=subject)
+    job = Job(kind=kind, subject=subject, device=device)
     session.add(job)
     session.flush()
     append_event(session, job, "state")
-    queue.enqueue(session, job.id)
+    queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else queue.QUEUE)
     return job
+
+
+def count_waiting_for_gpu(session: Session) -> int:
+    """How many queued jobs ask for a GPU."""
+    asking = sa.and_(Job.state == JobState.QUEUED, Job.device == "gpu")
+    return session.scalar(sa.select(sa.func.count()).select_from(Job).where(asking)) or 0
 
 
 def get_job(session: Session, job_id: str) -> Job:

@@ -73,6 +73,7 @@ class Job(Base):
         index=True,
     )
     subject: Mapped[dict[str, Any]] = mapped_column(Json)
+    device: Mapped[str | None] = mapped_column(sa.String(8))
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
     progress: Mapped[dict[str, Any]] = mapped_column(Json, default=lambda: dict(NO_PROGRESS))

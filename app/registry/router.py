@@ -11,6 +11,7 @@ from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
+from app.jobs.views import read_job
 from app.pagination import Page, Paging
 from app.registry import artefacts, service, verification
 from app.registry.queries import get_model, get_version, version_rows
@@ -25,6 +26,7 @@ from app.registry.schemas import (
 )
 from app.registry.tables import Model, ModelVersion
 from app.registry.views import read_model, read_version, summarise_version
+from models.devices import Device
 from models.presets import PRESETS
 
 router = APIRouter(tags=["models"])
@@ -138,7 +140,13 @@ def download_artefact(
     responses=documented(NotFound, Conflict),
 )
 def verify_version(
-    name: str, version: str, database: DatabaseDependency, once_only: OnceOnlyDependency
+    name: str,
+    version: str,
+    database: DatabaseDependency,
+    once_only: OnceOnlyDependency,
+    device: Annotated[
+        Device | None, Query(description="Where to train; by default where it was trained.")
+    ] = None,
 ) -> Response:
     """Train a version again from its stored spec, seed and data; compare the weights.
 
@@ -147,8 +155,8 @@ def verify_version(
     """
 
     def queue() -> Answer:
-        job = verification.request_verification(session, name, version)
-        return Answer(202, JobRead.from_row(job), location=f"/v1/jobs/{job.id}")
+        job = verification.request_verification(session, name, version, device)
+        return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
 
     with database.transaction() as session:
         return once_only.run(session, queue)
@@ -156,5 +164,5 @@ def verify_version(
 
 def _queue(session: Session, body: ModelCreate) -> Answer:
     model, version, job = service.request_version(session, body)
-    queued = VersionQueued(name=model.name, version=version.number, job=JobRead.from_row(job))
+    queued = VersionQueued(name=model.name, version=version.number, job=read_job(session, job))
     return Answer(202, queued, location=f"/v1/jobs/{job.id}")

@@ -45,7 +45,8 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
     spec = _resolve(_requested_spec(request), data)
     model = _get_or_create(session, request.name)
     number = _next_number(session, model)
-    job = jobs.enqueue(session, "train", {"model": model.name, "version": number})
+    subject = {"model": model.name, "version": number}
+    job = jobs.enqueue(session, "train", subject, device=request.device)
     version = ModelVersion(
         model_id=model.id,
         number=number,

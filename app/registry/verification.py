@@ -10,6 +10,7 @@ from app.jobs.tables import Job
 from app.registry.artefacts import read_bundle_bytes
 from app.registry.queries import get_version, version_rows
 from app.registry.service import TrainingInput, deleted_meanwhile, training_input
+from models.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,10 @@ class VerificationInput:
     bundle: bytes
 
 
-def request_verification(session: Session, name: str, version: str) -> Job:
-    """Queue the verification of a version.
+def request_verification(
+    session: Session, name: str, version: str, device: Device | None = None
+) -> Job:
+    """Queue the verification of a version, by default for the kind of device that trained it.
 
     Raises:
         NotFound: If there is no such version.
@@ -32,7 +35,8 @@ def request_verification(session: Session, name: str, version: str) -> Job:
     row, model, _, trained_by = get_version(session, name, version)
     read_bundle_bytes(session, row, trained_by)
     subject = {"model": model.name, "version": row.number, "training_job": trained_by.id}
-    return jobs.enqueue(session, "verify", subject)
+    device = device or (row.training or {}).get("device")
+    return jobs.enqueue(session, "verify", subject, device=device)
 
 
 def verification_input(session: Session, training_job: str) -> VerificationInput:

@@ -23,7 +23,6 @@ from app.jobs.attempts import Attempt, Superseded
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
-from app.worker.identity import has_gpu
 from app.worker.lifeline import die_with_parent
 from app.worker.newest import SUPERSEDED_EXIT_CODE
 from app.worker.task import Task
@@ -114,10 +113,11 @@ def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
 def _silent_imports() -> Iterator[None]:
     """Keep TensorFlow's greetings out of the log; they are written whatever its level is.
 
-    Errors in Python are told when the context has ended. On a machine without a GPU the
-    level also hides that there is none.
+    Errors in Python are told when the context has ended. For a process that is to see no GPU
+    the level also hides that there is none.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_gpu() else "3")
+    sees_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if sees_gpu else "3")
     kept = os.dup(STANDARD_ERROR)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, STANDARD_ERROR)

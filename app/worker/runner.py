@@ -89,7 +89,7 @@ class Runner:
 
     def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
         """Have a child process do the attempt; it has ended when this returns."""
-        with self._children.take() as child:
+        with self._children.take(attempt.device) as child:
             logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
             child.begin(attempt)
             ending, exit_code = self._watch(attempt, child)

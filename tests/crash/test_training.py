@@ -39,7 +39,9 @@ def train(client: httpx2.Client) -> str:
 
 
 class TestNothingAcknowledgedIsLost:
-    def test_web_and_worker_are_killed_and_one_version_is_trained_as_if_they_were_not(self, fleet: Fleet) -> None:
+    def test_web_and_worker_are_killed_and_one_version_is_trained_as_if_they_were_not(
+        self, fleet: Fleet
+    ) -> None:
         with fleet.web() as (web, client):
             create_series(client)
             kill(web)
