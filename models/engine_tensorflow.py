@@ -56,7 +56,8 @@ class TensorFlowEngine(Engine):
             outputs = self.network([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         return loss, states
 
     def _test(

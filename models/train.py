@@ -19,12 +19,19 @@ from models.artefact import FORMAT, Artefact, write_bundle
 from models.builders import build_network, describe_network, state_shapes
 from models.checks import SeriesFacts, resolve
 from models.devices import describe_kernels, machine_facts
+from models.divergence import likely_causes
 from models.engine import device_name, gpu_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
 from models.lanes import LaneFeed, LaneSizes
+from models.precision import (
+    build_for_training,
+    network_to_serve,
+    require_precision,
+    scale_losses,
+)
 from models.prepare import Prepared, prepare
 from models.reproducibility import (
     arrays_sha256,
@@ -99,18 +106,24 @@ def train(
     began = time.perf_counter()
     make_deterministic()
     spec = resolve(spec, SeriesFacts.from_data(data))
+    require_precision(spec, device_name())
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
     prepared = prepare(spec, data)
     feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
+    network = build_for_training(spec, lambda: _network(spec, prepared))
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
+    engine = make_engine(network, scale_losses(spec, optimizer), spec.loss)
     plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
+        spec.epochs or 1,
+        spec.early_stopping,
+        _fingerprint(spec, prepared),
+        save_checkpoint,
+        lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
     )
     run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
     engine.finish(run.best_weights)
+    network = network_to_serve(spec, network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
     graph = export_onnx(network, spec)

@@ -138,7 +138,10 @@ def succeed(
 
 
 def fail(session: Session, attempt: Attempt, error: str) -> None:
-    """End the job with a sentence its owner can act on, if the attempt is still its own."""
+    """End the job with a sentence its owner can act on, if the attempt is still its own.
+
+    Its last checkpoint stays: what was learnt before the failure can be downloaded.
+    """
     _end(session, attempt.holds(), JobState.FAILED, error=error)
 
 
@@ -172,7 +175,7 @@ def fail_forgotten(session: Session, job_id: str) -> None:
 
 def _end(session: Session, guard: sa.ColumnElement[bool], state: JobState, **values: Any) -> None:
     job = change(session, guard, state=state, finished_at=utc_now(), **values)
-    if job is not None:
+    if job is not None and state is not JobState.FAILED:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
 
 

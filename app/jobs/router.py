@@ -54,6 +54,23 @@ def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
         return read_job(session, service.get_job(session, job_id))
 
 
+@router.get(
+    "/jobs/{job_id}/checkpoint",
+    response_class=Response,
+    responses=documented(NotFound),
+)
+def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
+    """Download the last checkpoint of an unfinished or failed job, a NumPy `.npz` file.
+
+    `best_0`, `best_1`, ... are the weights of the best epoch in the order of the network's
+    layers, `trainable_*` those of the last one; `meta` is JSON with the epochs and their losses.
+    """
+    with database.reading() as session:
+        content = service.get_checkpoint(session, job_id)
+    disposition = {"Content-Disposition": f'attachment; filename="{job_id}.npz"'}
+    return Response(content, media_type="application/octet-stream", headers=disposition)
+
+
 @router.post(
     "/jobs/{job_id}/cancel",
     status_code=202,

@@ -54,6 +54,25 @@ def get_job(session: Session, job_id: str) -> Job:
     return job
 
 
+def get_checkpoint(session: Session, job_id: str) -> bytes:
+    """What a job that has not succeeded saved last.
+
+    Raises:
+        NotFound: If there is no such job, or nothing of it is kept.
+    """
+    job = get_job(session, job_id)
+    found = session.scalar(sa.select(JobCheckpoint.data).where(JobCheckpoint.job_id == job.id))
+    if found is None:
+        raise NotFound(f"The job {job_id} has no checkpoint: it {_kept_nothing(job.state)}.")
+    return found
+
+
+def forget_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
+    """Delete what failed jobs have kept."""
+    found = sa.select(Job.id).where(jobs)
+    session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id.in_(found)))
+
+
 def list_jobs(
     session: Session,
     *,
@@ -105,6 +124,12 @@ def cancel(session: Session, guard: sa.ColumnElement[bool]) -> Job | None:
     if job is not None:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
     return job
+
+
+def _kept_nothing(state: JobState) -> str:
+    if state in UNFINISHED or state is JobState.FAILED:
+        return "has not saved any"
+    return f"{_ended(state)}, and only an unfinished or failed one keeps it"
 
 
 def _ended(state: JobState) -> str:

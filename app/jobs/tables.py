@@ -101,7 +101,7 @@ class JobEvent(Base):
 
 
 class JobCheckpoint(Base):
-    """Where a later attempt goes on; deleted when the job ends."""
+    """Where a later attempt goes on; when the job has ended, only a failed one keeps it."""
 
     __tablename__ = "job_checkpoints"
 

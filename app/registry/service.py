@@ -106,6 +106,7 @@ def delete_model(session: Session, name: str) -> None:
     unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
+    jobs.forget_checkpoints(session, of_the_model)
     session.delete(model)
     session.flush()
 

@@ -124,12 +124,17 @@ class Children:
         return self._starter.submit(Child, self._command, environment).result()
 
 
-def describe_exit(code: int) -> str:
-    """What the end of a process that did not finish its job means to the job's owner."""
+def describe_exit(code: int, advice: str) -> str:
+    """What the end of a process that did not finish its job means to the job's owner.
+
+    Args:
+        code: The process's exit code, or less than 0 for the signal that ended it.
+        advice: What to try where memory was the reason.
+    """
     if code == -signal.SIGKILL:
         return (
             "The training process was killed, most likely because the machine ran out of "
-            "memory: try a smaller network, fewer lanes or a smaller batch."
+            f"memory: {advice}."
         )
     if code < 0:
         return (

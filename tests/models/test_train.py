@@ -220,9 +220,8 @@ class TestTrouble:
             loss="mse",
             epochs=20,
         )
-        with pytest.raises(
-            TrainingError, match=r"in epoch \d+: .*Lower `optimizer\.learning_rate`"
-        ):
+        sentence = r"in epoch \d+\. The likely cause: `optimizer\.learning_rate` is 10,"
+        with pytest.raises(TrainingError, match=sentence):
             train(spec, make_wave())
 
     def test_a_channel_constant_in_training_is_left_out_and_reported(self) -> None:
