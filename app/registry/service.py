@@ -43,6 +43,7 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
     series = series_service.get_series(session, _single_series(request))
     data = series_service.load_series(session, series.name)
     spec = _resolve(_requested_spec(request), data)
+    _require_precision(spec, request.device)
     model = _get_or_create(session, request.name)
     number = _next_number(session, model)
     subject = {"model": model.name, "version": number}
@@ -156,6 +157,16 @@ def _resolve(spec: Spec, data: SeriesData) -> Spec:
         raise SpecError(
             [Problem(f"/spec{problem.pointer}", problem.message) for problem in error.problems]
         ) from error
+
+
+def _require_precision(spec: Spec, device: str | None) -> None:
+    """float16 on a CPU would be emulated; where the device is left open, training refuses it."""
+    if spec.precision == "mixed_float16" and device == "cpu":
+        message = (
+            "`precision` mixed_float16 needs `device` gpu or null; a CPU can do mixed_bfloat16. "
+            "Received: cpu"
+        )
+        raise Invalid(message, errors=[Problem("/spec/precision", message)])
 
 
 def _get_or_create(session: Session, name: str) -> Model:

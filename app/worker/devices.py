@@ -46,11 +46,6 @@ def require_device(device: str | None, gpus: list[str]) -> str:
     return device
 
 
-def kind_of(device: str) -> str:
-    """`cpu` or `gpu`."""
-    return device.partition(":")[0]
-
-
 def child_environment(device: str, gpus: list[str]) -> dict[str, str]:
     """The environment variables by which a child sees this device and no other.
 

@@ -76,6 +76,17 @@ class TestQueued:
         problem = check_problem(client.post("/v1/models", json=body), 422)
         assert problem["errors"][0]["pointer"] == "/device"
 
+    def test_float16_on_a_cpu_is_422(self, client: TestClient, weekly: str) -> None:
+        body = {"name": "m", "series": weekly, "spec": {"precision": "mixed_float16"}}
+        problem = check_problem(client.post("/v1/models", json={**body, "device": "cpu"}), 422)
+        assert problem["errors"][0]["pointer"] == "/spec/precision"
+        assert client.post("/v1/models", json={**body, "device": "gpu"}).status_code == 202
+
+    def test_a_precision_that_is_none_is_422(self, client: TestClient, weekly: str) -> None:
+        body = {"name": "m", "series": weekly, "spec": {"precision": "float8"}}
+        problem = check_problem(client.post("/v1/models", json=body), 422)
+        assert problem["errors"][0]["pointer"] == "/spec/precision"
+
 
 class TestReadiness:
     def test_jobs_that_wait_for_a_gpu_are_counted(

@@ -8,7 +8,6 @@ from app.worker.devices import (
     NoSuchDevice,
     child_environment,
     default_device,
-    kind_of,
     require_device,
     visible_gpus,
 )
@@ -57,9 +56,6 @@ class TestChoice:
     ) -> None:
         with pytest.raises(NoSuchDevice, match=rf"has {words}.*Received: {device}"):
             require_device(device, gpus)
-
-    def test_its_kind_is_what_jobs_ask_for(self) -> None:
-        assert (kind_of("gpu:11"), kind_of("cpu")) == ("gpu", "cpu")
 
 
 class TestChildEnvironment:
