@@ -14,6 +14,7 @@ import numpy.typing as npt
 from keras import ops
 
 from models.dataset import Batch
+from models.devices import Device
 from models.errors import TrainingError
 from models.spec import OptimizerSpec
 
@@ -162,10 +163,15 @@ def _assign(variables: Sequence[keras.Variable], values: Arrays) -> None:
         variable.assign(value)
 
 
-def device_name() -> str:
+def device_name() -> Device:
     """The device that training runs on: `gpu` if the backend sees one, else `cpu`."""
+    return "cpu" if gpu_name() is None else "gpu"
+
+
+def gpu_name() -> str | None:
+    """The name of the GPU that the backend trains on; None if it trains on the CPU."""
     if keras.backend.backend() == "tensorflow":
-        from models.engine_tensorflow import has_gpu
+        from models.engine_tensorflow import gpu_name as name
     else:
-        from models.engine_jax import has_gpu
-    return "gpu" if has_gpu() else "cpu"
+        from models.engine_jax import gpu_name as name
+    return name()

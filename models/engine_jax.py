@@ -9,9 +9,10 @@ from models.dataset import Batch
 from models.engine import Arrays, Engine, Tensor, batch_tensors, mean_loss
 
 
-def has_gpu() -> bool:
-    """Whether JAX sees a GPU."""
-    return any(device.platform == "gpu" for device in jax.devices())
+def gpu_name() -> str | None:
+    """The name of the GPU that JAX computes on; None if it computes on the CPU."""
+    device = jax.devices()[0]
+    return str(device.device_kind) if device.platform == "gpu" else None
 
 
 class JaxEngine(Engine):
@@ -53,11 +54,11 @@ class JaxEngine(Engine):
     def _train(
         self, held: dict[str, list[Any]], states: list[Tensor], *batch: Tensor
     ) -> tuple[Tensor, list[Tensor], dict[str, list[Any]]]:
-        def loss_of(trainable: list[Any]) -> tuple[Tensor, tuple[list[Tensor], list[Any]]]:
+        def loss_of(trainable: list[Any]) -> tuple[Tensor, tuple[Tensor, list[Tensor], list[Any]]]:
             loss, states_after, other = self._loss(trainable, held["other"], states, batch, True)
-            return loss, (states_after, other)
+            return self._scaled(loss, held["optimizer"]), (loss, states_after, other)
 
-        (loss, (states_after, other)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+        (_, (loss, states_after, other)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
             held["trainable"]
         )
         trainable, optimizer = self.optimizer.stateless_apply(
@@ -85,6 +86,12 @@ class JaxEngine(Engine):
         )
         y, *states_after = keras.tree.flatten(outputs)
         return mean_loss(self.penalty, y, labels, weights), states_after, other
+
+    def _scaled(self, loss: Tensor, optimizer: list[Any]) -> Tensor:
+        """The loss as the optimizer wants it: scaled, where gradients are float16."""
+        values = list(zip(self.optimizer.variables, optimizer, strict=True))
+        with keras.StatelessScope(state_mapping=values):
+            return self.optimizer.scale_loss(loss)
 
     def _read(self) -> dict[str, list[Any]]:
         return {

@@ -12,6 +12,14 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def gpu_name() -> str | None:
+    """The name of the GPU that TensorFlow computes on; None if it computes on the CPU."""
+    if not has_gpu():
+        return None
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+
+
 def uses_xla() -> bool:
     """Whether steps are compiled with XLA: on the CPU, where it is up to three times as fast.
 
@@ -48,7 +56,8 @@ class TensorFlowEngine(Engine):
             outputs = self.network([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         return loss, states
 
     def _test(

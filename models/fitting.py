@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from models.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
 from models.dataset import Batch
-from models.engine import Engine, Tensor, zero_states
+from models.engine import Arrays, Engine, Tensor, zero_states
 from models.errors import TrainingError
 from models.spec import EarlyStoppingSpec
 
@@ -77,12 +77,14 @@ class FitPlan:
         save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
         after_epoch: Called once after each epoch with its number and its validation loss. What
             it raises ends the run.
+        causes: Says what a loss that is no number is likely to come from.
     """
 
     epochs: int
     early_stopping: EarlyStoppingSpec | None
     fingerprint: str
     save_checkpoint: Callable[[bytes], None] | None
+    causes: Callable[[], str]
     after_epoch: AfterEpoch = lambda epoch, val_loss: None
 
 
@@ -133,7 +135,8 @@ class Fitter:
         val_loss = self._pass(
             self._engine.test, self._feed.validation_batches(), lambda done: self._tick(1.0)
         )
-        _check_finite(epoch, loss, val_loss)
+        if not all(math.isfinite(value) for value in (loss, val_loss) if value is not None):
+            raise TrainingError(self._diverged(epoch))
         seconds = time.perf_counter() - began
         self._run.epoch = epoch
         self._run.seconds += seconds
@@ -194,14 +197,27 @@ class Fitter:
             self._run.best_epoch, self._run.best_loss = epoch, monitored
             self._run.best_weights = self._engine.weights()
 
+    def _diverged(self, epoch: int) -> str:
+        """What the owner of a run needs to know; the best weights so far are saved first."""
+        said = f"The loss is not a number any more in epoch {epoch}. {self._plan.causes()}"
+        if self._run.epoch == 0 or self._plan.save_checkpoint is None:
+            return said
+        variables = {**self._engine.snapshot(), "trainable": self._run.best_weights}
+        self._plan.save_checkpoint(self._checkpoint(variables))
+        return (
+            f"{said} The checkpoint keeps the weights of epoch {self._run.best_epoch}, the best "
+            f"before it (loss {self._run.best_loss:.4g})."
+        )
+
     def _save(self) -> None:
         now = time.perf_counter()
         due = self._run.epoch == 1 or now - self._saved_at >= CHECKPOINT_SECONDS
-        if self._plan.save_checkpoint is None or not due:
-            return
-        snapshot = self._engine.snapshot()
-        self._plan.save_checkpoint(write_checkpoint(self._plan.fingerprint, self._run, snapshot))
-        self._saved_at = now
+        if due and self._plan.save_checkpoint is not None:
+            self._plan.save_checkpoint(self._checkpoint(self._engine.snapshot()))
+            self._saved_at = now
+
+    def _checkpoint(self, variables: dict[str, Arrays]) -> bytes:
+        return write_checkpoint(self._plan.fingerprint, self._run, variables)
 
     def _epoch_seconds(self) -> float:
         """The usual length of an epoch: the first one compiles the steps and takes longer."""
@@ -223,13 +239,4 @@ class Fitter:
                 val_loss=last.get("val_loss"),
                 eta_seconds=rest,
             )
-        )
-
-
-def _check_finite(epoch: int, *losses: float | None) -> None:
-    if not all(math.isfinite(loss) for loss in losses if loss is not None):
-        raise TrainingError(
-            f"The loss is not a number any more in epoch {epoch}: the weights grew without "
-            "bound. Lower `optimizer.learning_rate`, or set `optimizer.clipnorm`, for "
-            "instance to 1."
         )

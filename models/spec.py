@@ -140,6 +140,11 @@ class Spec(Part):
     batch_size: int | None = Field(None, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32",
+        description="What training computes in: the mixed ones are faster on a GPU; "
+        "mixed_float16 needs one. Weights, kept states and forecasts are float32 in any case.",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
     @property

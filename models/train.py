@@ -26,7 +26,9 @@ from models.builders import (
 from models.calibration import coverage_report, fit_intervals
 from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
-from models.engine import device_name, make_engine, make_optimizer
+from models.devices import describe_kernels, machine_facts
+from models.divergence import likely_causes
+from models.engine import device_name, gpu_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
@@ -34,7 +36,19 @@ from models.fitting import AfterEpoch, Feed, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
+from models.precision import (
+    build_for_training,
+    network_to_serve,
+    require_precision,
+    scale_losses,
+)
 from models.prepare import Prepared, prepare
+from models.reproducibility import (
+    arrays_sha256,
+    make_deterministic,
+    read_weights,
+    weights_sha256,
+)
 from models.runtime import Forecaster
 from models.runtime_session import open_session
 from models.scaling import Floats
@@ -58,11 +72,13 @@ class Trained:
         bundle: Manifest, Keras model and ONNX graph in one zip.
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
-        data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the series' values and of
+            the training arrays.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units.
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
-        training: Seconds, epochs, device, library versions, seed.
+        training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
+            layer, library versions, seed and the SHA-256 of the weights.
     """
 
     bundle: bytes
@@ -105,7 +121,8 @@ def train(
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
     fitted = fit(spec, data, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint)
-    prepared, feed, network, run = fitted.prepared, fitted.feed, fitted.network, fitted.run
+    prepared, feed, run = fitted.prepared, fitted.feed, fitted.run
+    network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
     shares = _shrink(network, spec, feed)
@@ -131,8 +148,11 @@ def train(
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "device": device_name(),
+        "machine": machine_facts(gpu_name()),
+        "kernels": describe_kernels(spec.layers or [], device_name(), keras.backend.backend()),
         "versions": _versions(),
         "seed": spec.seed,
+        "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "export_difference": difference,
         "highway": fitted.choice and fitted.choice.report,
         "shares": shares,
@@ -182,16 +202,19 @@ def fit(
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
 ) -> Fitted:
     """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
+    make_deterministic()
+    require_precision(spec, device_name())
     prepared, choice = lay_highway(spec, prepare(spec, data))
     feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
+    network = build_for_training(spec, lambda: _network(spec, prepared))
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
+    engine = make_engine(network, scale_losses(spec, optimizer), spec.loss)
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
         fingerprint=_fingerprint(spec, prepared),
         save_checkpoint=save_checkpoint,
+        causes=lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
         after_epoch=after_epoch,
     )
     run = Fitter(engine, feed, plan, progress).fit(checkpoint)
@@ -345,6 +368,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
         "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
         "sha256": prepared.sha256,
+        "arrays_sha256": arrays_sha256(prepared.dataset),
     }
 
 

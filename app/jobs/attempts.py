@@ -32,6 +32,7 @@ class Attempt:
     number: int
     kind: str
     subject: dict[str, Any]
+    device: str | None = None
 
     def holds(self) -> sa.ColumnElement[bool]:
         """Whether this is still the job's attempt and the job has not ended."""
@@ -79,7 +80,7 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     )
     if started is None:
         return None
-    return Attempt(job_id, started.attempt, started.kind, started.subject)
+    return Attempt(job_id, started.attempt, started.kind, started.subject, started.device)
 
 
 def wish(session: Session, attempt: Attempt) -> Wish:
@@ -146,7 +147,10 @@ def succeed(
 
 
 def fail(session: Session, attempt: Attempt, error: str) -> None:
-    """End the job with a sentence its owner can act on, if the attempt is still its own."""
+    """End the job with a sentence its owner can act on, if the attempt is still its own.
+
+    Its last checkpoint stays: what was learnt before the failure can be downloaded.
+    """
     _end(session, attempt.holds(), JobState.FAILED, error=error)
 
 
@@ -180,7 +184,7 @@ def fail_forgotten(session: Session, job_id: str) -> None:
 
 def _end(session: Session, guard: sa.ColumnElement[bool], state: JobState, **values: Any) -> None:
     job = change(session, guard, state=state, finished_at=utc_now(), **values)
-    if job is not None:
+    if job is not None and state is not JobState.FAILED:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
 
 

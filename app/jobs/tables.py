@@ -74,6 +74,7 @@ class Job(Base):
         index=True,
     )
     subject: Mapped[dict[str, Any]] = mapped_column(Json)
+    device: Mapped[str | None] = mapped_column(sa.String(8))
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
     progress: Mapped[dict[str, Any]] = mapped_column(Json, default=lambda: dict(NO_PROGRESS))
@@ -102,7 +103,7 @@ class JobEvent(Base):
 
 
 class JobCheckpoint(Base):
-    """Where a later attempt goes on; deleted when the job ends."""
+    """Where a later attempt goes on; when the job has ended, only a failed one keeps it."""
 
     __tablename__ = "job_checkpoints"
 

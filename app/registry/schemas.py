@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
+from models.devices import Device
 from models.spec import Spec
 
 ModelName = Annotated[
@@ -38,6 +39,11 @@ class ModelCreate(BaseModel):
     )
     preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
     spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
+    device: Device | None = Field(
+        None,
+        description="Where to train: `gpu` waits for a worker with a GPU, `cpu` takes any worker's "
+        "CPU, null takes whatever device the first free worker has.",
+    )
 
 
 class VersionQueued(BaseModel):

@@ -16,6 +16,7 @@ from app.registry.queries import get_model, single_series
 from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion
 from models.checks import SeriesFacts, resolve
+from models.devices import Device
 from models.errors import Problem, SpecError
 from models.presets import PRESETS
 from models.series import SeriesData
@@ -42,13 +43,16 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
     """
     series = series_service.get_series(session, single_series(request.series))
     data = series_service.load_series(session, series.name)
+    spec = _resolve(_requested_spec(request), data)
+    _require_precision(spec, request.device)
     return queue_version(
         session,
         request.name,
-        spec=_resolve(_requested_spec(request), data).to_json(),
+        spec=spec.to_json(),
         series_id=series.id,
         data_revision=series.revision,
         preset=request.preset,
+        device=request.device,
     )
 
 
@@ -60,13 +64,14 @@ def queue_version(
     series_id: int,
     data_revision: int,
     preset: str | None,
+    device: Device | None = None,
     parent_id: str | None = None,
 ) -> tuple[Model, ModelVersion, Job]:
     """Queue the training of a resolved spec on a revision of a series."""
     model = _get_or_create(session, name)
     number = _next_number(session, model)
     subject = {"model": model.name, "version": number}
-    job = jobs.enqueue(session, "train", subject, parent_id=parent_id)
+    job = jobs.enqueue(session, "train", subject, device=device, parent_id=parent_id)
     version = ModelVersion(
         model_id=model.id,
         number=number,
@@ -122,13 +127,11 @@ def delete_model(session: Session, name: str) -> None:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
-    unfinished = (
-        sa.select(Job.id)
-        .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
-    )
+    of_the_model = Job.subject["model"].as_string() == name
+    unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
+    jobs.forget_checkpoints(session, of_the_model)
     session.delete(model)
     session.flush()
 
@@ -143,6 +146,11 @@ def models_using(session: Session, series_id: int) -> list[str]:
         .order_by(Model.name)
     )
     return list(session.scalars(statement))
+
+
+def deleted_meanwhile() -> NotFound:
+    """What a worker finds when somebody deleted the model that it works on."""
+    return NotFound("The model was deleted while it was trained.")
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
@@ -167,6 +175,16 @@ def _resolve(spec: Spec, data: SeriesData) -> Spec:
         ) from error
 
 
+def _require_precision(spec: Spec, device: str | None) -> None:
+    """float16 on a CPU would be emulated; where the device is left open, training refuses it."""
+    if spec.precision == "mixed_float16" and device == "cpu":
+        message = (
+            "`precision` mixed_float16 needs `device` gpu or null; a CPU can do mixed_bfloat16. "
+            "Received: cpu"
+        )
+        raise Invalid(message, errors=[Problem("/spec/precision", message)])
+
+
 def _get_or_create(session: Session, name: str) -> Model:
     """The model's row, locked: two clients who train the same name get two numbers."""
     insert_or_ignore(session, Model, name=name)
@@ -183,5 +201,5 @@ def _next_number(session: Session, model: Model) -> int:
 def _version_of(session: Session, job_id: str) -> ModelVersion:
     version = session.scalar(sa.select(ModelVersion).where(ModelVersion.job_id == job_id))
     if version is None:
-        raise NotFound("The model was deleted while it was trained.")
+        raise deleted_meanwhile()
     return version

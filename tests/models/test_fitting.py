@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from models.checkpoint import read_checkpoint
 from models.dataset import Batch
 from models.engine import Engine
 from models.errors import TrainingError
@@ -61,11 +62,14 @@ def fitter(
     engine: ScriptedEngine,
     epochs: int,
     patience: int | None = None,
+    *,
     feed: TwoChunks | None = None,
     reports: list[Progress] | None = None,
+    saved: list[bytes] | None = None,
 ) -> Fitter:
     stopping = None if patience is None else EarlyStoppingSpec(patience=patience)
-    plan = FitPlan(epochs, stopping, "print", None)
+    save = None if saved is None else saved.append
+    plan = FitPlan(epochs, stopping, "print", save, lambda: "The likely cause: none.")
     progress = (lambda report: None) if reports is None else reports.append
     return Fitter(cast(Engine, engine), feed or TwoChunks(), plan, progress)
 
@@ -80,9 +84,28 @@ class TestEpochs:
         with pytest.raises(TrainingError, match="No training row has a known target"):
             fitter(ScriptedEngine([1.0]), epochs=1, feed=TwoChunks(weight=0.0)).fit(None)
 
+
+class TestDivergence:
     def test_a_validation_loss_that_is_no_number_ends_the_run(self) -> None:
-        with pytest.raises(TrainingError, match="in epoch 2"):
+        with pytest.raises(TrainingError, match=r"in epoch 2\. The likely cause: none\.$"):
             fitter(ScriptedEngine([1.0, float("nan")]), epochs=3).fit(None)
+
+    def test_the_best_weights_before_it_are_kept(self) -> None:
+        engine = ScriptedEngine([3.0, 1.0, 2.0, float("inf"), 0.0])
+        saved: list[bytes] = []
+        with pytest.raises(TrainingError, match=r"in epoch 4\..* epoch 2, .*\(loss 1\)\.$"):
+            fitter(engine, epochs=5, patience=5, saved=saved).fit(None)
+        found = read_checkpoint(saved[-1], "print")
+        assert found is not None
+        run, variables = found
+        assert (run.epoch, run.best_epoch, run.best_loss) == (3, 2, 1.0)
+        assert variables["trainable"] == run.best_weights == [np.array(2)]
+
+    def test_in_the_first_epoch_there_is_nothing_to_keep(self) -> None:
+        saved: list[bytes] = []
+        with pytest.raises(TrainingError, match=r"in epoch 1\. The likely cause: none\.$"):
+            fitter(ScriptedEngine([float("nan")]), epochs=2, saved=saved).fit(None)
+        assert saved == []
 
 
 class TestEarlyStopping:

@@ -209,10 +209,8 @@ class TestCheckpoint:
         straight = train(spec, make_wave())
         assert [row["epoch"] for row in resumed.history] == [1, 2, 3]
         for row, wanted in zip(resumed.history, straight.history, strict=True):
-            assert row["loss"] == pytest.approx(wanted["loss"], rel=1e-6)
-        assert resumed.metrics["test"]["value"]["mae"] == pytest.approx(
-            straight.metrics["test"]["value"]["mae"], rel=1e-5
-        )
+            assert (row["loss"], row["val_loss"]) == (wanted["loss"], wanted["val_loss"])
+        assert resumed.training["weights_sha256"] == straight.training["weights_sha256"]
 
 
 @pytest.mark.usefixtures("without_xla")
@@ -224,9 +222,8 @@ class TestTrouble:
             loss="mse",
             epochs=20,
         )
-        with pytest.raises(
-            TrainingError, match=r"in epoch \d+: .*Lower `optimizer\.learning_rate`"
-        ):
+        sentence = r"in epoch \d+\. The likely cause: `optimizer\.learning_rate` is 10,"
+        with pytest.raises(TrainingError, match=sentence):
             train(spec, make_wave())
 
     def test_a_channel_constant_in_training_is_left_out_and_reported(self) -> None:
