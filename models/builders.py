@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from models.keras_objects import layer_arguments
 from models.spec import HeadSpec, LayerSpec
 
 RECURRENT: dict[str, type[keras.layers.Layer]] = {
@@ -27,6 +28,7 @@ def build_network(
     outputs: int,
     stateful: bool,
     seed: int,
+    steps: int | None = None,
 ) -> keras.Model:
     """Build the network of a spec.
 
@@ -38,6 +40,8 @@ def build_network(
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
+        steps: Steps per batch. Only layers that unroll their loop need to know it, and then the
+            network reads so many and no others.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
@@ -45,7 +49,8 @@ def build_network(
         not stateful.
     """
     keras.utils.set_random_seed(seed)
-    x = keras.Input(shape=(None, features), name="x")
+    fixed = steps if any(layer.unroll for layer in layers) else None
+    x = keras.Input(shape=(fixed, features), name="x")
     inputs: list[Any] = [x]
     new_states: list[Any] = []
     sequence = x
@@ -55,6 +60,9 @@ def build_network(
         recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
         result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
         sequence, *after = result if stateful else (result,)
+        sequence = _dropped(
+            sequence, layer.output_dropout, f"{layer.cell}_{index}_dropout", every_step
+        )
         inputs += states
         new_states += after
     y = _head(sequence, head, outputs, every_step=stateful)
@@ -80,15 +88,13 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
 def _recurrent_layer(
     layer: LayerSpec, index: int, *, every_step: bool, stateful: bool
 ) -> keras.layers.Layer:
-    arguments = layer.model_dump(exclude={"cell", "stateful", "recurrent_activation"})
-    if layer.cell != "rnn":
-        arguments["recurrent_activation"] = layer.recurrent_activation
-    return RECURRENT[layer.cell](
-        **arguments,
-        return_sequences=every_step,
-        return_state=stateful,
-        name=f"{layer.cell}_{index}",
+    name = f"{layer.cell}_{index}"
+    recurrent = RECURRENT[layer.cell](
+        **layer_arguments(layer), return_sequences=every_step, return_state=stateful, name=name
     )
+    if layer.bidirectional is None:
+        return recurrent
+    return keras.layers.Bidirectional(recurrent, layer.bidirectional.merge_mode, name=name)
 
 
 def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> Any:
@@ -97,7 +103,7 @@ def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> A
     for index, dense in enumerate(head.layers):
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
         y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)
-    return keras.layers.Dense(outputs, name="output")(y)
+    return keras.layers.Dense(outputs, head.activation, name="output")(y)
 
 
 def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
@@ -113,7 +119,7 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
     layers = [
         {
             "name": layer.name,
-            "cell": CELL_NAMES.get(type(layer), type(layer).__name__.lower()),
+            "cell": _cell_name(layer),
             "shape": _output_shape(layer),
             "parameters": int(layer.count_params()),
         }
@@ -121,6 +127,12 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
         if not isinstance(layer, keras.layers.InputLayer)
     ]
     return {"layers": layers, "parameters": int(network.count_params())}
+
+
+def _cell_name(layer: keras.layers.Layer) -> str:
+    """The cell of a recurrent layer, read in one direction or in both; else Keras' name."""
+    inner = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    return CELL_NAMES.get(type(inner), type(inner).__name__.lower())
 
 
 def _output_shape(layer: keras.layers.Layer) -> list[int | None]:

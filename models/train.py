@@ -18,12 +18,15 @@ import onnxruntime
 from models.artefact import FORMAT, Artefact, write_bundle
 from models.builders import build_network, describe_network, state_shapes
 from models.checks import SeriesFacts, resolve
-from models.engine import device_name, make_engine, make_optimizer
+from models.engine import device_name, make_engine
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
 from models.lanes import LaneFeed, LaneSizes
+from models.layer_rules import steps_per_row
+from models.losses import penalty_of
+from models.optimizers import make_optimizer, plateau_rate
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster
 from models.series import SeriesData, Times
@@ -94,10 +97,16 @@ def train(
     prepared = prepare(spec, data)
     feed = make_feed(spec, prepared)
     network = _network(spec, prepared)
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
+    optimizer = make_optimizer(
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+    )
+    engine = make_engine(network, optimizer, penalty_of(spec.loss, spec.huber_delta))
     plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
+        spec.epochs or 1,
+        spec.early_stopping,
+        _fingerprint(spec, prepared),
+        save_checkpoint,
+        _rate_after(spec),
     )
     run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
     engine.finish(run.best_weights)
@@ -179,7 +188,15 @@ def make_feed(spec: Spec, prepared: Prepared) -> Feed:
         batch_size=size,
         updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
         seed=spec.seed,
+        shuffle=spec.shuffle is not False,
     )
+
+
+def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
+    """What the learning rate becomes as losses come in; None if it does not follow them."""
+    if spec.optimizer.schedule.name != "reduce_on_plateau":
+        return None
+    return lambda losses: plateau_rate(spec.optimizer, losses)
 
 
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
@@ -190,6 +207,7 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         outputs=prepared.dataset.outputs,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
+        steps=steps_per_row(spec),
     )
 
 
