@@ -157,6 +157,8 @@ def _argument_complaints(
             yield f"/{key}", f"must be {allowed[key].rule()}. Received: {value!r}"
         elif key == "axis" and value == 1 and not matrix:
             yield f"/{key}", "must be 0: a bias has no other axis. Received: 1"
+    if name == "l1_l2" and not any(values.get(key) for key in allowed):
+        yield "", "l1_l2 needs `l1` or `l2` above 0. Received: neither"
     both = {key: values.get(key, argument.default) for key, argument in allowed.items()}
     for low, high in _ORDERED:
         numbers = [

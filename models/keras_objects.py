@@ -41,8 +41,8 @@ def _keras_value(field: str, value: Any) -> Any:
 
 
 def _made(room: Any, value: str | dict[str, Any]) -> Any:
-    """Keras' object for a name, with its usual strength, or for a name with arguments."""
-    if isinstance(value, str):
-        return room.get(value)
-    arguments = {key: argument for key, argument in value.items() if key != "name"}
-    return getattr(room, value["name"])(**arguments)
+    """Keras' object for a name, or for a name with arguments."""
+    # Not `room.get(name)`: it does not know every name, and `constant` not without arguments.
+    given = {"name": value} if isinstance(value, str) else value
+    arguments = {key: argument for key, argument in given.items() if key != "name"}
+    return getattr(room, given["name"])(**arguments)

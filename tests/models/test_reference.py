@@ -81,15 +81,12 @@ class TestActivations:
     @pytest.mark.parametrize("name", DENSE_NAMES)
     def test_a_dense_layer_and_the_output_have_it(self, name: Any) -> None:
         head = HeadSpec(layers=[DenseSpec(units=3, activation=name)], activation=name)
-        for mode in ("stateful", "windowed"):
-            assert_all_agree(Spec(mode=mode, layers=[layer("rnn")], head=head), inputs())
+        assert_all_agree(Spec(layers=[layer("rnn")], head=head), inputs())
 
     @pytest.mark.parametrize("name", RECURRENT_NAMES)
     @pytest.mark.parametrize("cell", CELLS)
     def test_a_cell_has_it(self, cell: str, name: str) -> None:
-        for mode in ("stateful", "windowed"):
-            spec = Spec(mode=mode, layers=[layer(cell, activation=name)])  # type: ignore[arg-type]
-            assert_all_agree(spec, inputs())
+        assert_all_agree(Spec(layers=[layer(cell, activation=name)]), inputs())
 
     @pytest.mark.parametrize("name", RECURRENT_NAMES)
     @pytest.mark.parametrize("cell", GATED)
