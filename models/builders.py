@@ -88,13 +88,18 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
 def _recurrent_layer(
     layer: LayerSpec, index: int, *, every_step: bool, stateful: bool
 ) -> keras.layers.Layer:
-    name = f"{layer.cell}_{index}"
-    recurrent = RECURRENT[layer.cell](
-        **layer_arguments(layer), return_sequences=every_step, return_state=stateful, name=name
+    name, arguments = f"{layer.cell}_{index}", layer_arguments(layer)
+    made = RECURRENT[layer.cell](
+        **arguments, return_sequences=every_step, return_state=stateful, name=name
     )
-    if layer.bidirectional is None:
-        return recurrent
-    return keras.layers.Bidirectional(recurrent, layer.bidirectional.merge_mode, name=name)
+    directions = [made]
+    if layer.bidirectional is not None:
+        made = keras.layers.Bidirectional(made, layer.bidirectional.merge_mode, name=name)
+        directions = [made.forward_layer, made.backward_layer]
+    for direction in directions:
+        # Keras 3.15's SimpleRNN takes this argument and forgets it.
+        direction.activity_regularizer = arguments.get("activity_regularizer")
+    return made
 
 
 def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> Any:

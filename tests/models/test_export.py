@@ -22,7 +22,8 @@ FEATURES, UNITS, OUTPUTS = 3, 4, 2
 
 
 def layer(cell: Cell, **fields: Any) -> LayerSpec:
-    return LayerSpec(cell=cell, units=UNITS, bias_initializer="random_normal", **fields)
+    given = {"cell": cell, "units": UNITS, "bias_initializer": "random_normal", **fields}
+    return LayerSpec.model_validate(given)
 
 
 def spec_of(*layers: LayerSpec, mode: Mode = "stateful", head: HeadSpec | None = None) -> Spec:
@@ -86,6 +87,38 @@ class TestNetwork:
         network = network_of(spec_of(layer("gru"), mode="windowed"))
         assert [tuple(each.shape) for each in network.outputs] == [(None, OUTPUTS)]
         assert len(network.inputs) == 1
+
+    @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+    def test_outputs_are_penalised_in_one_and_in_both_directions(self, cell: Cell) -> None:
+        for both in (None, {"merge_mode": "concat"}):
+            plain = layer(cell, activity_regularizer="l2", bidirectional=both)
+            network = network_of(spec_of(plain, mode="windowed"))
+            network([inputs()])
+            assert len(network.losses) == (1 if both is None else 2)
+
+    def test_dropout_may_follow_each_layer(self) -> None:
+        layers = [layer("gru", output_dropout=0.5), layer("rnn", output_dropout=0.5)]
+        modes: list[tuple[Mode, int]] = [("stateful", 9), ("windowed", 1)]
+        for mode, steps in modes:
+            network = network_of(spec_of(*layers, mode=mode))
+            names = [each.name for each in network.layers if "dropout" in each.name]
+            assert names == ["gru_0_dropout", "rnn_1_dropout"]
+            ones = np.ones((4, 9, UNITS), np.float32)
+            first = np.asarray(network.get_layer(names[0])(ones, training=True))
+            np.testing.assert_array_equal(first, np.repeat(first[:, :1], 9, axis=1))
+            last = ones if steps == 9 else ones[:, 0]
+            dropped = np.asarray(network.get_layer(names[1])(last, training=True))
+            assert 0 < (dropped == 0).mean() < 1
+
+    def test_both_directions_count_twice(self) -> None:
+        both = layer("lstm", bidirectional={"merge_mode": "concat"})
+        described = describe_network(network_of(spec_of(both, mode="windowed")))
+        assert described["layers"][0] == {
+            "name": "lstm_0",
+            "cell": "lstm",
+            "shape": [None, 8],
+            "parameters": 256,
+        }
 
     def test_the_seed_decides_the_weights(self) -> None:
         spec = spec_of(layer("gru"))
