@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from models.engine import device_name
+from models.errors import TrainingError
 from models.keras_objects import layer_arguments
 from models.spec import HeadSpec, LayerSpec
 
@@ -47,7 +49,11 @@ def build_network(
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
         a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
         not stateful.
+
+    Raises:
+        TrainingError: If a layer insists on cuDNN and there is no GPU.
     """
+    _check_cudnn(layers)
     keras.utils.set_random_seed(seed)
     fixed = steps if any(layer.unroll for layer in layers) else None
     x = keras.Input(shape=(fixed, features), name="x")
@@ -83,6 +89,14 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
         keras.Input(shape=(layer.units,), name=f"{state}{index}")
         for state in STATES_PER_CELL[layer.cell]
     ]
+
+
+def _check_cudnn(layers: list[LayerSpec]) -> None:
+    if any(layer.use_cudnn is True for layer in layers) and device_name() != "gpu":
+        raise TrainingError(
+            '`use_cudnn` true needs a worker with a GPU; "auto" uses one where there is one. '
+            "Received: a worker without"
+        )
 
 
 def _recurrent_layer(

@@ -110,6 +110,13 @@ class TestNetwork:
             dropped = np.asarray(network.get_layer(names[1])(last, training=True))
             assert 0 < (dropped == 0).mean() < 1
 
+    def test_cudnn_is_insisted_on_in_vain_without_a_gpu(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("models.builders.device_name", lambda: "cpu")
+        with pytest.raises(TrainingError, match="`use_cudnn` true needs a worker with a GPU"):
+            network_of(spec_of(layer("gru", use_cudnn=True)))
+
     def test_both_directions_count_twice(self) -> None:
         both = layer("lstm", bidirectional={"merge_mode": "concat"})
         described = describe_network(network_of(spec_of(both, mode="windowed")))
