@@ -17,8 +17,10 @@ from benchmarks.service import JENA
 from models.builders import build_network, state_shapes
 from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
-from models.engine import Engine, make_engine, make_optimizer, zero_states
+from models.engine import Engine, make_engine, zero_states
 from models.fitting import Feed
+from models.losses import penalty_of
+from models.optimizers import make_optimizer
 from models.prepare import Prepared, prepare
 from models.presets import PRESETS
 from models.series import SeriesData
@@ -75,7 +77,8 @@ def engine_step(batch: Batch) -> Step:
     """One update as `train` makes it: batch to device, loss back."""
     layers = [LayerSpec(cell="lstm", units=UNITS)]
     network = build_network(layers, HeadSpec(), features=FEATURES, outputs=1, stateful=True, seed=0)
-    engine = make_engine(network, make_optimizer(OptimizerSpec(name="adam"), 1), "mae")
+    optimizer = make_optimizer(OptimizerSpec(name="adam"), epochs=1, updates_per_epoch=1)
+    engine = make_engine(network, optimizer, penalty_of("mae"))
     states = zero_states(state_shapes(layers), LANES)
 
     def step() -> float:
@@ -158,7 +161,8 @@ def _engine(spec: Spec, prepared: Prepared) -> Engine:
         stateful=spec.mode == "stateful",
         seed=0,
     )
-    return make_engine(network, make_optimizer(spec.optimizer, 1000), spec.loss)
+    optimizer = make_optimizer(spec.optimizer, epochs=2, updates_per_epoch=500)
+    return make_engine(network, optimizer, penalty_of(spec.loss, spec.huber_delta))
 
 
 def _run_epoch(engine: Engine, feed: Feed, steps: int) -> None:

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from models.dataset import Batch
-from models.engine import Engine, Tensor, batch_tensors, mean_loss
+from models.engine import Engine, batch_tensors, mean_loss
+from models.losses import Penalty, Tensor
 
 
 def has_gpu() -> bool:
@@ -32,9 +33,9 @@ class TensorFlowEngine(Engine):
     """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
     ) -> None:
-        super().__init__(network, optimizer, loss)
+        super().__init__(network, optimizer, penalty)
         self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
         self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
 
@@ -56,8 +57,8 @@ class TensorFlowEngine(Engine):
             outputs = self.network([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
-            scaled = self.optimizer.scale_loss(loss)
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+            learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
+        self.optimizer.apply(tape.gradient(learnt, variables), variables)
         return loss, states
 
     def _test(

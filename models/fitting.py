@@ -9,8 +9,9 @@ from typing import Any, Literal, Protocol
 
 from models.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
 from models.dataset import Batch
-from models.engine import Arrays, Engine, Tensor, zero_states
+from models.engine import Arrays, Engine, zero_states
 from models.errors import TrainingError
+from models.losses import Tensor
 from models.spec import EarlyStoppingSpec
 
 Phase = Literal["preparing", "compiling", "training", "exporting", "evaluating"]
@@ -78,6 +79,8 @@ class FitPlan:
         after_epoch: Called once after each epoch with its number and its validation loss. What
             it raises ends the run.
         causes: Says what a loss that is no number is likely to come from.
+        rate_after: The learning rate after epochs with these monitored losses; None if it does
+            not depend on them.
     """
 
     epochs: int
@@ -86,6 +89,7 @@ class FitPlan:
     save_checkpoint: Callable[[bytes], None] | None
     causes: Callable[[], str]
     after_epoch: AfterEpoch = lambda epoch, val_loss: None
+    rate_after: Callable[[list[float]], float] | None = None
 
 
 class Fitter:
@@ -143,7 +147,9 @@ class Fitter:
         self._run.history.append(
             {"epoch": epoch, "loss": loss, "val_loss": val_loss, "seconds": round(seconds, 4)}
         )
-        self._keep_best(epoch, loss, val_loss)
+        self._keep_best(epoch, self._monitored(loss, val_loss))
+        if self._plan.rate_after is not None:
+            self._engine.set_learning_rate(self._plan.rate_after(self._monitored_losses()))
         self._save()
         self._report("training", 0)
         self._plan.after_epoch(epoch, val_loss)
@@ -187,13 +193,18 @@ class Fitter:
             sum(float(loss) * weight for loss, weight in zip(losses, weights, strict=True)) / total
         )
 
-    def _keep_best(self, epoch: int, loss: float, val_loss: float | None) -> None:
+    def _monitored(self, loss: float, val_loss: float | None) -> float:
+        """The validation loss, unless there is none or the training loss is asked for."""
         stopping = self._plan.early_stopping
-        monitored = loss if stopping and stopping.monitor == "loss" else val_loss
-        monitored = loss if monitored is None else monitored
+        return loss if val_loss is None or (stopping and stopping.monitor == "loss") else val_loss
+
+    def _monitored_losses(self) -> list[float]:
+        return [self._monitored(row["loss"], row["val_loss"]) for row in self._run.history]
+
+    def _keep_best(self, epoch: int, monitored: float) -> None:
         best = self._run.best_loss
         # Without early stopping nothing is restored: the last epoch is the one to keep.
-        if stopping is None or best is None or monitored < best:
+        if self._plan.early_stopping is None or best is None or monitored < best:
             self._run.best_epoch, self._run.best_loss = epoch, monitored
             self._run.best_weights = self._engine.weights()
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from models.errors import Problem, SpecError
-from models.spec import Part, Spec
+from models.part import Part
+from models.spec import Spec
 
 Fields = dict[str, Any]
 Parameters = dict[str, JsonValue]

@@ -28,7 +28,7 @@ from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
 from models.devices import describe_kernels, machine_facts
 from models.divergence import likely_causes
-from models.engine import device_name, gpu_name, make_engine, make_optimizer
+from models.engine import device_name, gpu_name, make_engine
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
@@ -36,6 +36,9 @@ from models.fitting import AfterEpoch, Feed, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
+from models.layer_rules import steps_per_row
+from models.losses import penalty_of
+from models.optimizers import make_optimizer, plateau_rate
 from models.precision import (
     build_for_training,
     network_to_serve,
@@ -207,8 +210,11 @@ def fit(
     prepared, choice = lay_highway(spec, prepare(spec, data))
     feed = make_feed(spec, prepared)
     network = build_for_training(spec, lambda: _network(spec, prepared))
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, scale_losses(spec, optimizer), spec.loss)
+    optimizer = make_optimizer(
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+    )
+    penalty = penalty_of(spec.loss, spec.huber_delta)
+    engine = make_engine(network, scale_losses(spec, optimizer), penalty)
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
@@ -216,6 +222,7 @@ def fit(
         save_checkpoint=save_checkpoint,
         causes=lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
         after_epoch=after_epoch,
+        rate_after=_rate_after(spec),
     )
     run = Fitter(engine, feed, plan, progress).fit(checkpoint)
     engine.finish(run.best_weights)
@@ -265,7 +272,15 @@ def make_feed(spec: Spec, prepared: Prepared) -> Feed:
         batch_size=size,
         updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
         seed=spec.seed,
+        shuffle=spec.shuffle is not False,
     )
+
+
+def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
+    """What the learning rate becomes as losses come in; None if it does not follow them."""
+    if spec.optimizer.schedule.name != "reduce_on_plateau":
+        return None
+    return lambda losses: plateau_rate(spec.optimizer, losses)
 
 
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
@@ -276,6 +291,7 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         outputs=prepared.dataset.outputs,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
+        steps=steps_per_row(spec),
     )
 
 

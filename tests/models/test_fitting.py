@@ -1,7 +1,7 @@
 """Epochs with a stand-in for the engine: order, early stopping, what is kept and reported."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from models.dataset import Batch
 from models.engine import Engine
 from models.errors import TrainingError
 from models.fitting import FitPlan, Fitter, Progress
-from models.spec import EarlyStoppingSpec
+from models.optimizers import plateau_rate
+from models.spec import EarlyStoppingSpec, OptimizerSpec, ScheduleSpec
 
 
 def batch(weight: float = 1.0) -> Batch:
@@ -26,6 +27,7 @@ class ScriptedEngine:
         self.val_losses = val_losses
         self.epoch = 0
         self.states_seen: list[Any] = []
+        self.rates: list[float] = []
 
     def train(self, states: list[Any], _: Batch) -> tuple[float, list[Any]]:
         self.states_seen.append([float(np.max(state)) for state in states])
@@ -40,6 +42,12 @@ class ScriptedEngine:
 
     def snapshot(self) -> dict[str, list[Any]]:
         return {"trainable": self.weights(), "other": [], "optimizer": []}
+
+    def restore(self, snapshot: dict[str, list[Any]]) -> None:
+        self.epoch = int(snapshot["trainable"][0])
+
+    def set_learning_rate(self, rate: float) -> None:
+        self.rates.append(rate)
 
 
 class TwoChunks:
@@ -118,6 +126,43 @@ class TestEarlyStopping:
         run = fitter(ScriptedEngine([1.0, 2.0, 3.0]), epochs=3).fit(None)
         assert (run.epoch, run.best_epoch) == (3, 3)
         assert run.best_weights == [np.array(3)]
+
+
+class TestLearningRate:
+    LOSSES = (3.0, 1.0, 2.0, 1.5, 1.5, 1.5)
+
+    def run(
+        self,
+        epochs: int,
+        checkpoint: bytes | None = None,
+        monitor: Literal["loss", "val_loss"] = "val_loss",
+    ) -> tuple[list[float], list[bytes]]:
+        """The rates after each epoch, halved after 2 epochs that are no better; checkpoints."""
+        halved = ScheduleSpec(name="reduce_on_plateau", factor=0.5, patience=2)
+        optimizer = OptimizerSpec(learning_rate=0.4, schedule=halved)
+        engine, saved = ScriptedEngine([*self.LOSSES]), list[bytes]()
+        stopping = EarlyStoppingSpec(monitor=monitor, patience=99)
+        plan = FitPlan(
+            epochs,
+            stopping,
+            "print",
+            saved.append,
+            lambda losses: plateau_rate(optimizer, losses),
+        )
+        fit = Fitter(cast(Engine, engine), TwoChunks(), plan, lambda report: None)
+        fit.fit(checkpoint)
+        return engine.rates, saved
+
+    def test_it_follows_the_monitored_loss(self) -> None:
+        assert self.run(6)[0] == [0.4, 0.4, 0.4, 0.2, 0.2, 0.1]
+        # The training loss is always 1 here.
+        assert self.run(3, monitor="loss")[0] == [0.4, 0.4, 0.2]
+
+    def test_a_resumed_run_has_the_same_rates(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("models.fitting.CHECKPOINT_SECONDS", 0.0)
+        before, saved = self.run(3)
+        after, _ = self.run(6, checkpoint=saved[-1])
+        assert before + after == [0.4, 0.4, 0.4, 0.2, 0.2, 0.1]
 
 
 class TestProgress:

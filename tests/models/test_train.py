@@ -301,3 +301,50 @@ class TestModes:
         assert (forecast.values > 0).all()
         assert str(forecast.times[0])[:16] == "2022-03-28T10:00"
         assert str(forecast.times[6])[:16] == "2022-03-29T10:00"
+
+    def test_every_argument_of_a_layer_at_once_trains_and_serves(self, tmp_path: Any) -> None:
+        layer = {
+            "cell": "gru",
+            "units": 6,
+            "activation": "softsign",
+            "recurrent_activation": "hard_sigmoid",
+            "reset_after": False,
+            "kernel_initializer": {"name": "random_uniform", "minval": -0.2, "maxval": 0.2},
+            "recurrent_initializer": {"name": "orthogonal", "gain": 0.9},
+            "kernel_regularizer": {"name": "l1_l2", "l1": 1e-4, "l2": 1e-4},
+            "recurrent_regularizer": {"name": "orthogonal_regularizer", "factor": 1e-3},
+            "activity_regularizer": {"name": "l2", "l2": 1e-5},
+            "kernel_constraint": {"name": "max_norm", "max_value": 0.5},
+            "dropout": 0.1,
+            "recurrent_dropout": 0.1,
+            "output_dropout": 0.1,
+            "unroll": True,
+            "seed": 3,
+        }
+        plateau = {"name": "reduce_on_plateau", "factor": 0.5, "patience": 1}
+        windowed = {
+            "mode": "windowed",
+            "chunk": None,
+            "lanes": None,
+            "burn_in": None,
+            "lookback": 6,
+            "shuffle": False,
+        }
+        both = {**layer, "bidirectional": {"merge_mode": "ave"}, "unroll": False}
+        for fields in ({"chunk": 6, "layers": [layer]}, {**windowed, "layers": [both]}):
+            spec = small(
+                **fields,
+                loss="huber",
+                huber_delta=0.5,
+                optimizer={"name": "rmsprop", "momentum": 0.5, "schedule": plateau},
+                head={"layers": [{"units": 4, "activation": "gelu"}], "activation": "hard_tanh"},
+            )
+            trained = train(spec, make_wave())
+            assert np.isfinite(trained.metrics["test"]["value"]["mae"])
+            path = tmp_path / "model.keras"
+            path.write_bytes(read_bundle(trained.bundle).keras)
+            network = keras.models.load_model(path)
+            for weights in network.get_weights():
+                assert np.isfinite(weights).all()
+            norms = np.linalg.norm(network.get_layer("gru_0").get_weights()[0], axis=0)
+            assert norms.max() <= 0.5 + 1e-5

@@ -88,6 +88,18 @@ class TestRefusedSpec:
             ({"targets": ["z"]}, "/spec/targets/0"),
             ({"layers": [{"cell": "lstm", "units": 0}]}, "/spec/layers/0/units"),
             ({"layers": [{"cell": "gru", "go_backwards": True}]}, "/spec/layers/0/go_backwards"),
+            ({"layers": [{"activation": "gelu"}]}, "/spec/layers/0/activation"),
+            ({"layers": [{"kernel_regularizer": 0.1}]}, "/spec/layers/0/kernel_regularizer"),
+            (
+                {"layers": [{"kernel_initializer": {"name": "identity", "gain": "x"}}]},
+                "/spec/layers/0/kernel_initializer/gain",
+            ),
+            ({"optimizer": {"schedule": "magic"}}, "/spec/optimizer/schedule/name"),
+            (
+                {"optimizer": {"schedule": {"name": "cosine", "factor": 0.5}}},
+                "/spec/optimizer/schedule/factor",
+            ),
+            ({"shuffle": True}, "/spec/shuffle"),
             ({"lookback": 10}, "/spec/lookback"),
             ({"mode": "windowed", "lanes": 2}, "/spec/lanes"),
             ({"cadence": "1min"}, "/spec/cadence"),
