@@ -16,17 +16,18 @@ import numpy as np
 import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
+from models.audit import audit_forecasts, audit_report, audit_training
 from models.builders import build_network, describe_network, state_shapes
 from models.checks import SeriesFacts, resolve
 from models.engine import device_name, make_engine, make_optimizer
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import FitPlan, Fitter, Phase, Progress
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster
-from models.series import SeriesData, Times
+from models.series import SeriesData, Times, iso
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
 
@@ -48,6 +49,8 @@ class Trained:
         data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units.
+        diagnostics: What else is known of its quality: `baselines` (season, AR orders),
+            `residuals` (of validation and test) and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
         training: Seconds, epochs, device, library versions, seed.
     """
@@ -58,6 +61,7 @@ class Trained:
     data: dict[str, Any]
     network: dict[str, Any]
     metrics: dict[str, Any]
+    diagnostics: dict[str, Any]
     history: list[dict[str, Any]]
     training: dict[str, Any]
 
@@ -85,7 +89,8 @@ def train(
 
     Raises:
         SpecError: If the spec cannot work on this series.
-        TrainingError: If the loss stops being a number or the export does not agree.
+        TrainingError: If the loss stops being a number, the export does not agree or the audit
+            finds that something of the future was seen.
     """
     began = time.perf_counter()
     spec = resolve(spec, SeriesFacts.from_data(data))
@@ -93,6 +98,8 @@ def train(
     notify("preparing", 0.0)
     prepared = prepare(spec, data)
     feed = make_feed(spec, prepared)
+    checks = audit_training(spec, data, prepared, feed)
+    audit_report(checks)
     network = _network(spec, prepared)
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
     engine = make_engine(network, optimizer, spec.loss)
@@ -109,9 +116,11 @@ def train(
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
     served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
-    metrics = evaluate(
+    audit = audit_report([*checks, audit_forecasts(served, prepared)])
+    found = evaluate(
         served, *prepared.observed, prepared.dataset.tracks[0], prepared.calendar.season_steps
     )
+    diagnostics = {"baselines": found.baselines, "residuals": found.residuals, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -122,7 +131,8 @@ def train(
         "seed": spec.seed,
         "export_difference": difference,
     }
-    manifest |= {"metrics": metrics, "history": run.history, "training": training}
+    manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
+    manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
         bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
@@ -130,7 +140,8 @@ def train(
         spec=manifest["spec"],
         data=manifest["data"],
         network=manifest["network"],
-        metrics=metrics,
+        metrics=found.metrics,
+        diagnostics=diagnostics,
         history=run.history,
         training=training,
     )
@@ -156,7 +167,7 @@ class _Notifier:
         self._progress(progress)
 
 
-def make_feed(spec: Spec, prepared: Prepared) -> Feed:
+def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
     """The batches that a spec asks for: lanes of the series, or windows.
 
     Raises:
@@ -193,7 +204,9 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
     )
 
 
-def _held_out(prepared: Prepared, feed: Feed) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _held_out(
+    prepared: Prepared, feed: LaneFeed | WindowFeed
+) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
     return batch.features[:VERIFIED_ROWS]
@@ -253,11 +266,6 @@ def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
     if first >= stop:
         return {"rows": 0, "first": None, "last": None}
     return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
-
-
-def iso(time: np.datetime64) -> str:
-    """A UTC moment as ISO 8601 with `Z`."""
-    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"
 
 
 def _fingerprint(spec: Spec, prepared: Prepared) -> str:
