@@ -86,6 +86,7 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
     version.data = {"revision": version.data_revision, **trained.data}
     version.network = trained.network
     version.metrics = trained.metrics
+    version.diagnostics = trained.diagnostics
     version.training = trained.training
     version.history = trained.history
     digest = hashlib.sha256(trained.bundle).hexdigest()
@@ -95,16 +96,15 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
 
 
 def delete_model(session: Session, name: str) -> None:
-    """Delete a model with its versions, states and forecasts; its running jobs are cancelled.
+    """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
 
     Raises:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
-    unfinished = (
-        sa.select(Job.id)
-        .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
+    # Not by the versions: backtests are jobs of the model, too.
+    unfinished = sa.select(Job.id).where(
+        Job.subject["model"].as_string() == model.name, Job.state.in_(UNFINISHED)
     )
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
