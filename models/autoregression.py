@@ -16,8 +16,10 @@ MOST_ORDER = 336
 LEAST_ROWS = 4
 # Estimation reads the last rows only: more do not move the coefficients and cost time.
 MOST_ROWS = 20_000
-# What is left of a series of unit variance when it is explained but for rounding.
-PERFECT_VARIANCE = 1e-12
+# What is left of a series of unit variance when it is explained but for rounding; and, far
+# below, what keeps sums of products invertible where it is.
+PERFECT_VARIANCE = 1e-9
+RIDGE = 1e-12
 # An explosive model stops to grow there: its errors are large enough to be seen.
 LARGEST_WEIGHT = 1e9
 LARGEST_EXPONENT = 700.0
@@ -58,9 +60,10 @@ class Autoregression:
 
         Orders from 0 to twice the season and at least 48 are compared, but never more than
         a quarter of the rows or 336, all on the same rows; the last 20,000 rows count. This is
-        `statsmodels.tsa.ar_model.ar_select_order` with `ic="aic"`, with one QR decomposition
-        in the place of a regression for every order (recursions of nested models: Golub & Van
-        Loan 2013, Matrix Computations, 5.3).
+        `statsmodels.tsa.ar_model.ar_select_order` with `ic="aic"`, with one Cholesky
+        decomposition in the place of a regression for every order (Golub & Van Loan 2013, Matrix
+        Computations, 5.3.2), of sums of products that are shifted from lag to lag (the covariance
+        method: Makhoul 1975, Linear prediction, doi:10.1109/PROC.1975.9792).
 
         Args:
             column: `(rows,)` of training rows in original units; NaN is missing and stands for
@@ -161,16 +164,37 @@ def _least_squares(column: Values, farthest: int) -> Values:
     """Intercept and coefficients of the order of least AIC, `(1 + order,)`.
 
     The regressors of a larger order begin with those of a smaller one, so one triangle
-    holds them all: the squares below a row of its last column are that order's residual sum.
+    holds them all: the squares in its last column below a row are that order's residual sum.
     """
-    windows = sliding_window_view(column, farthest + 1)[:, ::-1]
-    rows = len(windows)
-    design = np.concatenate([np.ones((rows, 1)), windows[:, 1:], windows[:, :1]], axis=1)
-    triangle = np.asarray(np.linalg.qr(design, mode="r"), float)
+    rows = len(column) - farthest
+    products = _products(column, farthest)
+    triangle = np.linalg.cholesky(products + RIDGE * rows * np.eye(len(products))).T
     squares = triangle[:, -1] ** 2
     residuals = np.cumsum(squares[::-1])[::-1][1:]
     variance = np.maximum(residuals / rows, PERFECT_VARIANCE)
     parameters = np.arange(1, farthest + 2)
     order = int(np.argmin(rows * np.log(variance) + 2 * parameters))
-    upper = triangle[: order + 1, : order + 1]
-    return np.asarray(np.linalg.lstsq(upper, triangle[: order + 1, -1])[0], float)
+    known = slice(order + 1)
+    return np.asarray(np.linalg.solve(triangle[known, known], triangle[known, -1]), float)
+
+
+def _products(column: Values, farthest: int) -> Values:
+    """Sums of products of 1, the lags from 1 to `farthest`, and the value itself.
+
+    A window one lag earlier differs by a product at each end, so only the first row is summed.
+    """
+    rows, lags = len(column) - farthest, farthest + 1
+    head, tail = column[farthest - 1 :: -1] if farthest else column[:0], column[:-lags:-1]
+    moments = np.empty((lags, lags))
+    moments[0] = np.correlate(column, column[farthest:], "valid")[::-1]
+    for lag in range(farthest):
+        ends = head[lag] * head - tail[lag] * tail
+        moments[lag + 1, 1:] = moments[lag, :-1] + ends
+        moments[lag + 1, 0] = moments[0, lag + 1]
+    sums = np.convolve(column, np.ones(rows), "valid")[::-1]
+    products = np.block(
+        [[np.array([[float(rows)]]), sums[np.newaxis]], [sums[:, np.newaxis], moments]]
+    )
+    last_is_now = np.r_[0, 2 : lags + 1, 1]
+    ordered: Values = products[np.ix_(last_is_now, last_is_now)]
+    return ordered
