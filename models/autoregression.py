@@ -191,7 +191,8 @@ def _products(column: Values, farthest: int) -> Values:
         ends = head[lag] * head - tail[lag] * tail
         moments[lag + 1, 1:] = moments[lag, :-1] + ends
         moments[lag + 1, 0] = moments[0, lag + 1]
-    sums = np.convolve(column, np.ones(rows), "valid")[::-1]
+    totals = np.cumsum(np.concatenate([[0.0], column]))
+    sums = (totals[rows:] - totals[:lags])[::-1]
     products = np.block(
         [[np.array([[float(rows)]]), sums[np.newaxis]], [sums[:, np.newaxis], moments]]
     )
