@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
+from models.audit import audit_forecasts, audit_report, audit_training
 from models.builders import (
     add_highway,
     build_network,
@@ -32,7 +33,7 @@ from models.engine import device_name, gpu_name, make_engine
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import AfterEpoch, Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
@@ -55,7 +56,7 @@ from models.reproducibility import (
 from models.runtime import Forecaster
 from models.runtime_session import open_session
 from models.scaling import Floats
-from models.series import SeriesData, Times
+from models.series import SeriesData, Times, iso
 from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
@@ -79,6 +80,8 @@ class Trained:
             the training arrays.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units.
+        diagnostics: What else is known of its quality: `baselines` (season, AR orders),
+            `residuals` (of validation and test) and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
         training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
             layer, library versions, seed and the SHA-256 of the weights.
@@ -90,6 +93,7 @@ class Trained:
     data: dict[str, Any]
     network: dict[str, Any]
     metrics: dict[str, Any]
+    diagnostics: dict[str, Any]
     history: list[dict[str, Any]]
     training: dict[str, Any]
 
@@ -117,14 +121,21 @@ def train(
 
     Raises:
         SpecError: If the spec cannot work on this series.
-        TrainingError: If the loss stops being a number or the export does not agree.
+        TrainingError: If the loss stops being a number, the export does not agree or the audit
+            finds that something of the future was seen.
     """
     began = time.perf_counter()
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    fitted = fit(spec, data, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint)
-    prepared, feed, run = fitted.prepared, fitted.feed, fitted.run
+    begun = begin(spec, data)
+    prepared, feed = begun.prepared, begun.feed
+    checks = audit_training(spec, data, prepared, feed)
+    audit_report(checks)
+    fitted = fit(
+        spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
+    )
+    run = fitted.run
     network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
@@ -142,9 +153,11 @@ def train(
     intervals = fit_intervals(Forecaster(manifest, session), *prepared.observed, track)
     manifest["intervals"] = intervals and intervals.to_json()
     served = Forecaster(manifest, session)
-    metrics = evaluate(served, *prepared.observed, track, prepared.calendar.season_steps)
+    audit = audit_report([*checks, audit_forecasts(served, prepared)])
+    found = evaluate(served, *prepared.observed, track, prepared.calendar.season_steps)
+    diagnostics = {"baselines": found.baselines, "residuals": found.residuals, "audit": audit}
     if intervals is not None:
-        _merge(metrics, coverage_report(served, *prepared.observed, track))
+        _merge(found.metrics, coverage_report(served, *prepared.observed, track))
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -157,10 +170,11 @@ def train(
         "seed": spec.seed,
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "export_difference": difference,
-        "highway": fitted.choice and fitted.choice.report,
+        "highway": begun.choice and begun.choice.report,
         "shares": shares,
     }
-    manifest |= {"metrics": metrics, "history": run.history, "training": training}
+    manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
+    manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
         bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
@@ -168,7 +182,8 @@ def train(
         spec=manifest["spec"],
         data=manifest["data"],
         network=manifest["network"],
-        metrics=metrics,
+        metrics=found.metrics,
+        diagnostics=diagnostics,
         history=run.history,
         training=training,
     )
@@ -185,19 +200,33 @@ def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A network after its epochs, with the best weights, and what it learnt from."""
+class Begun:
+    """Everything that training reads, before its first epoch."""
 
     prepared: Prepared
     choice: Choice | None
-    feed: Feed
+    feed: LaneFeed | WindowFeed
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs, with the best weights."""
+
     network: keras.Model
     run: TrainingRun
 
 
+def begin(spec: Spec, data: SeriesData) -> Begun:
+    """Prepare what a resolved spec learns from; errors are those of `train`."""
+    make_deterministic()
+    require_precision(spec, device_name())
+    prepared, choice = lay_highway(spec, prepare(spec, data))
+    return Begun(prepared, choice, make_feed(spec, prepared))
+
+
 def fit(
     spec: Spec,
-    data: SeriesData,
+    begun: Begun,
     progress: Report,
     *,
     checkpoint: bytes | None = None,
@@ -205,10 +234,7 @@ def fit(
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
 ) -> Fitted:
     """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
-    make_deterministic()
-    require_precision(spec, device_name())
-    prepared, choice = lay_highway(spec, prepare(spec, data))
-    feed = make_feed(spec, prepared)
+    prepared, feed = begun.prepared, begun.feed
     network = build_for_training(spec, lambda: _network(spec, prepared))
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
@@ -226,7 +252,7 @@ def fit(
     )
     run = Fitter(engine, feed, plan, progress).fit(checkpoint)
     engine.finish(run.best_weights)
-    return Fitted(prepared, choice, feed, network, run)
+    return Fitted(network, run)
 
 
 class _Notifier:
@@ -249,7 +275,7 @@ class _Notifier:
         self._progress(progress)
 
 
-def make_feed(spec: Spec, prepared: Prepared) -> Feed:
+def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
     """The batches that a spec asks for: lanes of the series, or windows.
 
     Raises:
@@ -308,7 +334,7 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
 
 
-def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
+def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> list[float] | None:
     """Scale the network's outputs by what is best on validation; None if that is not wanted."""
     if not spec.shrinkage or next(feed.validation_batches(), None) is None:
         return None
@@ -319,7 +345,7 @@ def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
     return [round(share, 2) for share in shares.tolist()]
 
 
-def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
+def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
     features = batch.features[:VERIFIED_ROWS]
@@ -392,11 +418,6 @@ def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
     if first >= stop:
         return {"rows": 0, "first": None, "last": None}
     return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
-
-
-def iso(time: np.datetime64) -> str:
-    """A UTC moment as ISO 8601 with `Z`."""
-    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"
 
 
 def _fingerprint(spec: Spec, prepared: Prepared) -> str:

@@ -9,7 +9,7 @@ from models.errors import TrainingError
 from models.fitting import AfterEpoch, Progress
 from models.series import SeriesData
 from models.spec import Spec
-from models.train import fit, train
+from models.train import begin, fit, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def run_trial(
     """
     run = fit(
         spec,
-        data,
+        begin(spec, data),
         progress,
         checkpoint=checkpoint,
         save_checkpoint=save_checkpoint,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "statsmodels", "optuna"}
+TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
 HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample"}
 
 
@@ -39,6 +39,10 @@ class TestWebProcess:
     def test_it_starts_without_the_libraries_that_read_files(self) -> None:
         loaded = loaded_by("from app.main import create_app; create_app()")
         assert not loaded & HEAVY_READERS
+
+    def test_a_backtest_is_planned_and_judged_without_them(self) -> None:
+        loaded = loaded_by("import app.backtests.router, models.backtest, models.evaluate")
+        assert not loaded & TRAINING
 
     def test_the_worker_s_parent_never_loads_tensorflow(self) -> None:
         loaded = loaded_by("import app.worker.parent")

@@ -69,8 +69,20 @@ class VersionRead(BaseModel):
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
-        "of the naive and seasonal naive forecasts on the same origins, and `skill`, which is "
-        "1 - mae / naive_mae."
+        "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
+        "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
+        "of the difference from naive and from the best baseline."
+    )
+    baselines: dict[str, Any] | None = Field(
+        description="The season of the seasonal naive forecast, and the order of each target's "
+        "AR(p)."
+    )
+    residuals: dict[str, Any] | None = Field(
+        description="Actual less forecast on validation and test, per target and lead: mean, "
+        "standard deviation, quantiles and autocorrelations, in the target's unit."
+    )
+    audit: dict[str, Any] | None = Field(
+        description="The leakage audit: every check with its result and a sentence."
     )
     training: dict[str, Any] | None
     aliases: list[str]

@@ -112,6 +112,7 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
     version.data = {"revision": version.data_revision, **trained.data}
     version.network = trained.network
     version.metrics = trained.metrics
+    version.diagnostics = trained.diagnostics
     version.training = trained.training
     version.history = trained.history
     digest = hashlib.sha256(trained.bundle).hexdigest()
@@ -121,12 +122,13 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
 
 
 def delete_model(session: Session, name: str) -> None:
-    """Delete a model with its versions, states and forecasts; its running jobs are cancelled.
+    """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
 
     Raises:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
+    # Not by the versions: backtests and verifications are jobs of the model, too.
     of_the_model = Job.subject["model"].as_string() == name
     unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():

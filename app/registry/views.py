@@ -49,6 +49,7 @@ def read_search_preset(preset: SearchPreset) -> PresetRead:
 def read_version(row: VersionRow) -> VersionRead:
     """Everything known of a version."""
     version, model, series, job = row
+    diagnostics = version.diagnostics or {}
     return VersionRead(
         name=model.name,
         version=version.number,
@@ -61,6 +62,9 @@ def read_version(row: VersionRow) -> VersionRead:
         data=version.data or {"revision": version.data_revision},
         network=version.network,
         metrics=version.metrics,
+        baselines=diagnostics.get("baselines"),
+        residuals=diagnostics.get("residuals"),
+        audit=diagnostics.get("audit"),
         training=version.training,
         aliases=[],
         created_at=version.created_at,

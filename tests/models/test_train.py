@@ -70,13 +70,40 @@ class TestReport:
         assert test["skill"] == pytest.approx(1 - test["mae"] / test["naive_mae"])
 
     def test_metrics_are_there_per_part_target_and_lead(self, trained: Trained) -> None:
-        figures = {"mae", "rmse", "mase", "naive_mae", "seasonal_naive_mae", "skill"}
+        figures = {"mae", "rmse", "mase", "smape", "skill", "best_baseline"}
+        figures |= {"naive_mae", "seasonal_naive_mae", "drift_mae", "ar_mae"}
         assert list(trained.metrics) == ["train", "validation", "test"]
         target = trained.metrics["validation"]["value"]
-        assert set(target) == figures | {"leads"}
+        assert set(target) == figures | {"leads", "ar_order"}
         assert [row["lead"] for row in target["leads"]] == [1, 2, 3]
         assert all(set(row) == figures | {"lead"} for row in target["leads"])
         assert target["mae"] == pytest.approx(np.mean([row["mae"] for row in target["leads"]]))
+
+    def test_the_difference_from_baselines_is_tested_on_the_test_part(
+        self, trained: Trained
+    ) -> None:
+        target = trained.metrics["test"]["value"]
+        against = target["significance"]
+        assert against["naive"]["p_value"] < 0.001
+        assert against["best_baseline"]["baseline"] == target["best_baseline"]
+
+    def test_residuals_baselines_and_audit_are_in_the_manifest_too(self, trained: Trained) -> None:
+        assert set(trained.diagnostics) == {"baselines", "residuals", "audit"}
+        assert trained.manifest.items() >= trained.diagnostics.items()
+        assert trained.diagnostics["baselines"]["season"] == {"steps": 24, "source": "cadence"}
+        assert trained.diagnostics["residuals"]["test"]["value"]["unit"] == "m"
+
+    def test_the_audit_was_passed_in_every_check(self, trained: Trained) -> None:
+        audit = trained.diagnostics["audit"]
+        assert audit["passed"]
+        assert [check["code"] for check in audit["checks"]] == [
+            "scaler_range",
+            "train_labels",
+            "validation_labels",
+            "future_probe_scalers",
+            "future_probe_features",
+            "future_probe_forecasts",
+        ]
 
     def test_the_split_is_reported_and_does_not_overlap(self, trained: Trained) -> None:
         splits = trained.data["splits"]

@@ -145,6 +145,11 @@ class TestRead:
         assert test["mae"] > 0
         assert [row["lead"] for row in test["leads"]] == [1, 2, 3, 4]
         assert test["skill"] == pytest.approx(1 - test["mae"] / test["naive_mae"])
+        assert test["best_baseline"] in {"naive", "seasonal_naive", "drift", "ar"}
+        assert test["significance"]["naive"]["sentence"]
+        assert version["baselines"]["season"] == {"steps": 52, "source": "cadence"}
+        assert len(version["residuals"]["test"]["y"]["leads"]) == 4
+        assert version["audit"]["passed"]
 
     def test_latest_is_the_newest_trained_one(self, client: TestClient, model: str) -> None:
         train(client, name=model)
