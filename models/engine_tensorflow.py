@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from models.dataset import Batch
 from models.engine import Engine, Tensor, batch_tensors, mean_loss
+from models.kernels_tensorflow import with_kernels
 
 
 def has_gpu() -> bool:
@@ -27,6 +28,7 @@ class TensorFlowEngine(Engine):
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
     ) -> None:
         super().__init__(network, optimizer, loss)
+        self._computed = with_kernels(network) if uses_xla() else network
         self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
         self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
 
@@ -45,7 +47,7 @@ class TensorFlowEngine(Engine):
     ) -> tuple[Tensor, list[Tensor]]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network([features, *states], training=True)
+            outputs = self._computed([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
@@ -54,6 +56,6 @@ class TensorFlowEngine(Engine):
     def _test(
         self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        outputs = self.network([features, *states], training=False)
+        outputs = self._computed([features, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
         return mean_loss(self.penalty, y, labels, weights), states
