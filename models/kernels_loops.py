@@ -1,9 +1,9 @@
 """Recurrent loops with gradients of their own, compiled for the CPU.
 
 TensorFlow's gradient of a loop does in every step what one operation can do for all of them.
-Here the inputs have met their weights before the loop, derivatives of activations are computed
-for all steps at once, the loop back only propagates, and the gradient of the weights is one
-matrix product at the end (Appleyard et al. 2016, arXiv 1604.01946, sections 3.1 and 3.2).
+Here the inputs have met their weights before the loop, the loop forward leaves the derivatives
+of its activations behind, the loop back only propagates, and the gradient of the weights is one
+matrix product at the end (Appleyard et al. 2016, arXiv 1604.01946, section 3).
 
 All sequences are `(steps, batch, width)` of float32.
 """
@@ -73,28 +73,23 @@ def lstm_loop(
     def forward(step: Tensor, h: Tensor, c: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         i, f, g, o = tf.split(projected[step] + tf.matmul(h, recurrent), 4, 1)
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
-        c = f * c + i * g
-        squashed = tf.tanh(c)
+        after = f * c + i * g
+        squashed = tf.tanh(after)
         h = o * squashed
-        # Gates that are kept are computed once: otherwise XLA computes them in each use.
-        return [h, c], [tf.concat([i, f, g, o], 1), squashed, c, h]
+        slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
+        return [h, after], [tf.concat(slopes, 1), o * (1 - squashed * squashed), f, h]
 
     widths = [4 * units, units, units, units]
-    last, (gates, squashed, cs, hs) = _run(forward, tf.shape(projected)[0], [h0, c0], widths)
+    last, (slopes, h_to_c, fs, hs) = _run(forward, tf.shape(projected)[0], [h0, c0], widths)
 
     def gradient(d_hs: Tensor, *d_last: Tensor) -> tuple[Tensor, ...]:
-        i, f, g, o = tf.split(gates, 4, 2)
-        before = _shifted(c0, cs)
-        slopes = tf.concat(
-            [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)], 2
-        )
-        h_to_c, transposed = o * (1 - squashed * squashed), tf.transpose(recurrent)
+        transposed = tf.transpose(recurrent)
 
         def back(step: Tensor, d_h: Tensor, d_c: Tensor) -> tuple[list[Tensor], list[Tensor]]:
             d_h = d_h + d_hs[step]
             d_c = d_c + d_h * h_to_c[step]
             d_z = tf.concat([d_c, d_c, d_c, d_h], 1) * slopes[step]
-            return [tf.matmul(d_z, transposed), d_c * f[step]], [d_z]
+            return [tf.matmul(d_z, transposed), d_c * fs[step]], [d_z]
 
         d_first, (d_zs,) = _run(back, tf.shape(hs)[0], [*d_last], [4 * units], backwards=True)
         return d_zs, _outer(_shifted(h0, hs), d_zs), *d_first
@@ -123,34 +118,30 @@ def gru_loop(
     def forward(step: Tensor, h: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         x_gates, x_new = tf.split(projected[step], parts, 1)
         h_gates, h_new = tf.split(tf.matmul(h, recurrent) + bias, parts, 1)
-        gates = tf.sigmoid(x_gates + h_gates)
-        z, r = tf.split(gates, 2, 1)
+        z, r = tf.split(tf.sigmoid(x_gates + h_gates), 2, 1)
         new = tf.tanh(x_new + r * h_new)
+        slope = (1 - z) * (1 - new * new)
+        slopes = [(h - new) * z * (1 - z), slope * h_new * r * (1 - r), slope * r]
         h = new + z * (h - new)
-        return [h], [gates, h_new, new, h]
+        return [h], [tf.concat(slopes, 1), slope, z, h]
 
-    widths = [2 * units, units, units, units]
-    (last,), (gates, h_news, news, hs) = _run(forward, tf.shape(projected)[0], [h0], widths)
+    widths = [3 * units, units, units, units]
+    (last,), (slopes, slope, zs, hs) = _run(forward, tf.shape(projected)[0], [h0], widths)
 
     def gradient(d_hs: Tensor, d_last: Tensor) -> tuple[Tensor, ...]:
-        z, r = tf.split(gates, 2, 2)
-        before, slope = _shifted(h0, hs), (1 - z) * (1 - news * news)
-        slopes = tf.concat(
-            [(before - news) * z * (1 - z), slope * h_news * r * (1 - r), slope * r], 2
-        )
         transposed = tf.transpose(recurrent)
 
         def back(step: Tensor, d_h: Tensor) -> tuple[list[Tensor], list[Tensor]]:
             d_h = d_h + d_hs[step]
             d_product = tf.tile(d_h, [1, 3]) * slopes[step]
-            return [d_h * z[step] + tf.matmul(d_product, transposed)], [d_product, d_h]
+            return [d_h * zs[step] + tf.matmul(d_product, transposed)], [d_product, d_h]
 
         (d_h0,), (d_products, d_all) = _run(
             back, tf.shape(hs)[0], [d_last], [3 * units, units], backwards=True
         )
         d_projected = tf.concat([d_products[:, :, : 2 * units], d_all * slope], 2)
         d_bias = tf.reduce_sum(d_products, [0, 1])
-        return d_projected, _outer(before, d_products), d_bias, d_h0
+        return d_projected, _outer(_shifted(h0, hs), d_products), d_bias, d_h0
 
     return (hs, last), gradient
 

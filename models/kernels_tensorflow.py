@@ -43,16 +43,23 @@ class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
         self.layer = layer
 
     def call(
-        self, sequence: Tensor, initial_state: Any = None, training: bool = False
+        self,
+        sequence: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
     ) -> Tensor | list[Tensor]:
         """What the layer returns: its output, and its states if it returns them.
 
         Args:
             sequence: `(batch, steps, features)`.
             initial_state: `(batch, units)`, one of them or a list; zeros if None.
+            mask: Steps to leave out; with one Keras' own loop runs.
             training: Whether inputs are dropped.
         """
         layer, cell = self.layer, self.layer.cell
+        if mask is not None:
+            return layer(sequence, initial_state=initial_state, mask=mask, training=training)
         if initial_state is None:
             initial_state = layer.get_initial_state(batch_size=tf.shape(sequence)[0])
         inputs = tf.transpose(self._dropped(sequence, training), (1, 0, 2))
