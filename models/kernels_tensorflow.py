@@ -41,6 +41,11 @@ class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, layer: keras.layers.Layer) -> None:
         super().__init__(name=layer.name)
         self.layer = layer
+        self.supports_masking = True
+
+    def compute_mask(self, sequence: Tensor, previous_mask: Any) -> Any:
+        """The layer's own."""
+        return self.layer.compute_mask(sequence, previous_mask)
 
     def call(
         self,

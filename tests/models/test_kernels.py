@@ -133,7 +133,7 @@ class TestNumbers:
     def test_steps_under_a_mask_are_left_out_as_keras_leaves_them_out(self, cell: Any) -> None:
         x = keras.Input((None, 2))
         layer = RECURRENT[cell](3, return_sequences=True)
-        network = keras.Model(x, layer(keras.layers.Masking()(x)))
+        network = keras.Model([x], layer(keras.layers.Masking()(x)))
         inputs = np.array([[[1, 2], [0, 0], [3, 4]]], np.float32)
         assert_as_keras(network, [inputs])
 
