@@ -34,9 +34,7 @@ def main() -> None:
                 f"{rows / origins:10.0f} x",
                 flush=True,
             )
-    print(
-        f"published: {PUBLISHED_WINDOWS:,} windows/s (keras.io, timeseries_weather_forecasting)"
-    )
+    print(f"published: {PUBLISHED_WINDOWS:,} windows/s (keras.io, timeseries_weather_forecasting)")
 
 
 if __name__ == "__main__":

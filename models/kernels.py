@@ -22,10 +22,10 @@ def is_covered(arguments: Mapping[str, Any]) -> bool:
     between steps, and a GRU that resets after its matrix product.
 
     Args:
-        arguments: Arguments by Keras' names; one that a cell does not have may be absent.
+        arguments: Arguments by Keras' names; an absent one, or None, is Keras' default.
     """
     usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}
-    absent = ("recurrent_dropout", "activity_regularizer")
-    return all(arguments.get(name, value) == value for name, value in usual.items()) and not any(
+    absent = ("recurrent_dropout", "activity_regularizer", "bidirectional")
+    return all(arguments.get(name) in (None, value) for name, value in usual.items()) and not any(
         arguments.get(name) for name in absent
     )
