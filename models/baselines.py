@@ -19,9 +19,13 @@ def last_observed(values: Values) -> Values:
         `(rows, targets)`; NaN only before a column's first value.
     """
     rows = np.arange(len(values))[:, np.newaxis]
-    seen = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
-    carried = np.take_along_axis(values, np.maximum(seen, 0), axis=0)
-    return np.where(seen < 0, np.nan, carried)
+    seen = np.where(np.isnan(values), -1, rows)
+    np.maximum.accumulate(seen, axis=0, out=seen)
+    before_any = seen < 0
+    np.maximum(seen, 0, out=seen)
+    carried = np.take_along_axis(values, seen, axis=0)
+    carried[before_any] = np.nan
+    return carried
 
 
 def naive(values: Values, leads: Leads, at: Origins | None = None) -> Values:

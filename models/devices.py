@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from models.kernels import has_kernel
 from models.spec import LayerSpec
 
 Device = Literal["cpu", "gpu"]
@@ -39,12 +40,18 @@ def recurrent_kernel(layer: LayerSpec, device: Device, backend: str = "tensorflo
         backend: The Keras backend, `tensorflow` or `jax`.
     """
     if device == "cpu":
-        return Kernel("xla", "On a CPU the whole step is compiled by XLA.")
+        return _on_cpu(layer, backend)
     obstacles = list(_obstacles_to_cudnn(layer, backend))
     if not obstacles:
         return Kernel("cudnn", "The layer is one that cuDNN can run.")
     other: Literal["xla", "loop"] = "xla" if backend == "jax" else "loop"
     return Kernel(other, " ".join(obstacles))
+
+
+def _on_cpu(layer: LayerSpec, backend: str) -> Kernel:
+    if backend == "tensorflow" and has_kernel(layer):
+        return Kernel("xla", "On a CPU XLA compiles our own loop over the steps.")
+    return Kernel("xla", "On a CPU XLA compiles Keras' loop over the steps.")
 
 
 def describe_kernels(layers: list[LayerSpec], device: Device, backend: str) -> list[dict[str, str]]:

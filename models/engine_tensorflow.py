@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from models.dataset import Batch
 from models.engine import Engine, batch_tensors, mean_loss
+from models.kernels_tensorflow import with_kernels
 from models.losses import Penalty, Tensor
 
 
@@ -36,6 +37,7 @@ class TensorFlowEngine(Engine):
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
     ) -> None:
         super().__init__(network, optimizer, penalty)
+        self._computed = with_kernels(network) if uses_xla() else network
         self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
         self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
 
@@ -54,7 +56,7 @@ class TensorFlowEngine(Engine):
     ) -> tuple[Tensor, list[Tensor]]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network([features, *states], training=True)
+            outputs = self._computed([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
             learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
@@ -64,6 +66,6 @@ class TensorFlowEngine(Engine):
     def _test(
         self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        outputs = self.network([features, *states], training=False)
+        outputs = self._computed([features, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
         return mean_loss(self.penalty, y, labels, weights), states
