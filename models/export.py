@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from models.builders import output_names
 from models.errors import TrainingError
 from models.export_activations import add_activation
 from models.export_graph import GraphParts, serialised, tensor
 from models.export_recurrent import add_recurrent
 from models.highway import Highway
+from models.losses import MEDIAN
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats
 from models.spec import Spec
@@ -35,44 +37,59 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         `(batch, time, targets, lags)` (without `time` if not stateful), and for a stateful
         network the states `(batch, units)`; outputs: `y` and the new states.
     """
-    layers = spec.layers or []
     stateful = spec.mode == "stateful"
     parts = GraphParts()
     parts.inputs.append(tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
     parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
-    sequence = "sequence"
-    for index, layer in enumerate(layers):
-        last = index == len(layers) - 1
-        weights = network.get_layer(f"{layer.cell}_{index}").get_weights()
-        sequence = add_recurrent(
-            parts, sequence, index, layer, weights=weights, stateful=stateful, last=last
-        )
-    y = _head(parts, sequence, network, spec)
+    said = [_member(parts, network, spec, member) for member in range(spec.ensemble)]
+    y = said[0]
+    if len(said) > 1:
+        y = "members_mean"
+        parts.node("Mean", said, [y])
     if stateful:
         parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
         y = "batch_first"
-    parts.node(*_sum(parts, y, highway, stateful=stateful), ["y"])
+    parts.node(*_sum(parts, y, highway, spec), ["y"])
     axes = ["batch", "time"] if stateful else ["batch"]
     parts.outputs.insert(0, tensor("y", [*axes, network.outputs[0].shape[-1]]))
     return serialised(parts)
 
 
-def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) -> str:
+def _member(parts: GraphParts, network: keras.Model, spec: Spec, member: int) -> str:
+    """Add one network of the ensemble; returns the name of its output."""
+    layers = spec.layers or []
+    sequence = "sequence"
+    for position, layer in enumerate(layers):
+        index = member * len(layers) + position
+        sequence = add_recurrent(
+            parts,
+            sequence,
+            index,
+            layer,
+            weights=network.get_layer(f"{layer.cell}_{index}").get_weights(),
+            stateful=spec.mode == "stateful",
+            last=position == len(layers) - 1,
+        )
+    return _head(parts, sequence, network, spec, member)
+
+
+def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec, member: int) -> str:
     """Add the dense layers; dropout does nothing at inference."""
-    for index, dense in enumerate(spec.head.layers):
+    for position, dense in enumerate(spec.head.layers):
+        index = member * len(spec.head.layers) + position
         weights = network.get_layer(f"dense_{index}").get_weights()
         sequence = _dense(parts, sequence, f"dense_{index}", weights)
         sequence = add_activation(parts, sequence, dense.activation)
-    y = _dense(parts, sequence, "output", network.get_layer("output").get_weights())
+    name = output_names(spec.ensemble)[member]
+    y = _dense(parts, sequence, name, network.get_layer(name).get_weights())
     return add_activation(parts, y, spec.head.activation)
 
 
-def _sum(
-    parts: GraphParts, y: str, highway: Highway | None, *, stateful: bool
-) -> tuple[str, list[str]]:
+def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tuple[str, list[str]]:
     """The operator and the inputs that make up the graph's output."""
     if highway is None:
         return "Identity", [y]
+    stateful, quantiles = spec.mode == "stateful", len(spec.quantiles or MEDIAN)
     targets, lags, leads = highway.weights.shape
     steps = ["time"] if stateful else []
     parts.inputs.insert(1, tensor("lags", ["batch", *steps, targets, lags]))
@@ -87,7 +104,12 @@ def _sum(
     shape = [0, 0, leads * targets] if stateful else [0, leads * targets]
     flat = parts.weight("highway_shape", np.array(shape))
     parts.node("Reshape", ["highway_by_lead", flat], ["highway_outputs"])
-    return "Add", [y, "highway_outputs"]
+    if quantiles == 1:
+        return "Add", [y, "highway_outputs"]
+    # All quantiles of a lead and target are moved alike.
+    each = parts.weight("highway_each", np.repeat(np.arange(leads * targets), quantiles))
+    parts.node("Gather", ["highway_outputs", each], ["highway_quantiles"], axis=-1)
+    return "Add", [y, "highway_quantiles"]
 
 
 def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
