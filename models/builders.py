@@ -21,8 +21,14 @@ CELL_NAMES = {keras.layers.EinsumDense: "highway"} | {
     layer: cell for cell, layer in RECURRENT.items()
 }
 # Nothing is learnt there, and nothing is done that a reader must know of.
-UNLISTED = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Add)
+UNLISTED = (
+    keras.layers.InputLayer,
+    keras.layers.Reshape,
+    keras.layers.Add,
+    keras.layers.Concatenate,
+)
 HIGHWAY = "highway"
+FUTURE = "future"
 STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 
@@ -34,6 +40,7 @@ def build_network(
     outputs: int,
     stateful: bool,
     seed: int,
+    future: int = 0,
 ) -> keras.Model:
     """Build the network of a spec.
 
@@ -45,11 +52,13 @@ def build_network(
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
+        future: Numbers that are known of the steps ahead, for the head.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
         a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
-        not stateful.
+        not stateful. If anything is known of the future there is an input `future` after `x`,
+        `(batch, steps, future)`, or `(batch, future)` if not stateful.
     """
     keras.utils.set_random_seed(seed)
     x = keras.Input(shape=(None, features), name="x")
@@ -64,7 +73,10 @@ def build_network(
         sequence, *after = result if stateful else (result,)
         inputs += states
         new_states += after
-    y = _head(sequence, head, outputs, every_step=stateful)
+    known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
+    if future:
+        inputs.insert(1, known)
+    y = _head(sequence, head, outputs, every_step=stateful, future=known if future else None)
     return keras.Model(inputs, [y, *new_states], name="forecaster")
 
 
@@ -77,10 +89,12 @@ def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
 
     Returns:
         A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
-        `network`. `lags` is `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if
-        `network` has an output for the last step only.
+        `network`; a known `future` stays after `x`. `lags` is
+        `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if `network` has an output
+        for the last step only.
     """
-    x, *states = network.inputs
+    first = [each for each in network.inputs if each.name in ("x", FUTURE)]
+    states = network.inputs[len(first) :]
     y, *after = network.outputs
     targets, count, leads = highway.weights.shape
     every_step = y.ndim == 3
@@ -93,7 +107,7 @@ def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
     )
     total = keras.layers.Add(name="sum")([y, flat(layer(lags))])
     layer.set_weights([highway.weights])
-    return keras.Model([x, lags, *states], [total, *after], name="forecaster")
+    return keras.Model([*first, lags, *states], [total, *after], name="forecaster")
 
 
 def scale_outputs(network: keras.Model, shares: Floats) -> None:
@@ -137,9 +151,13 @@ def _recurrent_layer(
     )
 
 
-def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> Any:
-    """Dropout, dense layers and the output layer."""
+def _head(
+    sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool, future: Any = None
+) -> Any:
+    """Dropout, dense layers and the output layer; what is known of the future is not dropped."""
     y = _dropped(sequence, head.dropout, "head_dropout", every_step)
+    if future is not None:
+        y = keras.layers.Concatenate(name="with_future")([y, future])
     for index, dense in enumerate(head.layers):
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
         y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)

@@ -76,12 +76,12 @@ class JaxEngine(Engine):
         trainable: list[Any],
         other: list[Any],
         states: list[Tensor],
-        batch: tuple[Tensor, ...],
+        batch: tuple[Any, ...],
         training: bool,
     ) -> tuple[Tensor, list[Tensor], list[Any]]:
-        features, labels, weights = batch
+        inputs, labels, weights = batch
         outputs, other = self.network.stateless_call(
-            trainable, other, [features, *states], training=training
+            trainable, other, [*inputs, *states], training=training
         )
         y, *states_after = keras.tree.flatten(outputs)
         return mean_loss(self.penalty, y, labels, weights), states_after, other

@@ -41,19 +41,19 @@ class TensorFlowEngine(Engine):
         return loss, states
 
     def _train(
-        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+        self, states: list[Tensor], inputs: list[Tensor], labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network([features, *states], training=True)
+            outputs = self.network([*inputs, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.penalty, y, labels, weights)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss, states
 
     def _test(
-        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+        self, states: list[Tensor], inputs: list[Tensor], labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        outputs = self.network([features, *states], training=False)
+        outputs = self.network([*inputs, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
         return mean_loss(self.penalty, y, labels, weights), states

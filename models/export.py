@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from models.builders import FUTURE
 from models.errors import TrainingError
 from models.highway import Highway
 from models.runtime_session import open_session, run_session
@@ -71,8 +72,9 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         highway: What is added to the network's output, as by `add_highway`.
 
     Returns:
-        The serialised graph. Inputs: `x` `(batch, time, features)`, with a highway `lags`
-        `(batch, time, targets, lags)` (without `time` if not stateful), and for a stateful
+        The serialised graph. Inputs: `x` `(batch, time, features)`, `future`
+        `(batch, time, known)` if the network reads it, with a highway `lags`
+        `(batch, time, targets, lags)` (both without `time` if not stateful), and for a stateful
         network the states `(batch, units)`; outputs: `y` and the new states.
     """
     layers = spec.layers or []
@@ -87,6 +89,7 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         sequence = _recurrent(
             parts, sequence, index, layer, weights=weights, stateful=stateful, last=last
         )
+    sequence = _with_future(parts, sequence, network, stateful=stateful)
     y = _head(parts, sequence, network, spec)
     if stateful:
         parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
@@ -213,6 +216,21 @@ def _operator_attributes(layer: LayerSpec) -> dict[str, Any]:
     return attributes
 
 
+def _with_future(parts: GraphParts, sequence: str, network: keras.Model, *, stateful: bool) -> str:
+    """Put what is known of the future beside the stack's output, if the network reads it."""
+    known = next((each for each in network.inputs if each.name == FUTURE), None)
+    if known is None:
+        return sequence
+    steps = ["time"] if stateful else []
+    parts.inputs.insert(1, _tensor(FUTURE, ["batch", *steps, known.shape[-1]]))
+    future = FUTURE
+    if stateful:
+        parts.node("Transpose", [future], ["future_sequence"], perm=[1, 0, 2])
+        future = "future_sequence"
+    parts.node("Concat", [sequence, future], ["with_future"], axis=-1)
+    return "with_future"
+
+
 def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) -> str:
     """Add the dense layers; dropout does nothing at inference."""
     for index, dense in enumerate(spec.head.layers):
@@ -230,7 +248,8 @@ def _sum(
         return "Identity", [y]
     targets, lags, leads = highway.weights.shape
     steps = ["time"] if stateful else []
-    parts.inputs.insert(1, _tensor("lags", ["batch", *steps, targets, lags]))
+    place = 2 if parts.inputs[1:] and parts.inputs[1].name == FUTURE else 1
+    parts.inputs.insert(place, _tensor("lags", ["batch", *steps, targets, lags]))
     # A row of lags for each target, times that target's own matrix.
     axis = parts.weight("lags_axis", np.array([-2]))
     parts.node("Unsqueeze", ["lags", axis], ["lags_row"])
@@ -271,7 +290,7 @@ def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) 
     Args:
         network: The trained network.
         graph: What `export_onnx` returned.
-        inputs: `x` `(batch, steps, features)` and, if the network has a highway, `lags`.
+        inputs: `x` `(batch, steps, features)`, and `future` and `lags` if the network has them.
 
     Returns:
         The largest absolute difference over outputs and new states, in scaled units; where

@@ -4,7 +4,7 @@ A new observation costs one step. The same code reads a whole series in one pass
 is evaluated at the end of training is what is served.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from models.artefact import read_bundle
 from models.calendars import calendar_from_json
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
+from models.future import FutureReader, FutureTable
 from models.grid import Grid
 from models.highway import LagReader
 from models.resampling import GridRule
@@ -90,6 +91,9 @@ class Forecaster:
         self._calendar = calendar_from_json(manifest["calendar"])
         highway = manifest["highway"]
         self._lags = LagReader.from_json(highway) if highway else None
+        self._future: FutureReader | None = None
+        if self._pipeline.future_width:
+            self._future = FutureReader(self._pipeline, self._scaling.leads, self._calendar)
         window = manifest["window"]
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
 
@@ -112,6 +116,12 @@ class Forecaster:
     def targets(self) -> tuple[str, ...]:
         """Names of the targets."""
         return self._targets
+
+    @property
+    def known_future(self) -> tuple[str, ...]:
+        """The channels whose values at the target times a forecast needs."""
+        channels: list[str] = self.manifest["channels"]
+        return tuple(channels[column] for column in self._pipeline.known_columns)
 
     @property
     def windowed(self) -> bool:
@@ -161,26 +171,55 @@ class Forecaster:
             rows=state.rows + len(grid.times),
             tail=filled[-self._pipeline.memory_rows :],
         )
+        if self._future is not None:
+            return self._wait(state, features, self._future.width)
         return self._run_rows(state, features, self._lag_windows(filled))
 
-    def forecast(self, state: State) -> Forecast:
-        """Say what comes after the last row that was read.
+    def steps_ahead(self, state: State) -> Times:
+        """When the steps from the next one to the farthest lead are due, `(steps,)`; UTC.
 
         Raises:
-            DataError: If too few rows, or no value of a target, were read yet.
+            DataError: If too few rows were read yet.
         """
-        if state.output is None or state.time is None or state.rows < self.least_rows:
-            raise DataError(
-                f"A forecast needs at least {self.least_rows} rows of history at the cadence "
-                f"{self.manifest['cadence']}. Received: {state.rows}"
-            )
+        return self._calendar.future(self._origin(state), int(self._scaling.leads[-1]))
+
+    def observed_future(self, state: State, times: Times, values: Values) -> Values:
+        """What was observed of the known-future channels at the target times of a state.
+
+        Args:
+            state: The state to forecast from.
+            times: `(rows,)`, UTC, increasing: observations after `state.time`.
+            values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
+
+        Returns:
+            `(leads, known-future channels)` in original units; NaN where nothing was observed.
+        """
+        wanted = self.steps_ahead(state)[self._scaling.leads - 1]
+        grid = self._grid(times, values, state.time)
+        found = np.full((len(wanted), len(self.known_future)), np.nan)
+        _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
+        found[here] = self._clean(grid.values)[there][:, self._pipeline.known_columns]
+        return found
+
+    def forecast(self, state: State, known: Values | None = None) -> Forecast:
+        """Say what comes after the last row that was read.
+
+        Args:
+            state: What was kept of the series.
+            known: `(leads, known-future channels)` in original units, the values of the
+                channels `known_future` at the target times; None if there are no such channels.
+
+        Raises:
+            DataError: If too few rows, or no value of a target, were read yet, or if a known
+                value is missing.
+        """
+        origin = self._origin(state)
         naive = state.tail[-1, self._columns]
-        values = self._decode(state.output, naive)
+        values = self._decode(self._output(state, known), naive)
         self._check_finite(values, naive)
-        future = self._calendar.future(state.time, int(self._scaling.leads[-1]))
         return Forecast(
-            origin=state.time,
-            times=future[self._scaling.leads - 1],
+            origin=origin,
+            times=self.steps_ahead(state)[self._scaling.leads - 1],
             leads=self._scaling.leads,
             targets=self._targets,
             units=self._units,
@@ -188,6 +227,35 @@ class Forecaster:
             naive=naive,
             cadence=self._rule.step.text,
         )
+
+    def _origin(self, state: State) -> np.datetime64:
+        """The grid time of the last row, from which a forecast can be made."""
+        if state.time is None or state.rows < self.least_rows:
+            raise DataError(
+                f"A forecast needs at least {self.least_rows} rows of history at the cadence "
+                f"{self.manifest['cadence']}. Received: {state.rows}"
+            )
+        return state.time
+
+    def _output(self, state: State, known: Values | None) -> Floats:
+        """What the network says at the last row: kept, or made now that its future is known."""
+        if self._future is None or state.time is None:
+            assert state.output is not None, "a network without a future has spoken"  # noqa: S101
+            return state.output
+        future = self._future.inputs(state.time, known)
+        lag_windows = None
+        if self._lags is not None:
+            lag_windows = self._lags.windows(state.tail[-self._lags.lags - 1 :, self._columns])
+        if self._offsets is not None:
+            window = state.window[self._offsets - 1 + len(state.window)][np.newaxis]
+            inputs = self._inputs(window, lag_windows, slice(-1, None), future)
+            (y,) = run_session(self._session, inputs)
+        else:
+            step = self._inputs(state.window, lag_windows, slice(-1, None), future)
+            inputs = [each[np.newaxis] for each in step]
+            y, *_ = run_session(self._session, [*inputs, *state.recurrent])
+        last: Floats = y.reshape(-1)
+        return last
 
     def outputs(self, times: Times, values: Values, at: Rows | None = None) -> Outputs:
         """Forecast from many rows of a series in one pass.
@@ -202,10 +270,14 @@ class Forecaster:
         state = self.initial_state()
         features, filled = self._pipeline.transform(state.tail, grid.times, rows)
         origins = np.arange(len(features)) if at is None else at
-        base = filled[self._pipeline.memory_rows :, self._columns]
-        raw = self._run_at(features, self._lag_windows(filled), origins)
-        decoded = self._decode(raw, base[origins])
+        own = filled[self._pipeline.memory_rows :]
+        laid = [(grid.times, own, self._calendar)]
+        table = None if self._future is None else self._future.table(laid)
+        raw = self._run_at(features, self._lag_windows(filled), origins, table)
+        decoded = self._decode(raw, own[origins][:, self._columns])
         decoded[origins < self.least_rows - 1] = np.nan
+        if table is not None:
+            decoded[~table.complete(origins)] = np.nan
         return Outputs(grid.times, rows[:, self._columns], origins, decoded)
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
@@ -221,29 +293,76 @@ class Forecaster:
         before = self._pipeline.memory_rows - self._lags.lags
         return self._lags.windows(filled[before:, self._columns])
 
-    def _inputs(self, x: Floats, lag_windows: Values | None, rows: slice | Rows) -> list[Floats]:
+    def _inputs(
+        self,
+        x: Floats,
+        lag_windows: Values | None,
+        rows: slice | Rows,
+        future: Floats | None = None,
+    ) -> list[Floats]:
         """The network's inputs but the states, without the batch axis of a sequence."""
+        inputs = [x] if future is None else [x, future]
         if self._lags is None or lag_windows is None:
-            return [x]
-        return [x, self._lags.inputs(lag_windows[rows])]
+            return inputs
+        return [*inputs, self._lags.inputs(lag_windows[rows])]
+
+    def _wait(self, state: State, features: Floats, future_width: int) -> State:
+        """Step over all rows but the last, which waits until its future is known.
+
+        The states depend on no future, so the rows before it are told of none.
+        """
+        waiting = np.concatenate([state.window, features])
+        if self._offsets is not None:
+            return replace(state, window=waiting[-len(state.window) :])
+
+        def inputs(rows: slice) -> list[Floats]:
+            x = waiting[:-1][rows]
+            blank = [np.zeros((len(x), future_width), np.float32)]
+            if self._lags is not None:
+                shape = (len(x), len(self._columns), self._lags.lags)
+                blank.append(np.zeros(shape, np.float32))
+            return [x, *blank]
+
+        runs = self._sequence_runs(len(waiting) - 1, inputs, state.recurrent)
+        *_, recurrent = state.recurrent, *(after for _, after in runs)
+        return replace(state, recurrent=recurrent, window=waiting[-1:])
 
     def _run_rows(self, state: State, features: Floats, lag_windows: Values | None) -> State:
         """Run the network over new rows; only the last output is kept."""
         if self._offsets is None:
-            *_, (y, recurrent) = self._sequence_runs(features, lag_windows, state.recurrent)
+
+            def inputs(rows: slice) -> list[Floats]:
+                return self._inputs(features[rows], lag_windows, rows)
+
+            *_, (y, recurrent) = self._sequence_runs(len(features), inputs, state.recurrent)
             return replace(state, recurrent=recurrent, output=y[-1])
         window = np.concatenate([state.window, features])[-len(state.window) :]
         samples = window[self._offsets - 1 + len(window)][np.newaxis]
         (y,) = run_session(self._session, self._inputs(samples, lag_windows, slice(-1, None)))
         return replace(state, window=window, output=y[0])
 
-    def _run_at(self, features: Floats, lag_windows: Values | None, origins: Rows) -> Floats:
+    def _run_at(
+        self,
+        features: Floats,
+        lag_windows: Values | None,
+        origins: Rows,
+        table: FutureTable | None,
+    ) -> Floats:
         """The network's outputs at some rows, `(origins, leads * targets)`."""
+
+        def future(rows: Rows) -> Floats | None:
+            return None if table is None else table.inputs(rows)
+
+        def inputs(rows: slice) -> list[Floats]:
+            return self._inputs(
+                features[rows], lag_windows, rows, future(np.arange(len(features))[rows])
+            )
+
         raw = np.full((len(origins), self._scaling.scale.size), np.nan, np.float32)
         if self._offsets is None:
             first = 0
             start = self.initial_state().recurrent
-            for y, _ in self._sequence_runs(features, lag_windows, start):
+            for y, _ in self._sequence_runs(len(features), inputs, start):
                 here = (origins >= first) & (origins < first + len(y))
                 raw[here] = y[origins[here] - first]
                 first += len(y)
@@ -252,18 +371,20 @@ class Forecaster:
         for first in range(0, len(whole), WINDOWS_PER_RUN):
             some = whole[first : first + WINDOWS_PER_RUN]
             windows = features[origins[some, np.newaxis] + self._offsets]
-            inputs = self._inputs(windows, lag_windows, origins[some])
-            (raw[some],) = run_session(self._session, inputs)
+            given = self._inputs(windows, lag_windows, origins[some], future(origins[some]))
+            (raw[some],) = run_session(self._session, given)
         return raw
 
     def _sequence_runs(
-        self, features: Floats, lag_windows: Values | None, recurrent: tuple[Floats, ...]
+        self,
+        count: int,
+        inputs: Callable[[slice], list[Floats]],
+        recurrent: tuple[Floats, ...],
     ) -> Iterator[tuple[Floats, tuple[Floats, ...]]]:
-        """Outputs `(rows, outputs)` and states after them, piece by piece."""
-        for first in range(0, len(features), ROWS_PER_RUN):
-            rows = slice(first, first + ROWS_PER_RUN)
-            inputs = [each[np.newaxis] for each in self._inputs(features[rows], lag_windows, rows)]
-            y, *after = run_session(self._session, [*inputs, *recurrent])
+        """Outputs `(rows, outputs)` of so many rows and states after them, piece by piece."""
+        for first in range(0, count, ROWS_PER_RUN):
+            piece = [each[np.newaxis] for each in inputs(slice(first, first + ROWS_PER_RUN))]
+            y, *after = run_session(self._session, [*piece, *recurrent])
             recurrent = tuple(after)
             yield y[0], recurrent
 

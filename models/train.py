@@ -206,6 +206,7 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         outputs=prepared.dataset.outputs,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
+        future=prepared.dataset.future_width,
     )
 
 
@@ -236,15 +237,15 @@ def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
 def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
-    features = batch.features[:VERIFIED_ROWS]
+    inputs = [each[:VERIFIED_ROWS] for each in batch.inputs]
     laid = prepared.dataset.highway
     if laid is None:
-        return [features]
+        return inputs
     # One row of lags for every output: a step of a sequence, or a window.
     rows = np.arange(batch.labels[:VERIFIED_ROWS, ..., 0].size).reshape(
         batch.labels[:VERIFIED_ROWS].shape[:-1]
     )
-    return [features, laid.table.inputs(rows % len(prepared.dataset.features))]
+    return [*inputs, laid.table.inputs(rows % len(prepared.dataset.features))]
 
 
 def _manifest(
@@ -294,9 +295,23 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "last": iso(times[-1]),
         "splits": {part: _span_report(times, *span) for part, span in spans.items()},
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "known_future": _known_future_sentence(prepared),
         "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
         "sha256": prepared.sha256,
     }
+
+
+def _known_future_sentence(prepared: Prepared) -> str | None:
+    """What the report's errors took as known, for its reader."""
+    columns = prepared.pipeline.known_columns
+    if not columns:
+        return None
+    names = ", ".join(prepared.channels[column].name for column in sorted(columns))
+    return (
+        f"The errors were measured with the true values of {names} at the target times, as if "
+        "they had been known exactly; a forecast is as good as the values that come with its "
+        "request."
+    )
 
 
 def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
