@@ -13,6 +13,7 @@ from models.features import FeaturePipeline, clean_rows
 from models.future import FutureTable
 from models.grid import Grid
 from models.holiday_flags import HolidayFlags, named_codes
+from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.scaling import TargetScaling
 from models.series import Channel, SeriesData, Times, Values
@@ -50,6 +51,7 @@ class Prepared:
         observed: Times and values of the observations, in column order.
         dropped: Channels that could not be inputs.
         sha256: Of the times and values that training sees.
+        effects: What known-future channels do to the values that the highway reads.
     """
 
     dataset: Dataset
@@ -62,6 +64,7 @@ class Prepared:
     observed: tuple[Times, Values]
     dropped: list[DroppedChannel]
     sha256: str
+    effects: KnownEffects | None = None
 
 
 def prepare(spec: Spec, data: SeriesData) -> Prepared:

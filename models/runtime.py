@@ -19,6 +19,7 @@ from models.features import FeaturePipeline, clean_rows
 from models.future import FutureReader, FutureTable
 from models.grid import Grid
 from models.highway import LagReader
+from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
@@ -91,6 +92,8 @@ class Forecaster:
         self._calendar = calendar_from_json(manifest["calendar"])
         highway = manifest["highway"]
         self._lags = LagReader.from_json(highway) if highway else None
+        effects = manifest["known_effects"]
+        self._effects = KnownEffects.from_json(effects) if effects else None
         self._future: FutureReader | None = None
         if self._pipeline.future_width:
             self._future = FutureReader(self._pipeline, self._scaling.leads, self._calendar)
@@ -245,7 +248,8 @@ class Forecaster:
         future = self._future.inputs(state.time, known)
         lag_windows = None
         if self._lags is not None:
-            lag_windows = self._lags.windows(state.tail[-self._lags.lags - 1 :, self._columns])
+            lag_rows = state.tail[-self._lags.lags - 1 :]
+            lag_windows = self._lags.windows(self._lag_values(lag_rows))
         if self._offsets is not None:
             window = state.window[self._offsets - 1 + len(state.window)][np.newaxis]
             inputs = self._inputs(window, lag_windows, slice(-1, None), future)
@@ -291,7 +295,14 @@ class Forecaster:
         if self._lags is None:
             return None
         before = self._pipeline.memory_rows - self._lags.lags
-        return self._lags.windows(filled[before:, self._columns])
+        return self._lags.windows(self._lag_values(filled[before:]))
+
+    def _lag_values(self, filled: Values) -> Values:
+        """The values that lags are made of: without what known-future channels did to them."""
+        values = filled[:, self._columns]
+        if self._effects is None:
+            return values
+        return self._effects.removed(values, self._pipeline.known(filled))
 
     def _inputs(
         self,

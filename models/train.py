@@ -30,6 +30,7 @@ from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
+from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.prepare import Prepared, prepare
@@ -215,12 +216,15 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     if spec.highway is None:
         return prepared, None
     dataset = prepared.dataset
-    choice = choose_highway(dataset, spec.highway, prepared.calendar.season_steps, spec.loss)
+    effects = KnownEffects.fit(dataset)
+    explained = dataset if effects is None else effects.removed_from(dataset)
+    choice = choose_highway(explained, spec.highway, prepared.calendar.season_steps, spec.loss)
     if choice.highway is None:
         return prepared, choice
-    laid = LaidHighway.over(choice.highway, dataset.base, dataset.first_rows)
+    laid = LaidHighway.over(choice.highway, explained.base, dataset.first_rows)
     pipeline = replace(prepared.pipeline, lags=choice.highway.reader.lags)
-    return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
+    dataset = replace(dataset, highway=laid)
+    return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
 
 
 def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
@@ -271,6 +275,7 @@ def _manifest(
             "scaling": prepared.dataset.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
+        "known_effects": prepared.effects and prepared.effects.to_json(),
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
         "states": state_shapes(spec.layers or []) if stateful else [],
         "least_rows": _least_rows(spec),
