@@ -167,7 +167,7 @@ class TestCausality:
         np.testing.assert_array_equal(before[: CUT - LEADS], declared[: CUT - LEADS])
         assert (before[CUT - LEADS : CUT] != declared[CUT - LEADS : CUT]).any()
 
-    def test_the_kept_state_is_the_same_whatever_comes(
+    def test_the_values_of_a_request_move_the_forecast_of_the_same_state(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
         state = forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])

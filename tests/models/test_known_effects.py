@@ -38,9 +38,7 @@ def trends() -> Values:
 
 class TestFit:
     @pytest.mark.parametrize("transform", ["none", "delta"])
-    def test_it_finds_the_effect_beside_a_trend(
-        self, transform: Literal["none", "delta"]
-    ) -> None:
+    def test_it_finds_the_effect_beside_a_trend(self, transform: Literal["none", "delta"]) -> None:
         found = KnownEffects.fit(dataset(trends() + KNOWN @ EFFECTS, transform))
         assert found is not None
         np.testing.assert_allclose(found.weights, EFFECTS, atol=0.01)

@@ -1,6 +1,5 @@
 """Forecasts whose request brings known-future values: stored by them, refused without them."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
