@@ -8,7 +8,10 @@ from typing import Any
 
 import keras
 
+from models.engine import device_name
+from models.errors import TrainingError
 from models.highway import Highway
+from models.keras_objects import layer_arguments
 from models.scaling import Floats
 from models.spec import HeadSpec, LayerSpec
 
@@ -40,6 +43,7 @@ def build_network(
     outputs: int,
     stateful: bool,
     seed: int,
+    steps: int | None = None,
     future: int = 0,
 ) -> keras.Model:
     """Build the network of a spec.
@@ -52,6 +56,8 @@ def build_network(
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
+        steps: Steps per batch. Only layers that unroll their loop need to know it, and then the
+            network reads so many and no others.
         future: Numbers that are known of the steps ahead, for the head.
 
     Returns:
@@ -59,9 +65,14 @@ def build_network(
         a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
         not stateful. If anything is known of the future there is an input `future` after `x`,
         `(batch, steps, future)`, or `(batch, future)` if not stateful.
+
+    Raises:
+        TrainingError: If a layer insists on cuDNN and there is no GPU.
     """
+    _check_cudnn(layers)
     keras.utils.set_random_seed(seed)
-    x = keras.Input(shape=(None, features), name="x")
+    fixed = steps if any(layer.unroll for layer in layers) else None
+    x = keras.Input(shape=(fixed, features), name="x")
     inputs: list[Any] = [x]
     new_states: list[Any] = []
     sequence = x
@@ -71,6 +82,9 @@ def build_network(
         recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
         result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
         sequence, *after = result if stateful else (result,)
+        sequence = _dropped(
+            sequence, layer.output_dropout, f"{layer.cell}_{index}_dropout", every_step
+        )
         inputs += states
         new_states += after
     known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
@@ -137,18 +151,29 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
     ]
 
 
+def _check_cudnn(layers: list[LayerSpec]) -> None:
+    if any(layer.use_cudnn is True for layer in layers) and device_name() != "gpu":
+        raise TrainingError(
+            '`use_cudnn` true needs a worker with a GPU; "auto" uses one where there is one. '
+            "Received: a worker without"
+        )
+
+
 def _recurrent_layer(
     layer: LayerSpec, index: int, *, every_step: bool, stateful: bool
 ) -> keras.layers.Layer:
-    arguments = layer.model_dump(exclude={"cell", "stateful", "recurrent_activation"})
-    if layer.cell != "rnn":
-        arguments["recurrent_activation"] = layer.recurrent_activation
-    return RECURRENT[layer.cell](
-        **arguments,
-        return_sequences=every_step,
-        return_state=stateful,
-        name=f"{layer.cell}_{index}",
+    name, arguments = f"{layer.cell}_{index}", layer_arguments(layer)
+    made = RECURRENT[layer.cell](
+        **arguments, return_sequences=every_step, return_state=stateful, name=name
     )
+    directions = [made]
+    if layer.bidirectional is not None:
+        made = keras.layers.Bidirectional(made, layer.bidirectional.merge_mode, name=name)
+        directions = [made.forward_layer, made.backward_layer]
+    for direction in directions:
+        # Keras 3.15's SimpleRNN takes this argument and forgets it.
+        direction.activity_regularizer = arguments.get("activity_regularizer")
+    return made
 
 
 def _head(
@@ -161,7 +186,7 @@ def _head(
     for index, dense in enumerate(head.layers):
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
         y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)
-    return keras.layers.Dense(outputs, name="output")(y)
+    return keras.layers.Dense(outputs, head.activation, name="output")(y)
 
 
 def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
@@ -177,7 +202,7 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
     layers = [
         {
             "name": layer.name,
-            "cell": CELL_NAMES.get(type(layer), type(layer).__name__.lower()),
+            "cell": _cell_name(layer),
             "shape": _output_shape(layer),
             "parameters": int(layer.count_params()),
         }
@@ -185,6 +210,13 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
         if not isinstance(layer, UNLISTED)
     ]
     return {"layers": layers, "parameters": int(network.count_params())}
+
+
+def _cell_name(layer: keras.layers.Layer) -> str:
+    """The cell of a recurrent layer, read in one direction or in both; else Keras' name."""
+    inner = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    cell: str = CELL_NAMES.get(type(inner), type(inner).__name__.lower())
+    return cell
 
 
 def _output_shape(layer: keras.layers.Layer) -> list[int | None]:

@@ -122,6 +122,7 @@ def _lane_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
         "chunk": chunk,
         "lanes": spec.lanes or fitting,
         "burn_in": min(sizes.burn_in, chunk) if spec.burn_in is None else spec.burn_in,
+        "shuffle": bool(spec.shuffle),
     }
 
 
@@ -136,6 +137,7 @@ def _window_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
         "step": spec.step or 1,
         "batch_size": batch_size,
         "steps_per_epoch": spec.steps_per_epoch or min(500, -(-rows // batch_size)),
+        "shuffle": True if spec.shuffle is None else spec.shuffle,
     }
 
 

@@ -48,6 +48,7 @@ class Prepared:
         rule: How observations become rows.
         calendar: When rows come.
         times: Grid times of the first track, the one that is served.
+        fitted: Grid times of the rows that features and target scaling were fitted on.
         observed: Times and values of the observations, in column order.
         dropped: Channels that could not be inputs.
         sha256: Of the times and values that training sees.
@@ -61,6 +62,7 @@ class Prepared:
     rule: GridRule
     calendar: Calendar
     times: Times
+    fitted: Times
     observed: tuple[Times, Values]
     dropped: list[DroppedChannel]
     sha256: str
@@ -121,6 +123,7 @@ def prepare(spec: Spec, data: SeriesData) -> Prepared:
         rule=rule,
         calendar=calendars[0],
         times=grids[0].times,
+        fitted=grids[0].times[seen],
         observed=(data.times, values),
         dropped=dropped,
         sha256=_sha256(data.times, values),

@@ -68,3 +68,8 @@ class SeriesData:
     def channel_names(self) -> tuple[str, ...]:
         """The channels' names in column order."""
         return tuple(channel.name for channel in self.channels)
+
+
+def iso(time: np.datetime64) -> str:
+    """A UTC moment as ISO 8601 with `Z`."""
+    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"

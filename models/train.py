@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
+from models.audit import audit_forecasts, audit_report, audit_training
 from models.builders import (
     add_highway,
     build_network,
@@ -23,20 +24,40 @@ from models.builders import (
     scale_outputs,
     state_shapes,
 )
+from models.calibration import coverage_report, fit_intervals
+from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
-from models.engine import device_name, make_engine, make_optimizer
+from models.devices import describe_kernels, machine_facts
+from models.divergence import likely_causes
+from models.engine import device_name, gpu_name, make_engine
 from models.errors import TrainingError
 from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
+from models.layer_rules import steps_per_row
+from models.losses import penalty_of
+from models.optimizers import make_optimizer, plateau_rate
+from models.precision import (
+    build_for_training,
+    network_to_serve,
+    require_precision,
+    scale_losses,
+)
 from models.prepare import Prepared, prepare
+from models.reproducibility import (
+    arrays_sha256,
+    make_deterministic,
+    read_weights,
+    weights_sha256,
+)
 from models.runtime import Forecaster
+from models.runtime_session import open_session
 from models.scaling import Floats
-from models.series import SeriesData, Times
+from models.series import SeriesData, Times, iso
 from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
@@ -56,11 +77,15 @@ class Trained:
         bundle: Manifest, Keras model and ONNX graph in one zip.
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
-        data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the series' values and of
+            the training arrays.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units.
+        diagnostics: What else is known of its quality: `baselines` (season, AR orders),
+            `residuals` (of validation and test) and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
-        training: Seconds, epochs, device, library versions, seed.
+        training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
+            layer, library versions, seed and the SHA-256 of the weights.
     """
 
     bundle: bytes
@@ -69,6 +94,7 @@ class Trained:
     data: dict[str, Any]
     network: dict[str, Any]
     metrics: dict[str, Any]
+    diagnostics: dict[str, Any]
     history: list[dict[str, Any]]
     training: dict[str, Any]
 
@@ -96,22 +122,22 @@ def train(
 
     Raises:
         SpecError: If the spec cannot work on this series.
-        TrainingError: If the loss stops being a number or the export does not agree.
+        TrainingError: If the loss stops being a number, the export does not agree or the audit
+            finds that something of the future was seen.
     """
     began = time.perf_counter()
     spec = resolve(spec, SeriesFacts.from_data(data))
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared, choice = lay_highway(spec, prepare(spec, data))
-    feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
-    plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
+    begun = begin(spec, data)
+    prepared, feed = begun.prepared, begun.feed
+    checks = audit_training(spec, data, prepared, feed)
+    audit_report(checks)
+    fitted = fit(
+        spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
     )
-    run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
-    engine.finish(run.best_weights)
+    run = fitted.run
+    network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
     shares = _shrink(network, spec, feed)
@@ -123,23 +149,33 @@ def train(
     manifest = _manifest(spec, data, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
-    served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
-    metrics = evaluate(
-        served, *prepared.observed, prepared.dataset.tracks[0], prepared.calendar.season_steps
-    )
+    session = open_session(graph)
+    track = prepared.dataset.tracks[0]
+    intervals = fit_intervals(Forecaster(manifest, session), *prepared.observed, track)
+    manifest["intervals"] = intervals and intervals.to_json()
+    served = Forecaster(manifest, session)
+    audit = audit_report([*checks, audit_forecasts(served, prepared)])
+    found = evaluate(served, *prepared.observed, track, prepared.calendar.season_steps)
+    diagnostics = {"baselines": found.baselines, "residuals": found.residuals, "audit": audit}
+    if intervals is not None:
+        _merge(found.metrics, coverage_report(served, *prepared.observed, track))
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "device": device_name(),
+        "machine": machine_facts(gpu_name()),
+        "kernels": describe_kernels(spec.layers or [], device_name(), keras.backend.backend()),
         "versions": _versions(),
         "seed": spec.seed,
+        "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "export_difference": difference,
-        "highway": choice and choice.report,
+        "highway": begun.choice and begun.choice.report,
         "shares": shares,
     }
-    manifest |= {"metrics": metrics, "history": run.history, "training": training}
+    manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
+    manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
         bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
@@ -147,10 +183,77 @@ def train(
         spec=manifest["spec"],
         data=manifest["data"],
         network=manifest["network"],
-        metrics=metrics,
+        metrics=found.metrics,
+        diagnostics=diagnostics,
         history=run.history,
         training=training,
     )
+
+
+def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
+    """Put the figures about intervals beside those about errors."""
+    for part, targets in coverage.items():
+        for target, figures in targets.items():
+            of_target = metrics[part][target]
+            for row, more in zip(of_target["leads"], figures.pop("leads"), strict=True):
+                row.update(more)
+            of_target |= figures
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Everything that training reads, before its first epoch."""
+
+    prepared: Prepared
+    choice: Choice | None
+    feed: LaneFeed | WindowFeed
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs, with the best weights."""
+
+    network: keras.Model
+    run: TrainingRun
+
+
+def begin(spec: Spec, data: SeriesData) -> Begun:
+    """Prepare what a resolved spec learns from; errors are those of `train`."""
+    make_deterministic()
+    require_precision(spec, device_name())
+    prepared, choice = lay_highway(spec, prepare(spec, data))
+    return Begun(prepared, choice, make_feed(spec, prepared))
+
+
+def fit(
+    spec: Spec,
+    begun: Begun,
+    progress: Report,
+    *,
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None,
+) -> Fitted:
+    """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
+    prepared, feed = begun.prepared, begun.feed
+    network = build_for_training(spec, lambda: _network(spec, prepared))
+    optimizer = make_optimizer(
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+    )
+    penalty = penalty_of(spec.loss, spec.huber_delta)
+    engine = make_engine(network, scale_losses(spec, optimizer), penalty)
+    plan = FitPlan(
+        epochs=spec.epochs or 1,
+        early_stopping=spec.early_stopping,
+        fingerprint=_fingerprint(spec, prepared),
+        save_checkpoint=save_checkpoint,
+        causes=lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
+        after_epoch=after_epoch,
+        rate_after=_rate_after(spec),
+    )
+    run = Fitter(engine, feed, plan, progress).fit(checkpoint)
+    engine.finish(run.best_weights)
+    return Fitted(network, run)
 
 
 class _Notifier:
@@ -173,7 +276,7 @@ class _Notifier:
         self._progress(progress)
 
 
-def make_feed(spec: Spec, prepared: Prepared) -> Feed:
+def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
     """The batches that a spec asks for: lanes of the series, or windows.
 
     Raises:
@@ -196,7 +299,15 @@ def make_feed(spec: Spec, prepared: Prepared) -> Feed:
         batch_size=size,
         updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
         seed=spec.seed,
+        shuffle=spec.shuffle is not False,
     )
+
+
+def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
+    """What the learning rate becomes as losses come in; None if it does not follow them."""
+    if spec.optimizer.schedule.name != "reduce_on_plateau":
+        return None
+    return lambda losses: plateau_rate(spec.optimizer, losses)
 
 
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
@@ -207,6 +318,7 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         outputs=prepared.dataset.outputs,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
+        steps=steps_per_row(spec),
         future=prepared.dataset.future_width,
     )
 
@@ -227,7 +339,7 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
 
 
-def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
+def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> list[float] | None:
     """Scale the network's outputs by what is best on validation; None if that is not wanted."""
     if not spec.shrinkage or next(feed.validation_batches(), None) is None:
         return None
@@ -238,7 +350,7 @@ def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
     return [round(share, 2) for share in shares.tolist()]
 
 
-def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
+def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
     inputs = [each[:VERIFIED_ROWS] for each in batch.inputs]
@@ -272,10 +384,12 @@ def _manifest(
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
+            "quantiles": [0.5],
             "scaling": prepared.dataset.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
         "known_effects": prepared.effects and prepared.effects.to_json(),
+        "intervals": None,
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
         "states": state_shapes(spec.layers or []) if stateful else [],
         "least_rows": _least_rows(spec),
@@ -303,6 +417,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "known_future": _known_future_sentence(prepared),
         "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
         "sha256": prepared.sha256,
+        "arrays_sha256": arrays_sha256(prepared.dataset),
     }
 
 
@@ -323,11 +438,6 @@ def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
     if first >= stop:
         return {"rows": 0, "first": None, "last": None}
     return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
-
-
-def iso(time: np.datetime64) -> str:
-    """A UTC moment as ISO 8601 with `Z`."""
-    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"
 
 
 def _fingerprint(spec: Spec, prepared: Prepared) -> str:

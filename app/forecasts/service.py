@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database, insert_or_ignore, utc_now
 from app.errors import Conflict, Invalid, NotFound
+from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
 from app.forecasts.known_future import FutureMissing, KnownValues, known_values
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
@@ -31,6 +32,21 @@ class Answer:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A row of the table, before it is given out."""
+
+    key: str
+    body: str
+    bounds: Bounds | None
+
+    def answer(self, request: ForecastCreate) -> Answer:
+        """The text with the bounds that the request asks for."""
+        if "levels" not in request.model_fields_set or request.levels == list(DEFAULT_LEVELS):
+            return Answer(self.key, self.body)
+        return Answer(self.key, at_levels(self.body, self.bounds, request.levels))
+
+
 def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     """The stored forecast for a request; it is made and stored when it is the first.
 
@@ -40,16 +56,16 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         Invalid: If the series or the origin does not fit the model.
     """
     if request == ForecastCreate():
-        stored = _last_stored(database, model)
-        if stored is not None and not stored.known_future:
-            return Answer(stored.key, stored.body)
+        newest = _last_stored(database, model)
+        if newest is not None and not newest.known_future:
+            return Answer(newest.key, newest.body)
     with database.reading() as session:
         issued = _issue(session, model, request)
-        found = _find(session, issued)
-    if found is not None and issued.state.kept:
-        return found
-    with database.transaction() as session:
-        return _store(session, issued)
+        stored = _find(session, issued)
+    if stored is None or not issued.state.kept:
+        with database.transaction() as session:
+            stored = _store(session, issued)
+    return stored.answer(request)
 
 
 def latest(database: Database, model: str, series: str | None) -> Answer:
@@ -105,7 +121,6 @@ def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
     row = get_version(session, model, str(request.version or "latest"))
     version, _, series, job = row
     _check_series(request, series)
-    _check_levels(request)
     forecaster = forecasters.get(session, version, job)
     current = live.current_state(session, forecaster, version, series)
     state = current.state
@@ -120,7 +135,7 @@ def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
     return _Issued(row, made, current, known)
 
 
-def _store(session: Session, issued: _Issued) -> Answer:
+def _store(session: Session, issued: _Issued) -> _Stored:
     """Store a forecast and its state; when another request was faster, the answer is its."""
     version, _, series, _ = issued.row
     if session.get(Series, series.id) is None:
@@ -129,23 +144,25 @@ def _store(session: Session, issued: _Issued) -> Answer:
         live.keep_state(session, version.id, series.id, issued.state)
     key = uuid.uuid4().hex
     created_at = utc_now()
-    body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z")))
-    new = {"key": key, "created_at": created_at, "body": body}
+    bounds = bounds_of(issued.forecast)
+    written_at = created_at.isoformat().replace("+00:00", "Z")
+    body = json.dumps(_body(issued, key, written_at, bounds))
+    new = {"key": key, "created_at": created_at, "body": body, "bounds": bounds}
     if insert_or_ignore(session, StoredForecast, **issued.identity, **new):
-        return Answer(key, body)
+        return _Stored(key, body, bounds)
     stored = _find(session, issued)
     assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
     return stored
 
 
-def _find(session: Session, issued: _Issued) -> Answer | None:
+def _find(session: Session, issued: _Issued) -> _Stored | None:
     """The stored forecast of the same version, series, origin, revision and known future."""
-    statement = sa.select(StoredForecast.key, StoredForecast.body)
+    statement = sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.bounds)
     row = session.execute(statement.filter_by(**issued.identity)).first()
-    return None if row is None else Answer(row.key, row.body)
+    return None if row is None else _Stored(row.key, row.body, row.bounds)
 
 
-def _body(issued: _Issued, key: str, created_at: str) -> dict[str, object]:
+def _body(issued: _Issued, key: str, created_at: str, bounds: Bounds | None) -> dict[str, object]:
     """The answer of the contract."""
     version, model, series, _ = issued.row
     made = issued.forecast
@@ -160,7 +177,7 @@ def _body(issued: _Issued, key: str, created_at: str) -> dict[str, object]:
         "target_units": dict(zip(made.targets, made.units, strict=True)),
         "known_future": issued.known.to_wire(),
         "created_at": created_at,
-        "points": _points(made),
+        "points": with_intervals(_points(made), bounds, DEFAULT_LEVELS),
     }
 
 
@@ -185,15 +202,6 @@ def _check_series(request: ForecastCreate, series: Series) -> None:
             f"Received: {request.series!r}"
         )
         raise Invalid(message, errors=[Problem("/series", message)])
-
-
-def _check_levels(request: ForecastCreate) -> None:
-    if request.levels:
-        message = (
-            "`levels` must be empty for a point forecaster, which has no intervals. "
-            f"Received: {request.levels}"
-        )
-        raise Invalid(message, errors=[Problem("/levels", message)])
 
 
 def _not_forecastable(request: ForecastCreate, error: DataError) -> Exception:

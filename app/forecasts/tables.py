@@ -1,11 +1,12 @@
 """Stored forecasts: same version, series, origin, revision, known future: the same row."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Timestamp
+from app.db import Base, Json, Timestamp
 
 
 class StoredForecast(Base):
@@ -37,3 +38,4 @@ class StoredForecast(Base):
     known_future: Mapped[str] = mapped_column(sa.String(64), server_default="")
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     body: Mapped[str] = mapped_column(sa.Text)
+    bounds: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -12,10 +12,11 @@ import app.series.service as series_service
 from app.db import insert_or_ignore
 from app.errors import Invalid, NotFound
 from app.jobs.tables import UNFINISHED, Job
-from app.registry.queries import get_model
+from app.registry.queries import get_model, single_series
 from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion
 from models.checks import SeriesFacts, resolve
+from models.devices import Device
 from models.errors import Problem, SpecError
 from models.presets import PRESETS
 from models.series import SeriesData
@@ -40,20 +41,45 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         NotFound: If the series or the preset does not exist.
         SpecError: If the spec cannot work on this series.
     """
-    series = series_service.get_series(session, _single_series(request))
+    series = series_service.get_series(session, single_series(request.series))
     data = series_service.load_series(session, series.name)
     spec = _resolve(_requested_spec(request), data)
-    model = _get_or_create(session, request.name)
+    _require_precision(spec, request.device)
+    return queue_version(
+        session,
+        request.name,
+        spec=spec.to_json(),
+        series_id=series.id,
+        data_revision=series.revision,
+        preset=request.preset,
+        device=request.device,
+    )
+
+
+def queue_version(
+    session: Session,
+    name: str,
+    *,
+    spec: dict[str, Any],
+    series_id: int,
+    data_revision: int,
+    preset: str | None,
+    device: Device | None = None,
+    parent_id: str | None = None,
+) -> tuple[Model, ModelVersion, Job]:
+    """Queue the training of a resolved spec on a revision of a series."""
+    model = _get_or_create(session, name)
     number = _next_number(session, model)
-    job = jobs.enqueue(session, "train", {"model": model.name, "version": number})
+    subject = {"model": model.name, "version": number}
+    job = jobs.enqueue(session, "train", subject, device=device, parent_id=parent_id)
     version = ModelVersion(
         model_id=model.id,
         number=number,
-        series_id=series.id,
+        series_id=series_id,
         job_id=job.id,
-        preset=request.preset,
-        spec=spec.to_json(),
-        data_revision=series.revision,
+        preset=preset,
+        spec=spec,
+        data_revision=data_revision,
     )
     session.add(version)
     session.flush()
@@ -86,6 +112,7 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
     version.data = {"revision": version.data_revision, **trained.data}
     version.network = trained.network
     version.metrics = trained.metrics
+    version.diagnostics = trained.diagnostics
     version.training = trained.training
     version.history = trained.history
     digest = hashlib.sha256(trained.bundle).hexdigest()
@@ -95,19 +122,18 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
 
 
 def delete_model(session: Session, name: str) -> None:
-    """Delete a model with its versions, states and forecasts; its running jobs are cancelled.
+    """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
 
     Raises:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
-    unfinished = (
-        sa.select(Job.id)
-        .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
-    )
+    # Not by the versions: backtests and verifications are jobs of the model, too.
+    of_the_model = Job.subject["model"].as_string() == name
+    unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
+    jobs.forget_checkpoints(session, of_the_model)
     session.delete(model)
     session.flush()
 
@@ -124,12 +150,9 @@ def models_using(session: Session, series_id: int) -> list[str]:
     return list(session.scalars(statement))
 
 
-def _single_series(request: ModelCreate) -> str:
-    names = [request.series] if isinstance(request.series, str) else request.series
-    if len(names) > 1:
-        message = f"`series` must name one series. Received: {len(names)} names"
-        raise Invalid(message, errors=[Problem("/series", message)])
-    return names[0]
+def deleted_meanwhile() -> NotFound:
+    """What a worker finds when somebody deleted the model that it works on."""
+    return NotFound("The model was deleted while it was trained.")
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
@@ -154,6 +177,16 @@ def _resolve(spec: Spec, data: SeriesData) -> Spec:
         ) from error
 
 
+def _require_precision(spec: Spec, device: str | None) -> None:
+    """float16 on a CPU would be emulated; where the device is left open, training refuses it."""
+    if spec.precision == "mixed_float16" and device == "cpu":
+        message = (
+            "`precision` mixed_float16 needs `device` gpu or null; a CPU can do mixed_bfloat16. "
+            "Received: cpu"
+        )
+        raise Invalid(message, errors=[Problem("/spec/precision", message)])
+
+
 def _get_or_create(session: Session, name: str) -> Model:
     """The model's row, locked: two clients who train the same name get two numbers."""
     insert_or_ignore(session, Model, name=name)
@@ -170,5 +203,5 @@ def _next_number(session: Session, model: Model) -> int:
 def _version_of(session: Session, job_id: str) -> ModelVersion:
     version = session.scalar(sa.select(ModelVersion).where(ModelVersion.job_id == job_id))
     if version is None:
-        raise NotFound("The model was deleted while it was trained.")
+        raise deleted_meanwhile()
     return version

@@ -39,6 +39,8 @@ class ModelVersion(Base):
     metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
     training: Mapped[dict[str, Any] | None] = mapped_column(Json)
     history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    # Much larger than the rest, and read only where one version is shown.
+    diagnostics: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
 
 
 class Bundle(Base):

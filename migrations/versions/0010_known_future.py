@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010_known_future"
-down_revision = "0005_idempotency"
+down_revision = "0009_backtests"
 branch_labels = None
 depends_on = None
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from models.artefact import read_bundle
+from models.backtest import forecasts_at
 from models.checks import SeriesFacts, resolve
 from models.errors import DataError
+from models.intervals import at_level
 from models.prepare import Prepared, prepare
 from models.runtime import Forecaster, State
 from models.series import Channel, SeriesData, Values
@@ -177,6 +179,14 @@ class TestCausality:
         assert (low != high).any()
 
 
+class TestAudit:
+    def test_what_is_declared_may_be_looked_ahead_at(self, trained: Trained) -> None:
+        audit = trained.diagnostics["audit"]
+        assert audit["passed"]
+        (probe,) = (c for c in audit["checks"] if c["code"] == "future_probe_forecasts")
+        assert "all values but those known of the future" in probe["sentence"]
+
+
 class TestServing:
     @pytest.mark.parametrize("fields", [{}, {"highway": None}], ids=["highway", "alone"])
     def test_streamed_equals_replayed_equals_whole_pass(
@@ -189,7 +199,7 @@ class TestServing:
         self.check(loaded(data, {**WINDOWED, "highway": {"lags": 5}}), data, first=11)
 
     def check(self, forecaster: Forecaster, data: SeriesData, first: int) -> None:
-        whole = forecaster.outputs(data.times, data.values)
+        whole = forecaster.outputs(data.times, data.values, levels=[90])
         # The last rows have leads whose values nobody has said yet.
         assert np.isnan(whole.values[-LEADS:]).all()
         state = forecaster.advance(
@@ -199,8 +209,16 @@ class TestServing:
             rows = slice(row, row + 1)
             state = State.from_bytes(state.to_bytes())
             state = forecaster.advance(state, data.times[rows], data.values[rows])
-            said = forecaster.forecast(state, promo_after(data, row)).values
+            forecast = forecaster.forecast(state, promo_after(data, row))
+            said = forecast.values
             np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            assert forecast.lower is not None
+            assert forecast.upper is not None
+            assert (forecast.lower < said).all()
+            assert (forecast.upper > said).all()
+            np.testing.assert_allclose(
+                at_level(90, said, forecast.lower), whole.lower[0, row], atol=1e-6
+            )
         again = forecaster.advance(
             forecaster.initial_state(), data.times[: row + 1], data.values[: row + 1]
         )
@@ -214,24 +232,23 @@ class TestServing:
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
         rows = 60
-        pipeline, future = forecaster._pipeline, forecaster._future
-        assert future is not None
-        features, filled = pipeline.transform(
-            pipeline.empty_tail(), data.times[:rows], data.values[:rows]
-        )
-        own = filled[pipeline.memory_rows :]
-        table = future.table([(data.times[:rows], own, forecaster._calendar)])
-        inputs = forecaster._inputs(
-            features,
-            forecaster._lag_windows(filled),
-            slice(None),
-            table.inputs(np.arange(rows)),
-        )
+        grid = forecaster._grid(data.times[:rows], data.values[:rows], None)
+        reading = forecaster._read(forecaster._pipeline.empty_tail(), grid)
+        inputs = forecaster._inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._decode(y, own[:, forecaster._columns])
+        said = forecaster._medians(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
         np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
+
+    def test_a_backtest_knows_what_a_request_would_have_brought(
+        self, data: SeriesData, forecaster: Forecaster
+    ) -> None:
+        row = len(data.times) - 1 - LEADS
+        said = forecasts_at(forecaster, data, data.times[[row - 5, row]])
+        whole = forecaster.outputs(data.times, data.values).values[[row - 5, row]]
+        np.testing.assert_array_equal(said, whole)
+        assert np.isfinite(said).all()
 
     def test_a_forecast_without_its_values_is_refused(
         self, data: SeriesData, forecaster: Forecaster
