@@ -17,7 +17,7 @@ import numpy as np
 from models.builders import build_network, state_shapes
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
-from models.losses import Penalty, penalty_of
+from models.losses import Objective, of_error
 from models.optimizers import make_optimizer
 from models.spec import HeadSpec, LayerSpec, OptimizerSpec
 
@@ -26,7 +26,7 @@ LANES, CHUNK, FEATURES, UNITS = 60, 96, 20, 64
 STEPS_PER_ROUND = 5
 
 Step = Callable[[], float]
-MakeEngine = Callable[[keras.Model, keras.optimizers.Optimizer, Penalty], Engine]
+MakeEngine = Callable[[keras.Model, keras.optimizers.Optimizer, Objective], Engine]
 
 
 def random_batch(rows: int, steps: int, *, every_step: bool) -> Batch:
@@ -48,7 +48,7 @@ def training_step(
         [layer], HeadSpec(), features=FEATURES, outputs=1, stateful=stateful, seed=0
     )
     optimizer = make_optimizer(OptimizerSpec(name="adam"), epochs=1, updates_per_epoch=1)
-    engine = make(network, optimizer, penalty_of("mae"))
+    engine = make(network, optimizer, Objective(of_error("mae")))
     states = zero_states(state_shapes([layer]) if stateful else [], len(batch.features))
 
     def step() -> float:
@@ -69,14 +69,14 @@ def seconds_of(step: Step, steps: int = STEPS_PER_ROUND) -> tuple[float, float]:
 
 
 def without_kernels(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
 ) -> Engine:
     """The TensorFlow engine with Keras' own loops, compiled all the same."""
     from models.engine_tensorflow import TensorFlowEngine
 
     class PlainEngine(TensorFlowEngine):
         def __init__(self) -> None:
-            super().__init__(network, optimizer, penalty)
+            super().__init__(network, optimizer, objective)
             self._computed = network
 
     return PlainEngine()

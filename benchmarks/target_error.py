@@ -15,7 +15,7 @@ from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
 from models.fitting import Feed
-from models.losses import Tensor, penalty_of
+from models.losses import Tensor, objective_of
 from models.optimizers import make_optimizer
 from models.prepare import Prepared, prepare
 from models.presets import PRESETS
@@ -132,7 +132,7 @@ def _engine(spec: Spec, prepared: Prepared, feed: Feed) -> Engine:
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
     )
-    return make_engine(network, optimizer, penalty_of(spec.loss, spec.huber_delta))
+    return make_engine(network, optimizer, objective_of(spec))
 
 
 if __name__ == "__main__":

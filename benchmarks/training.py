@@ -27,7 +27,7 @@ from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
 from models.fitting import Feed
-from models.losses import penalty_of
+from models.losses import objective_of
 from models.optimizers import make_optimizer
 from models.prepare import Prepared, prepare
 from models.presets import PRESETS
@@ -183,7 +183,7 @@ def _engine(spec: Spec, prepared: Prepared) -> Engine:
         seed=0,
     )
     optimizer = make_optimizer(spec.optimizer, epochs=2, updates_per_epoch=500)
-    return make_engine(network, optimizer, penalty_of(spec.loss, spec.huber_delta))
+    return make_engine(network, optimizer, objective_of(spec))
 
 
 def _run_steps(engine: Engine, feed: Feed, steps: int) -> None:

@@ -28,6 +28,7 @@ UNLISTED = (
     keras.layers.InputLayer,
     keras.layers.Reshape,
     keras.layers.Add,
+    keras.layers.Average,
     keras.layers.Concatenate,
 )
 HIGHWAY = "highway"
@@ -44,6 +45,7 @@ def build_network(
     stateful: bool,
     seed: int,
     steps: int | None = None,
+    members: int = 1,
     future: int = 0,
 ) -> keras.Model:
     """Build the network of a spec.
@@ -52,19 +54,21 @@ def build_network(
         layers: The recurrent stack.
         head: What follows it.
         features: Inputs per step.
-        outputs: Leads times targets.
+        outputs: Leads times targets times quantiles.
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
         steps: Steps per batch. Only layers that unroll their loop need to know it, and then the
             network reads so many and no others.
-        future: Numbers that are known of the steps ahead, for the head.
+        members: Networks of an ensemble, each with layers, states and outputs of its own. Their
+            layers are numbered on, as those of one stack.
+        future: Numbers that are known of the steps ahead, for the heads of all members.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
-        a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
-        not stateful. If anything is known of the future there is an input `future` after `x`,
-        `(batch, steps, future)`, or `(batch, future)` if not stateful.
+        a state `(batch, units)`, `y` `(batch, steps, members * outputs)`, or
+        `(batch, members * outputs)` if not stateful. If anything is known of the future there is
+        an input `future` after `x`, `(batch, steps, future)`, or `(batch, future)` if not stateful.
 
     Raises:
         TrainingError: If a layer insists on cuDNN and there is no GPU.
@@ -74,11 +78,41 @@ def build_network(
     fixed = steps if any(layer.unroll for layer in layers) else None
     x = keras.Input(shape=(fixed, features), name="x")
     inputs: list[Any] = [x]
+    known = None
+    if future:
+        known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
+        inputs.append(known)
     new_states: list[Any] = []
+    said = []
+    for member, name in enumerate(output_names(members)):
+        y, states, after = _member(
+            x, layers, head, member, output=(name, outputs), stateful=stateful, future=known
+        )
+        said.append(y)
+        inputs += states
+        new_states += after
+    y = said[0] if members == 1 else keras.layers.Concatenate(name="members")(said)
+    return keras.Model(inputs, [y, *new_states], name="forecaster")
+
+
+def _member(
+    x: Any,
+    layers: list[LayerSpec],
+    head: HeadSpec,
+    member: int,
+    *,
+    output: tuple[str, int],
+    stateful: bool,
+    future: Any,
+) -> tuple[Any, list[Any], list[Any]]:
+    """One network of an ensemble: its output, its states and its new states."""
     sequence = x
-    for index, layer in enumerate(layers):
+    inputs: list[Any] = []
+    new_states: list[Any] = []
+    for position, layer in enumerate(layers):
+        index = member * len(layers) + position
         states = _state_inputs(layer, index) if stateful else []
-        every_step = stateful or index < len(layers) - 1
+        every_step = stateful or position < len(layers) - 1
         recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
         result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
         sequence, *after = result if stateful else (result,)
@@ -87,19 +121,31 @@ def build_network(
         )
         inputs += states
         new_states += after
-    known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
-    if future:
-        inputs.insert(1, known)
-    y = _head(sequence, head, outputs, every_step=stateful, future=known if future else None)
-    return keras.Model(inputs, [y, *new_states], name="forecaster")
+    y = _head(sequence, head, member, output, every_step=stateful, future=future)
+    return y, inputs, new_states
 
 
-def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
+def output_names(members: int) -> list[str]:
+    """The names of the members' last layers."""
+    return ["output"] if members == 1 else [f"output_{member}" for member in range(members)]
+
+
+def average_members(network: keras.Model, members: int) -> keras.Model:
+    """A network whose output is the mean of its members'; the layers are shared."""
+    if members == 1:
+        return network
+    said = [network.get_layer(name).output for name in output_names(members)]
+    mean = keras.layers.Average(name="mean")(said)
+    return keras.Model(network.inputs, [mean, *network.outputs[1:]], name="forecaster")
+
+
+def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> keras.Model:
     """Put a fitted highway beside a network.
 
     Args:
         network: What `build_network` returned.
         highway: Its weights are copied.
+        quantiles: Outputs for each lead and target, all moved alike.
 
     Returns:
         A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
@@ -119,20 +165,25 @@ def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
     flat = keras.layers.Reshape(
         (*((-1,) if every_step else ()), leads * targets), name="highway_outputs"
     )
-    total = keras.layers.Add(name="sum")([y, flat(layer(lags))])
+    moved = flat(layer(lags))
+    if quantiles > 1:
+        moved = keras.ops.repeat(moved, quantiles, axis=-1)
+    total = keras.layers.Add(name="sum")([y, moved])
     layer.set_weights([highway.weights])
     return keras.Model([*first, lags, *states], [total, *after], name="forecaster")
 
 
-def scale_outputs(network: keras.Model, shares: Floats) -> None:
-    """Multiply every output of a network that ends in a linear layer.
+def scale_outputs(network: keras.Model, shares: Floats, members: int = 1) -> None:
+    """Multiply every output of a network that ends in linear layers.
 
     Args:
-        network: What `build_network` returned; its last layer is changed in place.
+        network: What `build_network` returned; its last layers are changed in place.
         shares: `(outputs,)`.
+        members: Networks of the ensemble.
     """
-    layer = network.get_layer("output")
-    layer.set_weights([weight * shares for weight in layer.get_weights()])
+    for name in output_names(members):
+        layer = network.get_layer(name)
+        layer.set_weights([weight * shares for weight in layer.get_weights()])
 
 
 def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
@@ -177,16 +228,27 @@ def _recurrent_layer(
 
 
 def _head(
-    sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool, future: Any = None
+    sequence: Any,
+    head: HeadSpec,
+    member: int,
+    output: tuple[str, int],
+    *,
+    every_step: bool,
+    future: Any,
 ) -> Any:
-    """Dropout, dense layers and the output layer; what is known of the future is not dropped."""
-    y = _dropped(sequence, head.dropout, "head_dropout", every_step)
+    """Dropout, dense layers and the output layer, given by its name and width.
+
+    What is known of the future is not dropped.
+    """
+    name, outputs = output
+    y = _dropped(sequence, head.dropout, f"{name.replace('output', 'head')}_dropout", every_step)
     if future is not None:
-        y = keras.layers.Concatenate(name="with_future")([y, future])
-    for index, dense in enumerate(head.layers):
+        y = keras.layers.Concatenate(name=name.replace("output", "with_future"))([y, future])
+    for position, dense in enumerate(head.layers):
+        index = member * len(head.layers) + position
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
         y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)
-    return keras.layers.Dense(outputs, head.activation, name="output")(y)
+    return keras.layers.Dense(outputs, head.activation, name=name)(y)
 
 
 def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:

@@ -16,7 +16,7 @@ from keras import ops
 from models.dataset import Batch
 from models.devices import Device
 from models.errors import TrainingError
-from models.losses import Penalty, Tensor
+from models.losses import Objective, Penalty, Tensor
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -27,18 +27,18 @@ class Engine(ABC):
     Args:
         network: From `[x, *states]` to `[y, *new states]`, with `future` after `x` if it has it.
         optimizer: A Keras optimizer that was not used yet.
-        penalty: What an error costs. The penalties of the layers' regularizers are learnt from
+        objective: What it is trained for. The penalties of the layers' regularizers are learnt from
             as well, but not reported: losses of training and validation, and of runs with and
             without them, can be compared.
     """
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
         optimizer.build(network.trainable_variables)
         self.network = network
         self.optimizer = optimizer
-        self.penalty = penalty
+        self.objective = objective
 
     @abstractmethod
     def train(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
@@ -86,7 +86,7 @@ class Engine(ABC):
 
 
 def make_engine(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
 ) -> Engine:
     """The engine of the Keras backend in use.
 
@@ -97,11 +97,11 @@ def make_engine(
     if backend == "tensorflow":
         from models.engine_tensorflow import TensorFlowEngine
 
-        return TensorFlowEngine(network, optimizer, penalty)
+        return TensorFlowEngine(network, optimizer, objective)
     if backend == "jax":
         from models.engine_jax import JaxEngine
 
-        return JaxEngine(network, optimizer, penalty)
+        return JaxEngine(network, optimizer, objective)
     raise TrainingError(
         f"The Keras backend (KERAS_BACKEND) must be tensorflow or jax. Received: {backend}"
     )
@@ -113,8 +113,8 @@ def zero_states(shapes: Sequence[tuple[str, int]], batch: int) -> list[Tensor]:
 
 
 def mean_loss(penalty: Penalty, y: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of the penalties of all errors; 0 if nothing has a weight."""
-    return ops.sum(penalty(y - labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
+    """The weighted mean of all penalties; 0 if nothing has a weight."""
+    return ops.sum(penalty(y, labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def batch_tensors(batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:

@@ -7,7 +7,7 @@ import keras
 
 from models.dataset import Batch
 from models.engine import Arrays, Engine, batch_tensors, mean_loss
-from models.losses import Penalty, Tensor
+from models.losses import Objective, Tensor
 
 
 def gpu_name() -> str | None:
@@ -20,9 +20,9 @@ class JaxEngine(Engine):
     """Holds the variables' values as arrays; the network's own are brought up to date when read."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
-        super().__init__(network, optimizer, penalty)
+        super().__init__(network, optimizer, objective)
         self._held = self._read()
         self._train_step = jax.jit(self._train)
         self._test_step = jax.jit(self._test)
@@ -97,7 +97,8 @@ class JaxEngine(Engine):
             trainable, other, [*inputs, *states], training=training, return_losses=True
         )
         y, *states_after = keras.tree.flatten(outputs)
-        return mean_loss(self.penalty, y, labels, weights), states_after, other, sum(losses)
+        penalty = self.objective.learnt if training else self.objective.reported
+        return mean_loss(penalty, y, labels, weights), states_after, other, sum(losses)
 
     def _scaled(self, loss: Tensor, optimizer: list[Any]) -> Tensor:
         """The loss as the optimizer wants it: scaled, where gradients are float16."""

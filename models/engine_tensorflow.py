@@ -6,7 +6,7 @@ import tensorflow as tf
 from models.dataset import Batch
 from models.engine import Engine, batch_tensors, mean_loss
 from models.kernels_tensorflow import with_kernels
-from models.losses import Penalty, Tensor
+from models.losses import Objective, Tensor
 
 
 def has_gpu() -> bool:
@@ -34,9 +34,9 @@ class TensorFlowEngine(Engine):
     """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, penalty: Penalty
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
-        super().__init__(network, optimizer, penalty)
+        super().__init__(network, optimizer, objective)
         self._computed = with_kernels(network) if uses_xla() else network
         self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
         self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
@@ -58,7 +58,7 @@ class TensorFlowEngine(Engine):
         with tf.GradientTape() as tape:
             outputs = self._computed([*inputs, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
-            loss = mean_loss(self.penalty, y, labels, weights)
+            loss = mean_loss(self.objective.learnt, y, labels, weights)
             learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
         self.optimizer.apply(tape.gradient(learnt, variables), variables)
         return loss, states
@@ -68,4 +68,4 @@ class TensorFlowEngine(Engine):
     ) -> tuple[Tensor, list[Tensor]]:
         outputs = self._computed([*inputs, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
-        return mean_loss(self.penalty, y, labels, weights), states
+        return mean_loss(self.objective.reported, y, labels, weights), states

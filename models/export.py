@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from models.builders import FUTURE
+from models.builders import FUTURE, output_names
 from models.errors import TrainingError
 from models.export_activations import add_activation
 from models.export_graph import GraphParts, serialised, tensor
 from models.export_recurrent import add_recurrent
 from models.highway import Highway
+from models.losses import MEDIAN
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats
 from models.spec import Spec
@@ -37,63 +38,81 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         `(batch, time, targets, lags)` (both without `time` if not stateful), and for a stateful
         network the states `(batch, units)`; outputs: `y` and the new states.
     """
-    layers = spec.layers or []
     stateful = spec.mode == "stateful"
     parts = GraphParts()
     parts.inputs.append(tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
     parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
-    sequence = "sequence"
-    for index, layer in enumerate(layers):
-        last = index == len(layers) - 1
-        weights = network.get_layer(f"{layer.cell}_{index}").get_weights()
-        sequence = add_recurrent(
-            parts, sequence, index, layer, weights=weights, stateful=stateful, last=last
-        )
-    sequence = _with_future(parts, sequence, network, stateful=stateful)
-    y = _head(parts, sequence, network, spec)
+    future = _future(parts, network, stateful=stateful)
+    said = [_member(parts, network, spec, member, future) for member in range(spec.ensemble)]
+    y = said[0]
+    if len(said) > 1:
+        y = "members_mean"
+        parts.node("Mean", said, [y])
     if stateful:
         parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
         y = "batch_first"
-    parts.node(*_sum(parts, y, highway, stateful=stateful), ["y"])
+    parts.node(*_sum(parts, y, highway, spec), ["y"])
     axes = ["batch", "time"] if stateful else ["batch"]
     parts.outputs.insert(0, tensor("y", [*axes, network.outputs[0].shape[-1]]))
     return serialised(parts)
 
 
-def _with_future(parts: GraphParts, sequence: str, network: keras.Model, *, stateful: bool) -> str:
-    """Put what is known of the future beside the stack's output, if the network reads it."""
+def _future(parts: GraphParts, network: keras.Model, *, stateful: bool) -> str | None:
+    """Add the input of what is known of the future, time first, if the network reads it."""
     known = next((each for each in network.inputs if each.name == FUTURE), None)
     if known is None:
-        return sequence
+        return None
     steps = ["time"] if stateful else []
-    parts.inputs.insert(1, tensor(FUTURE, ["batch", *steps, known.shape[-1]]))
-    future = FUTURE
-    if stateful:
-        parts.node("Transpose", [future], ["future_sequence"], perm=[1, 0, 2])
-        future = "future_sequence"
-    parts.node("Concat", [sequence, future], ["with_future"], axis=-1)
-    return "with_future"
+    parts.inputs.append(tensor(FUTURE, ["batch", *steps, known.shape[-1]]))
+    if not stateful:
+        return FUTURE
+    parts.node("Transpose", [FUTURE], ["future_sequence"], perm=[1, 0, 2])
+    return "future_sequence"
 
 
-def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) -> str:
+def _member(
+    parts: GraphParts, network: keras.Model, spec: Spec, member: int, future: str | None
+) -> str:
+    """Add one network of the ensemble; returns the name of its output."""
+    layers = spec.layers or []
+    sequence = "sequence"
+    for position, layer in enumerate(layers):
+        index = member * len(layers) + position
+        sequence = add_recurrent(
+            parts,
+            sequence,
+            index,
+            layer,
+            weights=network.get_layer(f"{layer.cell}_{index}").get_weights(),
+            stateful=spec.mode == "stateful",
+            last=position == len(layers) - 1,
+        )
+    if future is not None:
+        parts.node("Concat", [sequence, future], [f"with_future_{member}"], axis=-1)
+        sequence = f"with_future_{member}"
+    return _head(parts, sequence, network, spec, member)
+
+
+def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec, member: int) -> str:
     """Add the dense layers; dropout does nothing at inference."""
-    for index, dense in enumerate(spec.head.layers):
+    for position, dense in enumerate(spec.head.layers):
+        index = member * len(spec.head.layers) + position
         weights = network.get_layer(f"dense_{index}").get_weights()
         sequence = _dense(parts, sequence, f"dense_{index}", weights)
         sequence = add_activation(parts, sequence, dense.activation)
-    y = _dense(parts, sequence, "output", network.get_layer("output").get_weights())
+    name = output_names(spec.ensemble)[member]
+    y = _dense(parts, sequence, name, network.get_layer(name).get_weights())
     return add_activation(parts, y, spec.head.activation)
 
 
-def _sum(
-    parts: GraphParts, y: str, highway: Highway | None, *, stateful: bool
-) -> tuple[str, list[str]]:
+def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tuple[str, list[str]]:
     """The operator and the inputs that make up the graph's output."""
     if highway is None:
         return "Identity", [y]
+    stateful, quantiles = spec.mode == "stateful", len(spec.quantiles or MEDIAN)
     targets, lags, leads = highway.weights.shape
     steps = ["time"] if stateful else []
-    place = 2 if parts.inputs[1:] and parts.inputs[1].name == FUTURE else 1
+    place = 1 + any(each.name == FUTURE for each in parts.inputs)
     parts.inputs.insert(place, tensor("lags", ["batch", *steps, targets, lags]))
     # A row of lags for each target, times that target's own matrix.
     axis = parts.weight("lags_axis", np.array([-2]))
@@ -106,7 +125,12 @@ def _sum(
     shape = [0, 0, leads * targets] if stateful else [0, leads * targets]
     flat = parts.weight("highway_shape", np.array(shape))
     parts.node("Reshape", ["highway_by_lead", flat], ["highway_outputs"])
-    return "Add", [y, "highway_outputs"]
+    if quantiles == 1:
+        return "Add", [y, "highway_outputs"]
+    # All quantiles of a lead and target are moved alike.
+    each = parts.weight("highway_each", np.repeat(np.arange(leads * targets), quantiles))
+    parts.node("Gather", ["highway_outputs", each], ["highway_quantiles"], axis=-1)
+    return "Add", [y, "highway_quantiles"]
 
 
 def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
@@ -125,7 +149,7 @@ def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) 
     Args:
         network: The trained network.
         graph: What `export_onnx` returned.
-        inputs: `x` `(batch, steps, features)`, and `future` and `lags` if the network has them.
+        inputs: `x` `(batch, steps, features)` and, if the network has a highway, `lags`.
 
     Returns:
         The largest absolute difference over outputs and new states, in scaled units; where

@@ -56,6 +56,30 @@ def loss_arguments_suit_the_loss(spec: Spec) -> Iterator[Problem]:
         )
 
 
+def quantiles_have_their_loss(spec: Spec) -> Iterator[Problem]:
+    """Only the pinball loss makes an output a quantile."""
+    if spec.quantiles is not None and spec.loss != "pinball":
+        yield Problem(
+            "/loss",
+            f'`loss` must be "pinball" where `quantiles` are asked for. Received: {spec.loss}',
+        )
+
+
+def shrinkage_has_something_to_shrink(spec: Spec) -> Iterator[Problem]:
+    """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
+    obstacles = {
+        "/quantiles": ("a point forecast", f"`quantiles` {spec.quantiles}", spec.quantiles),
+        "/head/activation": (
+            "a linear output",
+            f"`head.activation` {spec.head.activation}",
+            spec.head.activation != "linear",
+        ),
+    }
+    for pointer, (needed, received, broken) in obstacles.items():
+        if spec.shrinkage and broken:
+            yield Problem(pointer, f"`shrinkage` true needs {needed}. Received: {received}")
+
+
 def stopping_can_be_watched(spec: Spec) -> Iterator[Problem]:
     """Early stopping on the validation loss needs a validation part."""
     stopping = spec.early_stopping
@@ -73,6 +97,8 @@ NETWORK_RULES: tuple[Rule, ...] = (
     windows_have_samples,
     order_is_kept_where_it_matters,
     loss_arguments_suit_the_loss,
+    quantiles_have_their_loss,
+    shrinkage_has_something_to_shrink,
     *OPTIMIZER_RULES,
     stopping_can_be_watched,
 )

@@ -105,7 +105,23 @@ class Spec(Part):
     transform: Literal["none", "delta", "log_return"] | None = None
     scaler: Literal["standard", "none"] = "standard"
     split: SplitSpec = SplitSpec()
-    loss: Literal["mae", "mse", "huber", "log_cosh"] = "mae"
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Quantiles that the network predicts of every lead, by the pinball loss; the "
+        "median is added. Null for a point forecast. Intervals of both are conformal.",
+    )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Networks that are trained side by side, from different initial weights, and "
+        "averaged.",
+    )
+    loss: Literal["mae", "mse", "huber", "log_cosh", "pinball"] = Field(
+        "mae", description="What training minimises; `pinball` goes with `quantiles`."
+    )
     huber_delta: float | None = Field(
         None,
         gt=0,

@@ -19,6 +19,7 @@ from models.artefact import FORMAT, Artefact, write_bundle
 from models.audit import audit_forecasts, audit_report, audit_training
 from models.builders import (
     add_highway,
+    average_members,
     build_network,
     describe_network,
     scale_outputs,
@@ -39,7 +40,7 @@ from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.layer_rules import steps_per_row
-from models.losses import penalty_of
+from models.losses import MEDIAN, objective_of
 from models.optimizers import make_optimizer, plateau_rate
 from models.precision import (
     build_for_training,
@@ -140,10 +141,11 @@ def train(
     network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
+    network = average_members(network, spec.ensemble)
     shares = _shrink(network, spec, feed)
     laid = prepared.dataset.highway
     if laid is not None:
-        network = add_highway(network, laid.highway)
+        network = add_highway(network, laid.highway, len(spec.quantiles or MEDIAN))
     graph = export_onnx(network, spec, laid.highway if laid else None)
     difference = verify_export(network, graph, _verified_inputs(prepared, feed))
     manifest = _manifest(spec, data, prepared, network)
@@ -240,8 +242,7 @@ def fit(
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
     )
-    penalty = penalty_of(spec.loss, spec.huber_delta)
-    engine = make_engine(network, scale_losses(spec, optimizer), penalty)
+    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec))
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
@@ -284,7 +285,7 @@ def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
     """
     if spec.mode == "stateful":
         sizes = LaneSizes(spec.chunk or 1, spec.lanes or 1, spec.burn_in or 0)
-        return LaneFeed.of(prepared.dataset, sizes, state_shapes(spec.layers or []))
+        return LaneFeed.of(prepared.dataset, sizes, _states(spec))
     offsets = window_offsets(spec.lookback or 1, spec.step or 1)
     training = Windows.of(prepared.dataset, "train", offsets)
     size = min(spec.batch_size or 32, len(training.origins))
@@ -315,7 +316,8 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         spec.layers or [],
         spec.head,
         features=prepared.pipeline.width,
-        outputs=prepared.dataset.outputs,
+        outputs=prepared.dataset.outputs * len(spec.quantiles or MEDIAN),
+        members=spec.ensemble,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
         steps=steps_per_row(spec),
@@ -346,7 +348,7 @@ def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> li
     graph = export_onnx(network, spec)
     penalty = np.square if spec.loss == "mse" else np.abs
     shares = fit_shares(graph, feed.validation_batches(), feed.state_shapes, penalty)
-    scale_outputs(network, shares)
+    scale_outputs(network, shares, spec.ensemble)
     return [round(share, 2) for share in shares.tolist()]
 
 
@@ -384,18 +386,23 @@ def _manifest(
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
-            "quantiles": [0.5],
+            "quantiles": spec.quantiles or list(MEDIAN),
             "scaling": prepared.dataset.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
         "known_effects": prepared.effects and prepared.effects.to_json(),
         "intervals": None,
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
-        "states": state_shapes(spec.layers or []) if stateful else [],
+        "states": _states(spec) if stateful else [],
         "least_rows": _least_rows(spec),
         "data": _data_report(prepared),
         "network": describe_network(network),
     }
+
+
+def _states(spec: Spec) -> list[tuple[str, int]]:
+    """Name and units of every state of every member of the ensemble."""
+    return state_shapes((spec.layers or []) * spec.ensemble)
 
 
 def _least_rows(spec: Spec) -> int:

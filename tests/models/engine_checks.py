@@ -11,7 +11,7 @@ import numpy as np
 from models.builders import build_network, state_shapes
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
-from models.losses import penalty_of
+from models.losses import Objective, of_error
 from models.optimizers import make_optimizer
 from models.spec import HeadSpec, LayerSpec, OptimizerSpec
 
@@ -30,7 +30,7 @@ def engine_of(optimizer: dict[str, Any], **layer: Any) -> Engine:
     network = build_network(layers, HeadSpec(), features=FEATURES, outputs=1, stateful=True, seed=0)
     spec = OptimizerSpec.model_validate({"name": "sgd", "learning_rate": 0.5, **optimizer})
     return make_engine(
-        network, make_optimizer(spec, epochs=1, updates_per_epoch=1), penalty_of("mse")
+        network, make_optimizer(spec, epochs=1, updates_per_epoch=1), Objective(of_error("mse"))
     )
 
 

@@ -154,7 +154,8 @@ class Reader:
         self._ahead = ahead
 
     def outputs(self, times: Times, values: Values, at: Rows) -> Outputs:
-        return Outputs(times, values, at, values[at + self._ahead, np.newaxis])
+        said = values[at + self._ahead, np.newaxis]
+        return Outputs(times, values, at, said, said[:0], said[:0])
 
 
 class TestReport:

@@ -188,7 +188,11 @@ class TestAudit:
 
 
 class TestServing:
-    @pytest.mark.parametrize("fields", [{}, {"highway": None}], ids=["highway", "alone"])
+    @pytest.mark.parametrize(
+        "fields",
+        [{}, {"highway": None}, {"ensemble": 2, "head": {"layers": [{"units": 3}]}}],
+        ids=["highway", "alone", "ensemble"],
+    )
     def test_streamed_equals_replayed_equals_whole_pass(
         self, data: SeriesData, forecaster: Forecaster, fields: dict[str, Any]
     ) -> None:

@@ -12,7 +12,7 @@ from models.builders import build_network, describe_network
 from models.checks import SeriesFacts, resolve
 from models.engine import make_engine, zero_states
 from models.export import export_onnx, verify_export
-from models.losses import penalty_of
+from models.losses import objective_of
 from models.optimizers import make_optimizer
 from models.prepare import prepare
 from models.presets import PRESETS
@@ -312,14 +312,14 @@ class TestOnRealData:
         optimizer = make_optimizer(
             spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
         )
-        engine = make_engine(network, optimizer, penalty_of(spec.loss))
+        engine = make_engine(network, optimizer, objective_of(spec))
         batch = next(iter(feed.train_batches(1)))
         states: list[Any] = zero_states(feed.state_shapes, len(batch.features))
         losses = [float(engine.train(states, batch)[0]) for _ in range(4)]
         assert np.isfinite(losses).all()
         assert min(losses[1:]) < losses[0]
         engine.finish(engine.weights())
-        assert verify_export(network, export_onnx(network, spec), batch.features) <= 1e-5
+        assert verify_export(network, export_onnx(network, spec), [batch.features]) <= 1e-5
 
     @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("jena-")])
     def test_weather(self, name: str, weather: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:

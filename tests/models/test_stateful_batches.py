@@ -15,7 +15,7 @@ from models.builders import build_network, state_shapes
 from models.dataset import Batch
 from models.engine import make_engine, zero_states
 from models.lanes import LaneFeed, LaneSizes
-from models.losses import penalty_of
+from models.losses import Objective, of_error
 from models.optimizers import make_optimizer
 from models.spec import HeadSpec, LayerSpec, OptimizerSpec
 from tests.models.test_lanes import counting
@@ -104,7 +104,7 @@ class TestState:
         still = make_optimizer(
             OptimizerSpec(name="sgd", learning_rate=1e-12), epochs=1, updates_per_epoch=3
         )
-        engine = make_engine(network, still, penalty_of("mse"))
+        engine = make_engine(network, still, Objective(of_error("mse")))
         states: list[Any] = zero_states(state_shapes(layers(cell)), ROWS)
         wanted: list[Any] = states
         for each in chunks(feed):

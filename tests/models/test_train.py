@@ -10,6 +10,7 @@ import pytest
 from models.artefact import read_bundle
 from models.errors import DataError, TrainingError
 from models.fitting import Progress
+from models.grid import Grid
 from models.runtime import Forecaster, State
 from models.series import Channel, SeriesData
 from models.spec import Spec
@@ -74,7 +75,8 @@ class TestReport:
         figures |= {"naive_mae", "seasonal_naive_mae", "drift_mae", "ar_mae"}
         assert list(trained.metrics) == ["train", "validation", "test"]
         target = trained.metrics["validation"]["value"]
-        assert set(target) == figures | {"leads", "ar_order"}
+        figures |= {"coverage_80", "width_80", "coverage_95", "width_95", "pinball"}
+        assert set(target) == figures | {"leads", "ar_order", "calibration"}
         assert [row["lead"] for row in target["leads"]] == [1, 2, 3]
         assert all(set(row) == figures | {"lead"} for row in target["leads"])
         assert target["mae"] == pytest.approx(np.mean([row["mae"] for row in target["leads"]]))
@@ -144,13 +146,12 @@ class TestServing:
         path = tmp_path / "model.keras"
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
-        features, filled = forecaster._pipeline.transform(
-            forecaster._pipeline.empty_tail(), data.times[:60], values[:60]
-        )
-        lags = forecaster._inputs(features, forecaster._lag_windows(filled), slice(None))[1]
+        tail = forecaster._pipeline.empty_tail()
+        reading = forecaster._read(tail, Grid(data.times[:60], values[:60]))
+        inputs = forecaster._inputs(reading.features, reading, slice(None))
         state = np.zeros((1, 6), np.float32)
-        y = np.asarray(network([features[np.newaxis], lags[np.newaxis], state])[0])[0]
-        keras_values = forecaster._decode(y, values[:60, forecaster._columns])
+        y = np.asarray(network([*(each[np.newaxis] for each in inputs), state])[0])[0]
+        keras_values = forecaster._medians(y, reading.base)
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
