@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from models.cadence import Cadence
+from models.covariate_rules import COVARIATE_RULES
 from models.defaults import fill_defaults
 from models.errors import DataError, Problem, SpecError
 from models.facts import ChannelFacts, Layout, SeriesFacts
@@ -36,7 +37,7 @@ def resolve(spec: Spec, facts: SeriesFacts) -> Spec:
     except DataError as error:
         raise SpecError([*problems, Problem("", str(error))]) from error
     resolved = fill_defaults(spec, facts, layout)
-    for series_rule in SERIES_RULES:
+    for series_rule in (*SERIES_RULES, *COVARIATE_RULES):
         problems += series_rule(resolved, facts, layout)
     for network_rule in NETWORK_RULES:
         problems += network_rule(resolved)

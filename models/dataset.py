@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.future import FutureTable
 from models.lags import LaidHighway
 from models.scaling import Floats, TargetScaling
 from models.series import Rows, Values
@@ -19,11 +20,20 @@ Part = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Features, labels and weights of some rows, with the same leading axes."""
+    """Features, labels and weights of some rows, with the same leading axes.
+
+    `future` is what is known of the steps ahead; None if nothing is.
+    """
 
     features: Floats
     labels: Floats
     weights: Floats
+    future: Floats | None = None
+
+    @property
+    def inputs(self) -> list[Floats]:
+        """The network's inputs in its own order, without lags and states."""
+        return [self.features] if self.future is None else [self.features, self.future]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class Dataset:
         scaling: What turns actual values into labels.
         tracks: Where tracks and the parts of their split lie.
         highway: What is taken off the labels, because the highway says it already.
+        future: What is known of the steps ahead of each row; None if nothing is.
     """
 
     features: Floats
@@ -64,6 +75,7 @@ class Dataset:
     scaling: TargetScaling
     tracks: tuple[Track, ...]
     highway: LaidHighway | None = None
+    future: FutureTable | None = None
 
     @property
     def first_rows(self) -> list[int]:
@@ -74,6 +86,15 @@ class Dataset:
     def outputs(self) -> int:
         """The network's output width: leads times targets."""
         return int(self.scaling.scale.size)
+
+    @property
+    def future_width(self) -> int:
+        """The number of inputs that are known of the steps ahead."""
+        return 0 if self.future is None else self.future.width
+
+    def future_inputs(self, rows: Rows) -> Floats | None:
+        """What is known of the steps ahead of rows, if anything; see `FutureTable.inputs`."""
+        return None if self.future is None else self.future.inputs(rows)
 
     def row_count(self, part: Part) -> int:
         """Rows of a part of the split, over all tracks."""

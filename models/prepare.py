@@ -10,7 +10,10 @@ from models.dataset import Dataset, Track
 from models.errors import DataError
 from models.feature_fitting import DroppedChannel, FeaturePlan, fit_features
 from models.features import FeaturePipeline, clean_rows
+from models.future import FutureTable
 from models.grid import Grid
+from models.holiday_flags import HolidayFlags, named_codes
+from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.scaling import TargetScaling
 from models.series import Channel, SeriesData, Times, Values
@@ -49,6 +52,7 @@ class Prepared:
         observed: Times and values of the observations, in column order.
         dropped: Channels that could not be inputs.
         sha256: Of the times and values that training sees.
+        effects: What known-future channels do to the values that the highway reads.
     """
 
     dataset: Dataset
@@ -62,6 +66,7 @@ class Prepared:
     observed: tuple[Times, Values]
     dropped: list[DroppedChannel]
     sha256: str
+    effects: KnownEffects | None = None
 
 
 def prepare(spec: Spec, data: SeriesData) -> Prepared:
@@ -89,7 +94,7 @@ def prepare(spec: Spec, data: SeriesData) -> Prepared:
     first = borders.track(grids[0].times, 0)
     seen = slice(*first.span("train"))
 
-    plan = _feature_plan(spec, data, channels)
+    plan = _feature_plan(spec, data, channels, resampled=rule.step != rule.cadence)
     pipeline, dropped = fit_features(plan, rows[0][seen])
     if pipeline.width == 0:
         left_out = ", ".join(f"{channel.name} ({channel.reason})" for channel in dropped)
@@ -100,13 +105,23 @@ def prepare(spec: Spec, data: SeriesData) -> Prepared:
         rows[0][seen][:, targets],
         scaled=spec.scaler == "standard",
     )
+    calendars = [rule.row_calendar(grid.times) for grid in grids]
+    dataset = _dataset(
+        grids,
+        rows,
+        borders,
+        calendars=calendars,
+        pipeline=pipeline,
+        scaling=scaling,
+        targets=targets,
+    )
     return Prepared(
-        dataset=_dataset(grids, rows, borders, pipeline=pipeline, scaling=scaling, targets=targets),
+        dataset=dataset,
         pipeline=pipeline,
         channels=channels,
         targets=targets,
         rule=rule,
-        calendar=rule.row_calendar(grids[0].times),
+        calendar=calendars[0],
         times=grids[0].times,
         fitted=grids[0].times[seen],
         observed=(data.times, values),
@@ -122,7 +137,10 @@ def _borders(spec: Spec, times: Times) -> Borders:
     return Borders(*(times[row] if row < len(times) else end for row in starts))
 
 
-def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -> FeaturePlan:
+def _feature_plan(
+    spec: Spec, data: SeriesData, channels: tuple[Channel, ...], *, resampled: bool
+) -> FeaturePlan:
+    codes = tuple(named_codes(spec.holidays))
     return FeaturePlan(
         channels=channels,
         inputs=frozenset(data.channel_names if spec.features is None else spec.features),
@@ -132,6 +150,8 @@ def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -
         cycles=tuple(spec.calendar_features or []),
         timezone=data.timezone,
         scaled=spec.scaler == "standard",
+        known_future=frozenset(spec.known_future),
+        holidays=HolidayFlags(codes, data.timezone, resampled) if codes else None,
     )
 
 
@@ -140,20 +160,27 @@ def _dataset(
     rows: list[Values],
     borders: Borders,
     *,
+    calendars: list[Calendar],
     pipeline: FeaturePipeline,
     scaling: TargetScaling,
     targets: list[int],
 ) -> Dataset:
     """Transform every track on its own, then lay them one after the other."""
-    features, bases, tracks, offset = [], [], [], 0
+    features, filled_rows, tracks, offset = [], [], [], 0
     for grid, values in zip(grids, rows, strict=True):
         transformed, filled = pipeline.transform(pipeline.empty_tail(), grid.times, values)
         features.append(transformed)
-        bases.append(filled[pipeline.memory_rows :, targets])
+        filled_rows.append(filled[pipeline.memory_rows :])
         tracks.append(borders.track(grid.times, offset))
         offset += len(values)
     actual = np.concatenate([values[:, targets] for values in rows])
-    return Dataset(np.concatenate(features), actual, np.concatenate(bases), scaling, tuple(tracks))
+    base = np.concatenate([filled[:, targets] for filled in filled_rows])
+    future = None
+    if pipeline.future_width:
+        times = [grid.times for grid in grids]
+        laid = zip(times, filled_rows, calendars, strict=True)
+        future = FutureTable.of(pipeline, scaling.leads, laid)
+    return Dataset(np.concatenate(features), actual, base, scaling, tuple(tracks), future=future)
 
 
 def _sha256(times: Times, values: Values) -> str:

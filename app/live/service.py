@@ -13,6 +13,7 @@ from app.registry.tables import ModelVersion
 from app.series.tables import Series, SeriesRevision
 from app.times import to_datetime
 from models.runtime import Forecaster, State
+from models.series import Times, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,16 @@ def current_state(
     state = State.from_bytes(kept.content)
     if kept.revision == series.revision:
         return CurrentState(state, series.revision, kept=True)
+    times, values = observed_after(session, forecaster, series, state)
+    return CurrentState(forecaster.advance(state, times, values), series.revision, kept=False)
+
+
+def observed_after(
+    session: Session, forecaster: Forecaster, series: Series, state: State
+) -> tuple[Times, Values]:
+    """What the series holds after a state's last row, in the forecaster's channels."""
     times, values = series_service.load_after(session, series.id, state.time)
-    known = values[:, _columns(forecaster, series)]
-    return CurrentState(forecaster.advance(state, times, known), series.revision, kept=False)
+    return times, values[:, _columns(forecaster, series)]
 
 
 def replay(
