@@ -1,5 +1,7 @@
 """Calibration: intervals are fitted on validation rows, and their coverage is counted per part."""
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,13 +55,24 @@ def coverage_report(
         [{level, coverage, width}], leads: [{lead, coverage_80, ...}]}}}`: coverage in percent,
         mean width and pinball loss in the target's unit.
     """
+    origins = [_origins(forecaster, track, part) for part in PARTS]
+    outputs = forecaster.outputs(times, values, at=np.concatenate(origins), levels=LEVELS)
+    borders = np.cumsum([0, *(len(rows) for rows in origins)])
     return {
-        part: _part_report(
-            forecaster.outputs(times, values, at=_origins(forecaster, track, part), levels=LEVELS),
-            forecaster,
-        )
-        for part in PARTS
+        part: _part_report(_some(outputs, slice(*span)), forecaster)
+        for part, span in zip(PARTS, pairwise(borders.tolist()), strict=True)
     }
+
+
+def _some(outputs: Outputs, rows: slice) -> Outputs:
+    """What was said at some of the origins."""
+    return replace(
+        outputs,
+        origins=outputs.origins[rows],
+        values=outputs.values[rows],
+        lower=outputs.lower[:, rows],
+        upper=outputs.upper[:, rows],
+    )
 
 
 def _origins(forecaster: Forecaster, track: Track, part: Part) -> Rows:

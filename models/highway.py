@@ -59,10 +59,16 @@ class LagReader:
         """
         latest_first = windows[..., ::-1]
         if self.transform == "none":
-            lags = latest_first[..., :-1]
+            lags: Floats = latest_first[..., :-1].astype(np.float32)
         else:
-            lags = latest_first[..., 1:] - latest_first[..., :1]
-        return np.nan_to_num(lags).astype(np.float32)
+            lags = np.empty((*windows.shape[:-1], self.lags), np.float32)
+            # Subtracted as float64 and stored as float32, without a copy between.
+            earlier, last = latest_first[..., 1:], latest_first[..., :1]
+            np.subtract(earlier, last, out=lags, casting="same_kind")
+        # Gaps are filled, so a value is missing only if the oldest one is.
+        if np.isnan(windows[..., 0]).any():
+            np.nan_to_num(lags, copy=False)
+        return lags
 
     def to_json(self) -> dict[str, Any]:
         """The reader as plain values."""

@@ -109,10 +109,13 @@ class Intervals:
             said: `(..., leads, targets, quantiles)`, scaled.
 
         Returns:
-            As `quantile_distances`.
+            As `quantile_distances`, or distances that broadcast to those shapes.
         """
-        middle, below, above = self.quantile_distances(said)
         extra = (slice(None), *(np.newaxis,) * (said.ndim - 3))
+        if len(self.quantiles) == 1:
+            # Around a point the distances are the same everywhere: they are left to broadcast.
+            return said[..., 0], _nested(self.lower[extra]), _nested(self.upper[extra])
+        middle, below, above = self.quantile_distances(said)
         return middle, _nested(below + self.lower[extra]), _nested(above + self.upper[extra])
 
     def to_json(self) -> dict[str, Any]:
@@ -216,7 +219,11 @@ class Tracker:
         waiting = np.concatenate([before.said, said.astype(np.float32)])
         bases = np.concatenate([before.base, base])
         issued = np.concatenate([before.issued, np.empty((len(said), *self._factors), np.float32)])
-        log_factors = self._follow(before.log_factors, self._ratios(waiting, bases, actual), issued)
+        log_factors = before.log_factors
+        if np.isnan(waiting).all():
+            issued[self._memory :] = log_factors
+        else:
+            log_factors = self._follow(log_factors, self._ratios(waiting, bases, actual), issued)
         found[:] = issued[self._memory :]
         kept = slice(len(said), None)
         return Adaptation(log_factors, issued[kept], waiting[kept], bases[kept])
