@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from models.adaptation import is_known, known_fit
 from models.artefact import read_bundle
 from models.calendars import calendar_from_json
 from models.errors import DataError
@@ -22,6 +23,7 @@ from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
 from models.series import Rows, Times, Values
+from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
 
@@ -76,9 +78,18 @@ class Outputs:
 
 
 class Forecaster:
-    """A trained network with all that turns observations into forecasts."""
+    """A trained network with all that turns observations into forecasts.
 
-    def __init__(self, manifest: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+    As it is loaded it reads the first series it learnt from; `for_series` and `fitted` give
+    the same network on the grid and the scales of another.
+    """
+
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        session: onnxruntime.InferenceSession,
+        fit: SeriesFit | None = None,
+    ) -> None:
         self.manifest = manifest
         self._session = session
         self._pipeline = FeaturePipeline.from_json(manifest["features"])
@@ -92,6 +103,8 @@ class Forecaster:
         self._lags = LagReader.from_json(highway) if highway else None
         window = manifest["window"]
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
+        if fit is not None:
+            self._adopt(fit)
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -102,6 +115,29 @@ class Forecaster:
         """
         artefact = read_bundle(bundle)
         return cls(artefact.manifest, open_session(artefact.onnx))
+
+    def for_series(self, name: str) -> Self:
+        """The forecaster as it reads one of the series that it learnt from.
+
+        Raises:
+            DataError: If it learnt from no series of this name.
+        """
+        fit = known_fit(self.manifest, name)
+        if fit is not None:
+            return self.fitted(fit)
+        if not is_known(self.manifest, name):
+            raise DataError(f"The forecaster did not learn from a series named {name!r}.")
+        return self
+
+    def fitted(self, fit: SeriesFit) -> Self:
+        """The forecaster as it reads a series of this grid and these scales."""
+        return type(self)(self.manifest, self._session, fit)
+
+    def _adopt(self, fit: SeriesFit) -> None:
+        self._rule, self._calendar, self._scaling = fit.rule, fit.calendar, fit.scaling
+        self._pipeline = fit.pipeline(self._pipeline)
+        if self._lags is not None:
+            self._lags = LagReader.of(fit.scaling, self._lags.lags)
 
     @property
     def leads(self) -> npt.NDArray[np.int64]:

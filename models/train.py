@@ -5,7 +5,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -32,10 +32,11 @@ from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
-from models.prepare import Prepared, prepare
+from models.panel_report import pool_data, pool_metrics
+from models.prepare import Prepared, PreparedSeries, prepare
 from models.runtime import Forecaster
 from models.scaling import Floats
-from models.series import SeriesData, Times
+from models.series import SeriesData, Times, as_panel
 from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
@@ -55,9 +56,12 @@ class Trained:
         bundle: Manifest, Keras model and ONNX graph in one zip.
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
-        data: Rows, span, splits, left-out channels and the SHA-256 of the training values.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the training values; of a
+            panel also those of each series, as `series`.
         network: Layers and parameters.
-        metrics: Per part of the split, target and lead, in original units.
+        metrics: Per part of the split, target and lead, in original units; of a panel the means
+            over its series.
+        metrics_by_series: The same of each series by its name.
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
         training: Seconds, epochs, device, library versions, seed.
     """
@@ -68,13 +72,14 @@ class Trained:
     data: dict[str, Any]
     network: dict[str, Any]
     metrics: dict[str, Any]
+    metrics_by_series: dict[str, dict[str, Any]]
     history: list[dict[str, Any]]
     training: dict[str, Any]
 
 
 def train(
     spec: Spec,
-    data: SeriesData,
+    data: SeriesData | Sequence[SeriesData],
     *,
     progress: Report = lambda progress: None,
     checkpoint: bytes | None = None,
@@ -84,7 +89,8 @@ def train(
 
     Args:
         spec: What to train; `Spec()` is a sensible forecaster for any series.
-        data: The whole series.
+        data: The whole series, or those of a panel: one network learns from all of them, each
+            split, scaled and carried through on its own.
         progress: Called at least twice a second while epochs run. What it raises ends the
             training, which is how a run is cancelled.
         checkpoint: What an earlier, interrupted run of the same spec and data saved last.
@@ -98,10 +104,11 @@ def train(
         TrainingError: If the loss stops being a number or the export does not agree.
     """
     began = time.perf_counter()
-    spec = resolve(spec, SeriesFacts.from_data(data))
+    panel = as_panel(data)
+    spec = resolve(spec, [SeriesFacts.from_data(each) for each in panel])
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared, choice = lay_highway(spec, prepare(spec, data))
+    prepared, choice = lay_highway(spec, prepare(spec, panel))
     feed = make_feed(spec, prepared)
     network = _network(spec, prepared)
     optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
@@ -119,13 +126,12 @@ def train(
         network = add_highway(network, laid.highway)
     graph = export_onnx(network, spec, laid.highway if laid else None)
     difference = verify_export(network, graph, _verified_inputs(prepared, feed))
-    manifest = _manifest(spec, data, prepared, network)
+    manifest = _manifest(spec, panel, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
     served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
-    metrics = evaluate(
-        served, *prepared.observed, prepared.dataset.tracks[0], prepared.calendar.season_steps
-    )
+    by_series = {each.fit.name: _evaluate(served, each) for each in prepared.series}
+    metrics = pool_metrics(list(by_series.values()))
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -147,6 +153,7 @@ def train(
         data=manifest["data"],
         network=manifest["network"],
         metrics=metrics,
+        metrics_by_series=by_series,
         history=run.history,
         training=training,
     )
@@ -217,8 +224,11 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     choice = choose_highway(dataset, spec.highway, prepared.calendar.season_steps, spec.loss)
     if choice.highway is None:
         return prepared, choice
-    laid = LaidHighway.over(choice.highway, dataset.base, dataset.first_rows)
-    pipeline = replace(prepared.pipeline, lags=choice.highway.reader.lags)
+    lags = choice.highway.reader.lags
+    laid = LaidHighway.over(
+        choice.highway, dataset.lag_readers(lags), dataset.base, dataset.first_rows
+    )
+    pipeline = replace(prepared.pipeline, lags=lags)
     return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
 
 
@@ -247,27 +257,43 @@ def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
     return [features, laid.table.inputs(rows % len(prepared.dataset.features))]
 
 
+def _evaluate(forecaster: Forecaster, series: PreparedSeries) -> dict[str, Any]:
+    own = forecaster.for_series(series.fit.name)
+    return evaluate(own, *series.observed, series.track, series.fit.calendar.season_steps)
+
+
 def _manifest(
-    spec: Spec, data: SeriesData, prepared: Prepared, network: keras.Model
+    spec: Spec, panel: Sequence[SeriesData], prepared: Prepared, network: keras.Model
 ) -> dict[str, Any]:
-    """Everything that serving needs, and what was trained on which data."""
+    """Everything that serving needs, and what was trained on which data.
+
+    Grid, calendar and scales are those of the first series; `panel` holds those of each
+    where there are several.
+    """
+    data, fit = panel[0], prepared.series[0].fit
     channels = [prepared.channels[column] for column in prepared.targets]
     stateful = spec.mode == "stateful"
     laid = prepared.dataset.highway
     return {
         "format": FORMAT,
         "spec": spec.to_json(),
-        "series": {"name": data.name, "kind": data.kind, "timezone": data.timezone},
-        "cadence": prepared.rule.step.text,
+        "series": {
+            "name": data.name,
+            "kind": data.kind,
+            "timezone": data.timezone,
+            "calendar": data.calendar,
+        },
+        "panel": [each.fit.to_json() for each in prepared.series] if len(panel) > 1 else [],
+        "cadence": fit.rule.step.text,
         "channels": [channel.name for channel in prepared.channels],
-        "grid": prepared.rule.to_json(),
-        "calendar": prepared.calendar.to_json(),
+        "grid": fit.rule.to_json(),
+        "calendar": fit.calendar.to_json(),
         "features": prepared.pipeline.to_json(),
         "targets": {
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
-            "scaling": prepared.dataset.scaling.to_json(),
+            "scaling": fit.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
@@ -286,16 +312,25 @@ def _least_rows(spec: Spec) -> int:
 
 
 def _data_report(prepared: Prepared) -> dict[str, Any]:
-    track, times = prepared.dataset.tracks[0], prepared.times
+    infinite = sum(int(np.isinf(each.observed[1]).sum()) for each in prepared.series)
+    return {
+        **pool_data([_series_report(each) for each in prepared.series]),
+        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "infinite_values": infinite,
+        "sha256": prepared.sha256,
+    }
+
+
+def _series_report(series: PreparedSeries) -> dict[str, Any]:
+    track, times = series.track, series.times
     spans = {part: track.span(part) for part in ("train", "validation", "test")}
     return {
+        "name": series.fit.name,
         "rows": len(times),
         "first": iso(times[0]),
         "last": iso(times[-1]),
         "splits": {part: _span_report(times, *span) for part, span in spans.items()},
-        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
-        "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
-        "sha256": prepared.sha256,
+        "sha256": series.sha256,
     }
 
 
