@@ -45,9 +45,9 @@ def _default_version() -> sa.ScalarSelect[int]:
     )
 
 
-# The forecast that dashboards poll for, in one statement made once: the default version's,
-# from the kept state's step, at the series' present revision. All four columns of the
-# unique index are compared with the kept state's, so old forecasts cost nothing.
+# The forecast that dashboards poll for, in one statement made once: the default version's of
+# its first series, from the kept state's step, at the series' present revision. All four columns
+# of the unique index are compared with the kept state's, so old forecasts cost nothing.
 LATEST = (
     sa.select(StoredForecast.key, StoredForecast.body)
     .select_from(KeptState)
@@ -62,6 +62,13 @@ LATEST = (
             StoredForecast.series_id == KeptState.series_id,
             StoredForecast.origin == KeptState.time,
             StoredForecast.data_revision == KeptState.revision,
+        ),
+    )
+    .join(
+        ModelVersion,
+        sa.and_(
+            ModelVersion.id == KeptState.version_id,
+            ModelVersion.series_id == KeptState.series_id,
         ),
     )
     .where(KeptState.version_id == _default_version())

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
+from models.panel import MOST_SERIES
 from models.spec import Spec
 
 ModelName = Annotated[
@@ -20,7 +21,10 @@ VersionState = Literal["queued", "training", "ready", "failed", "cancelled"]
 
 
 class ModelCreate(BaseModel):
-    """Train a version of a model on a series; the same name again trains the next version."""
+    """Train a version of a model on a series, or one on all series of a panel.
+
+    The same name again trains the next version.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -28,13 +32,17 @@ class ModelCreate(BaseModel):
             "examples": [
                 {"name": "co2-weekly", "series": "co2", "spec": {"horizon": 12}},
                 {"name": "jena-24h", "series": "jena", "preset": "jena-stateful"},
+                {"name": "co2-everywhere", "series": ["co2", "co2-barrow", "co2-south-pole"]},
             ]
         },
     )
 
     name: ModelName
     series: str | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The series to learn from, or a list with its name."
+        description="The series to learn from, or a list of up to "
+        f"{MOST_SERIES} of them that are alike in kind, cadence, calendar and channels: one "
+        "network learns from all, each split and scaled on its own. The first is forecast by "
+        "default."
     )
     preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
     spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
@@ -59,12 +67,18 @@ class VersionRead(BaseModel):
     spec: dict[str, Any]
     series: list[str]
     job: str
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(
+        description="Revision, SHA-256, rows, span and splits of what was learnt from; of a panel "
+        "in all, and as `series` those of each. `revision` is that of the first series."
+    )
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
         "of the naive and seasonal naive forecasts on the same origins, and `skill`, which is "
-        "1 - mae / naive_mae."
+        "1 - mae / naive_mae. Of a panel: the means over its series."
+    )
+    metrics_by_series: dict[str, dict[str, Any]] | None = Field(
+        description="The metrics of each series of a panel; `null` for a model of one series."
     )
     training: dict[str, Any] | None
     aliases: list[str]

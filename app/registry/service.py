@@ -12,11 +12,13 @@ import app.series.service as series_service
 from app.db import insert_or_ignore
 from app.errors import Invalid, NotFound
 from app.jobs.tables import UNFINISHED, Job
-from app.registry.queries import get_model
+from app.registry.queries import WITH_PANEL, get_model
 from app.registry.schemas import ModelCreate
-from app.registry.tables import Bundle, Model, ModelVersion
+from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
+from app.series.tables import Series
 from models.checks import SeriesFacts, resolve
 from models.errors import Problem, SpecError
+from models.panel import MOST_SERIES
 from models.presets import PRESETS
 from models.series import SeriesData
 from models.spec import Spec
@@ -27,33 +29,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """What a training needs: the spec with every default filled in, and the series."""
+    """What a training needs: the spec with every default filled in, and the panel's series."""
 
     spec: Spec
-    data: SeriesData
+    data: tuple[SeriesData, ...]
 
 
 def request_version(session: Session, request: ModelCreate) -> tuple[Model, ModelVersion, Job]:
     """Check that the training can work, and queue it in the caller's transaction.
 
     Raises:
-        NotFound: If the series or the preset does not exist.
-        SpecError: If the spec cannot work on this series.
+        NotFound: If a series or the preset does not exist.
+        Invalid: If there are too many series.
+        SpecError: If the spec cannot work on these series, or they are no panel.
     """
-    series = series_service.get_series(session, _single_series(request))
-    data = series_service.load_series(session, series.name)
-    spec = _resolve(_requested_spec(request), data)
+    panel = [series_service.get_series(session, name) for name in _series_names(request)]
+    spec = _resolve(_requested_spec(request), [_facts(session, series) for series in panel])
     model = _get_or_create(session, request.name)
     number = _next_number(session, model)
     job = jobs.enqueue(session, "train", {"model": model.name, "version": number})
     version = ModelVersion(
         model_id=model.id,
         number=number,
-        series_id=series.id,
+        series_id=panel[0].id,
         job_id=job.id,
         preset=request.preset,
         spec=spec.to_json(),
-        data_revision=series.revision,
+        data_revision=panel[0].revision,
+        panel=[
+            VersionSeries(position=position, series_id=each.id, data_revision=each.revision)
+            for position, each in enumerate(panel)
+        ],
     )
     session.add(version)
     session.flush()
@@ -61,14 +67,15 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
 
 
 def training_input(session: Session, job_id: str) -> TrainingInput:
-    """The spec and the data, at the revision that was asked for, of a training job.
+    """The spec and the data, at the revisions that were asked for, of a training job.
 
     Raises:
         NotFound: If the version was deleted in the meantime.
     """
     version = _version_of(session, job_id)
-    data = series_service.load_series(
-        session, version.series_id, until_revision=version.data_revision
+    data = tuple(
+        series_service.load_series(session, each.series_id, until_revision=each.data_revision)
+        for each in version.panel
     )
     return TrainingInput(spec=Spec.model_validate(version.spec), data=data)
 
@@ -83,11 +90,13 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
         NotFound: If the version was deleted in the meantime.
     """
     version = _version_of(session, job_id)
-    version.data = {"revision": version.data_revision, **trained.data}
+    version.data = {"revision": version.data_revision, **_with_revisions(version, trained.data)}
     version.network = trained.network
     version.metrics = trained.metrics
     version.training = trained.training
     version.history = trained.history
+    for each in version.panel if len(version.panel) > 1 else []:
+        each.metrics = trained.metrics_by_series[each.series.name]
     digest = hashlib.sha256(trained.bundle).hexdigest()
     session.add(Bundle(version_id=version.id, sha256=digest, content=trained.bundle))
     model = session.get_one(Model, version.model_id)
@@ -117,19 +126,34 @@ def models_using(session: Session, series_id: int) -> list[str]:
     statement = (
         sa.select(Model.name)
         .join(ModelVersion, ModelVersion.model_id == Model.id)
-        .where(ModelVersion.series_id == series_id)
+        .join(VersionSeries, VersionSeries.version_id == ModelVersion.id)
+        .where(VersionSeries.series_id == series_id)
         .distinct()
         .order_by(Model.name)
     )
     return list(session.scalars(statement))
 
 
-def _single_series(request: ModelCreate) -> str:
+def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, Any]:
+    """What was learnt from, each series of a panel with its revision."""
+    if "series" not in data:
+        return data
+    revisions = {each.series.name: each.data_revision for each in version.panel}
+    series = [{**each, "revision": revisions[each["name"]]} for each in data["series"]]
+    return {**data, "series": series}
+
+
+def _series_names(request: ModelCreate) -> list[str]:
     names = [request.series] if isinstance(request.series, str) else request.series
-    if len(names) > 1:
-        message = f"`series` must name one series. Received: {len(names)} names"
+    if len(names) > MOST_SERIES:
+        message = f"`series` must name at most {MOST_SERIES} series. Received: {len(names)}"
         raise Invalid(message, errors=[Problem("/series", message)])
-    return names[0]
+    return names
+
+
+def _facts(session: Session, series: Series) -> SeriesFacts:
+    """What a spec depends on; the values are let go, so that one series is in memory at a time."""
+    return SeriesFacts.from_data(series_service.load_series(session, series.id))
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
@@ -144,14 +168,19 @@ def _requested_spec(request: ModelCreate) -> Spec:
     return Spec.model_validate({**preset.spec, **own})
 
 
-def _resolve(spec: Spec, data: SeriesData) -> Spec:
-    """Every default filled in; problems point into the request, where the spec is `/spec`."""
+def _resolve(spec: Spec, panel: list[SeriesFacts]) -> Spec:
+    """Every default filled in; problems point into the request."""
     try:
-        return resolve(spec, SeriesFacts.from_data(data))
+        return resolve(spec, panel)
     except SpecError as error:
-        raise SpecError(
-            [Problem(f"/spec{problem.pointer}", problem.message) for problem in error.problems]
-        ) from error
+        raise SpecError([_in_request(problem) for problem in error.problems]) from error
+
+
+def _in_request(problem: Problem) -> Problem:
+    """The spec is `/spec` there, and a series of a panel where it already is."""
+    if problem.pointer.startswith("/series/"):
+        return problem
+    return Problem(f"/spec{problem.pointer}", problem.message)
 
 
 def _get_or_create(session: Session, name: str) -> Model:
@@ -168,7 +197,8 @@ def _next_number(session: Session, model: Model) -> int:
 
 
 def _version_of(session: Session, job_id: str) -> ModelVersion:
-    version = session.scalar(sa.select(ModelVersion).where(ModelVersion.job_id == job_id))
+    statement = sa.select(ModelVersion).where(ModelVersion.job_id == job_id)
+    version = session.scalar(statement.options(WITH_PANEL))
     if version is None:
         raise NotFound("The model was deleted while it was trained.")
     return version

@@ -1,10 +1,12 @@
 """How rows of the registry look to a client."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from app.jobs.tables import JobState
 from app.registry.queries import VersionRow
 from app.registry.schemas import ModelRead, VersionRead, VersionState, VersionSummary
+from app.registry.tables import ModelVersion
 
 VERSION_STATES: dict[JobState, VersionState] = {
     JobState.QUEUED: "queued",
@@ -16,8 +18,8 @@ VERSION_STATES: dict[JobState, VersionState] = {
 
 
 def read_version(row: VersionRow) -> VersionRead:
-    """Everything known of a version."""
-    version, model, series, job = row
+    """Everything known of a version whose panel is loaded."""
+    version, model, _, job = row
     return VersionRead(
         name=model.name,
         version=version.number,
@@ -25,11 +27,12 @@ def read_version(row: VersionRow) -> VersionRead:
         error=job.error,
         preset=version.preset,
         spec=version.spec,
-        series=[series.name],
+        series=_series_names(version),
         job=job.id,
         data=version.data or {"revision": version.data_revision},
         network=version.network,
         metrics=version.metrics,
+        metrics_by_series=_metrics_by_series(version),
         training=version.training,
         aliases=[],
         created_at=version.created_at,
@@ -37,13 +40,13 @@ def read_version(row: VersionRow) -> VersionRead:
 
 
 def summarise_version(row: VersionRow) -> VersionSummary:
-    """One line about a version."""
-    version, _, series, job = row
+    """One line about a version whose panel is loaded."""
+    version, _, _, job = row
     return VersionSummary(
         version=version.number,
         state=VERSION_STATES[job.state],
         error=job.error,
-        series=[series.name],
+        series=_series_names(version),
         job=job.id,
         metrics=version.metrics,
         created_at=version.created_at,
@@ -61,3 +64,13 @@ def read_model(newest_first: Sequence[VersionRow]) -> ModelRead:
         versions=len(newest_first),
         created_at=model.created_at,
     )
+
+
+def _series_names(version: ModelVersion) -> list[str]:
+    return [each.series.name for each in version.panel]
+
+
+def _metrics_by_series(version: ModelVersion) -> dict[str, dict[str, Any]] | None:
+    """None where there is one series, or nothing was measured yet."""
+    found = {each.series.name: each.metrics for each in version.panel if each.metrics is not None}
+    return found or None
