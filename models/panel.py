@@ -64,6 +64,13 @@ def by_name(channels: Sequence[Channel]) -> dict[str, Channel]:
     return {channel.name: channel for channel in channels}
 
 
+def size_problems(count: int) -> Iterator[Problem]:
+    """Whether a panel has too many series; it can be asked before any is read."""
+    if count > MOST_SERIES:
+        message = f"`series` must name at most {MOST_SERIES} series. Received: {count}"
+        yield Problem("/series", message)
+
+
 def panel_problems(names: Sequence[str], traits: Sequence[Traits]) -> Iterator[Problem]:
     """Why series cannot be a panel; the first one says what the others must be like.
 
@@ -71,6 +78,7 @@ def panel_problems(names: Sequence[str], traits: Sequence[Traits]) -> Iterator[P
         names: The names of the series.
         traits: Their traits, in the same order.
     """
+    yield from size_problems(len(names))
     first = traits[0]
     for position, (name, other) in enumerate(zip(names, traits, strict=True)):
         pointer = f"/series/{position}"

@@ -18,7 +18,7 @@ from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.checks import SeriesFacts, resolve
 from models.errors import Problem, SpecError
-from models.panel import MOST_SERIES
+from models.panel import size_problems
 from models.presets import PRESETS
 from models.series import SeriesData
 from models.spec import Spec
@@ -144,10 +144,10 @@ def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, An
 
 
 def _series_names(request: ModelCreate) -> list[str]:
+    """The names asked for, before any series of a list that is too long is read."""
     names = [request.series] if isinstance(request.series, str) else request.series
-    if len(names) > MOST_SERIES:
-        message = f"`series` must name at most {MOST_SERIES} series. Received: {len(names)}"
-        raise Invalid(message, errors=[Problem("/series", message)])
+    for problem in size_problems(len(names)):
+        raise Invalid(problem.message, errors=[problem])
     return names
 
 

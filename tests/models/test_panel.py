@@ -177,9 +177,7 @@ class TestPreparation:
         assert (second.train, second.validation, second.end) == (600, 810, 900)
         alone = prepared([short])
         np.testing.assert_allclose(found.dataset.features[600:], alone.dataset.features)
-        assert found.series[1].fit == alone.series[0].fit or (
-            found.series[1].fit.to_json() == alone.series[0].fit.to_json()
-        )
+        assert found.series[1].fit.to_json() == alone.series[0].fit.to_json()
 
     def test_times_split_all_series_at_the_same_moment(self) -> None:
         split = {"validation": "2024-01-10T00:00:00Z", "test": "2024-01-12T00:00:00Z"}
@@ -415,5 +413,5 @@ class TestUnseen:
     def test_a_target_that_does_not_vary_yet_is_refused(self, forecaster: Forecaster) -> None:
         flat = wave("flat")
         flat.values[:, 0] = 3.0
-        with pytest.raises(DataError, match="must vary in the first .* value, which holds only 3"):
+        with pytest.raises(DataError, match=r"must vary in the first .* value, which holds only 3"):
             fit_unseen(forecaster.manifest, flat)
