@@ -1,6 +1,7 @@
 """The command line. Heavy imports are inside the commands: each loads what it needs."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -8,8 +9,9 @@ import threading
 import click
 
 from app.logs import configure_logging
-from app.settings import Settings, get_settings
+from app.settings import DEVICE, Settings, get_settings
 from app.version import VERSION
+from app.worker.devices import NoSuchDevice, require_device, visible_gpus
 from app.worker.lifeline import die_with_parent
 
 NOT_LOOPBACK = (
@@ -25,6 +27,11 @@ port = click.option(
 insecure = click.option("--insecure", is_flag=True, help="Allow any address without an API key.")
 workers = click.option(
     "--workers", type=click.IntRange(1, 64), help="Jobs to run at once.  [default: 1]"
+)
+device = click.option(
+    "--device",
+    callback=lambda _, __, value: _device_name(value),
+    help="cpu or gpu:0.  [default: STATECAST_DEVICE, or the first GPU if there is one]",
 )
 with_parent = click.option("--with-parent", is_flag=True, hidden=True)
 
@@ -76,14 +83,16 @@ def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -
 
 @main.command()
 @workers
+@device
 @with_parent
-def worker(workers: int | None, with_parent: bool) -> None:
+def worker(workers: int | None, device: str | None, with_parent: bool) -> None:
     """Run training jobs."""
     from app.worker.parent import run_worker
 
+    settings = _with_device(_settings(workers=workers, device=device))
     _prepare(with_parent)
     stop = _stop_on_signals()
-    run_worker(_settings(workers=workers), stop)
+    run_worker(settings, stop)
     # Not a plain return: a thread of the queue may wait for a database that is gone, and
     # the interpreter would wait for the thread.
     sys.stdout.flush()
@@ -95,12 +104,15 @@ def worker(workers: int | None, with_parent: bool) -> None:
 @host
 @port
 @workers
+@device
 @insecure
-def serve(host: str | None, port: int | None, workers: int | None, insecure: bool) -> None:
+def serve(
+    host: str | None, port: int | None, workers: int | None, device: str | None, insecure: bool
+) -> None:
     """Migrate, then run web and worker until one of them ends."""
     from app.serve import serve_until_stopped
 
-    settings = _settings(host=host, port=port, workers=workers)
+    settings = _with_device(_settings(host=host, port=port, workers=workers, device=device))
     _require_safe_address(settings, insecure=insecure)
     sys.exit(serve_until_stopped(settings, _stop_on_signals(), insecure=insecure))
 
@@ -122,6 +134,25 @@ def _settings(**given: object) -> Settings:
     return get_settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
+
+
+def _device_name(value: str | None) -> str | None:
+    if value is not None and re.match(DEVICE, value) is None:
+        raise click.BadParameter(f"It must be cpu, or gpu:0, gpu:1, ... Received: {value}")
+    return value
+
+
+def _with_device(settings: Settings) -> Settings:
+    """The settings with the device that a worker of this machine takes.
+
+    Raises:
+        click.UsageError: If it is a GPU that the machine does not have.
+    """
+    try:
+        device = require_device(settings.device, visible_gpus())
+    except NoSuchDevice as error:
+        raise click.UsageError(str(error)) from error
+    return settings.model_copy(update={"device": device})
 
 
 def _require_safe_address(settings: Settings, *, insecure: bool) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
 from app.errors import Unavailable, documented
-from app.jobs.service import count_live_workers
+from app.jobs.service import count_waiting_for_gpu
+from app.jobs.workers import live_device_kinds
 from app.migrate import is_current
 from app.version import VERSION
 
@@ -30,6 +31,7 @@ class Readiness(BaseModel):
     database: Literal["sqlite", "postgresql"]
     migrations: Literal["current"]
     workers: int
+    gpu_workers: int
     detail: str
 
 
@@ -44,13 +46,15 @@ def readyz(database: DatabaseDependency) -> Readiness:
     """Check the database, its migrations and the workers."""
     with database.reading() as session:
         _require_current(session)
-        workers = count_live_workers(session)
+        kinds = live_device_kinds(session)
+        waiting = 0 if "gpu" in kinds else count_waiting_for_gpu(session)
     return Readiness(
         status="ready",
         database="sqlite" if database.is_sqlite else "postgresql",
         migrations="current",
-        workers=workers,
-        detail=_detail(workers),
+        workers=len(kinds),
+        gpu_workers=kinds.count("gpu"),
+        detail=_detail(len(kinds), waiting),
     )
 
 
@@ -62,7 +66,11 @@ def _require_current(session: Session) -> None:
         )
 
 
-def _detail(workers: int) -> str:
+def _detail(workers: int, waiting_for_gpu: int) -> str:
     if workers == 0:
         return "No worker is running: forecasts are served, training jobs wait in the queue."
-    return f"{workers} worker{'s' if workers > 1 else ''} running."
+    running = f"{workers} worker{'s' if workers > 1 else ''} running."
+    if waiting_for_gpu == 0:
+        return running
+    jobs = "job asks" if waiting_for_gpu == 1 else "jobs ask"
+    return f"{running} {waiting_for_gpu} queued {jobs} for a GPU, and no worker has one."

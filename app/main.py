@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from app import health
 from app.auth import require_api_key
+from app.backtests.router import router as backtests_router
 from app.db import Database
 from app.errors import (
     Invalid,
@@ -22,6 +23,7 @@ from app.openapi import install_openapi
 from app.registry.router import router as registry_router
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
+from app.studies.router import router as studies_router
 from app.version import VERSION
 
 DESCRIPTION = """
@@ -55,7 +57,14 @@ def _version_one() -> APIRouter:
         dependencies=[Depends(require_api_key)],
         responses=documented(Unauthorized, Invalid, Unavailable),
     )
-    for domain in (series_router, registry_router, jobs_router, forecasts_router):
+    for domain in (
+        series_router,
+        registry_router,
+        studies_router,
+        jobs_router,
+        forecasts_router,
+        backtests_router,
+    ):
         router.include_router(domain)
     return router
 

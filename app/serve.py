@@ -32,9 +32,11 @@ def serve_until_stopped(settings: Settings, stop: threading.Event, *, insecure: 
         return 1
     web_options = ["--host", settings.host, "--port", str(port)]
     web_options += ["--insecure"] if insecure else []
+    worker_options = ["--workers", str(settings.workers)]
+    worker_options += ["--device", settings.device] if settings.device else []
     processes = {
         "web": _statecast("web", "--with-parent", *web_options),
-        "worker": _statecast("worker", "--with-parent", "--workers", str(settings.workers)),
+        "worker": _statecast("worker", "--with-parent", *worker_options),
     }
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Statecast: http://{host}:{port} (documentation: http://{host}:{port}/docs)")

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 
 
 class Settings(BaseSettings):
@@ -25,6 +26,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web process binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web process binds to.")
     workers: int = Field(1, ge=1, le=64, description="Training jobs that one machine runs at once.")
+    device: str | None = Field(
+        None,
+        pattern=DEVICE,
+        description="A worker's device, `cpu` or `gpu:0`; by default the first GPU, if any.",
+    )
     heartbeat_seconds: float = Field(
         5.0, gt=0, description="How often a worker says that it is alive."
     )

@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("training", "accuracy", "serving", "upload", "memory")
+BENCHMARKS = (
+    "training",
+    "kernels",
+    "throughput",
+    "target_error",
+    "rows",
+    "accuracy",
+    "serving",
+    "upload",
+    "memory",
+)
 
 
 def main() -> None:

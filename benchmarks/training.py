@@ -3,38 +3,49 @@
 import os
 import statistics
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from benchmarks.jena import jena_series
 from benchmarks.service import JENA
-from models.builders import build_network, state_shapes
+from benchmarks.steps import (
+    CHUNK,
+    LANES,
+    UNITS,
+    Step,
+    random_batch,
+    seconds_of,
+    training_step,
+)
+from models.builders import build_network
 from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
-from models.engine import Engine, make_engine, make_optimizer, zero_states
+from models.engine import Engine, make_engine, zero_states
 from models.fitting import Feed
+from models.losses import objective_of
+from models.optimizers import make_optimizer
 from models.prepare import Prepared, prepare
 from models.presets import PRESETS
 from models.series import SeriesData
-from models.spec import HeadSpec, LayerSpec, OptimizerSpec, Spec
+from models.spec import LayerSpec, Spec
 from models.train import make_feed
+from models.windows import WindowFeed
 
-LANES, CHUNK, FEATURES, UNITS = 60, 96, 20, 64
-ROUNDS, STEPS_PER_ROUND = 15, 4
-EPOCH_ROUNDS = 7
-WINDOWED = "jena-gru-windowed"
-
-Step = Callable[[], float]
+ROUNDS = 15
+EPOCH_ROUNDS = 5
+# A windowed epoch is measured by this part of it.
+PART = 10
+ROWS_PER_HOUR = 6
+TARGET_RATIO = 40
 
 
 def main() -> None:
-    """Print both ratios."""
+    """Print what a step costs, and what an epoch costs both ways."""
     compare_steps()
     if JENA.exists():
         compare_epochs(jena_series())
@@ -43,48 +54,15 @@ def main() -> None:
 
 
 def compare_steps() -> None:
-    """The engine's step and the hand-written ones, in turns, so that load hits all alike."""
-    generator = np.random.default_rng(0)
-    shape = (LANES, CHUNK)
-    batch = Batch(
-        generator.normal(size=(*shape, FEATURES)).astype(np.float32),
-        generator.normal(size=(*shape, 1)).astype(np.float32),
-        np.ones((*shape, 1), np.float32),
-    )
-    steps = {"engine": engine_step(batch), "by hand": hand_written_step(batch)}
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(ROUNDS):
-        for name, step in steps.items():
-            times[name].append(seconds_of(step))
-    engine, by_hand = (statistics.median(each) * 1000 for each in times.values())
+    """The engine's step and the hand-written one, in turns, so that load hits both alike."""
+    batch = random_batch(LANES, CHUNK, every_step=True)
+    steps = [training_step(LayerSpec(cell="lstm", units=UNITS), batch), hand_written_step(batch)]
+    rounds = [[seconds_of(step)[0] * 1000 for step in steps] for _ in range(ROUNDS)]
+    engine, by_hand = map(statistics.median, zip(*rounds, strict=True))
     print(f"LSTM({UNITS}), {LANES} lanes x {CHUNK} steps, one update:")
-    print(f"engine           {engine:7.1f} ms")
-    print(f"by hand (XLA)    {by_hand:7.1f} ms")
-    print(f"ratio            {engine / by_hand:7.2f} (target <= 1.15)")
-
-
-def seconds_of(step: Step) -> float:
-    """Mean seconds of one step."""
-    began = time.perf_counter()
-    for _ in range(STEPS_PER_ROUND):
-        step()
-    return (time.perf_counter() - began) / STEPS_PER_ROUND
-
-
-def engine_step(batch: Batch) -> Step:
-    """One update as `train` makes it: batch to device, loss back."""
-    layers = [LayerSpec(cell="lstm", units=UNITS)]
-    network = build_network(layers, HeadSpec(), features=FEATURES, outputs=1, stateful=True, seed=0)
-    engine = make_engine(network, make_optimizer(OptimizerSpec(name="adam"), 1), "mae")
-    states = zero_states(state_shapes(layers), LANES)
-
-    def step() -> float:
-        nonlocal states
-        loss, states = engine.train(states, batch)
-        return float(loss)
-
-    step()
-    return step
+    print(f"engine                         {engine:7.1f} ms")
+    print(f"by hand (XLA, Keras' loop)     {by_hand:7.1f} ms")
+    print(f"ratio                          {engine / by_hand:7.2f} (target <= 1.15)")
 
 
 def hand_written_step(batch: Batch) -> Step:
@@ -116,37 +94,83 @@ def hand_written_step(batch: Batch) -> Step:
 
 
 def compare_epochs(data: SeriesData) -> None:
-    """An epoch over the same training rows, without validation: `jena-stateful`, `-windowed`.
+    """One pass over the training rows, without validation: the state kept against windows."""
+    print("\none pass over the training rows     stateful            windowed          ratio")
+    for cell, units in (("lstm", 64), ("gru", 32)):
+        stateful = {**PRESETS["jena-stateful"].spec, "layers": [{"cell": cell, "units": units}]}
+        title = f"{cell}({units}) both, like for like"
+        compare_pair(title, Pass(stateful, data), Pass(as_windows(stateful), data))
+    preset = PRESETS["jena-stateful"].spec
+    windowed = PRESETS["jena-gru-windowed"].spec
+    compare_pair("presets, lstm(64) and gru(32)", Pass(preset, data), Pass(windowed, data))
 
-    In turns a whole stateful epoch and a tenth of a windowed one, so that load hits both alike.
+
+def as_windows(stateful: dict[str, Any]) -> dict[str, Any]:
+    """The same network, inputs, labels and optimizer over windows of five days of hours.
+
+    Windows are laid over the 10-minute rows, so steps that were hours are six rows each.
     """
-    stateful, windowed = (preset_epoch(name, data) for name in ("jena-stateful", WINDOWED))
-    ratios, seconds = [], []
-    for _ in range(EPOCH_ROUNDS):
-        one, other = stateful(1), windowed(10) * 10
-        ratios.append(other / one)
-        seconds.append((one, other))
-    one, other = (statistics.median(each) for each in zip(*seconds, strict=True))
-    print(f"stateful epoch   {one:7.2f} s (every training row once, a loss at every step)")
-    print(f"windowed epoch   {other:7.2f} s (500 batches of 128 windows of 120 steps)")
-    print(f"ratio            {statistics.median(ratios):7.1f} (target >= 40)")
+    kept = {"targets", "features", "calendar_features", "transform", "split", "layers", "head"}
+    return {
+        **{name: value for name, value in stateful.items() if name in kept},
+        "mode": "windowed",
+        "lookback": 120 * ROWS_PER_HOUR,
+        "step": ROWS_PER_HOUR,
+        "leads": [lead * ROWS_PER_HOUR for lead in stateful["leads"]],
+        "differences": [span * ROWS_PER_HOUR for span in stateful["differences"]],
+        "batch_size": 128,
+        "loss": stateful["loss"],
+        "optimizer": stateful["optimizer"],
+    }
 
 
-def preset_epoch(preset: str, data: SeriesData) -> Callable[[int], float]:
-    """A function that trains an n-th part of an epoch and returns its seconds."""
-    spec = resolve(Spec.model_validate(PRESETS[preset].spec), SeriesFacts.from_data(data))
-    prepared = prepare(spec, data)
-    feed = make_feed(spec, prepared)
-    engine = _engine(spec, prepared)
+def compare_pair(title: str, stateful: "Pass", windowed: "Pass") -> None:
+    """In turns a whole stateful pass and a part of a windowed one, so that load hits both."""
+    rounds = [(stateful.seconds(1), windowed.seconds(PART) * PART) for _ in range(EPOCH_ROUNDS)]
+    ratio = statistics.median(windows / states for states, windows in rounds)
+    columns = [
+        f"{statistics.median(seconds):6.2f} s ({each.rows:,} rows)"
+        for each, seconds in zip((stateful, windowed), zip(*rounds, strict=True), strict=True)
+    ]
+    print(
+        f"{title:32} {columns[0]}  {columns[1]}  {ratio:5.1f} (target >= {TARGET_RATIO})",
+        flush=True,
+    )
 
-    def run(part: int) -> float:
+
+class Pass:
+    """Passes over the training rows of a spec; making it compiles the step.
+
+    Args:
+        spec: Fields of the spec.
+        data: The series.
+    """
+
+    def __init__(self, spec: dict[str, Any], data: SeriesData) -> None:
+        resolved = resolve(Spec.model_validate(spec), SeriesFacts.from_data(data))
+        prepared = prepare(resolved, data)
+        self._feed = whole_pass(make_feed(resolved, prepared))
+        self._engine = _engine(resolved, prepared)
+        # Each row is labelled once: of windows by its own, of lanes by its step.
+        self.rows = sum(int(batch.weights.sum()) for batch in self._feed.train_batches(1))
+        self._run(steps=1)
+
+    def seconds(self, part: int) -> float:
+        """Train an n-th part of a pass."""
         began = time.perf_counter()
-        _run_epoch(engine, feed, steps=feed.updates_per_epoch // part)
+        self._run(steps=self._feed.updates_per_epoch // part)
         return time.perf_counter() - began
 
-    # The first step compiles.
-    run(feed.updates_per_epoch)
-    return run
+    def _run(self, steps: int) -> None:
+        _run_steps(self._engine, self._feed, steps)
+
+
+def whole_pass(feed: Feed) -> Feed:
+    """The same batches, every window once: an epoch of windows is usually cut short."""
+    if not isinstance(feed, WindowFeed):
+        return feed
+    updates = -(-len(feed.training.origins) // feed.batch_size)
+    return replace(feed, updates_per_epoch=updates)
 
 
 def _engine(spec: Spec, prepared: Prepared) -> Engine:
@@ -158,10 +182,11 @@ def _engine(spec: Spec, prepared: Prepared) -> Engine:
         stateful=spec.mode == "stateful",
         seed=0,
     )
-    return make_engine(network, make_optimizer(spec.optimizer, 1000), spec.loss)
+    optimizer = make_optimizer(spec.optimizer, epochs=2, updates_per_epoch=500)
+    return make_engine(network, optimizer, objective_of(spec))
 
 
-def _run_epoch(engine: Engine, feed: Feed, steps: int) -> None:
+def _run_steps(engine: Engine, feed: Feed, steps: int) -> None:
     states: list[Any] | None = None
     for _, batch in zip(range(steps), feed.train_batches(1), strict=False):
         if states is None:

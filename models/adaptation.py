@@ -14,6 +14,7 @@ import numpy as np
 
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
+from models.intervals import Intervals
 from models.panel import Traits, by_name
 from models.resampling import GridRule
 from models.scaling import TargetScaling
@@ -26,6 +27,17 @@ def known_fit(manifest: dict[str, Any], name: str) -> SeriesFit | None:
     """The stored fit of a series of the training, or None if there is none of that name."""
     stored = next((each for each in manifest["panel"] if each["name"] == name), None)
     return None if stored is None else SeriesFit.from_json(stored)
+
+
+def intervals_of(manifest: dict[str, Any], name: str) -> Intervals | None:
+    """The intervals of a series: its own, or if it is none of the training the mean of theirs.
+
+    None if the forecaster has no intervals.
+    """
+    entries = manifest["panel"] or [{**manifest["series"], "intervals": manifest["intervals"]}]
+    own = [each for each in entries if each["name"] == name] or entries
+    stored = [Intervals.from_json(each["intervals"]) for each in own if each["intervals"]]
+    return Intervals.mean(stored) if stored else None
 
 
 def is_known(manifest: dict[str, Any], name: str) -> bool:

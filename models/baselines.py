@@ -19,9 +19,13 @@ def last_observed(values: Values) -> Values:
         `(rows, targets)`; NaN only before a column's first value.
     """
     rows = np.arange(len(values))[:, np.newaxis]
-    seen = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
-    carried = np.take_along_axis(values, np.maximum(seen, 0), axis=0)
-    return np.where(seen < 0, np.nan, carried)
+    seen = np.where(np.isnan(values), -1, rows)
+    np.maximum.accumulate(seen, axis=0, out=seen)
+    before_any = seen < 0
+    np.maximum(seen, 0, out=seen)
+    carried = np.take_along_axis(values, seen, axis=0)
+    carried[before_any] = np.nan
+    return carried
 
 
 def naive(values: Values, leads: Leads, at: Origins | None = None) -> Values:
@@ -60,3 +64,27 @@ def seasonal_naive(values: Values, leads: Leads, season: int, at: Origins | None
     repeated: Values = filled[np.maximum(sources, 0)]
     repeated[sources < 0] = np.nan
     return repeated
+
+
+def drift(values: Values, leads: Leads, at: Origins | None = None) -> Values:
+    """Say that the mean change so far goes on (Hyndman & Athanasopoulos, FPP3, 5.2).
+
+    Args:
+        values: `(rows, targets)`; NaN is missing.
+        leads: `(leads,)`, steps ahead.
+        at: `(origins,)`, the rows to forecast from; None for all.
+
+    Returns:
+        `(origins, leads, targets)`: the last observed value and, for every step ahead, the
+        change from the first to the last observed value over the rows between. At the first
+        value it is the naive forecast.
+    """
+    filled = last_observed(values)
+    observed = ~np.isnan(values)
+    began = np.argmax(observed, axis=0)
+    first = values[began, np.arange(values.shape[1])]
+    origins = np.arange(len(values)) if at is None else at
+    steps = np.maximum(origins[:, np.newaxis] - began, 1)
+    slope = (filled[origins] - first) / steps
+    said: Values = filled[origins, np.newaxis] + leads[:, np.newaxis] * slope[:, np.newaxis]
+    return said

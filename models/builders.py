@@ -8,7 +8,10 @@ from typing import Any
 
 import keras
 
+from models.engine import device_name
+from models.errors import TrainingError
 from models.highway import Highway
+from models.keras_objects import layer_arguments
 from models.scaling import Floats
 from models.spec import HeadSpec, LayerSpec
 
@@ -21,7 +24,13 @@ CELL_NAMES = {keras.layers.EinsumDense: "highway"} | {
     layer: cell for cell, layer in RECURRENT.items()
 }
 # Nothing is learnt there, and nothing is done that a reader must know of.
-UNLISTED = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Add)
+UNLISTED = (
+    keras.layers.InputLayer,
+    keras.layers.Reshape,
+    keras.layers.Add,
+    keras.layers.Average,
+    keras.layers.Concatenate,
+)
 HIGHWAY = "highway"
 STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
@@ -34,6 +43,8 @@ def build_network(
     outputs: int,
     stateful: bool,
     seed: int,
+    steps: int | None = None,
+    members: int = 1,
 ) -> keras.Model:
     """Build the network of a spec.
 
@@ -41,39 +52,90 @@ def build_network(
         layers: The recurrent stack.
         head: What follows it.
         features: Inputs per step.
-        outputs: Leads times targets.
+        outputs: Leads times targets times quantiles.
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
+        steps: Steps per batch. Only layers that unroll their loop need to know it, and then the
+            network reads so many and no others.
+        members: Networks of an ensemble, each with layers, states and outputs of its own. Their
+            layers are numbered on, as those of one stack.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
-        a state `(batch, units)`, `y` `(batch, steps, outputs)`, or `(batch, outputs)` if
-        not stateful.
+        a state `(batch, units)`, `y` `(batch, steps, members * outputs)`, or
+        `(batch, members * outputs)` if not stateful.
+
+    Raises:
+        TrainingError: If a layer insists on cuDNN and there is no GPU.
     """
+    _check_cudnn(layers)
     keras.utils.set_random_seed(seed)
-    x = keras.Input(shape=(None, features), name="x")
+    fixed = steps if any(layer.unroll for layer in layers) else None
+    x = keras.Input(shape=(fixed, features), name="x")
     inputs: list[Any] = [x]
     new_states: list[Any] = []
-    sequence = x
-    for index, layer in enumerate(layers):
-        states = _state_inputs(layer, index) if stateful else []
-        every_step = stateful or index < len(layers) - 1
-        recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
-        result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
-        sequence, *after = result if stateful else (result,)
+    said = []
+    for member, name in enumerate(output_names(members)):
+        y, states, after = _member(
+            x, layers, head, member, output=(name, outputs), stateful=stateful
+        )
+        said.append(y)
         inputs += states
         new_states += after
-    y = _head(sequence, head, outputs, every_step=stateful)
+    y = said[0] if members == 1 else keras.layers.Concatenate(name="members")(said)
     return keras.Model(inputs, [y, *new_states], name="forecaster")
 
 
-def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
+def _member(
+    x: Any,
+    layers: list[LayerSpec],
+    head: HeadSpec,
+    member: int,
+    *,
+    output: tuple[str, int],
+    stateful: bool,
+) -> tuple[Any, list[Any], list[Any]]:
+    """One network of an ensemble: its output, its states and its new states."""
+    sequence = x
+    inputs: list[Any] = []
+    new_states: list[Any] = []
+    for position, layer in enumerate(layers):
+        index = member * len(layers) + position
+        states = _state_inputs(layer, index) if stateful else []
+        every_step = stateful or position < len(layers) - 1
+        recurrent = _recurrent_layer(layer, index, every_step=every_step, stateful=stateful)
+        result = recurrent(sequence, initial_state=states) if stateful else recurrent(sequence)
+        sequence, *after = result if stateful else (result,)
+        sequence = _dropped(
+            sequence, layer.output_dropout, f"{layer.cell}_{index}_dropout", every_step
+        )
+        inputs += states
+        new_states += after
+    return _head(sequence, head, member, output, every_step=stateful), inputs, new_states
+
+
+def output_names(members: int) -> list[str]:
+    """The names of the members' last layers."""
+    return ["output"] if members == 1 else [f"output_{member}" for member in range(members)]
+
+
+def average_members(network: keras.Model, members: int) -> keras.Model:
+    """A network whose output is the mean of its members'; the layers are shared."""
+    if members == 1:
+        return network
+    said = [network.get_layer(name).output for name in output_names(members)]
+    mean = keras.layers.Average(name="mean")(said)
+    return keras.Model(network.inputs, [mean, *network.outputs[1:]], name="forecaster")
+
+
+def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> keras.Model:
     """Put a fitted highway beside a network.
 
     Args:
         network: What `build_network` returned.
         highway: Its weights are copied.
+        quantiles: Outputs for each lead and target, all moved alike.
 
     Returns:
         A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
@@ -91,20 +153,25 @@ def add_highway(network: keras.Model, highway: Highway) -> keras.Model:
     flat = keras.layers.Reshape(
         (*((-1,) if every_step else ()), leads * targets), name="highway_outputs"
     )
-    total = keras.layers.Add(name="sum")([y, flat(layer(lags))])
+    moved = flat(layer(lags))
+    if quantiles > 1:
+        moved = keras.ops.repeat(moved, quantiles, axis=-1)
+    total = keras.layers.Add(name="sum")([y, moved])
     layer.set_weights([highway.weights])
     return keras.Model([x, lags, *states], [total, *after], name="forecaster")
 
 
-def scale_outputs(network: keras.Model, shares: Floats) -> None:
-    """Multiply every output of a network that ends in a linear layer.
+def scale_outputs(network: keras.Model, shares: Floats, members: int = 1) -> None:
+    """Multiply every output of a network that ends in linear layers.
 
     Args:
-        network: What `build_network` returned; its last layer is changed in place.
+        network: What `build_network` returned; its last layers are changed in place.
         shares: `(outputs,)`.
+        members: Networks of the ensemble.
     """
-    layer = network.get_layer("output")
-    layer.set_weights([weight * shares for weight in layer.get_weights()])
+    for name in output_names(members):
+        layer = network.get_layer(name)
+        layer.set_weights([weight * shares for weight in layer.get_weights()])
 
 
 def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
@@ -123,27 +190,42 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
     ]
 
 
+def _check_cudnn(layers: list[LayerSpec]) -> None:
+    if any(layer.use_cudnn is True for layer in layers) and device_name() != "gpu":
+        raise TrainingError(
+            '`use_cudnn` true needs a worker with a GPU; "auto" uses one where there is one. '
+            "Received: a worker without"
+        )
+
+
 def _recurrent_layer(
     layer: LayerSpec, index: int, *, every_step: bool, stateful: bool
 ) -> keras.layers.Layer:
-    arguments = layer.model_dump(exclude={"cell", "stateful", "recurrent_activation"})
-    if layer.cell != "rnn":
-        arguments["recurrent_activation"] = layer.recurrent_activation
-    return RECURRENT[layer.cell](
-        **arguments,
-        return_sequences=every_step,
-        return_state=stateful,
-        name=f"{layer.cell}_{index}",
+    name, arguments = f"{layer.cell}_{index}", layer_arguments(layer)
+    made = RECURRENT[layer.cell](
+        **arguments, return_sequences=every_step, return_state=stateful, name=name
     )
+    directions = [made]
+    if layer.bidirectional is not None:
+        made = keras.layers.Bidirectional(made, layer.bidirectional.merge_mode, name=name)
+        directions = [made.forward_layer, made.backward_layer]
+    for direction in directions:
+        # Keras 3.15's SimpleRNN takes this argument and forgets it.
+        direction.activity_regularizer = arguments.get("activity_regularizer")
+    return made
 
 
-def _head(sequence: Any, head: HeadSpec, outputs: int, *, every_step: bool) -> Any:
-    """Dropout, dense layers and the output layer."""
-    y = _dropped(sequence, head.dropout, "head_dropout", every_step)
-    for index, dense in enumerate(head.layers):
+def _head(
+    sequence: Any, head: HeadSpec, member: int, output: tuple[str, int], *, every_step: bool
+) -> Any:
+    """Dropout, dense layers and the output layer, given by its name and width."""
+    name, outputs = output
+    y = _dropped(sequence, head.dropout, f"{name.replace('output', 'head')}_dropout", every_step)
+    for position, dense in enumerate(head.layers):
+        index = member * len(head.layers) + position
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)
         y = _dropped(y, dense.dropout, f"dense_dropout_{index}", every_step)
-    return keras.layers.Dense(outputs, name="output")(y)
+    return keras.layers.Dense(outputs, head.activation, name=name)(y)
 
 
 def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
@@ -159,7 +241,7 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
     layers = [
         {
             "name": layer.name,
-            "cell": CELL_NAMES.get(type(layer), type(layer).__name__.lower()),
+            "cell": _cell_name(layer),
             "shape": _output_shape(layer),
             "parameters": int(layer.count_params()),
         }
@@ -167,6 +249,13 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
         if not isinstance(layer, UNLISTED)
     ]
     return {"layers": layers, "parameters": int(network.count_params())}
+
+
+def _cell_name(layer: keras.layers.Layer) -> str:
+    """The cell of a recurrent layer, read in one direction or in both; else Keras' name."""
+    inner = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    cell: str = CELL_NAMES.get(type(inner), type(inner).__name__.lower())
+    return cell
 
 
 def _output_shape(layer: keras.layers.Layer) -> list[int | None]:

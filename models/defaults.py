@@ -15,6 +15,8 @@ DAY_SECONDS = 86_400
 # A cycle of years is learnt from at least one and a half of them.
 YEAR_SECONDS_TO_LEARN = 548 * DAY_SECONDS
 
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
 _HORIZONS = {"1min": 15, "1D": 7, "B": 5, "7D": 12, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 
 
@@ -112,6 +114,7 @@ def _lane_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
         "chunk": chunk,
         "lanes": spec.lanes or fitting,
         "burn_in": min(sizes.burn_in, chunk) if spec.burn_in is None else spec.burn_in,
+        "shuffle": bool(spec.shuffle),
     }
 
 
@@ -126,6 +129,7 @@ def _window_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
         "step": spec.step or 1,
         "batch_size": batch_size,
         "steps_per_epoch": spec.steps_per_epoch or min(500, -(-rows // batch_size)),
+        "shuffle": True if spec.shuffle is None else spec.shuffle,
     }
 
 
@@ -140,10 +144,26 @@ def _network(spec: Spec, layout: Layout) -> dict[str, Any]:
         ],
         "head": spec.head if "head" in given else HeadSpec(dropout=0.3),
         "highway": spec.highway if stateful or "highway" in given else None,
-        "shrinkage": stateful and spec.transform != "none"
-        if spec.shrinkage is None
-        else spec.shrinkage,
+        "shrinkage": _shrinks(spec) if spec.shrinkage is None else spec.shrinkage,
+        **_quantiles(spec),
     }
+
+
+def _shrinks(spec: Spec) -> bool:
+    """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
+    linear = spec.head.activation == "linear"
+    point = spec.quantiles is None and spec.loss != "pinball"
+    return spec.mode == "stateful" and spec.transform != "none" and linear and point
+
+
+def _quantiles(spec: Spec) -> dict[str, Any]:
+    """Quantiles and the pinball loss imply each other; the median is always there."""
+    if spec.quantiles is None and spec.loss != "pinball":
+        return {}
+    wanted = QUANTILES if spec.quantiles is None else spec.quantiles
+    # The absolute error is the median's pinball loss, twice.
+    loss = "pinball" if spec.loss == "mae" else spec.loss
+    return {"quantiles": sorted({*wanted, 0.5}), "loss": loss}
 
 
 def _units(layout: Layout) -> int:

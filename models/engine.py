@@ -5,7 +5,7 @@ the loop around it does nothing but feed it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,31 +14,11 @@ import numpy.typing as npt
 from keras import ops
 
 from models.dataset import Batch
+from models.devices import Device
 from models.errors import TrainingError
-from models.spec import OptimizerSpec
+from models.losses import Objective, Penalty, Tensor
 
-# A tensor of the Keras backend in use: TensorFlow's or JAX's.
-Tensor = Any
-Penalty = Callable[[Tensor], Tensor]
 Arrays = list[npt.NDArray[Any]]
-
-LOSSES: dict[str, Penalty] = {
-    "mae": ops.abs,
-    "mse": ops.square,
-    "huber": lambda error: ops.where(
-        ops.abs(error) <= 1.0, 0.5 * ops.square(error), ops.abs(error) - 0.5
-    ),
-    "log_cosh": lambda error: ops.logaddexp(error, -error) - float(np.log(2.0)),
-}
-
-OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "nadam": keras.optimizers.Nadam,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adagrad": keras.optimizers.Adagrad,
-    "sgd": keras.optimizers.SGD,
-}
 
 
 class Engine(ABC):
@@ -47,16 +27,18 @@ class Engine(ABC):
     Args:
         network: From `[x, *states]` to `[y, *new states]`.
         optimizer: A Keras optimizer that was not used yet.
-        loss: One of `LOSSES`.
+        objective: What it is trained for. The penalties of the layers' regularizers are learnt from
+            as well, but not reported: losses of training and validation, and of runs with and
+            without them, can be compared.
     """
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
         optimizer.build(network.trainable_variables)
         self.network = network
         self.optimizer = optimizer
-        self.penalty = LOSSES[loss]
+        self.objective = objective
 
     @abstractmethod
     def train(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
@@ -91,6 +73,10 @@ class Engine(ABC):
         """Leave the network with these weights."""
         _assign(self.network.trainable_variables, weights)
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Go on with another learning rate; the optimizer has no schedule of its own."""
+        self.optimizer.learning_rate = rate
+
     def _groups(self) -> dict[str, list[keras.Variable]]:
         return {
             "trainable": self.network.trainable_variables,
@@ -99,7 +85,9 @@ class Engine(ABC):
         }
 
 
-def make_engine(network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str) -> Engine:
+def make_engine(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
+) -> Engine:
     """The engine of the Keras backend in use.
 
     Raises:
@@ -109,29 +97,14 @@ def make_engine(network: keras.Model, optimizer: keras.optimizers.Optimizer, los
     if backend == "tensorflow":
         from models.engine_tensorflow import TensorFlowEngine
 
-        return TensorFlowEngine(network, optimizer, loss)
+        return TensorFlowEngine(network, optimizer, objective)
     if backend == "jax":
         from models.engine_jax import JaxEngine
 
-        return JaxEngine(network, optimizer, loss)
+        return JaxEngine(network, optimizer, objective)
     raise TrainingError(
         f"The Keras backend (KERAS_BACKEND) must be tensorflow or jax. Received: {backend}"
     )
-
-
-def make_optimizer(spec: OptimizerSpec, updates: int) -> keras.optimizers.Optimizer:
-    """The Keras optimizer of a spec.
-
-    Args:
-        spec: Name and arguments.
-        updates: Updates over the whole training, for schedules that end with it.
-    """
-    rate: Any = spec.learning_rate
-    if spec.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(spec.learning_rate, max(1, updates))
-    names = {"clipnorm", "clipvalue", "global_clipnorm", "momentum", "weight_decay"}
-    arguments = spec.model_dump(include=names, exclude_none=True)
-    return OPTIMIZERS[spec.name](learning_rate=rate, **arguments)
 
 
 def zero_states(shapes: Sequence[tuple[str, int]], batch: int) -> list[Tensor]:
@@ -140,8 +113,8 @@ def zero_states(shapes: Sequence[tuple[str, int]], batch: int) -> list[Tensor]:
 
 
 def mean_loss(penalty: Penalty, y: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of the penalties of all errors; 0 if nothing has a weight."""
-    return ops.sum(penalty(y - labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
+    """The weighted mean of all penalties; 0 if nothing has a weight."""
+    return ops.sum(penalty(y, labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def batch_tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -162,10 +135,15 @@ def _assign(variables: Sequence[keras.Variable], values: Arrays) -> None:
         variable.assign(value)
 
 
-def device_name() -> str:
+def device_name() -> Device:
     """The device that training runs on: `gpu` if the backend sees one, else `cpu`."""
+    return "cpu" if gpu_name() is None else "gpu"
+
+
+def gpu_name() -> str | None:
+    """The name of the GPU that the backend trains on; None if it trains on the CPU."""
     if keras.backend.backend() == "tensorflow":
-        from models.engine_tensorflow import has_gpu
+        from models.engine_tensorflow import gpu_name as name
     else:
-        from models.engine_jax import has_gpu
-    return "gpu" if has_gpu() else "cpu"
+        from models.engine_jax import gpu_name as name
+    return name()

@@ -6,21 +6,23 @@ import jax
 import keras
 
 from models.dataset import Batch
-from models.engine import Arrays, Engine, Tensor, batch_tensors, mean_loss
+from models.engine import Arrays, Engine, batch_tensors, mean_loss
+from models.losses import Objective, Tensor
 
 
-def has_gpu() -> bool:
-    """Whether JAX sees a GPU."""
-    return any(device.platform == "gpu" for device in jax.devices())
+def gpu_name() -> str | None:
+    """The name of the GPU that JAX computes on; None if it computes on the CPU."""
+    device = jax.devices()[0]
+    return str(device.device_kind) if device.platform == "gpu" else None
 
 
 class JaxEngine(Engine):
     """Holds the variables' values as arrays; the network's own are brought up to date when read."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
-        super().__init__(network, optimizer, loss)
+        super().__init__(network, optimizer, objective)
         self._held = self._read()
         self._train_step = jax.jit(self._train)
         self._test_step = jax.jit(self._test)
@@ -50,14 +52,23 @@ class JaxEngine(Engine):
         super().restore(snapshot)
         self._held = self._read()
 
+    def set_learning_rate(self, rate: float) -> None:
+        """Go on with another learning rate; see `Engine.set_learning_rate`."""
+        self._write()
+        super().set_learning_rate(rate)
+        self._held = self._read()
+
     def _train(
         self, held: dict[str, list[Any]], states: list[Tensor], *batch: Tensor
     ) -> tuple[Tensor, list[Tensor], dict[str, list[Any]]]:
-        def loss_of(trainable: list[Any]) -> tuple[Tensor, tuple[list[Tensor], list[Any]]]:
-            loss, states_after, other = self._loss(trainable, held["other"], states, batch, True)
-            return loss, (states_after, other)
+        def loss_of(trainable: list[Any]) -> tuple[Tensor, tuple[Tensor, list[Tensor], list[Any]]]:
+            loss, states_after, other, regularization = self._loss(
+                trainable, held["other"], states, batch, True
+            )
+            learnt = self._scaled(loss + regularization, held["optimizer"])
+            return learnt, (loss, states_after, other)
 
-        (loss, (states_after, other)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+        (_, (loss, states_after, other)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
             held["trainable"]
         )
         trainable, optimizer = self.optimizer.stateless_apply(
@@ -68,7 +79,9 @@ class JaxEngine(Engine):
     def _test(
         self, held: dict[str, list[Any]], states: list[Tensor], *batch: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        loss, states_after, _ = self._loss(held["trainable"], held["other"], states, batch, False)
+        loss, states_after, _, _ = self._loss(
+            held["trainable"], held["other"], states, batch, False
+        )
         return loss, states_after
 
     def _loss(
@@ -78,13 +91,20 @@ class JaxEngine(Engine):
         states: list[Tensor],
         batch: tuple[Tensor, ...],
         training: bool,
-    ) -> tuple[Tensor, list[Tensor], list[Any]]:
+    ) -> tuple[Tensor, list[Tensor], list[Any], Tensor]:
         features, labels, weights = batch
-        outputs, other = self.network.stateless_call(
-            trainable, other, [features, *states], training=training
+        outputs, other, losses = self.network.stateless_call(
+            trainable, other, [features, *states], training=training, return_losses=True
         )
         y, *states_after = keras.tree.flatten(outputs)
-        return mean_loss(self.penalty, y, labels, weights), states_after, other
+        penalty = self.objective.learnt if training else self.objective.reported
+        return mean_loss(penalty, y, labels, weights), states_after, other, sum(losses)
+
+    def _scaled(self, loss: Tensor, optimizer: list[Any]) -> Tensor:
+        """The loss as the optimizer wants it: scaled, where gradients are float16."""
+        values = list(zip(self.optimizer.variables, optimizer, strict=True))
+        with keras.StatelessScope(state_mapping=values):
+            return self.optimizer.scale_loss(loss)
 
     def _read(self) -> dict[str, list[Any]]:
         return {

@@ -4,12 +4,22 @@ import keras
 import tensorflow as tf
 
 from models.dataset import Batch
-from models.engine import Engine, Tensor, batch_tensors, mean_loss
+from models.engine import Engine, batch_tensors, mean_loss
+from models.kernels_tensorflow import with_kernels
+from models.losses import Objective, Tensor
 
 
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def gpu_name() -> str | None:
+    """The name of the GPU that TensorFlow computes on; None if it computes on the CPU."""
+    if not has_gpu():
+        return None
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
 
 
 def uses_xla() -> bool:
@@ -24,9 +34,10 @@ class TensorFlowEngine(Engine):
     """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
 
     def __init__(
-        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, loss: str
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
     ) -> None:
-        super().__init__(network, optimizer, loss)
+        super().__init__(network, optimizer, objective)
+        self._computed = with_kernels(network) if uses_xla() else network
         self._train_step = tf.function(self._train, jit_compile=uses_xla(), autograph=False)
         self._test_step = tf.function(self._test, jit_compile=uses_xla(), autograph=False)
 
@@ -45,15 +56,16 @@ class TensorFlowEngine(Engine):
     ) -> tuple[Tensor, list[Tensor]]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network([features, *states], training=True)
+            outputs = self._computed([features, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
-            loss = mean_loss(self.penalty, y, labels, weights)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+            loss = mean_loss(self.objective.learnt, y, labels, weights)
+            learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
+        self.optimizer.apply(tape.gradient(learnt, variables), variables)
         return loss, states
 
     def _test(
         self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        outputs = self.network([features, *states], training=False)
+        outputs = self._computed([features, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
-        return mean_loss(self.penalty, y, labels, weights), states
+        return mean_loss(self.objective.reported, y, labels, weights), states

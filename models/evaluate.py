@@ -5,143 +5,144 @@ from typing import Any
 
 import numpy as np
 
-from models.baselines import Leads, naive, seasonal_naive
+from models.baseline_set import BaselineSet
+from models.comparison import Comparison
 from models.dataset import Part, Track
-from models.metrics import (
-    Errors,
-    mean_absolute_error,
-    root_mean_squared_error,
-    seasonal_scale,
-    skill,
-)
+from models.metrics import seasonal_scale
+from models.residuals import DEFINITION, summarise_residuals
 from models.runtime import Forecaster
 from models.series import Rows, Times, Values
+from models.splits import origins
 
 # A windowed network reads a whole window for each origin: more origins than this in a part take
 # longer than they tell.
 MOST_WINDOWS = 4096
 # Origins times leads times targets in a part: bounds memory to some hundred megabytes.
-MOST_POINTS = 4_000_000
+MOST_POINTS = 3_000_000
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+HELD_OUT: tuple[Part, ...] = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Errors of the forecaster and of its baselines on the same points.
+class Evaluation:
+    """How good a forecaster is.
 
     Args:
-        model: `(origins, leads, targets)` in original units; NaN where any of the three, or
-            the actual value, is missing.
-        naive: The same shape.
-        seasonal_naive: The same shape.
-        scale: `(targets,)`, the divisor of MASE.
+        metrics: `{part: {target: {mae, rmse, mase, smape, naive_mae, seasonal_naive_mae,
+            drift_mae, ar_mae, skill, best_baseline, ar_order, leads: [{lead, mae, ...}]}}}`, in
+            the test part with `significance` of the difference from `naive` and from
+            `best_baseline`; a figure that cannot be had is None.
+        residuals: `{definition, season_steps, validation | test: {target: {unit, leads}}}`.
+        baselines: `{season: {steps, source}, ar: {target: {order, rows, logged}}}`.
     """
 
-    model: Errors
-    naive: Errors
-    seasonal_naive: Errors
+    metrics: dict[str, Any]
+    residuals: dict[str, Any]
+    baselines: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What every part of the split is evaluated with."""
+
+    forecaster: Forecaster
+    actual: Values
+    baselines: BaselineSet
     scale: Values
 
     @property
-    def pooled(self) -> "Comparison":
-        """All leads as one: `(origins * leads, 1, targets)`."""
-        shape = (-1, 1, self.model.shape[-1])
-        return Comparison(
-            self.model.reshape(shape),
-            self.naive.reshape(shape),
-            self.seasonal_naive.reshape(shape),
-            self.scale,
-        )
-
-    def figures(self) -> dict[str, Errors]:
-        """Every figure as `(leads, targets)`."""
-        mae, naive_mae = mean_absolute_error(self.model), mean_absolute_error(self.naive)
-        return {
-            "mae": mae,
-            "rmse": root_mean_squared_error(self.model),
-            "mase": mae / self.scale,
-            "naive_mae": naive_mae,
-            "seasonal_naive_mae": mean_absolute_error(self.seasonal_naive),
-            "skill": skill(mae, naive_mae),
-        }
+    def leads(self) -> list[int]:
+        leads: list[int] = self.forecaster.leads.tolist()
+        return leads
 
 
 def evaluate(
     forecaster: Forecaster, times: Times, values: Values, track: Track, season: int
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure a forecaster on every part of its split.
 
     An origin counts if all its leads lie in the same part, and a lead of it if the actual
-    value and all three forecasts are there: model and baselines are compared on the same points.
-    Where a part has very many origins, evenly spaced ones stand for all.
+    value, the forecast and those of all baselines are there: all are compared on the same
+    points. Where a part has very many origins, evenly spaced ones stand for all.
 
     Args:
         forecaster: The exported forecaster, as it will be served.
         times: `(rows,)` of the series, UTC.
         values: `(rows, channels)` in the order of the manifest's channels.
         track: Where the parts lie among the served grid rows.
-        season: Rows in the natural cycle; 1 if there is none.
-
-    Returns:
-        `{part: {target: {mae, rmse, mase, naive_mae, seasonal_naive_mae, skill,
-        leads: [{lead, mae, ...}]}}}`; a figure that cannot be had is None.
+        season: Rows in the cadence's natural cycle; 1 if there is none.
     """
+    rows = [_origins(forecaster, track.span(part)) for part in PARTS]
+    outputs = forecaster.outputs(times, values, at=np.concatenate(rows))
+    training = outputs.actual[slice(*track.span("train"))]
+    transform = forecaster.manifest["targets"]["scaling"]["transform"]
+    baselines = BaselineSet.fit(training, season, transform)
+    scale = seasonal_scale(training, baselines.season.steps)
+    scene = _Scene(forecaster, outputs.actual, baselines, scale)
+    metrics: dict[str, Any] = {}
+    residuals: dict[str, Any] = {
+        "definition": DEFINITION,
+        "season_steps": baselines.season.steps,
+    }
+    ends = np.cumsum([len(each) for each in rows])[:-1]
+    for part, at, said in zip(PARTS, rows, np.split(outputs.values, ends), strict=True):
+        comparison = _compare(scene, said, at)
+        metrics[part] = _metrics(scene, comparison)
+        if part in HELD_OUT:
+            residuals[part] = _residuals(scene, comparison, at)
+        if part == "test":
+            _add_significance(scene, comparison, at, metrics[part])
+    return Evaluation(metrics, residuals, baselines.to_json(forecaster.targets))
+
+
+def _origins(forecaster: Forecaster, span: tuple[int, int]) -> Rows:
+    """The rows of a part whose labels all lie in it, evenly thinned out where they are many."""
     leads = forecaster.leads
     most = max(1, MOST_POINTS // (len(leads) * len(forecaster.targets)))
     most = min(most, MOST_WINDOWS) if forecaster.windowed else most
-    origins = [_origins(track.span(part), int(leads[-1]), most) for part in PARTS]
-    outputs = forecaster.outputs(times, values, at=np.concatenate(origins))
-    scale = seasonal_scale(outputs.actual[slice(*track.span("train"))], season)
-    ends = np.cumsum([len(rows) for rows in origins])[:-1]
-    return {
-        part: _report(
-            _compare(outputs.actual, said, rows, leads=leads, season=season, scale=scale),
-            forecaster,
-        )
-        for part, rows, said in zip(PARTS, origins, np.split(outputs.values, ends), strict=True)
-    }
-
-
-def _origins(span: tuple[int, int], farthest: int, most: int) -> Rows:
-    """The rows of a part whose labels all lie in it, evenly thinned out to at most `most`."""
-    rows = np.arange(span[0], max(span[0], span[1] - farthest))
+    whole = origins(slice(*span), int(leads[-1]))
+    rows = np.arange(whole.start, whole.stop)
     if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _compare(
-    values: Values, said: Values, origins: Rows, *, leads: Leads, season: int, scale: Values
-) -> Comparison:
-    """Errors of the forecaster, `said`, and of the baselines from the same origins."""
-    actual = values[origins[:, np.newaxis] + leads]
-    model = said - actual
-    last = naive(values, leads, origins) - actual
-    seasonal = seasonal_naive(values, leads, season, origins) - actual
-    missing = np.isnan(model + last + seasonal)
-    for errors in (model, last, seasonal):
-        errors[missing] = np.nan
-    return Comparison(model, last, seasonal, scale)
+def _compare(scene: _Scene, said: Values, at: Rows) -> Comparison:
+    leads = scene.forecaster.leads
+    others = scene.baselines.forecasts(scene.actual, leads, at)
+    return Comparison.of(scene.actual[at[:, np.newaxis] + leads], said, others, scene.scale)
 
 
-def _report(comparison: Comparison, forecaster: Forecaster) -> dict[str, Any]:
-    pooled, by_lead = comparison.pooled.figures(), comparison.figures()
+def _metrics(scene: _Scene, comparison: Comparison) -> dict[str, Any]:
+    report = comparison.report(scene.forecaster.targets, scene.leads)
+    for model, row in zip(scene.baselines.autoregressions, report.values(), strict=True):
+        row["ar_order"] = model.order
+    return report
+
+
+def _residuals(scene: _Scene, comparison: Comparison, at: Rows) -> dict[str, Any]:
+    summaries = summarise_residuals(
+        -comparison.model,
+        scene.leads,
+        scene.baselines.season.steps,
+        every_row=_spacing(at) == 1,
+    )
+    units = scene.forecaster.manifest["targets"]["units"]
     return {
-        name: {
-            **_row(pooled, 0, target),
-            "leads": [
-                {"lead": lead, **_row(by_lead, index, target)}
-                for index, lead in enumerate(forecaster.leads.tolist())
-            ],
-        }
-        for target, name in enumerate(forecaster.targets)
+        name: {"unit": unit, "leads": summary}
+        for name, unit, summary in zip(scene.forecaster.targets, units, summaries, strict=True)
     }
 
 
-def _row(figures: dict[str, Errors], lead: int, target: int) -> dict[str, float | None]:
-    return {name: _finite(float(figure[lead, target])) for name, figure in figures.items()}
+def _add_significance(
+    scene: _Scene, comparison: Comparison, at: Rows, report: dict[str, Any]
+) -> None:
+    overlap = (scene.leads[-1] - 1) // _spacing(at)
+    for target, row in enumerate(report.values()):
+        row["significance"] = comparison.significance(target, row["best_baseline"], overlap)
 
 
-def _finite(number: float) -> float | None:
-    return number if np.isfinite(number) else None
+def _spacing(at: Rows) -> int:
+    """Rows between neighbouring origins, the least."""
+    return int(np.diff(at).min()) if len(at) > 1 else 1

@@ -6,60 +6,22 @@ Operators: https://onnx.ai/onnx/operators/
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import keras
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
+from models.builders import output_names
 from models.errors import TrainingError
+from models.export_activations import add_activation
+from models.export_graph import GraphParts, serialised, tensor
+from models.export_recurrent import add_recurrent
 from models.highway import Highway
+from models.losses import MEDIAN
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats
-from models.spec import LayerSpec, Spec
+from models.spec import Spec
 
-OPSET = 17
-IR_VERSION = 8
 LARGEST_DIFFERENCE = 1e-5
-
-OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
-# Keras keeps gates side by side in this order; ONNX wants them in its own.
-KERAS_GATES = {"rnn": "h", "lstm": "ifco", "gru": "zrh"}
-ONNX_GATES = {"rnn": "h", "lstm": "iofc", "gru": "zrh"}
-
-# Name, alpha, beta of the recurrent operators' activations (Keras 3 definitions).
-RECURRENT_ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
-    "tanh": ("Tanh", None, None),
-    "sigmoid": ("Sigmoid", None, None),
-    "relu": ("Relu", None, None),
-    "leaky_relu": ("LeakyRelu", 0.2, None),
-    "elu": ("Elu", 1.0, None),
-    "softsign": ("Softsign", None, None),
-    "softplus": ("Softplus", None, None),
-    "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
-    "linear": ("Affine", 1.0, 0.0),
-}
-
-
-@dataclass
-class GraphParts:
-    """Nodes and weights of the graph while it is being built."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
-    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
-    outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
-
-    def node(self, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Add one operator."""
-        self.nodes.append(helper.make_node(operator, inputs, outputs, **attributes))
-
-    def weight(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        """Add one constant and return its name."""
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
 
 
 def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None) -> bytes:
@@ -75,162 +37,62 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         `(batch, time, targets, lags)` (without `time` if not stateful), and for a stateful
         network the states `(batch, units)`; outputs: `y` and the new states.
     """
-    layers = spec.layers or []
     stateful = spec.mode == "stateful"
     parts = GraphParts()
-    parts.inputs.append(_tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
+    parts.inputs.append(tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
     parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
-    sequence = "sequence"
-    for index, layer in enumerate(layers):
-        last = index == len(layers) - 1
-        weights = network.get_layer(f"{layer.cell}_{index}").get_weights()
-        sequence = _recurrent(
-            parts, sequence, index, layer, weights=weights, stateful=stateful, last=last
-        )
-    y = _head(parts, sequence, network, spec)
+    said = [_member(parts, network, spec, member) for member in range(spec.ensemble)]
+    y = said[0]
+    if len(said) > 1:
+        y = "members_mean"
+        parts.node("Mean", said, [y])
     if stateful:
         parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
         y = "batch_first"
-    parts.node(*_sum(parts, y, highway, stateful=stateful), ["y"])
+    parts.node(*_sum(parts, y, highway, spec), ["y"])
     axes = ["batch", "time"] if stateful else ["batch"]
-    parts.outputs.insert(0, _tensor("y", [*axes, network.outputs[0].shape[-1]]))
-    return _serialised(parts)
+    parts.outputs.insert(0, tensor("y", [*axes, network.outputs[0].shape[-1]]))
+    return serialised(parts)
 
 
-def _serialised(parts: GraphParts) -> bytes:
-    graph = helper.make_graph(
-        parts.nodes, "forecaster", parts.inputs, parts.outputs, initializer=parts.weights
-    )
-    opset = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+def _member(parts: GraphParts, network: keras.Model, spec: Spec, member: int) -> str:
+    """Add one network of the ensemble; returns the name of its output."""
+    layers = spec.layers or []
+    sequence = "sequence"
+    for position, layer in enumerate(layers):
+        index = member * len(layers) + position
+        sequence = add_recurrent(
+            parts,
+            sequence,
+            index,
+            layer,
+            weights=network.get_layer(f"{layer.cell}_{index}").get_weights(),
+            stateful=spec.mode == "stateful",
+            last=position == len(layers) - 1,
+        )
+    return _head(parts, sequence, network, spec, member)
 
 
-def _tensor(name: str, shape: list[str | int]) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-
-def _recurrent(
-    parts: GraphParts,
-    sequence: str,
-    index: int,
-    layer: LayerSpec,
-    *,
-    weights: list[Floats],
-    stateful: bool,
-    last: bool,
-) -> str:
-    """Add one recurrent layer; returns the name of its sequence, or of its last output."""
-    names = ("h", "c") if layer.cell == "lstm" else ("h",)
-    if layer.go_backwards:
-        sequence = _reversed(parts, sequence, index)
-    initial = [_state_input(parts, f"{name}{index}", layer.units) for name in names if stateful]
-    finals = [f"{name}{index}_last" for name in names]
-    every = f"every_{index}"
-    parts.node(
-        OPERATORS[layer.cell],
-        [sequence, *_operator_weights(parts, index, layer, weights), "", *initial],
-        [every, *finals],
-        hidden_size=layer.units,
-        **_operator_attributes(layer),
-    )
-    if stateful:
-        for name, final in zip(names, finals, strict=True):
-            _state_output(parts, final, f"{name}{index}_next", layer.units)
-    axis, source = (0, finals[0]) if last and not stateful else (1, every)
-    output = f"layer_{index}"
-    parts.node("Squeeze", [source, parts.weight(f"axis_{index}", np.array([axis]))], [output])
-    return output
-
-
-def _state_input(parts: GraphParts, name: str, units: int) -> str:
-    parts.inputs.append(_tensor(name, ["batch", units]))
-    axis = parts.weight(f"{name}_axis", np.array([0]))
-    parts.node("Unsqueeze", [name, axis], [f"{name}_first"])
-    return f"{name}_first"
-
-
-def _state_output(parts: GraphParts, final: str, name: str, units: int) -> None:
-    parts.outputs.append(_tensor(name, ["batch", units]))
-    parts.node("Squeeze", [final, parts.weight(f"{name}_axis", np.array([0]))], [name])
-
-
-def _reversed(parts: GraphParts, sequence: str, index: int) -> str:
-    """The sequence with its last step first, as `go_backwards` reads it."""
-    bounds = {"from": -1, "to": np.iinfo(np.int64).min, "axis": 0, "by": -1}
-    constants = [
-        parts.weight(f"reverse_{name}_{index}", np.array([value], np.int64))
-        for name, value in bounds.items()
-    ]
-    parts.node("Slice", [sequence, *constants], [f"backwards_{index}"])
-    return f"backwards_{index}"
-
-
-def _operator_weights(
-    parts: GraphParts, index: int, layer: LayerSpec, weights: list[Floats]
-) -> list[str]:
-    """The operator's W, R and B: gates reordered, one leading axis for the direction."""
-    kernel, recurrent = (_gates_first(layer.cell, matrix) for matrix in weights[:2])
-    bias = _bias(layer, weights)
-    return [
-        parts.weight(f"W_{index}", kernel),
-        parts.weight(f"R_{index}", recurrent),
-        parts.weight(f"B_{index}", bias),
-    ]
-
-
-def _gates_first(cell: str, matrix: Floats) -> Floats:
-    """`(inputs, gates * units)` in Keras' gate order to `(1, gates * units, inputs)` in ONNX's."""
-    gates = dict(
-        zip(KERAS_GATES[cell], np.split(matrix, len(KERAS_GATES[cell]), axis=-1), strict=True)
-    )
-    return np.concatenate([gates[gate] for gate in ONNX_GATES[cell]], axis=-1).T[np.newaxis]
-
-
-def _bias(layer: LayerSpec, weights: list[Floats]) -> Floats:
-    """Input and recurrent bias, `(1, 2 * gates * units)`; only Keras' GRU has the second."""
-    width = weights[0].shape[-1]
-    if not layer.use_bias:
-        return np.zeros((1, 2 * width), np.float32)
-    # A GRU with `reset_after` keeps both rows; the other cells have one, for the input.
-    rows = weights[2] if layer.cell == "gru" else np.stack([weights[2], np.zeros_like(weights[2])])
-    ordered = [_gates_first(layer.cell, row[np.newaxis])[..., 0] for row in rows]
-    return np.concatenate(ordered, axis=-1)
-
-
-def _operator_attributes(layer: LayerSpec) -> dict[str, Any]:
-    gate, inner = layer.recurrent_activation, layer.activation
-    used = {"rnn": [inner], "gru": [gate, inner], "lstm": [gate, inner, inner]}[layer.cell]
-    found = [RECURRENT_ACTIVATIONS[name] for name in used]
-    attributes: dict[str, Any] = {"activations": [name for name, _, _ in found]}
-    if alphas := [alpha for _, alpha, _ in found if alpha is not None]:
-        attributes["activation_alpha"] = alphas
-    if betas := [beta for _, _, beta in found if beta is not None]:
-        attributes["activation_beta"] = betas
-    if layer.cell == "gru":
-        attributes["linear_before_reset"] = 1
-    return attributes
-
-
-def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec) -> str:
+def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec, member: int) -> str:
     """Add the dense layers; dropout does nothing at inference."""
-    for index, dense in enumerate(spec.head.layers):
+    for position, dense in enumerate(spec.head.layers):
+        index = member * len(spec.head.layers) + position
         weights = network.get_layer(f"dense_{index}").get_weights()
         sequence = _dense(parts, sequence, f"dense_{index}", weights)
-        sequence = _activation(parts, sequence, dense.activation)
-    return _dense(parts, sequence, "output", network.get_layer("output").get_weights())
+        sequence = add_activation(parts, sequence, dense.activation)
+    name = output_names(spec.ensemble)[member]
+    y = _dense(parts, sequence, name, network.get_layer(name).get_weights())
+    return add_activation(parts, y, spec.head.activation)
 
 
-def _sum(
-    parts: GraphParts, y: str, highway: Highway | None, *, stateful: bool
-) -> tuple[str, list[str]]:
+def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tuple[str, list[str]]:
     """The operator and the inputs that make up the graph's output."""
     if highway is None:
         return "Identity", [y]
+    stateful, quantiles = spec.mode == "stateful", len(spec.quantiles or MEDIAN)
     targets, lags, leads = highway.weights.shape
     steps = ["time"] if stateful else []
-    parts.inputs.insert(1, _tensor("lags", ["batch", *steps, targets, lags]))
+    parts.inputs.insert(1, tensor("lags", ["batch", *steps, targets, lags]))
     # A row of lags for each target, times that target's own matrix.
     axis = parts.weight("lags_axis", np.array([-2]))
     parts.node("Unsqueeze", ["lags", axis], ["lags_row"])
@@ -242,7 +104,12 @@ def _sum(
     shape = [0, 0, leads * targets] if stateful else [0, leads * targets]
     flat = parts.weight("highway_shape", np.array(shape))
     parts.node("Reshape", ["highway_by_lead", flat], ["highway_outputs"])
-    return "Add", [y, "highway_outputs"]
+    if quantiles == 1:
+        return "Add", [y, "highway_outputs"]
+    # All quantiles of a lead and target are moved alike.
+    each = parts.weight("highway_each", np.repeat(np.arange(leads * targets), quantiles))
+    parts.node("Gather", ["highway_outputs", each], ["highway_quantiles"], axis=-1)
+    return "Add", [y, "highway_quantiles"]
 
 
 def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> str:
@@ -253,16 +120,6 @@ def _dense(parts: GraphParts, source: str, name: str, weights: list[Floats]) -> 
     parts.node("MatMul", [source, kernel], [f"{name}_product"])
     parts.node("Add", [f"{name}_product", bias], [f"{name}_sum"])
     return f"{name}_sum"
-
-
-def _activation(parts: GraphParts, source: str, name: str) -> str:
-    if name == "linear":
-        return source
-    operator, alpha, beta = RECURRENT_ACTIVATIONS[name]
-    given = {"alpha": alpha, "beta": beta}
-    attributes = {key: value for key, value in given.items() if value is not None}
-    parts.node(operator, [source], [f"{source}_{name}"], **attributes)
-    return f"{source}_{name}"
 
 
 def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) -> float:

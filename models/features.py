@@ -15,6 +15,9 @@ from models.cycles import Cycle, cycle_positions
 from models.scaling import Floats, Standardizer, positive_log
 from models.series import Times, Values
 
+# Bounds the memory of intermediate values when a whole series is read.
+ROWS_PER_BLOCK = 16_384
+
 Encoding = Literal["level", "log_return", "angle"]
 
 
@@ -92,10 +95,21 @@ class FeaturePipeline:
             Features `(rows, features)` of float32 without NaN, and the filled rows
             `(memory_rows + rows, columns)`, whose end is the next tail.
         """
-        filled = last_observed(np.concatenate([tail, rows]))
+        memory = self.memory_rows
+        filled = np.concatenate([tail, rows])
+        features = np.empty((len(rows), self.width), np.float32)
+        for first in range(0, len(rows), ROWS_PER_BLOCK):
+            block = slice(first, min(first + ROWS_PER_BLOCK, len(rows)))
+            span = slice(first, block.stop + memory)
+            # The rows before a block were filled with the block before.
+            filled[span] = last_observed(filled[span])
+            features[block] = self._features(filled[span], times[block], rows[block])
+        return features, filled
+
+    def _features(self, filled: Values, times: Times, rows: Values) -> Values:
         scaled = self.standardizer.apply(self.unscaled(filled))
         parts = [scaled, self._angles(filled), self._masks(rows), self._cycles(times)]
-        return np.concatenate(parts, axis=1).astype(np.float32), filled
+        return np.concatenate(parts, axis=1)
 
     def unscaled(self, filled: Values) -> Values:
         """Levels, log returns and changes in their own units, as the standardizer takes them.

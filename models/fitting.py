@@ -9,11 +9,13 @@ from typing import Any, Literal, Protocol
 
 from models.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
 from models.dataset import Batch
-from models.engine import Engine, Tensor, zero_states
+from models.engine import Arrays, Engine, zero_states
 from models.errors import TrainingError
+from models.losses import Tensor
 from models.spec import EarlyStoppingSpec
 
 Phase = Literal["preparing", "compiling", "training", "exporting", "evaluating"]
+AfterEpoch = Callable[[int, float | None], None]
 
 PROGRESS_SECONDS = 0.5
 # Epochs of a small series take milliseconds: losing a second of work costs less than saving.
@@ -74,12 +76,20 @@ class FitPlan:
         early_stopping: When to stop and go back to the best epoch; None for never.
         fingerprint: Names the spec and the data, for checkpoints.
         save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
+        after_epoch: Called once after each epoch with its number and its validation loss. What
+            it raises ends the run.
+        causes: Says what a loss that is no number is likely to come from.
+        rate_after: The learning rate after epochs with these monitored losses; None if it does
+            not depend on them.
     """
 
     epochs: int
     early_stopping: EarlyStoppingSpec | None
     fingerprint: str
     save_checkpoint: Callable[[bytes], None] | None
+    causes: Callable[[], str]
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None
+    rate_after: Callable[[list[float]], float] | None = None
 
 
 class Fitter:
@@ -129,16 +139,20 @@ class Fitter:
         val_loss = self._pass(
             self._engine.test, self._feed.validation_batches(), lambda done: self._tick(1.0)
         )
-        _check_finite(epoch, loss, val_loss)
+        if not all(math.isfinite(value) for value in (loss, val_loss) if value is not None):
+            raise TrainingError(self._diverged(epoch))
         seconds = time.perf_counter() - began
         self._run.epoch = epoch
         self._run.seconds += seconds
         self._run.history.append(
             {"epoch": epoch, "loss": loss, "val_loss": val_loss, "seconds": round(seconds, 4)}
         )
-        self._keep_best(epoch, loss, val_loss)
+        self._keep_best(epoch, self._monitored(loss, val_loss))
+        if self._plan.rate_after is not None:
+            self._engine.set_learning_rate(self._plan.rate_after(self._monitored_losses()))
         self._save()
         self._report("training", 0)
+        self._plan.after_epoch(epoch, val_loss)
 
     def _tick(self, part_of_epoch: float) -> None:
         """Report from inside an epoch, if the last report is old enough."""
@@ -179,24 +193,42 @@ class Fitter:
             sum(float(loss) * weight for loss, weight in zip(losses, weights, strict=True)) / total
         )
 
-    def _keep_best(self, epoch: int, loss: float, val_loss: float | None) -> None:
+    def _monitored(self, loss: float, val_loss: float | None) -> float:
+        """The validation loss, unless there is none or the training loss is asked for."""
         stopping = self._plan.early_stopping
-        monitored = loss if stopping and stopping.monitor == "loss" else val_loss
-        monitored = loss if monitored is None else monitored
+        return loss if val_loss is None or (stopping and stopping.monitor == "loss") else val_loss
+
+    def _monitored_losses(self) -> list[float]:
+        return [self._monitored(row["loss"], row["val_loss"]) for row in self._run.history]
+
+    def _keep_best(self, epoch: int, monitored: float) -> None:
         best = self._run.best_loss
         # Without early stopping nothing is restored: the last epoch is the one to keep.
-        if stopping is None or best is None or monitored < best:
+        if self._plan.early_stopping is None or best is None or monitored < best:
             self._run.best_epoch, self._run.best_loss = epoch, monitored
             self._run.best_weights = self._engine.weights()
+
+    def _diverged(self, epoch: int) -> str:
+        """What the owner of a run needs to know; the best weights so far are saved first."""
+        said = f"The loss is not a number any more in epoch {epoch}. {self._plan.causes()}"
+        if self._run.epoch == 0 or self._plan.save_checkpoint is None:
+            return said
+        variables = {**self._engine.snapshot(), "trainable": self._run.best_weights}
+        self._plan.save_checkpoint(self._checkpoint(variables))
+        return (
+            f"{said} The checkpoint keeps the weights of epoch {self._run.best_epoch}, the best "
+            f"before it (loss {self._run.best_loss:.4g})."
+        )
 
     def _save(self) -> None:
         now = time.perf_counter()
         due = self._run.epoch == 1 or now - self._saved_at >= CHECKPOINT_SECONDS
-        if self._plan.save_checkpoint is None or not due:
-            return
-        snapshot = self._engine.snapshot()
-        self._plan.save_checkpoint(write_checkpoint(self._plan.fingerprint, self._run, snapshot))
-        self._saved_at = now
+        if due and self._plan.save_checkpoint is not None:
+            self._plan.save_checkpoint(self._checkpoint(self._engine.snapshot()))
+            self._saved_at = now
+
+    def _checkpoint(self, variables: dict[str, Arrays]) -> bytes:
+        return write_checkpoint(self._plan.fingerprint, self._run, variables)
 
     def _epoch_seconds(self) -> float:
         """The usual length of an epoch: the first one compiles the steps and takes longer."""
@@ -218,13 +250,4 @@ class Fitter:
                 val_loss=last.get("val_loss"),
                 eta_seconds=rest,
             )
-        )
-
-
-def _check_finite(epoch: int, *losses: float | None) -> None:
-    if not all(math.isfinite(loss) for loss in losses if loss is not None):
-        raise TrainingError(
-            f"The loss is not a number any more in epoch {epoch}: the weights grew without "
-            "bound. Lower `optimizer.learning_rate`, or set `optimizer.clipnorm`, for "
-            "instance to 1."
         )

@@ -32,6 +32,23 @@ def root_mean_squared_error(errors: Errors) -> Errors:
     return np.sqrt(_mean(np.square(errors)))
 
 
+def symmetric_percentage_error(errors: Errors, actual: Errors) -> Errors:
+    """sMAPE in percent, the mean of 200 |e| / (|y| + |f|): between 0 and 200.
+
+    Makridakis, Spiliotis & Assimakopoulos (2020), The M4 Competition,
+    doi:10.1016/j.ijforecast.2019.04.014. Where both are zero it is 0.
+
+    Args:
+        errors: `(origins, leads, targets)`, forecast less actual; NaN is not counted.
+        actual: The same shape.
+
+    Returns:
+        `(leads, targets)`; NaN where no origin counts.
+    """
+    size = np.abs(actual) + np.abs(actual + errors)
+    return _mean(200 * np.abs(errors) / np.where(size == 0, 1.0, size))
+
+
 def seasonal_scale(values: Values, season: int) -> Values:
     """The divisor of MASE: the seasonal naive forecast's MAE one season ahead, on training rows.
 
@@ -66,3 +83,8 @@ def _mean(numbers: Errors) -> Errors:
     total = np.where(counted, numbers, 0.0).sum(axis=0)
     count = counted.sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def finite(number: float) -> float | None:
+    """A figure for JSON, which has no NaN: what cannot be had is None."""
+    return float(number) if np.isfinite(number) else None

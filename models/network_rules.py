@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from models.errors import Problem
+from models.layer_rules import LAYER_RULES
+from models.optimizer_rules import OPTIMIZER_RULES
 from models.spec import Spec
 
 Rule = Callable[[Spec], Iterator[Problem]]
@@ -11,27 +13,6 @@ _FIELDS_OF_MODE = {
     "stateful": ("chunk", "lanes", "burn_in"),
     "windowed": ("lookback", "step", "batch_size", "steps_per_epoch"),
 }
-_MATRIX_INITIALIZERS = frozenset({"identity", "orthogonal"})
-# Names of Keras 3, known here so that a wrong one is refused without importing Keras.
-_INITIALIZERS = frozenset(
-    {
-        "glorot_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_uniform",
-        "lecun_normal",
-        "lecun_uniform",
-        "ones",
-        "random_normal",
-        "random_uniform",
-        "truncated_normal",
-        "variance_scaling",
-        "zeros",
-        *_MATRIX_INITIALIZERS,
-    }
-)
-_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-_WITH_MOMENTUM = ("rmsprop", "sgd")
 
 
 def fields_belong_to_the_mode(spec: Spec) -> Iterator[Problem]:
@@ -47,37 +28,6 @@ def fields_belong_to_the_mode(spec: Spec) -> Iterator[Problem]:
                 )
 
 
-def layers_agree_with_the_mode(spec: Spec) -> Iterator[Problem]:
-    """A layer carries its state in stateful mode only, and cannot then read backwards."""
-    stateful = spec.mode == "stateful"
-    for position, layer in enumerate(spec.layers or []):
-        if layer.stateful is not None and layer.stateful != stateful:
-            yield Problem(
-                f"/layers/{position}/stateful",
-                f'`stateful` must be {str(stateful).lower()} in `mode` "{spec.mode}". '
-                f"Received: {str(layer.stateful).lower()}",
-            )
-        if stateful and layer.go_backwards:
-            yield Problem(
-                f"/layers/{position}/go_backwards",
-                '`go_backwards` needs `mode` "windowed": a state carried forward cannot be read '
-                "backwards. Received: true",
-            )
-
-
-def initializers_exist(spec: Spec) -> Iterator[Problem]:
-    """Initializers have names that Keras knows, and fit the shape of what they fill."""
-    for position, layer in enumerate(spec.layers or []):
-        for field in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-            name = getattr(layer, field)
-            known = _INITIALIZERS - _MATRIX_INITIALIZERS if field[0] == "b" else _INITIALIZERS
-            if name not in known:
-                yield Problem(
-                    f"/layers/{position}/{field}",
-                    f"`{field}` must be one of {', '.join(sorted(known))}. Received: {name}",
-                )
-
-
 def windows_have_samples(spec: Spec) -> Iterator[Problem]:
     """A window is at least one step long."""
     if spec.step is not None and spec.lookback is not None and spec.step > spec.lookback:
@@ -87,22 +37,47 @@ def windows_have_samples(spec: Spec) -> Iterator[Problem]:
         )
 
 
-def optimizer_arguments_go_together(spec: Spec) -> Iterator[Problem]:
-    """Keras clips gradients in one way at a time, and not every optimizer has momentum."""
-    optimizer = spec.optimizer
-    clips = [field for field in _CLIPS if getattr(optimizer, field) is not None]
-    if len(clips) > 1:
+def order_is_kept_where_it_matters(spec: Spec) -> Iterator[Problem]:
+    """Batches of a stateful run follow one another: shuffled, the state would mean nothing."""
+    if spec.mode == "stateful" and spec.shuffle:
         yield Problem(
-            f"/optimizer/{clips[1]}",
-            f"Only one of {', '.join(f'`{field}`' for field in _CLIPS)} may be given. "
-            f"Received: {' and '.join(clips)}",
+            "/shuffle",
+            '`shuffle` must be false in `mode` "stateful": each batch begins with the state that '
+            "the one before it left, so the order of the rows is what is learnt. Received: true",
         )
-    if optimizer.momentum is not None and optimizer.name not in _WITH_MOMENTUM:
+
+
+def loss_arguments_suit_the_loss(spec: Spec) -> Iterator[Problem]:
+    """Only Huber's loss has a border between small and large errors."""
+    if spec.huber_delta is not None and spec.loss != "huber":
         yield Problem(
-            "/optimizer/momentum",
-            f"`momentum` needs one of the optimizers {', '.join(_WITH_MOMENTUM)}. "
-            f"Received: {optimizer.name}",
+            "/huber_delta",
+            f'`huber_delta` needs `loss` "huber". Received: {spec.huber_delta:g} with {spec.loss}',
         )
+
+
+def quantiles_have_their_loss(spec: Spec) -> Iterator[Problem]:
+    """Only the pinball loss makes an output a quantile."""
+    if spec.quantiles is not None and spec.loss != "pinball":
+        yield Problem(
+            "/loss",
+            f'`loss` must be "pinball" where `quantiles` are asked for. Received: {spec.loss}',
+        )
+
+
+def shrinkage_has_something_to_shrink(spec: Spec) -> Iterator[Problem]:
+    """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
+    obstacles = {
+        "/quantiles": ("a point forecast", f"`quantiles` {spec.quantiles}", spec.quantiles),
+        "/head/activation": (
+            "a linear output",
+            f"`head.activation` {spec.head.activation}",
+            spec.head.activation != "linear",
+        ),
+    }
+    for pointer, (needed, received, broken) in obstacles.items():
+        if spec.shrinkage and broken:
+            yield Problem(pointer, f"`shrinkage` true needs {needed}. Received: {received}")
 
 
 def stopping_can_be_watched(spec: Spec) -> Iterator[Problem]:
@@ -118,9 +93,12 @@ def stopping_can_be_watched(spec: Spec) -> Iterator[Problem]:
 
 NETWORK_RULES: tuple[Rule, ...] = (
     fields_belong_to_the_mode,
-    layers_agree_with_the_mode,
-    initializers_exist,
+    *LAYER_RULES,
     windows_have_samples,
-    optimizer_arguments_go_together,
+    order_is_kept_where_it_matters,
+    loss_arguments_suit_the_loss,
+    quantiles_have_their_loss,
+    shrinkage_has_something_to_shrink,
+    *OPTIMIZER_RULES,
     stopping_can_be_watched,
 )

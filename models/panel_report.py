@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
+from models.comparison import best_baseline
+
 Report = dict[str, Any]
+
+# What tells rows of figures in a list apart.
+LABELS = ("lead", "level")
 
 
 def pool_data(series: Sequence[Report]) -> Report:
@@ -23,6 +28,11 @@ def pool_data(series: Sequence[Report]) -> Report:
     }
 
 
+def data_of(data: Report, name: str) -> Report:
+    """What the report `data` of a model says of one of its series."""
+    return next((each for each in data.get("series", ()) if each["name"] == name), data)
+
+
 def pool_metrics(series: Sequence[Report]) -> Report:
     """Means over the series that have a figure: every series counts the same, however long.
 
@@ -30,15 +40,16 @@ def pool_metrics(series: Sequence[Report]) -> Report:
         series: For each series `{part: {target: {figure: number, leads: [{lead, ...}]}}}`.
 
     Returns:
-        The same for all; errors are means over the series, `rmse` is the root of the mean square
-        and `skill` compares the mean errors. A single series' figures are as they were.
+        The same for all; figures are means over the series, `rmse` is the root of the mean
+        square, `skill` and `best_baseline` compare the mean errors. `ar_order` is None and there
+        is no `significance`: they belong to one series. A single series' figures are as they
+        were.
     """
     if len(series) == 1:
         return series[0]
     return {
         part: {
-            target: _pool_target([each[part][target] for each in series])
-            for target in series[0][part]
+            target: _pool_row([each[part][target] for each in series]) for target in series[0][part]
         }
         for part in series[0]
     }
@@ -54,22 +65,24 @@ def _pool_span(spans: Sequence[Report]) -> Report:
     }
 
 
-def _pool_target(targets: Sequence[Report]) -> Report:
-    leads = zip(*(target["leads"] for target in targets), strict=True)
-    return {**_pool_row(targets), "leads": [_pool_row(rows) for rows in leads]}
-
-
 def _pool_row(rows: Sequence[Report]) -> Report:
-    pooled = {name: _pool_figure(name, rows) for name in rows[0] if name != "leads"}
+    names = [name for name in rows[0] if name != "significance"]
+    pooled = {name: _pool(name, [row[name] for row in rows]) for name in names}
+    if "mae" not in pooled:
+        return pooled
     mae, naive = pooled["mae"], pooled["naive_mae"]
-    return {**pooled, "skill": 1 - mae / naive if mae is not None and naive else None}
+    skill = 1 - mae / naive if mae is not None and naive else None
+    return {**pooled, "skill": skill, "best_baseline": best_baseline(pooled)}
 
 
-def _pool_figure(name: str, rows: Sequence[Report]) -> Any:
-    if name == "lead":
-        return rows[0][name]
-    known = [row[name] for row in rows if row[name] is not None]
-    if not known:
+def _pool(name: str, found: Sequence[Any]) -> Any:
+    """The mean of a figure; of lists of rows, such as `leads`, that of each row."""
+    if name in LABELS:
+        return found[0]
+    if isinstance(found[0], list):
+        return [_pool_row(rows) for rows in zip(*found, strict=True)]
+    known = [figure for figure in found if isinstance(figure, int | float)]
+    if not known or name == "ar_order":
         return None
     if name == "rmse":
         return sqrt(sum(figure**2 for figure in known) / len(known))

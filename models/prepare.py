@@ -42,12 +42,14 @@ class PreparedSeries:
         fit: Its grid and scales.
         times: Grid times of its first track, the one that is served.
         track: Where the parts lie among these times.
+        fitted: Grid times of the rows that its scales were learnt from.
         observed: Times and values of its observations, in column order.
     """
 
     fit: SeriesFit
     times: Times
     track: Track
+    fitted: Times
     observed: tuple[Times, Values]
 
     @property
@@ -158,8 +160,16 @@ class _Gridded:
         return cls(data, values, rule, times, rows, _borders(spec, times[0]))
 
     @property
+    def track(self) -> Track:
+        return self.borders.track(self.times[0])
+
+    @property
+    def seen(self) -> slice:
+        return slice(*self.track.span("train"))
+
+    @property
     def training_rows(self) -> Values:
-        return self.rows[0][slice(*self.borders.track(self.times[0]).span("train"))]
+        return self.rows[0][self.seen]
 
     def fit(self, how: FitRule) -> SeriesFit:
         return how.fit(
@@ -167,8 +177,13 @@ class _Gridded:
         )
 
     def prepared(self, fit: SeriesFit) -> PreparedSeries:
-        track = self.borders.track(self.times[0])
-        return PreparedSeries(fit, self.times[0], track, (self.data.times, self.values))
+        return PreparedSeries(
+            fit=fit,
+            times=self.times[0],
+            track=self.track,
+            fitted=self.times[0][self.seen],
+            observed=(self.data.times, self.values),
+        )
 
 
 def _borders(spec: Spec, times: Times) -> Borders:

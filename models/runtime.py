@@ -4,7 +4,7 @@ A new observation costs one step. The same code reads a whole series in one pass
 is evaluated at the end of training is what is served.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -12,13 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.adaptation import is_known, known_fit
+from models.adaptation import intervals_of, is_known, known_fit
 from models.artefact import read_bundle
-from models.calendars import calendar_from_json
+from models.calendars import Calendar, calendar_from_json
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.grid import Grid
 from models.highway import LagReader
+from models.intervals import (
+    TRACKED_LEVELS,
+    Adaptation,
+    Intervals,
+    Tracker,
+    at_level,
+    bounds,
+    median,
+)
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
@@ -44,7 +53,10 @@ class Forecast:
         leads: `(leads,)`, steps ahead.
         targets: Names of the targets.
         units: Their units.
-        values: `(leads, targets)` in original units, finite.
+        values: `(leads, targets)` in original units, finite; the median of a quantile model.
+        lower: `(levels, leads, targets)`, lower bounds at each of `intervals.LEVELS`; None
+            without intervals.
+        upper: The same for upper bounds.
         naive: `(targets,)`, the last observed values: what the naive forecast says.
         cadence: The length of a step.
     """
@@ -55,6 +67,8 @@ class Forecast:
     targets: tuple[str, ...]
     units: tuple[str | None, ...]
     values: Values
+    lower: Values | None
+    upper: Values | None
     naive: Values
     cadence: str
 
@@ -69,12 +83,52 @@ class Outputs:
         origins: `(origins,)`, the rows that were forecast from.
         values: `(origins, leads, targets)` in original units; NaN where no forecast can be
             made yet.
+        lower: `(levels, origins, leads, targets)`, lower bounds at the levels asked for.
+        upper: The same for upper bounds.
     """
 
     times: Times
     actual: Values
     origins: Rows
     values: Values
+    lower: Values
+    upper: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """New rows as the network and the intervals see them.
+
+    Args:
+        times: `(rows,)`, grid times.
+        features: `(rows, features)`.
+        filled: `(memory + rows, channels)`, gaps filled.
+        base: `(rows, targets)`, the last observed values.
+        actual: `(rows, targets)`; NaN is missing.
+        lag_windows: What the highway's lags are made of, if there is one.
+    """
+
+    times: Times
+    features: Floats
+    filled: Values
+    base: Values
+    actual: Values
+    lag_windows: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledOutputs:
+    """What the network says at many rows, and what it should have said.
+
+    Args:
+        times: `(rows,)`, grid times.
+        said: `(origins, leads, targets, quantiles)`, scaled.
+        labels: `(origins, leads, targets)`, scaled; NaN is missing.
+    """
+
+    times: Times
+    said: Values
+    labels: Values
 
 
 class Forecaster:
@@ -96,6 +150,7 @@ class Forecaster:
         self._scaling = TargetScaling.from_json(manifest["targets"]["scaling"])
         self._columns: list[int] = manifest["targets"]["columns"]
         self._targets = tuple(manifest["targets"]["names"])
+        self._quantiles = tuple(manifest["targets"]["quantiles"])
         self._units = tuple(manifest["targets"]["units"])
         self._rule = GridRule.from_json(manifest["grid"])
         self._calendar = calendar_from_json(manifest["calendar"])
@@ -105,6 +160,8 @@ class Forecaster:
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
         if fit is not None:
             self._adopt(fit)
+        self._intervals = intervals_of(manifest, fit.name if fit else manifest["series"]["name"])
+        self._tracker = Tracker(self._intervals, self._scaling) if self._intervals else None
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -150,6 +207,26 @@ class Forecaster:
         return self._targets
 
     @property
+    def quantiles(self) -> tuple[float, ...]:
+        """What the network predicts of each lead and target: `(0.5,)` for a point."""
+        return self._quantiles
+
+    @property
+    def rule(self) -> GridRule:
+        """How observations become rows."""
+        return self._rule
+
+    @property
+    def calendar(self) -> Calendar:
+        """When rows come."""
+        return self._calendar
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How wide its intervals are before they adapt; None if it has none."""
+        return self._intervals
+
+    @property
     def windowed(self) -> bool:
         """Whether every forecast reads a whole window, instead of a kept state."""
         return self._offsets is not None
@@ -170,6 +247,7 @@ class Forecaster:
                 np.zeros((1, units), np.float32) for _, units in self.manifest["states"]
             ),
             window=np.zeros((span, self._pipeline.width), np.float32),
+            adaptation=self._tracker.start() if self._tracker else None,
             output=None,
         )
 
@@ -188,16 +266,13 @@ class Forecaster:
         grid = self._grid(times, values, state.time)
         if len(grid.times) == 0:
             return state
-        features, filled = self._pipeline.transform(
-            state.tail, grid.times, self._clean(grid.values)
-        )
-        state = replace(
-            state,
+        reading = self._read(state.tail, grid)
+        return replace(
+            self._run_rows(state, reading),
             time=grid.times[-1],
             rows=state.rows + len(grid.times),
-            tail=filled[-self._pipeline.memory_rows :],
+            tail=reading.filled[-self._pipeline.memory_rows :],
         )
-        return self._run_rows(state, features, self._lag_windows(filled))
 
     def forecast(self, state: State) -> Forecast:
         """Say what comes after the last row that was read.
@@ -211,8 +286,15 @@ class Forecaster:
                 f"{self.manifest['cadence']}. Received: {state.rows}"
             )
         naive = state.tail[-1, self._columns]
-        values = self._decode(state.output, naive)
+        said = state.output[np.newaxis]
+        (values,) = self._medians(said, naive[np.newaxis])
         self._check_finite(values, naive)
+        lower = upper = None
+        if self._intervals is not None and state.adaptation is not None:
+            log_factors = state.adaptation.log_factors[np.newaxis]
+            lower, upper = (
+                each[:, 0] for each in self._bounds(said, naive[np.newaxis], log_factors)
+            )
         future = self._calendar.future(state.time, int(self._scaling.leads[-1]))
         return Forecast(
             origin=state.time,
@@ -221,91 +303,177 @@ class Forecaster:
             targets=self._targets,
             units=self._units,
             values=values,
+            lower=lower,
+            upper=upper,
             naive=naive,
             cadence=self._rule.step.text,
         )
 
-    def outputs(self, times: Times, values: Values, at: Rows | None = None) -> Outputs:
-        """Forecast from many rows of a series in one pass.
+    def outputs(
+        self, times: Times, values: Values, at: Rows | None = None, levels: Sequence[float] = ()
+    ) -> Outputs:
+        """Forecast from many rows of a series in one pass, as if each were the latest.
 
         Args:
             times: `(rows,)`, UTC, increasing.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
             at: The grid rows to forecast from, increasing; None for all.
+            levels: Percent, for which bounds are wanted, if there are intervals.
         """
         grid = self._grid(times, values, None)
-        rows = self._clean(grid.values)
-        state = self.initial_state()
-        features, filled = self._pipeline.transform(state.tail, grid.times, rows)
-        origins = np.arange(len(features)) if at is None else at
-        base = filled[self._pipeline.memory_rows :, self._columns]
-        raw = self._run_at(features, self._lag_windows(filled), origins)
-        decoded = self._decode(raw, base[origins])
-        decoded[origins < self.least_rows - 1] = np.nan
-        return Outputs(grid.times, rows[:, self._columns], origins, decoded)
+        reading = self._read(self._pipeline.empty_tail(), grid)
+        origins = np.arange(len(grid.times)) if at is None else at
+        bounded = tuple(levels) if self._intervals else ()
+        shape = (len(origins), *self._scaling.scale.shape)
+        found = Outputs(
+            grid.times,
+            reading.actual,
+            origins,
+            np.full(shape, np.nan),
+            np.full((len(bounded), *shape), np.nan),
+            np.full((len(bounded), *shape), np.nan),
+        )
+        for some, said, log_factors in self._runs_at(reading, origins):
+            base = reading.base[origins[some]]
+            found.values[some] = self._medians(said, base)
+            if bounded:
+                bounds_of_piece = self._bounds(said, base, log_factors)
+                for target, each in zip((found.lower, found.upper), bounds_of_piece, strict=True):
+                    for index, level in enumerate(bounded):
+                        target[index, some] = at_level(level, found.values[some], each)
+        early = origins < self.least_rows - 1
+        for each in (found.values, *found.lower, *found.upper):
+            each[early] = np.nan
+        return found
+
+    def scaled_outputs(self, times: Times, values: Values, at: Rows) -> ScaledOutputs:
+        """The network's outputs at some rows, beside the labels they are for.
+
+        Args:
+            times: `(rows,)`, UTC, increasing.
+            values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
+            at: The grid rows, increasing; all leads of each lie inside the series.
+        """
+        grid = self._grid(times, values, None)
+        reading = self._read(self._pipeline.empty_tail(), grid)
+        said = np.full((len(at), *self._scaling.scale.shape, len(self._quantiles)), np.nan)
+        for some, here, _ in self._runs_at(reading, at):
+            said[some] = self._shaped(here)
+        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
+        labels = self._scaling.encode(actual, reading.base[at][:, np.newaxis])
+        return ScaledOutputs(grid.times, said, labels)
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
 
+    def _read(self, tail: Values, grid: Grid) -> Reading:
+        """Everything that the network and the intervals need of new rows."""
+        rows = self._clean(grid.values)
+        features, filled = self._pipeline.transform(tail, grid.times, rows)
+        memory = self._pipeline.memory_rows
+        lag_windows = None
+        if self._lags is not None:
+            lag_windows = self._lags.windows(filled[memory - self._lags.lags :, self._columns])
+        return Reading(
+            times=grid.times,
+            features=features,
+            filled=filled,
+            base=filled[memory:, self._columns],
+            actual=rows[:, self._columns],
+            lag_windows=lag_windows,
+        )
+
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
 
-    def _lag_windows(self, filled: Values) -> Values | None:
-        """The values behind the lags of the new rows of `filled`, if there is a highway."""
-        if self._lags is None:
-            return None
-        before = self._pipeline.memory_rows - self._lags.lags
-        return self._lags.windows(filled[before:, self._columns])
-
-    def _inputs(self, x: Floats, lag_windows: Values | None, rows: slice | Rows) -> list[Floats]:
+    def _inputs(self, x: Floats, reading: Reading, rows: slice | Rows) -> list[Floats]:
         """The network's inputs but the states, without the batch axis of a sequence."""
-        if self._lags is None or lag_windows is None:
+        if self._lags is None or reading.lag_windows is None:
             return [x]
-        return [x, self._lags.inputs(lag_windows[rows])]
+        return [x, self._lags.inputs(reading.lag_windows[rows])]
 
-    def _run_rows(self, state: State, features: Floats, lag_windows: Values | None) -> State:
+    def _run_rows(self, state: State, reading: Reading) -> State:
         """Run the network over new rows; only the last output is kept."""
-        if self._offsets is None:
-            *_, (y, recurrent) = self._sequence_runs(features, lag_windows, state.recurrent)
-            return replace(state, recurrent=recurrent, output=y[-1])
-        window = np.concatenate([state.window, features])[-len(state.window) :]
-        samples = window[self._offsets - 1 + len(window)][np.newaxis]
-        (y,) = run_session(self._session, self._inputs(samples, lag_windows, slice(-1, None)))
-        return replace(state, window=window, output=y[0])
+        if self._offsets is not None:
+            return self._run_last_window(state, reading, self._offsets)
+        for rows, said, recurrent in self._sequence_runs(reading, state.recurrent):
+            adaptation, _ = self._track(state.adaptation, reading, rows, said)
+            state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
+        return state
 
-    def _run_at(self, features: Floats, lag_windows: Values | None, origins: Rows) -> Floats:
-        """The network's outputs at some rows, `(origins, leads * targets)`."""
-        raw = np.full((len(origins), self._scaling.scale.size), np.nan, np.float32)
-        if self._offsets is None:
-            first = 0
-            start = self.initial_state().recurrent
-            for y, _ in self._sequence_runs(features, lag_windows, start):
-                here = (origins >= first) & (origins < first + len(y))
-                raw[here] = y[origins[here] - first]
-                first += len(y)
-            return raw
-        whole = np.flatnonzero(origins >= -self._offsets[0])
+    def _run_last_window(self, state: State, reading: Reading, offsets: Rows) -> State:
+        window = np.concatenate([state.window, reading.features])[-len(state.window) :]
+        samples = window[offsets - 1 + len(window)][np.newaxis]
+        inputs = self._inputs(samples, reading, slice(-1, None))
+        (said,) = run_session(self._session, inputs)
+        return replace(state, window=window, output=said[0])
+
+    def _runs_at(
+        self, reading: Reading, origins: Rows
+    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
+        """Positions in `origins`, what the network says there, and the intervals' factors."""
+        if self._offsets is not None:
+            yield from self._windows_at(reading, origins, self._offsets)
+            return
+        start = self.initial_state()
+        adaptation = start.adaptation
+        for rows, said, _ in self._sequence_runs(reading, start.recurrent):
+            adaptation, log_factors = self._track(adaptation, reading, rows, said)
+            some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
+            here = origins[some] - rows.start
+            yield some, said[here], None if log_factors is None else log_factors[here]
+
+    def _windows_at(
+        self, reading: Reading, origins: Rows, offsets: Rows
+    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
+        whole = np.flatnonzero(origins >= -offsets[0])
         for first in range(0, len(whole), WINDOWS_PER_RUN):
             some = whole[first : first + WINDOWS_PER_RUN]
-            windows = features[origins[some, np.newaxis] + self._offsets]
-            inputs = self._inputs(windows, lag_windows, origins[some])
-            (raw[some],) = run_session(self._session, inputs)
-        return raw
+            windows = reading.features[origins[some, np.newaxis] + offsets]
+            (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
+            yield some, said, None
 
     def _sequence_runs(
-        self, features: Floats, lag_windows: Values | None, recurrent: tuple[Floats, ...]
-    ) -> Iterator[tuple[Floats, tuple[Floats, ...]]]:
-        """Outputs `(rows, outputs)` and states after them, piece by piece."""
-        for first in range(0, len(features), ROWS_PER_RUN):
-            rows = slice(first, first + ROWS_PER_RUN)
-            inputs = [each[np.newaxis] for each in self._inputs(features[rows], lag_windows, rows)]
-            y, *after = run_session(self._session, [*inputs, *recurrent])
+        self, reading: Reading, recurrent: tuple[Floats, ...]
+    ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
+        """Rows, outputs `(rows, outputs)` and the states after them, piece by piece."""
+        for first in range(0, len(reading.features), ROWS_PER_RUN):
+            rows = slice(first, min(first + ROWS_PER_RUN, len(reading.features)))
+            inputs = self._inputs(reading.features[rows], reading, rows)
+            said, *after = run_session(
+                self._session, [*(each[np.newaxis] for each in inputs), *recurrent]
+            )
             recurrent = tuple(after)
-            yield y[0], recurrent
+            yield rows, said[0], recurrent
 
-    def _decode(self, outputs: Floats, base: Values) -> Values:
-        shape = (*outputs.shape[:-1], *self._scaling.scale.shape)
-        return self._scaling.decode(outputs.astype(np.float64).reshape(shape), base)
+    def _track(
+        self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
+    ) -> tuple[Adaptation | None, Values | None]:
+        """Let the intervals see new rows; their factors at each of them."""
+        if self._tracker is None or adaptation is None:
+            return None, None
+        return self._tracker.advance(
+            adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
+        )
+
+    def _shaped(self, said: Floats) -> Values:
+        """Outputs as `(origins, leads, targets, quantiles)`."""
+        shape = (len(said), *self._scaling.scale.shape, len(self._quantiles))
+        return said.astype(np.float64).reshape(shape)
+
+    def _medians(self, said: Floats, base: Values) -> Values:
+        """Forecasts in original units, `(origins, leads, targets)`."""
+        return self._scaling.decode(median(self._shaped(said), self._quantiles), base)
+
+    def _bounds(
+        self, said: Floats, base: Values, log_factors: Values | None
+    ) -> tuple[Values, Values]:
+        """Lower and upper bounds at every level, `(levels, origins, leads, targets)` each."""
+        if self._intervals is None:
+            raise DataError("This forecaster has no intervals.")
+        if log_factors is None:
+            log_factors = np.zeros((len(said), len(TRACKED_LEVELS), *self._scaling.scale.shape))
+        return bounds(self._intervals, self._scaling, self._shaped(said), base, log_factors)
 
     def _check_finite(self, values: Values, naive: Values) -> None:
         broken = ~np.isfinite(values).all(axis=0)

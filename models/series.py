@@ -81,3 +81,8 @@ def as_panel(data: SeriesData | Sequence[SeriesData]) -> tuple[SeriesData, ...]:
     if not panel:
         raise DataError("A panel must have at least 1 series. Received: 0")
     return panel
+
+
+def iso(time: np.datetime64) -> str:
+    """A UTC moment as ISO 8601 with `Z`."""
+    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"

@@ -83,11 +83,12 @@ def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[
             f"`{given[0]}` must be shorter than the history of {len(layout.times)} rows every "
             f"{layout.step.text}. Received: {max(leads)}",
         )
-    outputs = len(leads) * len(spec.targets or [])
+    outputs = len(leads) * len(spec.targets or []) * len(spec.quantiles or [0.5])
     if outputs > MOST_OUTPUTS:
         yield Problem(
             f"/{given[0]}",
-            f"A forecaster may have at most {MOST_OUTPUTS} outputs (leads times targets). "
+            f"A forecaster may have at most {MOST_OUTPUTS} outputs (leads times "
+            "targets times quantiles). "
             f"Received: {outputs}",
         )
 

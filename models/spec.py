@@ -3,68 +3,25 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Activation = Literal[
-    "tanh", "sigmoid", "relu", "leaky_relu", "elu", "softsign", "softplus", "hard_sigmoid", "linear"
+from models.layer_spec import BidirectionalSpec, DenseSpec, HeadSpec, LayerSpec
+from models.optimizer_spec import OptimizerSpec, ScheduleSpec
+from models.part import Part
+
+__all__ = [
+    "BidirectionalSpec",
+    "DenseSpec",
+    "EarlyStoppingSpec",
+    "HeadSpec",
+    "LayerSpec",
+    "OptimizerSpec",
+    "ScheduleSpec",
+    "Spec",
+    "SplitSpec",
 ]
 
-
-class Part(BaseModel):
-    """Base of the spec's parts: unknown fields are refused, values are not changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LayerSpec(Part):
-    """One recurrent layer; names are those of the Keras arguments."""
-
-    cell: Literal["rnn", "lstm", "gru"] = "lstm"
-    units: int = Field(32, ge=1, le=4096)
-    activation: Activation = "tanh"
-    recurrent_activation: Activation = "sigmoid"
-    use_bias: bool = True
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    bias_initializer: str = "zeros"
-    dropout: Rate = Field(0.0, description="Share of inputs dropped; one mask for all steps.")
-    recurrent_dropout: Rate = 0.0
-    unroll: bool = Field(
-        False,
-        description="Without effect: the loop over steps is compiled; unrolled it is no faster.",
-    )
-    stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
-    go_backwards: bool = Field(False, description="Windowed mode only.")
-
-
-class DenseSpec(Part):
-    """One dense layer between the recurrent stack and the output."""
-
-    units: int = Field(ge=1, le=4096)
-    activation: Activation = "linear"
-    dropout: Rate = 0.0
-
-
-class HeadSpec(Part):
-    """What maps the recurrent stack's output to targets and leads."""
-
-    dropout: Rate = Field(0.0, description="Dropout of the stack's output; one mask for all steps.")
-    layers: list[DenseSpec] = Field(default_factory=list, max_length=16)
-
-
-class OptimizerSpec(Part):
-    """The optimizer; names are those of the Keras arguments."""
-
-    name: Literal["adam", "adamw", "nadam", "rmsprop", "adagrad", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, le=10)
-    clipnorm: float | None = Field(None, gt=0)
-    clipvalue: float | None = Field(None, gt=0)
-    global_clipnorm: float | None = Field(None, gt=0)
-    momentum: float | None = Field(None, ge=0, lt=1)
-    weight_decay: float | None = Field(None, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class HighwaySpec(Part):
@@ -134,12 +91,43 @@ class Spec(Part):
     transform: Literal["none", "delta", "log_return"] | None = None
     scaler: Literal["standard", "none"] = "standard"
     split: SplitSpec = SplitSpec()
-    loss: Literal["mae", "mse", "huber", "log_cosh"] = "mae"
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Quantiles that the network predicts of every lead, by the pinball loss; the "
+        "median is added. Null for a point forecast. Intervals of both are conformal.",
+    )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Networks that are trained side by side, from different initial weights, and "
+        "averaged.",
+    )
+    loss: Literal["mae", "mse", "huber", "log_cosh", "pinball"] = Field(
+        "mae", description="What training minimises; `pinball` goes with `quantiles`."
+    )
+    huber_delta: float | None = Field(
+        None,
+        gt=0,
+        description="`huber` only: the error, in scaled units, above which it is linear; 1.",
+    )
     optimizer: OptimizerSpec = OptimizerSpec()
     epochs: int | None = Field(None, ge=1, le=100_000)
     batch_size: int | None = Field(None, ge=1)
     steps_per_epoch: int | None = Field(None, ge=1)
+    shuffle: bool | None = Field(
+        None,
+        description="Whether windows come in random order; true by default. Stateful mode has "
+        "no such choice: the order of the rows is what the state remembers.",
+    )
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32",
+        description="What training computes in: the mixed ones are faster on a GPU; "
+        "mixed_float16 needs one. Weights, kept states and forecasts are float32 in any case.",
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
     @property

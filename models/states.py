@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from models.errors import ArtefactError
+from models.intervals import Adaptation
 from models.scaling import Floats
 from models.series import Values
 
-MAGIC = b"STC1"
+MAGIC = b"STC2"
 _HEADER_LENGTH = struct.Struct("<I")
 _DTYPES = ("<f4", "<f8")
 
@@ -26,7 +27,9 @@ class State:
         tail: `(memory_rows, channels)`, the last rows in original units with gaps filled.
         recurrent: The network's states, `(1, units)` each; none for a windowed network.
         window: `(span, features)`, the last inputs of a windowed network; else no rows.
-        output: `(leads * targets,)`, what the network says at `time`; None before the first.
+        adaptation: How the widths of intervals have adapted; None without intervals.
+        output: `(leads * targets * quantiles,)`, what the network says at `time`; None before
+            the first.
     """
 
     time: np.datetime64 | None
@@ -34,6 +37,7 @@ class State:
     tail: Values
     recurrent: tuple[Floats, ...]
     window: Floats
+    adaptation: Adaptation | None
     output: Floats | None
 
     def to_bytes(self) -> bytes:
@@ -41,6 +45,9 @@ class State:
         arrays: list[Values | Floats] = [self.tail, self.window, *self.recurrent]
         if self.output is not None:
             arrays.append(self.output)
+        if self.adaptation is not None:
+            kept = self.adaptation
+            arrays += [kept.log_factors, kept.issued, kept.said, kept.base]
         ordered = [np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for a in arrays]
         header = {
             "time": None
@@ -48,6 +55,7 @@ class State:
             else int(self.time.astype("datetime64[us]").astype(np.int64)),
             "rows": self.rows,
             "has_output": self.output is not None,
+            "has_adaptation": self.adaptation is not None,
             "arrays": [[a.dtype.str, list(a.shape)] for a in ordered],
         }
         text = json.dumps(header).encode()
@@ -64,9 +72,13 @@ class State:
         try:
             header, arrays = _unpack(stored)
             time = None if header["time"] is None else np.datetime64(header["time"], "us")
+            adaptation = None
+            if header["has_adaptation"]:
+                *arrays, log_factors, issued, said, base = arrays
+                adaptation = Adaptation(log_factors, issued, said, base)
             output = arrays.pop() if header["has_output"] else None
             tail, window, *recurrent = arrays
-            return cls(time, header["rows"], tail, tuple(recurrent), window, output)
+            return cls(time, header["rows"], tail, tuple(recurrent), window, adaptation, output)
         except (ValueError, KeyError, IndexError, TypeError, struct.error) as error:
             raise ArtefactError(f"The stored state is damaged: {error}") from error
 

@@ -16,27 +16,48 @@ import numpy as np
 import onnxruntime
 
 from models.artefact import FORMAT, Artefact, write_bundle
+from models.audit import audit_forecasts, audit_report, audit_training
 from models.builders import (
     add_highway,
+    average_members,
     build_network,
     describe_network,
     scale_outputs,
     state_shapes,
 )
+from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
-from models.engine import device_name, make_engine, make_optimizer
+from models.devices import describe_kernels, machine_facts
+from models.divergence import likely_causes
+from models.engine import device_name, gpu_name, make_engine
 from models.errors import TrainingError
-from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
-from models.fitting import Feed, FitPlan, Fitter, Phase, Progress
+from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
+from models.judgement import judge, put_intervals
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
-from models.panel_report import pool_data, pool_metrics
+from models.layer_rules import steps_per_row
+from models.losses import MEDIAN, objective_of
+from models.optimizers import make_optimizer, plateau_rate
+from models.panel_report import pool_data
+from models.precision import (
+    build_for_training,
+    network_to_serve,
+    require_precision,
+    scale_losses,
+)
 from models.prepare import Prepared, PreparedSeries, prepare
+from models.reproducibility import (
+    arrays_sha256,
+    make_deterministic,
+    read_weights,
+    weights_sha256,
+)
 from models.runtime import Forecaster
+from models.runtime_session import open_session
 from models.scaling import Floats
-from models.series import SeriesData, Times, as_panel
+from models.series import SeriesData, Times, as_panel, iso
 from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
@@ -56,14 +77,17 @@ class Trained:
         bundle: Manifest, Keras model and ONNX graph in one zip.
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
-        data: Rows, span, splits, left-out channels and the SHA-256 of the training values; of a
-            panel also those of each series, as `series`.
+        data: Rows, span, splits, left-out channels and the SHA-256 of the series' values and of
+            the training arrays; of a panel also what there is of each series, as `series`.
         network: Layers and parameters.
         metrics: Per part of the split, target and lead, in original units; of a panel the means
             over its series.
         metrics_by_series: The same of each series by its name.
+        diagnostics: What else is known of its quality: `baselines` (season, AR orders) and
+            `residuals` (of validation and test), of a panel by series, and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
-        training: Seconds, epochs, device, library versions, seed.
+        training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
+            layer, library versions, seed and the SHA-256 of the weights.
     """
 
     bundle: bytes
@@ -73,6 +97,7 @@ class Trained:
     network: dict[str, Any]
     metrics: dict[str, Any]
     metrics_by_series: dict[str, dict[str, Any]]
+    diagnostics: dict[str, Any]
     history: list[dict[str, Any]]
     training: dict[str, Any]
 
@@ -101,50 +126,58 @@ def train(
 
     Raises:
         SpecError: If the spec cannot work on this series.
-        TrainingError: If the loss stops being a number or the export does not agree.
+        TrainingError: If the loss stops being a number, the export does not agree or the audit
+            finds that something of the future was seen.
     """
     began = time.perf_counter()
     panel = as_panel(data)
     spec = resolve(spec, [SeriesFacts.from_data(each) for each in panel])
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    prepared, choice = lay_highway(spec, prepare(spec, panel))
-    feed = make_feed(spec, prepared)
-    network = _network(spec, prepared)
-    optimizer = make_optimizer(spec.optimizer, feed.updates_per_epoch * (spec.epochs or 1))
-    engine = make_engine(network, optimizer, spec.loss)
-    plan = FitPlan(
-        spec.epochs or 1, spec.early_stopping, _fingerprint(spec, prepared), save_checkpoint
+    begun = begin(spec, panel)
+    prepared, feed = begun.prepared, begun.feed
+    checks = audit_training(spec, panel, prepared, feed)
+    audit_report(checks)
+    fitted = fit(
+        spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
     )
-    run = Fitter(engine, feed, plan, notify.fitting).fit(checkpoint)
-    engine.finish(run.best_weights)
+    run = fitted.run
+    network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
+    network = average_members(network, spec.ensemble)
     shares = _shrink(network, spec, feed)
     laid = prepared.dataset.highway
     if laid is not None:
-        network = add_highway(network, laid.highway)
+        network = add_highway(network, laid.highway, len(spec.quantiles or MEDIAN))
     graph = export_onnx(network, spec, laid.highway if laid else None)
     difference = verify_export(network, graph, _verified_inputs(prepared, feed))
     manifest = _manifest(spec, panel, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
-    served = Forecaster.from_bundle(write_bundle(Artefact(manifest, keras_bytes, graph)))
-    by_series = {each.fit.name: _evaluate(served, each) for each in prepared.series}
-    metrics = pool_metrics(list(by_series.values()))
+    session = open_session(graph)
+    put_intervals(manifest, session, prepared)
+    served = Forecaster(manifest, session)
+    audit = audit_report([*checks, *audit_forecasts(served, prepared)])
+    found = judge(served, prepared)
+    diagnostics = {**found.diagnostics, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "device": device_name(),
+        "machine": machine_facts(gpu_name()),
+        "kernels": describe_kernels(spec.layers or [], device_name(), keras.backend.backend()),
         "versions": _versions(),
         "seed": spec.seed,
+        "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "export_difference": difference,
-        "highway": choice and choice.report,
+        "highway": begun.choice and begun.choice.report,
         "shares": shares,
     }
-    manifest |= {"metrics": metrics, "history": run.history, "training": training}
+    manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
+    manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
         bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
@@ -152,11 +185,67 @@ def train(
         spec=manifest["spec"],
         data=manifest["data"],
         network=manifest["network"],
-        metrics=metrics,
-        metrics_by_series=by_series,
+        metrics=found.metrics,
+        metrics_by_series=found.metrics_by_series,
+        diagnostics=diagnostics,
         history=run.history,
         training=training,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Everything that training reads, before its first epoch."""
+
+    prepared: Prepared
+    choice: Choice | None
+    feed: LaneFeed | WindowFeed
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs, with the best weights."""
+
+    network: keras.Model
+    run: TrainingRun
+
+
+def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
+    """Prepare what a resolved spec learns from; errors are those of `train`."""
+    make_deterministic()
+    require_precision(spec, device_name())
+    prepared, choice = lay_highway(spec, prepare(spec, data))
+    return Begun(prepared, choice, make_feed(spec, prepared))
+
+
+def fit(
+    spec: Spec,
+    begun: Begun,
+    progress: Report,
+    *,
+    checkpoint: bytes | None = None,
+    save_checkpoint: Callable[[bytes], None] | None = None,
+    after_epoch: AfterEpoch = lambda epoch, val_loss: None,
+) -> Fitted:
+    """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
+    prepared, feed = begun.prepared, begun.feed
+    network = build_for_training(spec, lambda: _network(spec, prepared))
+    optimizer = make_optimizer(
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+    )
+    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec))
+    plan = FitPlan(
+        epochs=spec.epochs or 1,
+        early_stopping=spec.early_stopping,
+        fingerprint=_fingerprint(spec, prepared),
+        save_checkpoint=save_checkpoint,
+        causes=lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
+        after_epoch=after_epoch,
+        rate_after=_rate_after(spec),
+    )
+    run = Fitter(engine, feed, plan, progress).fit(checkpoint)
+    engine.finish(run.best_weights)
+    return Fitted(network, run)
 
 
 class _Notifier:
@@ -179,7 +268,7 @@ class _Notifier:
         self._progress(progress)
 
 
-def make_feed(spec: Spec, prepared: Prepared) -> Feed:
+def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
     """The batches that a spec asks for: lanes of the series, or windows.
 
     Raises:
@@ -187,7 +276,7 @@ def make_feed(spec: Spec, prepared: Prepared) -> Feed:
     """
     if spec.mode == "stateful":
         sizes = LaneSizes(spec.chunk or 1, spec.lanes or 1, spec.burn_in or 0)
-        return LaneFeed.of(prepared.dataset, sizes, state_shapes(spec.layers or []))
+        return LaneFeed.of(prepared.dataset, sizes, _states(spec))
     offsets = window_offsets(spec.lookback or 1, spec.step or 1)
     training = Windows.of(prepared.dataset, "train", offsets)
     size = min(spec.batch_size or 32, len(training.origins))
@@ -202,7 +291,15 @@ def make_feed(spec: Spec, prepared: Prepared) -> Feed:
         batch_size=size,
         updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
         seed=spec.seed,
+        shuffle=spec.shuffle is not False,
     )
+
+
+def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
+    """What the learning rate becomes as losses come in; None if it does not follow them."""
+    if spec.optimizer.schedule.name != "reduce_on_plateau":
+        return None
+    return lambda losses: plateau_rate(spec.optimizer, losses)
 
 
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
@@ -210,9 +307,11 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         spec.layers or [],
         spec.head,
         features=prepared.pipeline.width,
-        outputs=prepared.dataset.outputs,
+        outputs=prepared.dataset.outputs * len(spec.quantiles or MEDIAN),
+        members=spec.ensemble,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
+        steps=steps_per_row(spec),
     )
 
 
@@ -232,18 +331,18 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
 
 
-def _shrink(network: keras.Model, spec: Spec, feed: Feed) -> list[float] | None:
+def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> list[float] | None:
     """Scale the network's outputs by what is best on validation; None if that is not wanted."""
     if not spec.shrinkage or next(feed.validation_batches(), None) is None:
         return None
     graph = export_onnx(network, spec)
     penalty = np.square if spec.loss == "mse" else np.abs
     shares = fit_shares(graph, feed.validation_batches(), feed.state_shapes, penalty)
-    scale_outputs(network, shares)
+    scale_outputs(network, shares, spec.ensemble)
     return [round(share, 2) for share in shares.tolist()]
 
 
-def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
+def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
     features = batch.features[:VERIFIED_ROWS]
@@ -257,18 +356,13 @@ def _verified_inputs(prepared: Prepared, feed: Feed) -> list[Floats]:
     return [features, laid.table.inputs(rows % len(prepared.dataset.features))]
 
 
-def _evaluate(forecaster: Forecaster, series: PreparedSeries) -> dict[str, Any]:
-    own = forecaster.for_series(series.fit.name)
-    return evaluate(own, *series.observed, series.track, series.fit.calendar.season_steps)
-
-
 def _manifest(
     spec: Spec, panel: Sequence[SeriesData], prepared: Prepared, network: keras.Model
 ) -> dict[str, Any]:
     """Everything that serving needs, and what was trained on which data.
 
-    Grid, calendar and scales are those of the first series; `panel` holds those of each
-    where there are several.
+    Grid, calendar, scales and intervals are those of the first series; `panel` holds those of
+    each where there are several.
     """
     data, fit = panel[0], prepared.series[0].fit
     channels = [prepared.channels[column] for column in prepared.targets]
@@ -283,7 +377,7 @@ def _manifest(
             "timezone": data.timezone,
             "calendar": data.calendar,
         },
-        "panel": [each.fit.to_json() for each in prepared.series] if len(panel) > 1 else [],
+        "panel": _panel_entries(prepared),
         "cadence": fit.rule.step.text,
         "channels": [channel.name for channel in prepared.channels],
         "grid": fit.rule.to_json(),
@@ -293,15 +387,29 @@ def _manifest(
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
+            "quantiles": spec.quantiles or list(MEDIAN),
             "scaling": fit.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
+        "intervals": None,
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
-        "states": state_shapes(spec.layers or []) if stateful else [],
+        "states": _states(spec) if stateful else [],
         "least_rows": _least_rows(spec),
         "data": _data_report(prepared),
         "network": describe_network(network),
     }
+
+
+def _panel_entries(prepared: Prepared) -> list[dict[str, Any]]:
+    """What belongs to each series of a panel; none where there is one series."""
+    if len(prepared.series) == 1:
+        return []
+    return [{**each.fit.to_json(), "intervals": None} for each in prepared.series]
+
+
+def _states(spec: Spec) -> list[tuple[str, int]]:
+    """Name and units of every state of every member of the ensemble."""
+    return state_shapes((spec.layers or []) * spec.ensemble)
 
 
 def _least_rows(spec: Spec) -> int:
@@ -318,6 +426,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
         "infinite_values": infinite,
         "sha256": prepared.sha256,
+        "arrays_sha256": arrays_sha256(prepared.dataset),
     }
 
 
@@ -338,11 +447,6 @@ def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
     if first >= stop:
         return {"rows": 0, "first": None, "last": None}
     return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
-
-
-def iso(time: np.datetime64) -> str:
-    """A UTC moment as ISO 8601 with `Z`."""
-    return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"
 
 
 def _fingerprint(spec: Spec, prepared: Prepared) -> str:

@@ -86,6 +86,18 @@ class Windows:
         order = np.concatenate([generator.permutation(len(self.origins)) for _ in range(rounds)])
         return (self.batch(order[k * size : (k + 1) * size]) for k in range(count))
 
+    def ordered_batches(self, size: int, count: int, epoch: int) -> Iterator[Batch]:
+        """Batches in order of time; each epoch goes on where the one before it ended.
+
+        Args:
+            size: Windows per batch.
+            count: Number of batches.
+            epoch: From 1; after the last window comes the first again.
+        """
+        first = (epoch - 1) * size * count
+        order = (first + np.arange(size * count)) % len(self.origins)
+        return (self.batch(order[k * size : (k + 1) * size]) for k in range(count))
+
     def even_batches(self, size: int, most: int) -> Iterator[Batch]:
         """Batches of evenly spaced windows in order of time, the last one filled up.
 
@@ -109,7 +121,7 @@ MOST_VALIDATION_WINDOWS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class WindowFeed:
-    """Batches of a windowed run: random windows, each with a state that starts from zero.
+    """Batches of a windowed run: windows, each with a state that starts from zero.
 
     Args:
         training: Windows of the training rows.
@@ -117,6 +129,7 @@ class WindowFeed:
         batch_size: Windows per batch.
         updates_per_epoch: Batches per epoch.
         seed: Fixes the order.
+        shuffle: Whether windows come in random order, or in order of time.
     """
 
     training: Windows
@@ -124,6 +137,7 @@ class WindowFeed:
     batch_size: int
     updates_per_epoch: int
     seed: int
+    shuffle: bool = True
 
     @property
     def state_shapes(self) -> list[tuple[str, int]]:
@@ -131,7 +145,9 @@ class WindowFeed:
         return []
 
     def train_batches(self, epoch: int) -> Iterator[Batch]:
-        """Random windows; the epoch and the seed fix which."""
+        """Windows of an epoch; if they are random, the epoch and the seed fix which."""
+        if not self.shuffle:
+            return self.training.ordered_batches(self.batch_size, self.updates_per_epoch, epoch)
         return self.training.random_batches(
             self.batch_size, self.updates_per_epoch, (self.seed, epoch)
         )

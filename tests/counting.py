@@ -4,12 +4,14 @@ Everything but the work itself is the service's own: worker, queue, child, fence
 """
 
 import os
+import resource
 import signal
 import sys
 import threading
 import time
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.logs import configure_logging
@@ -19,13 +21,17 @@ from app.worker.parent import run_worker
 from app.worker.task import Publish, Task
 from models.errors import TrainingError
 
+GIBIBYTE = 1024**3
+
 HANDLERS = {
     kind: f"tests.counting:{function}"
     for kind, function in (
         ("count", "count"),
+        ("look", "look"),
         ("refuse", "refuse"),
         ("break", "break_down"),
         ("die", "die"),
+        ("exhaust", "exhaust"),
         ("kill-worker", "kill_worker"),
     )
 }
@@ -46,6 +52,11 @@ def count(task: Task) -> Publish:
     return publish
 
 
+def look(task: Task) -> Publish:
+    """Say which GPUs this process sees."""
+    return lambda _: {"gpus": os.environ["CUDA_VISIBLE_DEVICES"]}
+
+
 def refuse(task: Task) -> Publish:
     """Find that the work cannot succeed."""
     raise TrainingError("`learning_rate` is too high: the loss is not a number.")
@@ -59,6 +70,13 @@ def break_down(task: Task) -> Publish:
 def die(task: Task) -> Publish:
     """Be killed, as by the kernel when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def exhaust(task: Task) -> Publish:
+    """Ask for more memory than the process may have: no machine is endangered."""
+    resource.setrlimit(resource.RLIMIT_AS, (4 * GIBIBYTE, 4 * GIBIBYTE))
+    np.ones(8 * GIBIBYTE, np.uint8)
     raise AssertionError
 
 

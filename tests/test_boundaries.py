@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "statsmodels"}
+TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
 HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample"}
 
 
@@ -40,9 +40,17 @@ class TestWebProcess:
         loaded = loaded_by("from app.main import create_app; create_app()")
         assert not loaded & HEAVY_READERS
 
+    def test_a_backtest_is_planned_and_judged_without_them(self) -> None:
+        loaded = loaded_by("import app.backtests.router, models.backtest, models.evaluate")
+        assert not loaded & TRAINING
+
     def test_the_worker_s_parent_never_loads_tensorflow(self) -> None:
         loaded = loaded_by("import app.worker.parent")
         assert not loaded & TRAINING
+
+    def test_what_follows_from_the_end_of_a_job_is_light(self) -> None:
+        loaded = loaded_by("import app.studies.course")
+        assert not loaded & (TRAINING | HEAVY_READERS)
 
 
 class TestLibrary:
@@ -60,6 +68,11 @@ class TestService:
     def test_only_the_worker_trains(self, path: Path) -> None:
         if "worker" not in path.parts:
             assert not imported_in(path) & {"keras", "tensorflow"}
+
+    def test_only_one_file_imports_optuna(self) -> None:
+        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").glob("*.py")]
+        importers = {path for path in files if "optuna" in imported_in(path)}
+        assert {path.relative_to(ROOT).as_posix() for path in importers} == {"models/sampling.py"}
 
     def test_only_one_file_imports_the_job_engine(self) -> None:
         importers = {path for path in (ROOT / "app").rglob("*.py") if "dbos" in imported_in(path)}

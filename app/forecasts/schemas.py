@@ -5,6 +5,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
+from models.intervals import LEVELS
+
 
 class ForecastCreate(BaseModel):
     """What to forecast; everything may be left out."""
@@ -30,8 +33,11 @@ class ForecastCreate(BaseModel):
         description="Only observations up to this moment are used; by default all. The answer "
         "names the last complete step before it.",
     )
-    levels: list[Annotated[float, Field(gt=0, lt=100)]] = Field(
-        default_factory=list, description="Interval levels in percent; point models have none."
+    levels: list[Annotated[float, Field(gt=0, le=LEVELS[-1])]] = Field(
+        default_factory=lambda: list(DEFAULT_LEVELS),
+        max_length=MOST_LEVELS,
+        description="Interval levels in percent: each adds `lower_80`, `upper_80` and so on to "
+        "the points. Models that had no validation part have no intervals.",
     )
 
 
@@ -41,7 +47,18 @@ class ForecastPoint(BaseModel):
     time: datetime
     lead: int = Field(description="Steps after the origin.")
     target: str
-    value: float
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "additionalProperties": {
+                "type": "number",
+                "description": "`lower_L` and `upper_L`: the truth lies between them with a "
+                "probability of L percent.",
+            }
+        },
+    )
+
+    value: float = Field(description="The median for a quantile model.")
     naive: float = Field(description="The naive forecast: the last value seen at the origin.")
 
 
@@ -68,6 +85,10 @@ class ForecastRead(BaseModel):
                             "target": "co2",
                             "value": 371.69,
                             "naive": 371.5,
+                            "lower_80": 371.1,
+                            "upper_80": 372.2,
+                            "lower_95": 370.7,
+                            "upper_95": 372.6,
                         }
                     ],
                 }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database, insert_or_ignore, utc_now
 from app.errors import Conflict, Invalid, NotFound
+from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.forecasts.tables import StoredForecast
@@ -31,6 +32,21 @@ class Answer:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A row of the table, before it is given out."""
+
+    key: str
+    body: str
+    bounds: Bounds | None
+
+    def answer(self, request: ForecastCreate) -> Answer:
+        """The text with the bounds that the request asks for."""
+        if "levels" not in request.model_fields_set or request.levels == list(DEFAULT_LEVELS):
+            return Answer(self.key, self.body)
+        return Answer(self.key, at_levels(self.body, self.bounds, request.levels))
+
+
 def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     """The stored forecast for a request; it is made and stored when it is the first.
 
@@ -40,16 +56,16 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         Invalid: If the series or the origin does not fit the model.
     """
     if request == ForecastCreate():
-        stored = latest(database, model)
-        if stored is not None:
-            return stored
+        newest = latest(database, model)
+        if newest is not None:
+            return newest
     with database.reading() as session:
         issued = _issue(session, model, request)
         stored = _find(session, issued)
-    if stored is not None and issued.state.kept:
-        return stored
-    with database.transaction() as session:
-        return _store(session, issued)
+    if stored is None or not issued.state.kept:
+        with database.transaction() as session:
+            stored = _store(session, issued)
+    return stored.answer(request)
 
 
 def latest(database: Database, model: str) -> Answer | None:
@@ -83,7 +99,6 @@ def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
     row = get_version(session, model, str(request.version or "latest"))
     version, _, default, job = row
     series = _asked_series(session, request, default)
-    _check_levels(request)
     forecaster = forecasters.get(session, version, job)
     asked = None if request.origin is None else to_numpy(request.origin)
     try:
@@ -96,7 +111,7 @@ def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
     return _Issued(row, series, made, current)
 
 
-def _store(session: Session, issued: _Issued) -> Answer:
+def _store(session: Session, issued: _Issued) -> _Stored:
     """Store a forecast and its state; when another request was faster, the answer is its."""
     version, series = issued.row[0], issued.series
     if session.get(Series, series.id) is None:
@@ -105,23 +120,25 @@ def _store(session: Session, issued: _Issued) -> Answer:
         live.keep_state(session, version.id, series.id, issued.state)
     key = uuid.uuid4().hex
     created_at = utc_now()
-    body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z")))
-    new = {"key": key, "created_at": created_at, "body": body}
+    bounds = bounds_of(issued.forecast)
+    written_at = created_at.isoformat().replace("+00:00", "Z")
+    body = json.dumps(_body(issued, key, written_at, bounds))
+    new = {"key": key, "created_at": created_at, "body": body, "bounds": bounds}
     if insert_or_ignore(session, StoredForecast, **issued.identity, **new):
-        return Answer(key, body)
+        return _Stored(key, body, bounds)
     stored = _find(session, issued)
     assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
     return stored
 
 
-def _find(session: Session, issued: _Issued) -> Answer | None:
+def _find(session: Session, issued: _Issued) -> _Stored | None:
     """The stored forecast of the same version, series, origin and revision."""
-    statement = sa.select(StoredForecast.key, StoredForecast.body)
+    statement = sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.bounds)
     row = session.execute(statement.filter_by(**issued.identity)).first()
-    return None if row is None else Answer(row.key, row.body)
+    return None if row is None else _Stored(row.key, row.body, row.bounds)
 
 
-def _body(issued: _Issued, key: str, created_at: str) -> dict[str, object]:
+def _body(issued: _Issued, key: str, created_at: str, bounds: Bounds | None) -> dict[str, object]:
     """The answer of the contract."""
     version, model, _, _ = issued.row
     made = issued.forecast
@@ -135,7 +152,7 @@ def _body(issued: _Issued, key: str, created_at: str) -> dict[str, object]:
         "cadence": made.cadence,
         "target_units": dict(zip(made.targets, made.units, strict=True)),
         "created_at": created_at,
-        "points": _points(made),
+        "points": with_intervals(_points(made), bounds, DEFAULT_LEVELS),
     }
 
 
@@ -157,15 +174,6 @@ def _asked_series(session: Session, request: ForecastCreate, default: Series) ->
     if request.series is None or request.series == default.name:
         return default
     return get_series(session, request.series)
-
-
-def _check_levels(request: ForecastCreate) -> None:
-    if request.levels:
-        message = (
-            "`levels` must be empty for a point forecaster, which has no intervals. "
-            f"Received: {request.levels}"
-        )
-        raise Invalid(message, errors=[Problem("/levels", message)])
 
 
 def _not_forecastable(request: ForecastCreate, error: DataError) -> Exception:

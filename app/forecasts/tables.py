@@ -1,11 +1,12 @@
 """Stored forecasts: the same version, series, origin and revision give the same row."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Timestamp
+from app.db import Base, Json, Timestamp
 
 
 class StoredForecast(Base):
@@ -26,3 +27,4 @@ class StoredForecast(Base):
     data_revision: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     body: Mapped[str] = mapped_column(sa.Text)
+    bounds: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import utc_now
 from app.jobs.events import change
-from app.jobs.service import cancel
+from app.jobs.service import cancel, parent_has_ended
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 
 MAX_LOST_ATTEMPTS = 3
@@ -32,6 +32,7 @@ class Attempt:
     number: int
     kind: str
     subject: dict[str, Any]
+    device: str | None = None
 
     def holds(self) -> sa.ColumnElement[bool]:
         """Whether this is still the job's attempt and the job has not ended."""
@@ -61,7 +62,7 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     job = session.scalar(sa.select(Job).where(Job.id == job_id).with_for_update())
     if job is None or job.state not in UNFINISHED:
         return None
-    if job.cancel_requested:
+    if job.cancel_requested or _is_unwanted(session, job_id):
         cancel(session, Job.id == job_id)
         return None
     lost = job.lost_attempts + (job.state is JobState.RUNNING)
@@ -79,12 +80,13 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     )
     if started is None:
         return None
-    return Attempt(job_id, started.attempt, started.kind, started.subject)
+    return Attempt(job_id, started.attempt, started.kind, started.subject, started.device)
 
 
 def wish(session: Session, attempt: Attempt) -> Wish:
     """What is wanted of the attempt now."""
-    requested = session.scalar(sa.select(Job.cancel_requested).where(attempt.holds()))
+    unwanted = sa.or_(Job.cancel_requested, parent_has_ended())
+    requested = session.scalar(sa.select(unwanted).where(attempt.holds()))
     if requested is None:
         return Wish.NOTHING
     return Wish.CANCEL if requested else Wish.CONTINUE
@@ -100,6 +102,18 @@ def report(session: Session, attempt: Attempt, progress: dict[str, Any]) -> None
         raise Superseded
 
 
+def hold(session: Session, attempt: Attempt) -> Job:
+    """The attempt's job, locked: nobody else can take it before the transaction ends.
+
+    Raises:
+        Superseded: If the attempt is no longer the job's.
+    """
+    job = session.scalar(sa.select(Job).where(attempt.holds()).with_for_update())
+    if job is None:
+        raise Superseded
+    return job
+
+
 def load_checkpoint(session: Session, attempt: Attempt) -> bytes | None:
     """Where an earlier attempt stopped."""
     return session.scalar(
@@ -113,9 +127,7 @@ def save_checkpoint(session: Session, attempt: Attempt, data: bytes) -> None:
     Raises:
         Superseded: If the attempt is no longer the job's.
     """
-    held = session.scalar(sa.select(Job.id).where(attempt.holds()).with_for_update())
-    if held is None:
-        raise Superseded
+    hold(session, attempt)
     session.merge(JobCheckpoint(job_id=attempt.job_id, attempt=attempt.number, data=data))
     session.flush()
 
@@ -128,16 +140,17 @@ def succeed(
     Raises:
         Superseded: If the attempt is no longer the job's; nothing is published.
     """
-    job = session.scalar(sa.select(Job).where(attempt.holds()).with_for_update())
-    if job is None:
-        raise Superseded
+    job = hold(session, attempt)
     complete = {**job.progress, "fraction": 1.0, "eta_seconds": 0.0}
     result = publish(session)
     _end(session, attempt.holds(), JobState.SUCCEEDED, result=result, progress=complete)
 
 
 def fail(session: Session, attempt: Attempt, error: str) -> None:
-    """End the job with a sentence its owner can act on, if the attempt is still its own."""
+    """End the job with a sentence its owner can act on, if the attempt is still its own.
+
+    Its last checkpoint stays: what was learnt before the failure can be downloaded.
+    """
     _end(session, attempt.holds(), JobState.FAILED, error=error)
 
 
@@ -171,8 +184,13 @@ def fail_forgotten(session: Session, job_id: str) -> None:
 
 def _end(session: Session, guard: sa.ColumnElement[bool], state: JobState, **values: Any) -> None:
     job = change(session, guard, state=state, finished_at=utc_now(), **values)
-    if job is not None:
+    if job is not None and state is not JobState.FAILED:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
+
+
+def _is_unwanted(session: Session, job_id: str) -> bool:
+    statement = sa.select(Job.id).where(Job.id == job_id, parent_has_ended())
+    return session.scalar(statement) is not None
 
 
 def _lost_too_often(times: int) -> str:

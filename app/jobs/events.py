@@ -5,8 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.jobs.schemas import JobRead
+from app.jobs import endings
 from app.jobs.tables import Job, JobEvent
+from app.jobs.views import read_job
 
 # Each event is the whole job, so a client that missed some is still right; the bound
 # keeps a training of many thousand epochs from filling the table.
@@ -25,12 +26,14 @@ def change(session: Session, guard: sa.ColumnElement[bool], **values: Any) -> Jo
     job = session.scalars(statement).one_or_none()
     if job is not None:
         append_event(session, job, "state" if "state" in values else "progress")
+        if "finished_at" in values:
+            endings.follow(session, job)
     return job
 
 
 def append_event(session: Session, job: Job, event: str) -> None:
     """Store the job as it is now, and drop what is too old to be asked for."""
-    data = JobRead.from_row(job).model_dump(mode="json")
+    data = read_job(session, job).model_dump(mode="json")
     session.execute(
         sa.insert(JobEvent).values(job_id=job.id, sequence=job.sequence, event=event, data=data)
     )

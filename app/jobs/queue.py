@@ -4,7 +4,7 @@ What the queue knows of a job is its id; everything about the job is in our tabl
 """
 
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -20,6 +20,8 @@ APPLICATION = "statecast"
 # were queued before it would wait for ever.
 APPLICATION_VERSION = "1"
 QUEUE = "jobs"
+# Taken by workers with a GPU only; they take from the common queue as well.
+GPU_QUEUE = "jobs-gpu"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
 
@@ -38,8 +40,8 @@ _log.addHandler(logging.NullHandler())
 _log.setLevel(logging.WARNING)
 
 
-def enqueue(session: Session, job_id: str) -> None:
-    """Put a job into the queue in the caller's transaction."""
+def enqueue(session: Session, job_id: str, queue: str) -> None:
+    """Put a job into a queue in the caller's transaction."""
     client = DBOSClient(
         system_database_engine=session.get_bind().engine,
         dbos_system_schema=SCHEMA,
@@ -51,7 +53,7 @@ def enqueue(session: Session, job_id: str) -> None:
         session,
         {
             "workflow_name": WORKFLOW,
-            "queue_name": QUEUE,
+            "queue_name": queue,
             "workflow_id": job_id,
             "app_version": APPLICATION_VERSION,
         },
@@ -74,23 +76,25 @@ def is_current(engine: sa.Engine) -> bool:
 
 
 class QueueWorker:
-    """Takes jobs from the queue and gives them to a function; one to a process."""
+    """Takes jobs from its queues and gives them to a function; one to a process."""
 
     def __init__(
         self,
         database: Database,
         executor: str,
         *,
+        queues: Sequence[str],
         concurrency: int,
         run_job: Callable[[str], str],
     ) -> None:
         self._executor = executor
+        self._queues = list(queues)
         self._concurrency = concurrency
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": _url(database),
             "dbos_system_schema": SCHEMA,
-            "sys_db_pool_size": concurrency + BACKGROUND_CONNECTIONS,
+            "sys_db_pool_size": len(queues) * concurrency + BACKGROUND_CONNECTIONS,
             "application_version": APPLICATION_VERSION,
             # The default is the same for all: a second process would take the first
             # one's running jobs for its own of an earlier life.
@@ -105,14 +109,15 @@ class QueueWorker:
 
     def start(self) -> None:
         """Begin to take jobs."""
-        DBOS.listen_queues([QUEUE])
+        DBOS.listen_queues(self._queues)
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=POLLING_SECONDS,
-            on_conflict="always_update",
-        )
+        for queue in self._queues:
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=self._concurrency,
+                polling_interval_sec=POLLING_SECONDS,
+                on_conflict="always_update",
+            )
 
     def stop(self) -> None:
         """Take no more jobs; those that run are the caller's to end first."""

@@ -16,6 +16,7 @@ from app.jobs import service
 from app.jobs.events import events_after
 from app.jobs.schemas import JobRead
 from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
+from app.jobs.views import read_job
 from app.pagination import Page, Paging
 
 logger = logging.getLogger(__name__)
@@ -43,14 +44,31 @@ def list_jobs(
             kind=kind,
             model=model,
         )
-        return paging.page(jobs, key=lambda job: job.id, read=JobRead.from_row)
+        return paging.page(jobs, key=lambda job: job.id, read=lambda job: read_job(session, job))
 
 
 @router.get("/jobs/{job_id}", responses=documented(NotFound))
 def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
     """Show a job and how far it is."""
     with database.reading() as session:
-        return JobRead.from_row(service.get_job(session, job_id))
+        return read_job(session, service.get_job(session, job_id))
+
+
+@router.get(
+    "/jobs/{job_id}/checkpoint",
+    response_class=Response,
+    responses=documented(NotFound),
+)
+def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
+    """Download the last checkpoint of an unfinished or failed job, a NumPy `.npz` file.
+
+    `best_0`, `best_1`, ... are the weights of the best epoch in the order of the network's
+    layers, `trainable_*` those of the last one; `meta` is JSON with the epochs and their losses.
+    """
+    with database.reading() as session:
+        content = service.get_checkpoint(session, job_id)
+    disposition = {"Content-Disposition": f'attachment; filename="{job_id}.npz"'}
+    return Response(content, media_type="application/octet-stream", headers=disposition)
 
 
 @router.post(
@@ -64,7 +82,7 @@ def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
 def cancel_job(job_id: str, database: DatabaseDependency, response: Response) -> JobRead:
     """Cancel a job: 200 when it is cancelled at once, 202 when its worker has to stop it."""
     with database.transaction() as session:
-        job = JobRead.from_row(service.request_cancel(session, job_id))
+        job = read_job(session, service.request_cancel(session, job_id))
     if job.state is JobState.CANCELLED:
         response.status_code = 200
     return job

@@ -24,14 +24,15 @@ class JobRead(BaseModel):
     """Work in the background, and how it stands."""
 
     model_config = ConfigDict(
-        from_attributes=True,
         json_schema_extra={
             "examples": [
                 {
                     "id": "019a9f3c5d2e7c1f8a4b6d0e9c7b5a31",
                     "kind": "train",
                     "subject": {"model": "co2-weekly", "version": 1},
+                    "device": None,
                     "state": "running",
+                    "waiting": None,
                     "progress": {
                         "phase": "training",
                         "fraction": 0.4,
@@ -54,7 +55,13 @@ class JobRead(BaseModel):
     id: str
     kind: str
     subject: dict[str, Any] = Field(description="What the job works on.")
+    device: str | None = Field(
+        description="The kind of device that the job asks for, `cpu` or `gpu`; null is any."
+    )
     state: JobState
+    waiting: str | None = Field(
+        description="Why no worker that runs can take the queued job; null if one can."
+    )
     progress: JobProgress
     error: str | None
     result: dict[str, Any] | None
@@ -63,6 +70,7 @@ class JobRead(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def from_row(cls, job: Job) -> Self:
+    def from_row(cls, job: Job, *, waiting: str | None = None) -> Self:
         """The job as it is in the database now."""
-        return cls.model_validate(job)
+        columns = {name: getattr(job, name) for name in cls.model_fields if name != "waiting"}
+        return cls.model_validate({**columns, "waiting": waiting})

@@ -4,28 +4,85 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
 from app.errors import Conflict, NotFound
 from app.jobs.events import append_event, change
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
-from app.jobs.workers import count_live_workers, is_live
+from app.jobs.workers import is_live
 
-__all__ = ["count_live_workers", "enqueue", "get_job", "list_jobs", "request_cancel"]
+__all__ = [
+    "add_parent",
+    "cancel",
+    "cancel_children",
+    "count_waiting_for_gpu",
+    "enqueue",
+    "get_job",
+    "list_jobs",
+    "parent_has_ended",
+    "request_cancel",
+]
 
 
-def enqueue(session: Session, kind: str, subject: dict[str, Any]) -> Job:
-    """Queue a job in the caller's transaction: both are committed, or neither."""
+def enqueue(
+    session: Session,
+    kind: str,
+    subject: dict[str, Any],
+    *,
+    device: str | None = None,
+    parent_id: str | None = None,
+) -> Job:
+    """Queue a job in the caller's transaction: both are committed, or neither.
+
+    Args:
+        session: The caller's transaction.
+        kind: Which handler does it.
+        subject: What it works on, as plain JSON.
+        device: `gpu` for workers with one only, `cpu` for the CPU of any; None for whatever
+            device the worker has that is free first.
+        parent_id: The job that this one is a part of.
+    """
     # Imported with the first job: a web process that only serves forecasts never needs it.
     from app.jobs import queue
 
-    job = Job(kind=kind, subject=subject)
-    session.add(job)
-    session.flush()
-    append_event(session, job, "state")
-    queue.enqueue(session, job.id)
+    job = _add(session, Job(kind=kind, subject=subject, device=device, parent_id=parent_id))
+    queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else queue.QUEUE)
     return job
+
+
+def add_parent(session: Session, kind: str, subject: dict[str, Any]) -> Job:
+    """A job that no worker takes: its children are the work, and the last one ends it."""
+    return _add(session, Job(kind=kind, subject=subject))
+
+
+def cancel_children(session: Session, job_id: str) -> None:
+    """Cancel what is left of a job that has ended.
+
+    A child whose row is locked is being written by its worker, who may wait for the parent's
+    row that we hold. It is left out: the worker asks for the parent before it goes on.
+    """
+    children = (
+        sa.select(Job.id)
+        .where(Job.parent_id == job_id, Job.state.in_(UNFINISHED))
+        .with_for_update(skip_locked=True)
+    )
+    for child_id in session.scalars(children).all():
+        request_cancel(session, child_id)
+
+
+def parent_has_ended() -> sa.ColumnElement[bool]:
+    """Whether the job of the statement is a child that nobody wants any more."""
+    parent = orm.aliased(Job)
+    ended = sa.select(parent.id).where(parent.id == Job.parent_id, parent.state.not_in(UNFINISHED))
+    return ended.correlate(Job).exists()
+
+
+def count_waiting_for_gpu(session: Session) -> int:
+    """How many queued jobs ask for a GPU."""
+    asking = sa.and_(Job.state == JobState.QUEUED, Job.device == "gpu")
+    return session.scalar(sa.select(sa.func.count()).select_from(Job).where(asking)) or 0
 
 
 def get_job(session: Session, job_id: str) -> Job:
@@ -38,6 +95,25 @@ def get_job(session: Session, job_id: str) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id!r}.")
     return job
+
+
+def get_checkpoint(session: Session, job_id: str) -> bytes:
+    """What a job that has not succeeded saved last.
+
+    Raises:
+        NotFound: If there is no such job, or nothing of it is kept.
+    """
+    job = get_job(session, job_id)
+    found = session.scalar(sa.select(JobCheckpoint.data).where(JobCheckpoint.job_id == job.id))
+    if found is None:
+        raise NotFound(f"The job {job_id} has no checkpoint: it {_kept_nothing(job.state)}.")
+    return found
+
+
+def forget_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
+    """Delete what failed jobs have kept."""
+    found = sa.select(Job.id).where(jobs)
+    session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id.in_(found)))
 
 
 def list_jobs(
@@ -91,6 +167,19 @@ def cancel(session: Session, guard: sa.ColumnElement[bool]) -> Job | None:
     if job is not None:
         session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id == job.id))
     return job
+
+
+def _add(session: Session, job: Job) -> Job:
+    session.add(job)
+    session.flush()
+    append_event(session, job, "state")
+    return job
+
+
+def _kept_nothing(state: JobState) -> str:
+    if state in UNFINISHED or state is JobState.FAILED:
+        return "has not saved any"
+    return f"{_ended(state)}, and only an unfinished or failed one keeps it"
 
 
 def _ended(state: JobState) -> str:

@@ -55,7 +55,8 @@ class Job(Base):
     """Work that a worker does; the row says who may write to it.
 
     `attempt` is the fence: whoever works on the job says which attempt it is, and a write
-    of an earlier attempt changes nothing.
+    of an earlier attempt changes nothing. A job with a parent is part of that one's work:
+    nobody wants it any more when the parent has ended.
     """
 
     __tablename__ = "jobs"
@@ -73,6 +74,7 @@ class Job(Base):
         index=True,
     )
     subject: Mapped[dict[str, Any]] = mapped_column(Json)
+    device: Mapped[str | None] = mapped_column(sa.String(8))
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
     progress: Mapped[dict[str, Any]] = mapped_column(Json, default=lambda: dict(NO_PROGRESS))
@@ -80,6 +82,7 @@ class Job(Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(Json)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     executor: Mapped[str | None] = mapped_column(sa.String(255))
+    parent_id: Mapped[str | None] = mapped_column(sa.String(32), index=True)
     sequence: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     started_at: Mapped[datetime | None] = mapped_column(Timestamp)
@@ -100,7 +103,7 @@ class JobEvent(Base):
 
 
 class JobCheckpoint(Base):
-    """Where a later attempt goes on; deleted when the job ends."""
+    """Where a later attempt goes on; when the job has ended, only a failed one keeps it."""
 
     __tablename__ = "job_checkpoints"
 

@@ -68,10 +68,10 @@ def is_live(session: Session, executor: str | None) -> bool:
     return session.scalar(statement) is not None
 
 
-def count_live_workers(session: Session) -> int:
-    """How many workers are alive."""
-    statement = sa.select(sa.func.count()).select_from(Worker).where(_alive(session))
-    return session.scalar(statement) or 0
+def live_device_kinds(session: Session) -> list[str]:
+    """`cpu` or `gpu` for every worker that is alive."""
+    devices = session.scalars(sa.select(Worker.device).where(_alive(session)))
+    return [device.partition(":")[0] for device in devices]
 
 
 def workers_of_machine(session: Session, machine: str) -> list[Worker]:

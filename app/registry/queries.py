@@ -4,10 +4,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.jobs.tables import Job, JobState
 from app.registry.tables import Model, ModelVersion, VersionSeries
 from app.series.tables import Series
+from models.errors import Problem
 
 VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 
@@ -23,6 +24,19 @@ def version_rows() -> sa.Select[ModelVersion, Model, Series, Job]:
         .join(Series, Series.id == ModelVersion.series_id)
         .join(Job, Job.id == ModelVersion.job_id)
     )
+
+
+def single_series(series: str | list[str]) -> str:
+    """The one series that a request names.
+
+    Raises:
+        Invalid: If it names several.
+    """
+    names = [series] if isinstance(series, str) else series
+    if len(names) > 1:
+        message = f"`series` must name one series. Received: {len(names)} names"
+        raise Invalid(message, errors=[Problem("/series", message)])
+    return names[0]
 
 
 def get_model(session: Session, name: str) -> Model:

@@ -12,8 +12,9 @@ from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
+from app.jobs.views import read_job
 from app.pagination import Page, Paging
-from app.registry import artefacts, service
+from app.registry import artefacts, service, verification
 from app.registry.queries import WITH_PANEL, get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
@@ -25,9 +26,17 @@ from app.registry.schemas import (
     VersionSummary,
 )
 from app.registry.tables import Model, ModelVersion
-from app.registry.views import read_model, read_version, summarise_version
+from app.registry.views import (
+    read_model,
+    read_preset,
+    read_search_preset,
+    read_version,
+    summarise_version,
+)
 from app.series.tables import Series
+from models.devices import Device
 from models.presets import PRESETS
+from models.search_presets import SEARCH_PRESETS
 
 router = APIRouter(tags=["models"])
 
@@ -36,9 +45,10 @@ Format = Literal["bundle", "keras", "onnx"]
 
 @router.get("/presets")
 def list_presets() -> Page[PresetRead]:
-    """List the ready specs and what each is for."""
-    items = [PresetRead.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
-    return Page(items=items, next=None)
+    """List the ready specs and searches, and what each is for."""
+    specs = [read_preset(preset) for preset in PRESETS.values()]
+    searches = [read_search_preset(preset) for preset in SEARCH_PRESETS.values()]
+    return Page(items=[*specs, *searches], next=None)
 
 
 @router.post(
@@ -133,11 +143,40 @@ def download_artefact(
     return artefacts.download(content, format, f"{model.name}-v{row.number}")
 
 
+@router.post(
+    "/models/{name}/versions/{version}/verify",
+    status_code=202,
+    response_model=JobRead,
+    responses=documented(NotFound, Conflict),
+)
+def verify_version(
+    name: str,
+    version: str,
+    database: DatabaseDependency,
+    once_only: OnceOnlyDependency,
+    device: Annotated[
+        Device | None, Query(description="Where to train; by default where it was trained.")
+    ] = None,
+) -> Response:
+    """Train a version again from its stored spec, seed and data; compare the weights.
+
+    The job's result says `identical`, the SHA-256 of both and, if they are not the same, what
+    differs: data, spec, library versions, kind of machine, weights and forecasts.
+    """
+
+    def queue() -> Answer:
+        job = verification.request_verification(session, name, version, device)
+        return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+
+    with database.transaction() as session:
+        return once_only.run(session, queue)
+
+
 def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
     return version_rows().options(WITH_PANEL)
 
 
 def _queue(session: Session, body: ModelCreate) -> Answer:
     model, version, job = service.request_version(session, body)
-    queued = VersionQueued(name=model.name, version=version.number, job=JobRead.from_row(job))
+    queued = VersionQueued(name=model.name, version=version.number, job=read_job(session, job))
     return Answer(202, queued, location=f"/v1/jobs/{job.id}")

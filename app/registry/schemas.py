@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
+from models.devices import Device
 from models.panel import MOST_SERIES
 from models.spec import Spec
 
@@ -46,6 +47,11 @@ class ModelCreate(BaseModel):
     )
     preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
     spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
+    device: Device | None = Field(
+        None,
+        description="Where to train: `gpu` waits for a worker with a GPU, `cpu` takes any worker's "
+        "CPU, null takes whatever device the first free worker has.",
+    )
 
 
 class VersionQueued(BaseModel):
@@ -74,11 +80,25 @@ class VersionRead(BaseModel):
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
-        "of the naive and seasonal naive forecasts on the same origins, and `skill`, which is "
-        "1 - mae / naive_mae. Of a panel: the means over its series."
+        "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
+        "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
+        "of the difference from naive and from the best baseline. Of a panel: the means over its "
+        "series, without what has no mean."
     )
     metrics_by_series: dict[str, dict[str, Any]] | None = Field(
         description="The metrics of each series of a panel; `null` for a model of one series."
+    )
+    baselines: dict[str, Any] | None = Field(
+        description="The season of the seasonal naive forecast, and the order of each target's "
+        "AR(p); of a panel by series."
+    )
+    residuals: dict[str, Any] | None = Field(
+        description="Actual less forecast on validation and test, per target and lead: mean, "
+        "standard deviation, quantiles and autocorrelations, in the target's unit; of a panel by "
+        "series."
+    )
+    audit: dict[str, Any] | None = Field(
+        description="The leakage audit: every check with its result and a sentence."
     )
     training: dict[str, Any] | None
     aliases: list[str]
@@ -122,3 +142,7 @@ class PresetRead(BaseModel):
     title: str
     description: str
     spec: dict[str, Any]
+    search: dict[str, Any] | None = Field(
+        description="Null for a spec that `POST /v1/models` takes; else what `POST /v1/studies` "
+        "searches when it is given as `search.preset`."
+    )

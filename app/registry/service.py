@@ -1,6 +1,7 @@
 """Models and versions: asked for, trained elsewhere, published, deleted."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.checks import SeriesFacts, resolve
+from models.devices import Device
 from models.errors import Problem, SpecError
 from models.panel import size_problems
 from models.presets import PRESETS
@@ -45,20 +47,43 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
     """
     panel = [series_service.get_series(session, name) for name in _series_names(request)]
     spec = _resolve(_requested_spec(request), [_facts(session, series) for series in panel])
-    model = _get_or_create(session, request.name)
+    _require_precision(spec, request.device)
+    return queue_version(
+        session,
+        request.name,
+        spec=spec.to_json(),
+        panel=[(series.id, series.revision) for series in panel],
+        preset=request.preset,
+        device=request.device,
+    )
+
+
+def queue_version(
+    session: Session,
+    name: str,
+    *,
+    spec: dict[str, Any],
+    panel: Sequence[tuple[int, int]],
+    preset: str | None,
+    device: Device | None = None,
+    parent_id: str | None = None,
+) -> tuple[Model, ModelVersion, Job]:
+    """Queue the training of a resolved spec on series: their ids, each with its revision."""
+    model = _get_or_create(session, name)
     number = _next_number(session, model)
-    job = jobs.enqueue(session, "train", {"model": model.name, "version": number})
+    subject = {"model": model.name, "version": number}
+    job = jobs.enqueue(session, "train", subject, device=device, parent_id=parent_id)
     version = ModelVersion(
         model_id=model.id,
         number=number,
-        series_id=panel[0].id,
+        series_id=panel[0][0],
         job_id=job.id,
-        preset=request.preset,
-        spec=spec.to_json(),
-        data_revision=panel[0].revision,
+        preset=preset,
+        spec=spec,
+        data_revision=panel[0][1],
         panel=[
-            VersionSeries(position=position, series_id=each.id, data_revision=each.revision)
-            for position, each in enumerate(panel)
+            VersionSeries(position=position, series_id=series_id, data_revision=revision)
+            for position, (series_id, revision) in enumerate(panel)
         ],
     )
     session.add(version)
@@ -93,6 +118,7 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
     version.data = {"revision": version.data_revision, **_with_revisions(version, trained.data)}
     version.network = trained.network
     version.metrics = trained.metrics
+    version.diagnostics = trained.diagnostics
     version.training = trained.training
     version.history = trained.history
     for each in version.panel if len(version.panel) > 1 else []:
@@ -104,19 +130,18 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
 
 
 def delete_model(session: Session, name: str) -> None:
-    """Delete a model with its versions, states and forecasts; its running jobs are cancelled.
+    """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
 
     Raises:
         NotFound: If there is no such model.
     """
     model = get_model(session, name)
-    unfinished = (
-        sa.select(Job.id)
-        .join(ModelVersion, ModelVersion.job_id == Job.id)
-        .where(ModelVersion.model_id == model.id, Job.state.in_(UNFINISHED))
-    )
+    # Not by the versions: backtests and verifications are jobs of the model, too.
+    of_the_model = Job.subject["model"].as_string() == name
+    unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
+    jobs.forget_checkpoints(session, of_the_model)
     session.delete(model)
     session.flush()
 
@@ -132,6 +157,11 @@ def models_using(session: Session, series_id: int) -> list[str]:
         .order_by(Model.name)
     )
     return list(session.scalars(statement))
+
+
+def deleted_meanwhile() -> NotFound:
+    """What a worker finds when somebody deleted the model that it works on."""
+    return NotFound("The model was deleted while it was trained.")
 
 
 def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +213,16 @@ def _in_request(problem: Problem) -> Problem:
     return Problem(f"/spec{problem.pointer}", problem.message)
 
 
+def _require_precision(spec: Spec, device: str | None) -> None:
+    """float16 on a CPU would be emulated; where the device is left open, training refuses it."""
+    if spec.precision == "mixed_float16" and device == "cpu":
+        message = (
+            "`precision` mixed_float16 needs `device` gpu or null; a CPU can do mixed_bfloat16. "
+            "Received: cpu"
+        )
+        raise Invalid(message, errors=[Problem("/spec/precision", message)])
+
+
 def _get_or_create(session: Session, name: str) -> Model:
     """The model's row, locked: two clients who train the same name get two numbers."""
     insert_or_ignore(session, Model, name=name)
@@ -200,5 +240,5 @@ def _version_of(session: Session, job_id: str) -> ModelVersion:
     statement = sa.select(ModelVersion).where(ModelVersion.job_id == job_id)
     version = session.scalar(statement.options(WITH_PANEL))
     if version is None:
-        raise NotFound("The model was deleted while it was trained.")
+        raise deleted_meanwhile()
     return version

@@ -43,6 +43,8 @@ class ModelVersion(Base):
     metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
     training: Mapped[dict[str, Any] | None] = mapped_column(Json)
     history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    # Much larger than the rest, and read only where one version is shown.
+    diagnostics: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     panel: Mapped[list["VersionSeries"]] = relationship(
         order_by="VersionSeries.position", lazy="raise", passive_deletes=True
     )

@@ -5,8 +5,16 @@ from typing import Any
 
 from app.jobs.tables import JobState
 from app.registry.queries import VersionRow
-from app.registry.schemas import ModelRead, VersionRead, VersionState, VersionSummary
+from app.registry.schemas import (
+    ModelRead,
+    PresetRead,
+    VersionRead,
+    VersionState,
+    VersionSummary,
+)
 from app.registry.tables import ModelVersion
+from models.presets import Preset
+from models.search_presets import SearchPreset
 
 VERSION_STATES: dict[JobState, VersionState] = {
     JobState.QUEUED: "queued",
@@ -17,9 +25,33 @@ VERSION_STATES: dict[JobState, VersionState] = {
 }
 
 
+def read_preset(preset: Preset) -> PresetRead:
+    """A ready spec."""
+    return PresetRead(
+        name=preset.name,
+        title=preset.title,
+        description=preset.description,
+        spec=preset.spec,
+        search=None,
+    )
+
+
+def read_search_preset(preset: SearchPreset) -> PresetRead:
+    """A ready search, with the spec it starts from."""
+    space = {name: d.model_dump(exclude_none=True) for name, d in preset.space.items()}
+    return PresetRead(
+        name=preset.name,
+        title=preset.title,
+        description=preset.description,
+        spec=preset.spec,
+        search={"space": space},
+    )
+
+
 def read_version(row: VersionRow) -> VersionRead:
     """Everything known of a version whose panel is loaded."""
     version, model, _, job = row
+    diagnostics = version.diagnostics or {}
     return VersionRead(
         name=model.name,
         version=version.number,
@@ -33,6 +65,9 @@ def read_version(row: VersionRow) -> VersionRead:
         network=version.network,
         metrics=version.metrics,
         metrics_by_series=_metrics_by_series(version),
+        baselines=diagnostics.get("baselines"),
+        residuals=diagnostics.get("residuals"),
+        audit=diagnostics.get("audit"),
         training=version.training,
         aliases=[],
         created_at=version.created_at,

@@ -23,8 +23,8 @@ from app.jobs.attempts import Attempt, Superseded
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
-from app.worker.identity import has_gpu
 from app.worker.lifeline import die_with_parent
+from app.worker.memory import advice, is_out_of_memory
 from app.worker.newest import SUPERSEDED_EXIT_CODE
 from app.worker.task import Task
 from models.errors import ForecastingError
@@ -66,7 +66,7 @@ def run(task: Task, handlers: Mapping[str, Handler]) -> None:
         task.fail(str(error))
     except Exception as error:
         logger.exception("job %s failed unexpectedly", task.attempt.job_id)
-        task.fail(_unexpected(error))
+        task.fail(_unexpected(task, error))
 
 
 def encode(attempt: Attempt) -> bytes:
@@ -88,9 +88,10 @@ def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
     return handler
 
 
-def _unexpected(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "The machine's memory did not suffice: try a smaller network or less data."
+def _unexpected(task: Task, error: Exception) -> str:
+    if is_out_of_memory(error):
+        smaller = task.read(lambda session: advice(session, task.attempt))
+        return f"The training ran out of memory: {smaller}."
     return (
         f"An unexpected error ended the job ({type(error).__name__}). "
         "It is in the worker's log with the job's id."
@@ -114,10 +115,11 @@ def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
 def _silent_imports() -> Iterator[None]:
     """Keep TensorFlow's greetings out of the log; they are written whatever its level is.
 
-    Errors in Python are told when the context has ended. On a machine without a GPU the
-    level also hides that there is none.
+    Errors in Python are told when the context has ended. For a process that is to see no GPU
+    the level also hides that there is none.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_gpu() else "3")
+    sees_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if sees_gpu else "3")
     kept = os.dup(STANDARD_ERROR)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, STANDARD_ERROR)

@@ -1,15 +1,18 @@
 """The processes that do the jobs, as their parent sees them."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Self, cast
 
 from app.jobs.attempts import Attempt
 from app.worker.child import encode
+from app.worker.devices import CPU, child_environment, visible_gpus
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +23,14 @@ KILL_AFTER_SECONDS = 1.0
 class Child:
     """One process; it does one job. As a context, it has ended when the context does."""
 
-    def __init__(self, command: tuple[str, ...]) -> None:
+    def __init__(self, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
         # A session of its own: an interrupt from the terminal is the parent's to handle.
         self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-            command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+            env={**os.environ, **environment},
         )
         self._pipe = cast("IO[bytes]", self._process.stdin)
 
@@ -72,20 +79,30 @@ class Children:
     child when the thread that started it ends, not when the process does.
     """
 
-    def __init__(self, command: tuple[str, ...] = CHILD_COMMAND, *, warm: bool) -> None:
+    def __init__(
+        self, command: tuple[str, ...] = CHILD_COMMAND, *, warm: bool, device: str = CPU
+    ) -> None:
         self._command = command
+        self._device = device
         self._warm = warm
         self._spare: Child | None = None
         self._lock = threading.Lock()
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
-    def take(self) -> Child:
-        """A process for a job: the warm one if there is one."""
+    def take(self, device: str | None = None) -> Child:
+        """A process for a job: the warm one if there is one and its device will do.
+
+        Args:
+            device: The kind of device that the job asks for. A worker with a GPU also runs
+                jobs that ask for a CPU, in a process that sees no GPU.
+        """
+        if device == CPU != self._device:
+            return self._start(CPU)
         with self._lock:
             spare, self._spare = self._spare, None
         if spare is not None and spare.is_running():
             return spare
-        return self._start()
+        return self._start(self._device)
 
     def warm_up(self) -> None:
         """Have a process ready for the next job."""
@@ -93,7 +110,7 @@ class Children:
             return
         with self._lock:
             if self._spare is None or not self._spare.is_running():
-                self._spare = self._start()
+                self._spare = self._start(self._device)
 
     def stop(self) -> None:
         """End the warm process."""
@@ -102,16 +119,22 @@ class Children:
         if spare is not None:
             spare.stop()
 
-    def _start(self) -> Child:
-        return self._starter.submit(Child, self._command).result()
+    def _start(self, device: str) -> Child:
+        environment = child_environment(device, visible_gpus())
+        return self._starter.submit(Child, self._command, environment).result()
 
 
-def describe_exit(code: int) -> str:
-    """What the end of a process that did not finish its job means to the job's owner."""
+def describe_exit(code: int, advice: str) -> str:
+    """What the end of a process that did not finish its job means to the job's owner.
+
+    Args:
+        code: The process's exit code, or less than 0 for the signal that ended it.
+        advice: What to try where memory was the reason.
+    """
     if code == -signal.SIGKILL:
         return (
             "The training process was killed, most likely because the machine ran out of "
-            "memory: try a smaller network, fewer lanes or a smaller batch."
+            f"memory: {advice}."
         )
     if code < 0:
         return (

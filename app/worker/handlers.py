@@ -8,7 +8,12 @@ from app.worker.task import Publish, Task
 Handler = Callable[[Task], Publish]
 
 # By name: a kind's module is imported by the children that run it, not by their parent.
-HANDLERS: dict[str, str] = {"train": "app.worker.train:train_version"}
+HANDLERS: dict[str, str] = {
+    "backtest": "app.worker.backtest:run_backtest",
+    "train": "app.worker.train:train_version",
+    "trial": "app.worker.trial:run_study_trial",
+    "verify": "app.worker.verify:verify_version",
+}
 
 
 def load_handlers(names: Mapping[str, str]) -> dict[str, Handler]:

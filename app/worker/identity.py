@@ -14,15 +14,15 @@ from app.jobs.workers import Identity
 GONE = ""
 
 
-def own_identity() -> Identity:
-    """This process; its executor's name is never used twice."""
+def own_identity(device: str = "cpu") -> Identity:
+    """This process with its device; its executor's name is never used twice."""
     host = socket.gethostname()
     return Identity(
         executor=f"{host}:{uuid.uuid4().hex}",
         machine=machine(),
         pid=os.getpid(),
         process_started=process_started(os.getpid()),
-        device="gpu" if has_gpu() else "cpu",
+        device=device,
     )
 
 
@@ -38,11 +38,6 @@ def machine() -> str:
     except OSError:
         namespace = ""
     return f"{socket.gethostname()}:{boot}:{namespace}"
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA GPU can be seen, without loading anything that would use it."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def process_started(pid: int) -> str:

@@ -9,6 +9,7 @@ from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
 from app.worker.children import CHILD_COMMAND, Children
+from app.worker.devices import CPU, default_device, visible_gpus
 from app.worker.heart import Heart, Reaper, bury_the_gone
 from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
@@ -41,13 +42,18 @@ def run_worker(
 def _work(
     database: Database, settings: Settings, stop: threading.Event, child_command: tuple[str, ...]
 ) -> None:
-    identity = own_identity()
+    device = settings.device or default_device(visible_gpus())
+    identity = own_identity(device)
     heart = Heart(database, identity, settings)
     until_answered(heart.start, stop)
-    children = Children(child_command, warm=settings.warm_child)
+    children = Children(child_command, warm=settings.warm_child, device=device)
     runner = Runner(database, children, heart, identity.executor, settings.workers)
     queue = QueueWorker(
-        database, identity.executor, concurrency=settings.workers, run_job=runner.run
+        database,
+        identity.executor,
+        queues=[engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE],
+        concurrency=settings.workers,
+        run_job=runner.run,
     )
     reaper = Reaper(database, queue, settings)
     queue.start()

@@ -15,6 +15,7 @@ from app.jobs.attempts import Attempt, Wish
 from app.jobs.service import cancel
 from app.worker.children import Child, Children, describe_exit
 from app.worker.heart import Heart
+from app.worker.memory import advice
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Runner:
 
     def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
         """Have a child process do the attempt; it has ended when this returns."""
-        with self._children.take() as child:
+        with self._children.take(attempt.device) as child:
             logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
             child.begin(attempt)
             ending, exit_code = self._watch(attempt, child)
@@ -121,8 +122,7 @@ class Runner:
     def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> Attempt | None:
         """Write how the attempt ended where its process did not; the next one, if any."""
         if ending is Ending.EXITED:
-            sentence = describe_exit(exit_code)
-            self._write(lambda session: attempts.fail(session, attempt, sentence))
+            self._write(lambda session: _fail(session, attempt, exit_code))
         elif ending is Ending.CANCELLED:
             self._write(lambda session: cancel(session, attempt.holds()))
         elif ending is Ending.SILENCED:
@@ -173,3 +173,8 @@ class Runner:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
+
+
+def _fail(session: Session, attempt: Attempt, exit_code: int) -> None:
+    """End a job whose process ended without a word."""
+    attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt)))

@@ -43,6 +43,20 @@ class Task:
 
         return until_answered(once, threading.Event())
 
+    def write(self, work: Callable[[Session], Answer]) -> Answer:
+        """Write in one transaction that counts only while the attempt is the job's.
+
+        Raises:
+            Superseded: If it is not; nothing is written.
+        """
+
+        def once() -> Answer:
+            with self._database.transaction() as session:
+                attempts.hold(session, self.attempt)
+                return work(session)
+
+        return until_answered(once, threading.Event())
+
     def load_checkpoint(self) -> bytes | None:
         """Where an earlier attempt of the job stopped."""
         return self.read(lambda session: attempts.load_checkpoint(session, self.attempt))

@@ -5,7 +5,10 @@ import dataclasses
 from sqlalchemy.orm import Session
 
 import app.registry.service as registry
+from app.registry.service import TrainingInput
 from app.worker.task import Publish, Task
+from models.engine import device_name
+from models.errors import TrainingError
 from models.fitting import Progress
 from models.train import Trained, train
 
@@ -13,14 +16,32 @@ from models.train import Trained, train
 def train_version(task: Task) -> Publish:
     """Train the version that the job belongs to; the result is stored as the job ends."""
     given = task.read(lambda session: registry.training_input(session, task.attempt.job_id))
-    trained = train(
+    return _publishing(task.attempt.job_id, run_training(task, given))
+
+
+def run_training(task: Task, given: TrainingInput) -> Trained:
+    """Train as a job: with progress, from its last checkpoint and saving more.
+
+    Raises:
+        TrainingError: If the job asks for a GPU that training cannot use.
+    """
+    _require_device(task.attempt.device)
+    return train(
         given.spec,
         given.data,
         progress=lambda progress: _report(task, progress),
         checkpoint=task.load_checkpoint(),
         save_checkpoint=task.save_checkpoint,
     )
-    return _publishing(task.attempt.job_id, trained)
+
+
+def _require_device(asked: str | None) -> None:
+    """A worker may have a GPU that the libraries cannot use: nobody wants to wait for its CPU."""
+    if asked == "gpu" and device_name() != "gpu":
+        raise TrainingError(
+            "The job asks for a GPU, and the libraries for training cannot use the worker's: "
+            "install the `gpu` extra, and look for errors of CUDA in the worker's log."
+        )
 
 
 def _report(task: Task, progress: Progress) -> None:

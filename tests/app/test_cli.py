@@ -57,6 +57,31 @@ class TestCommandLine:
         assert f"'{address}'" in output
         assert not database_file.exists()
 
+    @pytest.mark.parametrize("command", ["worker", "serve"])
+    def test_a_gpu_that_is_not_there_is_refused_at_the_start(
+        self, database_file: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setattr("app.cli.visible_gpus", list)
+        code, output = run(command, "--device", "gpu:0")
+        assert code == 2
+        assert "which has no GPU that can be used. Received: gpu:0" in " ".join(output.split())
+        assert not database_file.exists()
+
+    def test_one_in_the_environment_is_refused_too(
+        self, database_file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.cli.visible_gpus", lambda: ["0"])
+        monkeypatch.setenv("STATECAST_DEVICE", "gpu:1")
+        code, output = run("worker")
+        assert code == 2
+        assert "which has 1 GPU that can be used. Received: gpu:1" in " ".join(output.split())
+
+    @pytest.mark.parametrize("device", ["gpu", "tpu:0", "gpu:-1", "GPU:0", ""])
+    def test_a_device_that_is_none_is_refused(self, database_file: Path, device: str) -> None:
+        code, output = run("worker", "--device", device)
+        assert code == 2
+        assert "It must be cpu, or gpu:0" in output
+
     def test_health_is_whether_a_worker_of_this_machine_lives(self, database_file: Path) -> None:
         run("migrate")
         assert run("health") == (1, "0 workers of this machine running.\n")

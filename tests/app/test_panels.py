@@ -1,12 +1,16 @@
 """Panels over HTTP: trained for real, forecast for any of their series and for new ones."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from app.db import Database
+from app.jobs import attempts
+from app.worker.task import Task
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows, weekly_value
 from tests.app.test_problems import check_problem
 
@@ -35,6 +39,10 @@ def values(body: dict[str, Any]) -> list[float]:
     return [point["value"] for point in body["points"]]
 
 
+def bounds(body: dict[str, Any]) -> list[float]:
+    return [point[side] for point in body["points"] for side in ("lower_95", "upper_95")]
+
+
 def refused(client: TestClient, series: list[str], **fields: object) -> dict[str, str]:
     answer = client.post("/v1/models", json={"name": "m", "series": series, **fields})
     body = check_problem(answer, 422)
@@ -49,6 +57,23 @@ def refused(client: TestClient, series: list[str], **fields: object) -> dict[str
 def pair(client: TestClient, weekly: str) -> list[str]:
     """A series of 300 weeks, and one of 200 whose values are a thousand times as large."""
     return [weekly, make_series(client, "large", scaled_rows(0, SHORT, 1000.0))]
+
+
+@pytest.fixture
+def work(client: TestClient, database: Database) -> Callable[[str], dict[str, Any]]:
+    """Does a queued job as a worker's child does, and gives the job as it ended."""
+    from app.worker import child
+    from app.worker.handlers import HANDLERS, load_handlers
+
+    def do(job_id: str) -> dict[str, Any]:
+        with database.transaction() as session:
+            attempt = attempts.start(session, job_id, "tester")
+        assert attempt is not None
+        child.run(Task(database, attempt), load_handlers(HANDLERS))
+        job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
+        return job
+
+    return do
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +110,23 @@ class TestTrain:
         maes = [by_series[name]["test"]["y"]["mae"] for name in ("weekly", "large")]
         assert version["metrics"]["test"]["y"]["mae"] == pytest.approx(sum(maes) / 2)
 
+    def test_diagnostics_are_by_series(self, client: TestClient, panel: str) -> None:
+        version = client.get(f"/v1/models/{panel}/versions/1").json()
+        assert set(version["baselines"]) == set(version["residuals"]) == {"weekly", "large"}
+        checks = version["audit"]["checks"]
+        assert any(each["sentence"].startswith("In the series 'large'") for each in checks)
+        assert "significance" not in version["metrics"]["test"]["y"]
+        assert version["metrics_by_series"]["large"]["test"]["y"]["significance"]["naive"]
+
+    def test_it_is_verified_with_all_its_series(
+        self, client: TestClient, panel: str, work: Callable[[str], dict[str, Any]]
+    ) -> None:
+        put_rows(client, [[START.isoformat(), 5.0]], "large")
+        job = client.post(f"/v1/models/{panel}/versions/1/verify").json()
+        result = work(job["id"])["result"]
+        assert (result["identical"], result["differences"]) == (True, [])
+        assert result["largest_forecast_difference"] == {"y": 0.0}
+
     def test_a_model_of_one_series_has_no_metrics_by_series(
         self, client: TestClient, model: str
     ) -> None:
@@ -96,6 +138,39 @@ class TestTrain:
         models = client.get("/v1/models").json()["items"]
         versions = client.get(f"/v1/models/{panel}/versions").json()["items"]
         assert models[0]["latest"]["series"] == versions[0]["series"] == ["weekly", "large"]
+
+
+class TestBacktest:
+    def test_any_series_of_the_panel_is_tested(
+        self, client: TestClient, panel: str, work: Callable[[str], dict[str, Any]]
+    ) -> None:
+        path = f"/v1/models/{panel}/backtests"
+        # 15 % of its 200 rows are for testing, and the last four are no origins.
+        queued = client.post(path, json={"series": "large"}).json()
+        assert queued["origins"] == 26
+        assert work(queued["id"])["error"] is None
+        body = client.get(f"{path}/{queued['id']}").json()
+        assert body["series"] == "large"
+        version = client.get(f"/v1/models/{panel}/versions/1").json()
+        trained = version["metrics_by_series"]["large"]["test"]["y"]
+        assert body["report"]["targets"]["y"]["mae"] == pytest.approx(trained["mae"])
+
+    def test_by_default_it_is_the_first(self, client: TestClient, panel: str) -> None:
+        queued = client.post(f"/v1/models/{panel}/backtests", json={}).json()
+        listed = client.get(f"/v1/models/{panel}/backtests").json()["items"]
+        assert [(each["id"], each["series"]) for each in listed] == [(queued["id"], "weekly")]
+
+    def test_a_series_it_did_not_learn_from_is_422(self, client: TestClient, panel: str) -> None:
+        make_series(client, "guest", weekly_rows(0, ROWS))
+        answer = client.post(f"/v1/models/{panel}/backtests", json={"series": "guest"})
+        (error,) = check_problem(answer, 422)["errors"]
+        assert error["pointer"] == "/series"
+        assert "learnt from: weekly, large. Received: guest" in error["message"]
+
+    def test_refits_are_422(self, client: TestClient, panel: str) -> None:
+        answer = client.post(f"/v1/models/{panel}/backtests", json={"refit_every": 5})
+        (error,) = check_problem(answer, 422)["errors"]
+        assert error["pointer"] == "/refit_every"
 
 
 class TestRefusedPanel:
@@ -153,6 +228,10 @@ class TestForecast:
         body = forecast(client, panel, series="large")
         assert datetime.fromisoformat(body["origin"]) == START + (SHORT - 1) * WEEK
         assert all(abs(v / 1000 - weekly_value(SHORT)) < 3 for v in values(body))
+        both = (forecast(client, panel), body)
+        widths = [np.ptp(np.reshape(bounds(each), (-1, 2)), axis=1).mean() for each in both]
+        assert 100 < widths[1] / widths[0] < 10_000, widths
+        assert all("lower_50" in p for p in forecast(client, panel, levels=[50])["points"])
 
     @pytest.mark.parametrize("batches", [[12], [5, 1, 6]])
     def test_streamed_equals_replayed(
@@ -168,6 +247,7 @@ class TestForecast:
         put_rows(client, scaled_rows(0, 1, 1000.0), "large")
         replayed = forecast(client, panel, series="large")
         assert values(replayed) == pytest.approx(values(streamed), rel=1e-6)
+        assert bounds(replayed) == pytest.approx(bounds(streamed), rel=1e-6)
 
 
 class TestUnseenSeries:
@@ -201,6 +281,7 @@ class TestUnseenSeries:
         replayed = forecast(client, panel, series="new")
         assert replayed["origin"] == streamed["origin"]
         assert values(replayed) == pytest.approx(values(streamed), rel=1e-6)
+        assert bounds(replayed) == pytest.approx(bounds(streamed), rel=1e-6)
         # An earlier origin sees the scale of its time, and nothing later.
         origin = (START + (2 * least - 11) * WEEK).isoformat()
         earlier = forecast(client, panel, series="new", origin=origin)

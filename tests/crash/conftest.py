@@ -41,12 +41,16 @@ class Fleet:
     database_url: str
     started: list[psutil.Process] = field(default_factory=list)
 
-    def counting_worker(self, *, lost_seconds: float = 30) -> psutil.Popen:
+    def counting_worker(self, *, lost_seconds: float = 30, device: str = "cpu") -> psutil.Popen:
         """A worker whose jobs only count; so much silence counts as its death.
 
-        On a busy machine a living worker may be silent for a few seconds too.
+        On a busy machine a living worker may be silent for a few seconds too. Jobs that only
+        count need no GPU, so a worker may be told that it has one.
         """
-        settings = {"STATECAST_WORKER_LOST_SECONDS": str(lost_seconds)}
+        settings = {
+            "STATECAST_WORKER_LOST_SECONDS": str(lost_seconds),
+            "STATECAST_DEVICE": device,
+        }
         return self.start(sys.executable, "-m", "tests.counting", "worker", **settings)
 
     def training_worker(self) -> psutil.Popen:
@@ -75,9 +79,9 @@ class Fleet:
         self.started.append(process)
         return process
 
-    def enqueue(self, kind: str, **subject: Any) -> str:
+    def enqueue(self, kind: str, *, device: str | None = None, **subject: Any) -> str:
         with self.database.transaction() as session:
-            return service.enqueue(session, kind, subject).id
+            return service.enqueue(session, kind, subject, device=device).id
 
     def job(self, job_id: str) -> Job:
         with self.database.reading() as session:

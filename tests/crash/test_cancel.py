@@ -1,5 +1,6 @@
-"""A running job is cancelled over HTTP, and its process is gone."""
+"""A running job, or its parent, is cancelled over HTTP, and its process is gone."""
 
+from app.jobs import service
 from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually
 
@@ -20,3 +21,21 @@ class TestCancel:
             assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 409
         again = fleet.enqueue("count", epochs=1, seconds=0)
         assert fleet.wait_for_end(again).state is JobState.SUCCEEDED
+
+
+class TestCancelParent:
+    def test_children_that_run_and_wait_end_with_it(self, fleet: Fleet) -> None:
+        with fleet.database.transaction() as session:
+            parent = service.add_parent(session, "parent", {}).id
+            subject = {"epochs": 100_000, "seconds": 0.1}
+            running, waiting = (
+                service.enqueue(session, "count", subject, parent_id=parent).id for _ in range(2)
+            )
+        worker = fleet.counting_worker()
+        fleet.wait_for_epoch(running, 2)
+        children = children_of(worker)
+        with fleet.web() as (_, client):
+            assert client.post(f"/v1/jobs/{parent}/cancel").status_code == 200
+        assert fleet.wait_for_end(running).state is JobState.CANCELLED
+        assert fleet.wait_for_end(waiting).state is JobState.CANCELLED
+        eventually(lambda: are_gone(children), "the process is gone")

@@ -39,7 +39,9 @@ def train(client: httpx2.Client) -> str:
 
 
 class TestNothingAcknowledgedIsLost:
-    def test_web_and_worker_are_killed_and_one_version_is_trained(self, fleet: Fleet) -> None:
+    def test_web_and_worker_are_killed_and_one_version_is_trained_as_if_they_were_not(
+        self, fleet: Fleet
+    ) -> None:
         with fleet.web() as (web, client):
             create_series(client)
             kill(web)
@@ -65,3 +67,7 @@ class TestNothingAcknowledgedIsLost:
             assert len(client.get("/v1/models/wave/versions").json()["items"]) == 1
             assert client.get("/v1/models/wave/versions/1").json()["state"] == "ready"
             assert len(client.post("/v1/models/wave/forecasts").json()["points"]) == 2
+            verification = client.post("/v1/models/wave/versions/1/verify").json()["id"]
+            result = fleet.wait_for_end(verification).result
+            assert result is not None
+            assert (result["identical"], result["differences"]) == (True, [])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.baselines import last_observed, naive, seasonal_naive
+from models.baselines import drift, last_observed, naive, seasonal_naive
 
 NAN = np.nan
 SERIES = np.array([[1.0], [2.0], [NAN], [4.0], [5.0], [6.0]])
@@ -46,3 +46,16 @@ class TestSeasonalNaive:
         before = seasonal_naive(values, np.array([lead]), season)[: cut + 1]
         after = seasonal_naive(changed, np.array([lead]), season)[: cut + 1]
         np.testing.assert_array_equal(before, after)
+
+
+class TestDrift:
+    def test_the_mean_change_from_the_first_value_goes_on(self) -> None:
+        said = drift(SERIES, np.array([1, 3]))[:, :, 0]
+        # From 1 to 6 in five steps: one a step.
+        np.testing.assert_array_equal(said[5], [7, 9])
+        # The third row is missing: 2 is the last value, two steps after the first.
+        np.testing.assert_array_equal(said[2], [2.5, 3.5])
+
+    def test_at_the_first_value_it_is_the_naive_forecast(self) -> None:
+        values = np.array([[NAN], [3.0], [5.0]])
+        np.testing.assert_array_equal(drift(values, np.array([2]))[:, 0, 0], [NAN, 3, 9])

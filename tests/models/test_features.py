@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,6 +135,20 @@ class TestStreaming:
             tail = filled[-pipeline.memory_rows :]
             parts.append(part)
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
+
+    def test_blocks_of_a_long_series_give_the_same_features(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rows = ROWS.copy()
+        # A gap over more than one block.
+        rows[5:19, 0] = NAN
+        pipeline = rich_pipeline(rows)
+        whole = pipeline.transform(pipeline.empty_tail(), hours(40), rows)
+        monkeypatch.setattr("models.features.ROWS_PER_BLOCK", 7)
+        for found, wanted in zip(
+            pipeline.transform(pipeline.empty_tail(), hours(40), rows), whole, strict=True
+        ):
+            np.testing.assert_array_equal(found, wanted)
 
     def test_the_width_is_known_before_any_row(self) -> None:
         pipeline = rich_pipeline(ROWS)

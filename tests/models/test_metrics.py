@@ -7,6 +7,7 @@ from models.metrics import (
     root_mean_squared_error,
     seasonal_scale,
     skill,
+    symmetric_percentage_error,
 )
 
 NAN = np.nan
@@ -20,6 +21,14 @@ def test_mae_is_the_mean_of_absolute_errors_that_are_known() -> None:
 
 def test_rmse_is_the_root_of_the_mean_square() -> None:
     np.testing.assert_allclose(root_mean_squared_error(ERRORS)[:, 0], [(25 / 3) ** 0.5, 2])
+
+
+def test_smape_is_the_mean_share_of_the_mean_size_in_percent() -> None:
+    errors = np.array([1.0, -1, 0, NAN])[:, np.newaxis, np.newaxis]
+    actual = np.array([1.0, 1, 0, 1])[:, np.newaxis, np.newaxis]
+    # 1 said 2: 200 / 3. 1 said 0: 200. 0 said 0: 0.
+    expected = (200 / 3 + 200 + 0) / 3
+    np.testing.assert_allclose(symmetric_percentage_error(errors, actual), [[expected]])
 
 
 def test_no_known_error_gives_no_number_and_no_warning() -> None:

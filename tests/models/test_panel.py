@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.adaptation import fit_unseen, least_observations, observations_to_fit
 from models.checks import SeriesFacts, resolve
 from models.dataset import Dataset, Track
 from models.errors import DataError, SpecError
@@ -19,12 +18,10 @@ from models.lanes import Lanes, LaneSizes
 from models.panel import MOST_SERIES
 from models.panel_report import pool_metrics
 from models.prepare import Prepared, prepare
-from models.runtime import Forecaster, State
 from models.scaling import TargetScaling
 from models.series import Channel, SeriesData
-from models.series_fit import SeriesFit
 from models.spec import HighwaySpec, Spec
-from models.train import Trained, train
+from models.train import train
 from models.windows import Windows, window_offsets
 from tests.models.conftest import make_wave
 
@@ -300,118 +297,21 @@ class TestReport:
             **{k: v for k, v in figures.items() if k != "leads"},
         }
 
+    def test_what_has_no_mean_is_left_out_or_found_anew(self) -> None:
+        def report(mae: float, drift: float, order: int, coverage: float) -> dict[str, Any]:
+            errors = {"mae": mae, "naive_mae": 4.0, "drift_mae": drift, "skill": 1 - mae / 4}
+            row = {**errors, "best_baseline": "naive", "coverage_80": coverage}
+            table = [{"level": level, "coverage": coverage} for level in (20.0, 80.0)]
+            more = {"ar_order": order, "significance": {"naive": {}}, "calibration": table}
+            return {"test": {"y": {**row, **more, "leads": [{"lead": 2, **row}]}}}
 
-@pytest.fixture(scope="module")
-def panel() -> list[SeriesData]:
-    """Two series of one kind whose values are a thousand times apart, one half as long."""
-    return [wave("one"), wave("large", 300, scale=1000.0, seed=1)]
-
-
-@pytest.fixture(scope="module")
-def trained(panel: list[SeriesData]) -> Trained:
-    return train(small(highway={"lags": 6}), panel)
-
-
-@pytest.fixture(scope="module")
-def forecaster(trained: Trained) -> Forecaster:
-    return Forecaster.from_bundle(trained.bundle)
-
-
-def streamed(forecaster: Forecaster, data: SeriesData, cuts: list[int]) -> State:
-    state, first = forecaster.initial_state(), 0
-    for stop in cuts:
-        state = State.from_bytes(state.to_bytes())
-        state = forecaster.advance(state, data.times[first:stop], data.values[first:stop])
-        first = stop
-    return state
-
-
-class TestTraining:
-    def test_every_series_is_learnt_whatever_its_scale(self, trained: Trained) -> None:
-        assert list(trained.metrics_by_series) == ["one", "large"]
-        for figures in trained.metrics_by_series.values():
-            assert figures["test"]["value"]["skill"] > 0.5
-        small_mae, large_mae = (
-            figures["test"]["value"]["mae"] for figures in trained.metrics_by_series.values()
-        )
-        assert 300 < large_mae / small_mae < 3000
-
-    def test_it_is_as_good_as_training_alone(
-        self, trained: Trained, panel: list[SeriesData]
-    ) -> None:
-        alone = train(small(highway={"lags": 6}), panel[0]).metrics["test"]["value"]["mae"]
-        assert trained.metrics_by_series["one"]["test"]["value"]["mae"] < 1.2 * alone
-
-    def test_the_report_has_each_series_and_all(self, trained: Trained) -> None:
-        data = trained.data
-        assert [each["name"] for each in data["series"]] == ["one", "large"]
-        assert [each["rows"] for each in data["series"]] == [600, 300]
-        assert data["rows"] == 900
-        assert data["splits"]["train"]["rows"] == 630
-        assert data["last"] == data["series"][0]["last"]
-        assert len({data["sha256"], *(each["sha256"] for each in data["series"])}) == 3
-
-    def test_streamed_equals_a_whole_pass_for_each(
-        self, forecaster: Forecaster, panel: list[SeriesData]
-    ) -> None:
-        for data in panel:
-            own = forecaster.for_series(data.name)
-            state = streamed(own, data, [1, 50, 51, 200, 280])
-            whole = own.outputs(data.times, data.values).values[279]
-            np.testing.assert_allclose(
-                own.forecast(state).values, whole, rtol=1e-6, atol=1e-6 * np.abs(whole).max()
-            )
-
-    def test_a_series_it_did_not_learn_from_has_no_stored_scales(
-        self, forecaster: Forecaster
-    ) -> None:
-        with pytest.raises(DataError, match="did not learn from a series named 'new'"):
-            forecaster.for_series("new")
-
-    def test_windows_of_a_panel_train_too(self, panel: list[SeriesData]) -> None:
-        fields = {"chunk": None, "lanes": None, "burn_in": None, "lookback": 12, "epochs": 1}
-        spec = small(mode="windowed", steps_per_epoch=4, **fields)
-        metrics = train(spec, panel).metrics_by_series
-        assert all(np.isfinite(each["test"]["value"]["mae"]) for each in metrics.values())
-
-
-class TestUnseen:
-    def test_it_is_scaled_by_its_own_beginning_and_forecast_well(
-        self, forecaster: Forecaster
-    ) -> None:
-        new = wave("new", 400, scale=1e-3, seed=7)
-        own = forecaster.fitted(fit_unseen(forecaster.manifest, new))
-        said = own.outputs(new.times, new.values)
-        errors = np.abs(said.values[200:390, 0] - new.values[201:391, :1])
-        naive = np.abs(new.values[200:390, :1] - new.values[201:391, :1])
-        assert errors.mean() < 0.5 * naive.mean()
-
-    @given(rows=st.integers(20, 400), more=st.integers(0, 400))
-    def test_nothing_after_the_observations_it_counts_moves_the_scales(
-        self, forecaster: Forecaster, rows: int, more: int
-    ) -> None:
-        new = wave("new", rows + more, seed=3)
-        begun = replace(new, times=new.times[:rows], values=new.values[:rows])
-        fit = fit_unseen(forecaster.manifest, begun)
-        assert fit.observations is not None
-        assert rows / 2 < fit.observations <= rows
-        new.values[fit.observations :] = 1e9
-        if observations_to_fit(forecaster.manifest, rows + more) == fit.observations:
-            assert fit_unseen(forecaster.manifest, new).to_json() == fit.to_json()
-
-    def test_a_stored_fit_is_the_same(self, forecaster: Forecaster) -> None:
-        fit = fit_unseen(forecaster.manifest, wave("new"))
-        assert SeriesFit.from_json(fit.to_json()).to_json() == fit.to_json()
-
-    def test_too_little_history_says_how_much_is_needed(self, forecaster: Forecaster) -> None:
-        least = least_observations(forecaster.manifest)
-        assert least == 6 + 3 + 10
-        with pytest.raises(DataError, match=f"its first {least} observations .* Received: 18"):
-            fit_unseen(forecaster.manifest, wave("new", least - 1))
-        assert fit_unseen(forecaster.manifest, wave("new", least)).observations == least
-
-    def test_a_target_that_does_not_vary_yet_is_refused(self, forecaster: Forecaster) -> None:
-        flat = wave("flat")
-        flat.values[:, 0] = 3.0
-        with pytest.raises(DataError, match=r"must vary in the first .* value, which holds only 3"):
-            fit_unseen(forecaster.manifest, flat)
+        several = [report(1.0, 3.0, 4, 70.0), report(2.0, 4.5, 6, 90.0)]
+        errors = {"mae": 1.5, "naive_mae": 4.0, "drift_mae": 3.75, "skill": 0.625}
+        row = {**errors, "best_baseline": "drift", "coverage_80": 80.0}
+        assert pool_metrics(several)["test"]["y"] == {
+            **row,
+            "ar_order": None,
+            "calibration": [{"level": 20.0, "coverage": 80.0}, {"level": 80.0, "coverage": 80.0}],
+            "leads": [{"lead": 2, **row}],
+        }
+        assert pool_metrics(several[:1]) is several[0]

@@ -1,12 +1,25 @@
 """Presets: each is a valid spec, and works on the kind of series it is for."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from models.builders import build_network, describe_network
 from models.checks import SeriesFacts, resolve
+from models.engine import make_engine, zero_states
+from models.export import export_onnx, verify_export
+from models.losses import objective_of
+from models.optimizers import make_optimizer
+from models.prepare import prepare
 from models.presets import PRESETS
 from models.series import Channel, Kind, SeriesData, Times
-from models.spec import Spec
+from models.spec import EarlyStoppingSpec, Spec
+from models.train import make_feed
+from models.windows import window_offsets
 
 HOUR = np.timedelta64(1, "h")
 JENA = ("p (mbar)", "T (degC)", "Tdew (degC)", "wd (deg)")
@@ -66,6 +79,13 @@ MADE_FOR = {
     "ohlc-next-15-bars": minute_bars,
     "ohlc-daily-5-days": daily_bars,
     "hourly-24": hours,
+    "jena-gru-10-days-windowed": jena,
+    "jena-rnn-stack-windowed": jena,
+    "plain-rnn-clipped": hours,
+    "identity-rnn": hours,
+    "deep-rnn": hours,
+    "deep-lstm": hours,
+    "deep-gru": hours,
 }
 
 
@@ -83,6 +103,10 @@ class TestPresets:
         series = MADE_FOR[name]()
         spec = resolve(Spec.model_validate(PRESETS[name].spec), series)
         assert resolve(spec, series) == spec
+
+
+def resolved(name: str) -> Spec:
+    return resolve(Spec.model_validate(PRESETS[name].spec), MADE_FOR[name]())
 
 
 class TestJenaRecipe:
@@ -104,3 +128,205 @@ class TestJenaRecipe:
         assert spec.layers is not None
         assert (spec.layers[0].dropout, spec.layers[0].recurrent_dropout) == (0.2, 0.2)
         assert spec.epochs == 40
+
+    def test_the_third_network_looks_back_ten_days(self) -> None:
+        spec = resolved("jena-gru-10-days-windowed")
+        assert (spec.lookback, spec.step, spec.delay) == (1440, 6, 144)
+        assert len(window_offsets(1440, 6)) == 240
+
+
+class TestTextbookRecipes:
+    def test_deep_stacks_stop_early_as_published(self) -> None:
+        for name in ("deep-rnn", "deep-lstm", "deep-gru"):
+            spec = resolved(name)
+            assert (spec.mode, spec.loss, spec.epochs, spec.batch_size) == (
+                "windowed",
+                "mse",
+                30,
+                32,
+            )
+            assert (spec.optimizer.name, spec.optimizer.learning_rate) == ("adam", 1e-3)
+            assert spec.split.validation == 0.2
+            assert spec.early_stopping == EarlyStoppingSpec(monitor="val_loss", patience=5)
+
+    def test_dropout_and_activations_are_those_of_the_recipe(self) -> None:
+        wanted = {
+            "deep-rnn": [
+                ("tanh", 0.2),
+                ("tanh", 0.2),
+                ("tanh", 0.2),
+                ("sigmoid", 0.2),
+                ("tanh", 0.3),
+            ],
+            "deep-lstm": [("tanh", 0.2), ("relu", 0.1), ("tanh", 0.0)],
+            "deep-gru": [("tanh", 0.2), ("tanh", 0.2), ("relu", 0.5)],
+        }
+        for name, layers in wanted.items():
+            found = [(layer.activation, layer.dropout) for layer in resolved(name).layers or []]
+            assert found == layers
+        assert resolved("deep-lstm").head.activation == "tanh"
+
+    def test_the_identity_network_begins_by_remembering(self) -> None:
+        network = network_of("identity-rnn")
+        kernel, recurrent, bias = network.get_layer("rnn_0").get_weights()
+        np.testing.assert_array_equal(recurrent, np.eye(100))
+        assert 0 < np.abs(kernel).max() < 0.01
+        assert not bias.any()
+
+    def test_gradients_are_clipped_by_norm_or_by_value(self) -> None:
+        by_value, by_norm = resolved("plain-rnn-clipped"), resolved("identity-rnn")
+        assert (by_value.optimizer.clipvalue, by_norm.optimizer.clipnorm) == (5.0, 1.0)
+        assert by_norm.optimizer.momentum == 0.9
+
+
+FEATURES = 7
+
+
+def network_of(name: str) -> Any:
+    spec = resolved(name)
+    return build_network(
+        spec.layers or [],
+        spec.head,
+        features=FEATURES,
+        outputs=outputs_of(spec),
+        stateful=spec.mode == "stateful",
+        seed=0,
+    )
+
+
+def outputs_of(spec: Spec) -> int:
+    return len(spec.lead_steps) * len(spec.targets or [])
+
+
+# Layers by name, units and parameters, by hand: a SimpleRNN has units x (inputs + units + 1), an
+# LSTM four times that, a GRU three times units x (inputs + units + 2); the inputs are 7.
+NETWORKS: dict[str, list[tuple[str, int, int]]] = {
+    "jena-gru-windowed": [("gru_0", 32, 3 * 32 * 41), ("output", 1, 33)],
+    "jena-gru-dropout-windowed": [("gru_0", 32, 3 * 32 * 41), ("output", 1, 33)],
+    "jena-gru-10-days-windowed": [("gru_0", 32, 3 * 32 * 41), ("output", 1, 33)],
+    "jena-rnn-stack-windowed": [
+        ("rnn_0", 32, 32 * 40),
+        ("rnn_1", 32, 32 * 65),
+        ("rnn_2", 32, 32 * 65),
+        ("rnn_3", 32, 32 * 65),
+        ("output", 1, 33),
+    ],
+    # Without biases.
+    "plain-rnn-clipped": [("rnn_0", 100, 100 * 107), ("output", 24, 24 * 101)],
+    "identity-rnn": [("rnn_0", 100, 100 * 108), ("output", 24, 24 * 101)],
+    "deep-rnn": [
+        ("rnn_0", 130, 130 * 138),
+        ("rnn_1", 110, 110 * 241),
+        ("rnn_2", 130, 130 * 241),
+        ("rnn_3", 100, 100 * 231),
+        ("rnn_4", 40, 40 * 141),
+        ("output", 24, 24 * 41),
+    ],
+    "deep-lstm": [
+        ("lstm_0", 130, 4 * 130 * 138),
+        ("lstm_1", 70, 4 * 70 * 201),
+        ("lstm_2", 100, 4 * 100 * 171),
+        ("output", 24, 24 * 101),
+    ],
+    "deep-gru": [
+        ("gru_0", 90, 3 * 90 * 99),
+        ("gru_1", 150, 3 * 150 * 242),
+        ("gru_2", 60, 3 * 60 * 212),
+        ("output", 24, 24 * 61),
+    ],
+    "jena-stateful": [
+        ("lstm_0", 64, 4 * 64 * 72),
+        ("head_dropout", 64, 0),
+        ("output", 1, 65),
+    ],
+}
+
+
+class TestNetworks:
+    @pytest.mark.parametrize("name", NETWORKS)
+    def test_layers_shapes_and_parameters(self, name: str) -> None:
+        described = describe_network(network_of(name))
+        stateful = PRESETS[name].spec.get("mode") == "stateful"
+        layers = described["layers"]
+        assert [(each["name"], each["shape"][-1], each["parameters"]) for each in layers] == (
+            NETWORKS[name]
+        )
+        recurrent = [each for each in layers if each["cell"] in ("rnn", "lstm", "gru")]
+        for position, each in enumerate(layers):
+            every_step = stateful or position < len(recurrent) - 1
+            assert len(each["shape"]) == (3 if every_step else 2), each["name"]
+        assert described["parameters"] == sum(each[2] for each in NETWORKS[name])
+
+
+def table(path: Path, name: str, times: str, cadence: str, **reading: Any) -> SeriesData:
+    """A file of the shared data as a series."""
+    frame = pd.read_csv(path / name, parse_dates=[times], **reading).drop_duplicates(times)
+    frame = frame.set_index(times)
+    return SeriesData(
+        name="real",
+        kind="generic" if cadence == "1h" else "climate",
+        channels=tuple(Channel(each, angular=each == "wd (deg)") for each in frame.columns),
+        times=frame.index.to_numpy().astype("datetime64[us]"),
+        values=frame.to_numpy(np.float64),
+        cadence=cadence,
+        calendar="continuous",
+        timezone="UTC",
+    )
+
+
+@pytest.fixture(scope="module")
+def weather(shared_data: Path) -> SeriesData:
+    """Two years of ten minutes in Jena."""
+    return table(
+        shared_data,
+        "jena_climate_2009-01_2011-01.csv.gz",
+        "Date Time",
+        "10min",
+        date_format="%d.%m.%Y %H:%M:%S",
+    )
+
+
+@pytest.fixture(scope="module")
+def transformer(shared_data: Path) -> SeriesData:
+    """The oil temperature of a transformer and its loads (ETTh1), the first 4000 hours."""
+    whole = table(shared_data, "ETTh1.csv.gz", "date", "1h")
+    return replace(whole, times=whole.times[:4000], values=whole.values[:4000])
+
+
+class TestOnRealData:
+    """A few updates with each recipe's own batches, then the exported graph against Keras."""
+
+    def updates(self, name: str, data: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+        spec = resolve(Spec.model_validate(PRESETS[name].spec), SeriesFacts.from_data(data))
+        prepared = prepare(spec, data)
+        feed = make_feed(spec, prepared)
+        network = build_network(
+            spec.layers or [],
+            spec.head,
+            features=prepared.pipeline.width,
+            outputs=prepared.dataset.outputs,
+            stateful=spec.mode == "stateful",
+            seed=0,
+        )
+        optimizer = make_optimizer(
+            spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+        )
+        engine = make_engine(network, optimizer, objective_of(spec))
+        batch = next(iter(feed.train_batches(1)))
+        states: list[Any] = zero_states(feed.state_shapes, len(batch.features))
+        losses = [float(engine.train(states, batch)[0]) for _ in range(4)]
+        assert np.isfinite(losses).all()
+        assert min(losses[1:]) < losses[0]
+        engine.finish(engine.weights())
+        assert verify_export(network, export_onnx(network, spec), batch.features) <= 1e-5
+
+    @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("jena-")])
+    def test_weather(self, name: str, weather: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.updates(name, weather, monkeypatch)
+
+    @pytest.mark.parametrize("name", [name for name in NETWORKS if not name.startswith("jena-")])
+    def test_transformer(
+        self, name: str, transformer: SeriesData, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.updates(name, transformer, monkeypatch)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import ArtefactError
+from models.intervals import Adaptation
 from models.states import State
 
 STATE = State(
@@ -12,6 +13,12 @@ STATE = State(
     tail=np.array([[1.5, np.nan]]),
     recurrent=(np.array([[1.0, 2.0]], np.float32), np.array([[3.0]], np.float32)),
     window=np.zeros((0, 4), np.float32),
+    adaptation=Adaptation(
+        log_factors=np.array([[[0.5]], [[-0.5]]]),
+        issued=np.ones((1, 2, 1, 1), np.float32),
+        said=np.array([[0.125]], np.float32),
+        base=np.array([[2.0]]),
+    ),
     output=np.array([0.25], np.float32),
 )
 
@@ -25,13 +32,17 @@ class TestBytes:
         assert [array.tolist() for array in found.recurrent] == [[[1.0, 2.0]], [[3.0]]]
         assert found.output is not None
         assert found.output.tolist() == [0.25]
+        assert found.adaptation is not None
+        assert found.adaptation.log_factors.tolist() == [[[0.5]], [[-0.5]]]
+        assert found.adaptation.said.tolist() == [[0.125]]
         assert found.to_bytes() == STATE.to_bytes()
 
     def test_a_state_before_the_first_row_has_no_time_and_no_output(self) -> None:
-        blank = State(None, 0, STATE.tail, (), STATE.window, None)
+        blank = State(None, 0, STATE.tail, (), STATE.window, None, None)
         found = State.from_bytes(blank.to_bytes())
         assert found.time is None
         assert found.output is None
+        assert found.adaptation is None
         assert found.recurrent == ()
 
     @pytest.mark.parametrize("cut", [0, 3, 6, 40, -1])

@@ -5,7 +5,7 @@ import pytest
 
 from models.dataset import Dataset, Track
 from models.scaling import TargetScaling
-from models.windows import Windows, window_offsets
+from models.windows import WindowFeed, Windows, window_offsets
 
 
 def counting(rows: int, validation: int) -> Dataset:
@@ -49,6 +49,15 @@ class TestWindows:
         batches = windows.random_batches(size=6, count=3, seed=(0, 1))
         last = [batch.features[:, -1, 0] for batch in batches]
         assert sorted(np.concatenate(last).tolist()) == list(range(18))
+
+    def test_ordered_batches_go_on_from_epoch_to_epoch_and_begin_again(self) -> None:
+        windows = Windows.of(counting(12, 12), "train", window_offsets(1, 1))
+        feed = WindowFeed(windows, windows, 4, updates_per_epoch=2, seed=0, shuffle=False)
+        epochs = [
+            [batch.features[:, -1, 0].tolist() for batch in feed.train_batches(epoch)]
+            for epoch in (1, 2)
+        ]
+        assert epochs == [[[0, 1, 2, 3], [4, 5, 6, 7]], [[8, 9, 0, 1], [2, 3, 4, 5]]]
 
     def test_the_same_seed_and_epoch_give_the_same_batches(self) -> None:
         windows = Windows.of(counting(20, 20), "train", window_offsets(1, 1))

@@ -179,6 +179,46 @@ class TestRead:
         assert client.get("/v1/forecasts?model=none").json()["items"] == []
 
 
+class TestIntervals:
+    def test_points_have_nested_bounds_at_80_and_95(self, client: TestClient, model: str) -> None:
+        for point in forecast(client, model)["points"]:
+            assert point["lower_95"] <= point["lower_80"] <= point["value"]
+            assert point["value"] <= point["upper_80"] <= point["upper_95"]
+
+    def test_any_level_can_be_asked_of_the_same_forecast(
+        self, client: TestClient, model: str
+    ) -> None:
+        usual = forecast(client, model)
+        asked = forecast(client, model, levels=[50, 97.5])
+        assert asked["id"] == usual["id"]
+        for before, after in zip(usual["points"], asked["points"], strict=True):
+            assert set(after) - set(before) == {
+                "lower_50",
+                "upper_50",
+                "lower_97.5",
+                "upper_97.5",
+            }
+            assert "lower_80" not in after
+            assert after["lower_97.5"] <= before["lower_95"] <= after["lower_50"]
+        assert forecast(client, model, levels=[80, 95]) == usual
+        assert "lower_80" not in forecast(client, model, levels=[])["points"][0]
+
+    def test_csv_has_a_column_for_each_bound(self, client: TestClient, model: str) -> None:
+        answer = client.post(
+            f"/v1/models/{model}/forecasts", json={"levels": [90]}, headers={"Accept": "text/csv"}
+        )
+        (first, *_) = csv.DictReader(io.StringIO(answer.text))
+        assert float(first["lower_90"]) < float(first["value"]) < float(first["upper_90"])
+
+    def test_the_report_counts_their_coverage(self, client: TestClient, model: str) -> None:
+        version = client.get(f"/v1/models/{model}/versions/1").json()
+        target = version["metrics"]["test"]["y"]
+        assert 0 <= target["coverage_80"] <= target["coverage_95"] <= 100
+        assert target["width_80"] < target["width_95"]
+        assert [row["level"] for row in target["calibration"]] == [20, 40, 60, 80, 90, 95, 99]
+        assert all("coverage_95" in lead for lead in target["leads"])
+
+
 class TestRefused:
     def test_an_untrained_model_is_404_with_a_sentence(
         self, client: TestClient, weekly: str
@@ -198,7 +238,7 @@ class TestRefused:
             ({"origin": "1990-01-01T00:00:00Z"}, "/origin"),
             ({"origin": "2000-01-01T00:00:00"}, "/origin"),
             ({"origin": "yesterday"}, "/origin"),
-            ({"levels": [80]}, "/levels"),
+            ({"levels": [100]}, "/levels/0"),
             ({"horizon": 3}, "/horizon"),
         ],
     )

@@ -156,12 +156,14 @@ class TestEnd:
             assert job.finished_at is not None
             assert attempts.load_checkpoint(session, attempt) is None
 
-    def test_a_failure_keeps_its_sentence(self, database: Database) -> None:
+    def test_a_failure_keeps_its_sentence_and_the_checkpoint(self, database: Database) -> None:
         with database.transaction() as session:
             attempt = started(session)
+            attempts.save_checkpoint(session, attempt, b"state")
             attempts.fail(session, attempt, "The loss is not a number.")
             job = job_of(session, attempt)
             assert (job.state, job.error) == (JobState.FAILED, "The loss is not a number.")
+            assert attempts.load_checkpoint(session, attempt) == b"state"
 
 
 class TestEvents:

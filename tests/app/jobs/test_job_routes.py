@@ -15,6 +15,7 @@ from app.jobs.tables import NO_PROGRESS
 from app.jobs.workers import Identity
 from app.main import create_app
 from app.settings import Settings
+from tests.app.test_problems import check_problem
 
 ALIVE = Identity("alive", "machine", 1, "1", "cpu")
 
@@ -64,7 +65,9 @@ class TestRead:
             "id": job_id,
             "kind": "train",
             "subject": {"model": "m", "version": 1},
+            "device": None,
             "state": "queued",
+            "waiting": "No worker is running: the job waits in the queue until one is started.",
             "progress": NO_PROGRESS,
             "error": None,
             "result": None,
@@ -162,6 +165,41 @@ class TestFollow:
 
     def test_an_unknown_job_is_a_404(self, client: TestClient) -> None:
         assert client.get("/v1/jobs/nothing/events").status_code == 404
+
+
+class TestCheckpoint:
+    def test_it_can_be_downloaded_while_a_job_runs_and_after_it_failed(
+        self, client: TestClient, database: Database
+    ) -> None:
+        attempt = start(database, enqueue(database))
+        with database.transaction() as session:
+            attempts.save_checkpoint(session, attempt, b"weights")
+        path = f"/v1/jobs/{attempt.job_id}/checkpoint"
+        assert client.get(path).content == b"weights"
+        with database.transaction() as session:
+            attempts.fail(session, attempt, "The loss is not a number.")
+        answer = client.get(path)
+        assert answer.content == b"weights"
+        assert f'filename="{attempt.job_id}.npz"' in answer.headers["content-disposition"]
+
+    def test_a_job_that_succeeded_has_none(self, client: TestClient, database: Database) -> None:
+        attempt = start(database, enqueue(database))
+        with database.transaction() as session:
+            attempts.save_checkpoint(session, attempt, b"weights")
+        succeed(database, attempt)
+        body = check_problem(client.get(f"/v1/jobs/{attempt.job_id}/checkpoint"), 404)
+        assert body["detail"].endswith(
+            "it succeeded, and only an unfinished or failed one keeps it."
+        )
+
+    def test_one_that_has_not_saved_any_says_so(
+        self, client: TestClient, database: Database
+    ) -> None:
+        body = check_problem(client.get(f"/v1/jobs/{enqueue(database)}/checkpoint"), 404)
+        assert body["detail"].endswith("it has not saved any.")
+
+    def test_an_unknown_job_is_404(self, client: TestClient) -> None:
+        check_problem(client.get("/v1/jobs/nothing/checkpoint"), 404)
 
 
 class TestBusyDatabase:

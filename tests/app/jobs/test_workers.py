@@ -21,19 +21,19 @@ def beat(session: Session, executor: str, *, lost_after_seconds: float = 30) -> 
 class TestBeat:
     def test_a_worker_that_beats_is_alive(self, database: Database) -> None:
         with database.transaction() as session:
-            assert workers.count_live_workers(session) == 0
+            assert len(workers.live_executors(session)) == 0
             beat(session, "a")
             beat(session, "b")
             beat(session, "a")
             assert workers.live_executors(session) == {"a", "b"}
-            assert workers.count_live_workers(session) == 2
+            assert len(workers.live_executors(session)) == 2
             assert workers.is_live(session, "a")
             assert not workers.is_live(session, "c")
 
     def test_a_worker_that_is_silent_too_long_is_not(self, database: Database) -> None:
         with database.transaction() as session:
             beat(session, "silent", lost_after_seconds=-1)
-            assert workers.count_live_workers(session) == 0
+            assert len(workers.live_executors(session)) == 0
             beat(session, "silent")
             assert workers.live_executors(session) == {"silent"}
 

@@ -88,6 +88,18 @@ class TestRefusedSpec:
             ({"targets": ["z"]}, "/spec/targets/0"),
             ({"layers": [{"cell": "lstm", "units": 0}]}, "/spec/layers/0/units"),
             ({"layers": [{"cell": "gru", "go_backwards": True}]}, "/spec/layers/0/go_backwards"),
+            ({"layers": [{"activation": "gelu"}]}, "/spec/layers/0/activation"),
+            ({"layers": [{"kernel_regularizer": 0.1}]}, "/spec/layers/0/kernel_regularizer"),
+            (
+                {"layers": [{"kernel_initializer": {"name": "identity", "gain": "x"}}]},
+                "/spec/layers/0/kernel_initializer/gain",
+            ),
+            ({"optimizer": {"schedule": "magic"}}, "/spec/optimizer/schedule/name"),
+            (
+                {"optimizer": {"schedule": {"name": "cosine", "factor": 0.5}}},
+                "/spec/optimizer/schedule/factor",
+            ),
+            ({"shuffle": True}, "/spec/shuffle"),
             ({"lookback": 10}, "/spec/lookback"),
             ({"mode": "windowed", "lanes": 2}, "/spec/lanes"),
             ({"cadence": "1min"}, "/spec/cadence"),
@@ -133,6 +145,11 @@ class TestRead:
         assert test["mae"] > 0
         assert [row["lead"] for row in test["leads"]] == [1, 2, 3, 4]
         assert test["skill"] == pytest.approx(1 - test["mae"] / test["naive_mae"])
+        assert test["best_baseline"] in {"naive", "seasonal_naive", "drift", "ar"}
+        assert test["significance"]["naive"]["sentence"]
+        assert version["baselines"]["season"] == {"steps": 52, "source": "cadence"}
+        assert len(version["residuals"]["test"]["y"]["leads"]) == 4
+        assert version["audit"]["passed"]
 
     def test_latest_is_the_newest_trained_one(self, client: TestClient, model: str) -> None:
         train(client, name=model)

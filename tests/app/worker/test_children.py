@@ -40,6 +40,38 @@ class TestChild:
             child.begin(ATTEMPT)
 
 
+SEES_GPU = (
+    sys.executable,
+    "-c",
+    "import os, sys; sys.exit(10 + len(os.environ['CUDA_VISIBLE_DEVICES']))",
+)
+
+
+class TestDevice:
+    @pytest.mark.parametrize(
+        ("device", "asked", "names"),
+        [
+            ("cpu", None, 0),
+            ("cpu", "cpu", 0),
+            ("gpu:3", None, 1),
+            ("gpu:3", "gpu", 1),
+            ("gpu:3", "cpu", 0),
+        ],
+    )
+    def test_a_child_sees_what_its_job_may_use_only(
+        self, device: str, asked: str | None, names: int
+    ) -> None:
+        with Children(SEES_GPU, warm=False, device=device).take(asked) as child:
+            assert child.wait(WAIT_SECONDS) == 10 + names
+
+    def test_a_job_for_a_cpu_does_not_take_the_one_that_is_warm_on_a_gpu(self) -> None:
+        children = Children(STUBBORN, warm=True, device="gpu:0")
+        children.warm_up()
+        with children.take("cpu") as cold, children.take("gpu") as warm:
+            assert cold.pid > warm.pid
+        children.stop()
+
+
 class TestWarmChild:
     def test_a_job_takes_the_one_that_waits(self) -> None:
         children = Children(ECHO, warm=True)
@@ -76,4 +108,9 @@ class TestDescribeExit:
         ],
     )
     def test_the_owner_reads_what_happened(self, code: int, words: str) -> None:
-        assert words in describe_exit(code)
+        assert words in describe_exit(code, "try fewer `lanes` (now 60)")
+
+    def test_a_killed_one_names_what_to_make_smaller(self) -> None:
+        assert describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)").endswith(
+            "ran out of memory: try fewer `lanes` (now 60)."
+        )

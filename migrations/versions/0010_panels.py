@@ -5,8 +5,8 @@ from alembic import op
 
 from app.db import Json
 
-revision = "0009_panels"
-down_revision = "0005_idempotency"
+revision = "0010_panels"
+down_revision = "0009_backtests"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,136 @@
+"""Backtests: checked and queued here, run by a worker, published here."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+import app.jobs.service as jobs
+import app.series.service as series_service
+from app.backtests.points import Points
+from app.backtests.schemas import BacktestCreate, BacktestQueued
+from app.backtests.tables import Backtest
+from app.errors import Conflict, Invalid, NotFound
+from app.jobs.schemas import JobRead
+from app.jobs.tables import Job
+from app.registry.artefacts import forecasters
+from app.registry.queries import WITH_PANEL, get_version
+from app.registry.tables import Model, ModelVersion
+from app.series.tables import Series
+from models.backtest_plan import BacktestPlan, plan_backtest
+from models.errors import Problem
+from models.runtime import Forecaster
+from models.series import SeriesData
+
+if TYPE_CHECKING:
+    from models.backtest import BacktestResult
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestInput:
+    """What a backtest needs: the stored forecaster, the series as it was, the plan."""
+
+    forecaster: Forecaster
+    data: SeriesData
+    plan: BacktestPlan
+
+
+def request_backtest(session: Session, name: str, request: BacktestCreate) -> BacktestQueued:
+    """Check that the backtest can work, and queue it in the caller's transaction.
+
+    Raises:
+        NotFound: If the model, the version or the series does not exist.
+        Conflict: If the version is not trained (yet).
+        Invalid: If the model did not learn from the series.
+        SpecError: If the origins or the refits cannot work.
+    """
+    asked = str(request.version or "latest")
+    version, model, _, training = get_version(session, name, asked, WITH_PANEL)
+    series = _asked_series(session, request, version)
+    forecaster = forecasters.get(session, version, training).for_series(series.name)
+    data = series_service.load_series(session, series.id)
+    plan = plan_backtest(forecaster, data, request)
+    job = jobs.enqueue(session, "backtest", {"model": model.name, "version": version.number})
+    backtest = Backtest(
+        id=job.id,
+        version_id=version.id,
+        series_id=series.id,
+        data_revision=series.revision,
+        request=request.model_dump(mode="json", exclude_unset=True),
+    )
+    session.add(backtest)
+    session.flush()
+    return BacktestQueued(
+        id=job.id,
+        model=model.name,
+        version=version.number,
+        origins=len(plan.origins),
+        refits=0 if request.refit_every is None else len(plan.groups),
+        job=JobRead.from_row(job),
+    )
+
+
+def backtest_input(session: Session, job_id: str) -> BacktestInput:
+    """What a job works on, with the series as it was when the backtest was asked for.
+
+    Raises:
+        NotFound: If the model was deleted in the meantime.
+    """
+    backtest = _backtest_of(session, job_id)
+    version = session.get_one(ModelVersion, backtest.version_id)
+    forecaster = forecasters.get(session, version, session.get_one(Job, version.job_id))
+    data = series_service.load_series(
+        session, backtest.series_id, until_revision=backtest.data_revision
+    )
+    request = BacktestCreate.model_validate(backtest.request)
+    own = forecaster.for_series(data.name)
+    return BacktestInput(own, data, plan_backtest(own, data, request))
+
+
+def publish(session: Session, job_id: str, result: "BacktestResult") -> dict[str, Any]:
+    """Store what a backtest found; the caller's transaction also ends the job.
+
+    Returns:
+        The job's result.
+
+    Raises:
+        NotFound: If the model was deleted in the meantime.
+    """
+    backtest = _backtest_of(session, job_id)
+    backtest.report = result.report
+    backtest.points = Points.of(result).to_bytes()
+    version = session.get_one(ModelVersion, backtest.version_id)
+    model = session.get_one(Model, version.model_id)
+    return {"model": model.name, "version": version.number, "backtest": backtest.id}
+
+
+def read_points(backtest: Backtest, job: Job) -> Points:
+    """The points of a backtest that has succeeded.
+
+    Raises:
+        Conflict: If it has not (yet).
+    """
+    if backtest.points is None:
+        raise Conflict(f"The backtest {backtest.id} has no points: its job is {job.state}.")
+    return Points.from_bytes(backtest.points)
+
+
+def _asked_series(session: Session, request: BacktestCreate, version: ModelVersion) -> Series:
+    panel = {each.series.name: each.series for each in version.panel}
+    if request.series is None:
+        return version.panel[0].series
+    if request.series in panel:
+        return panel[request.series]
+    series_service.get_series(session, request.series)
+    message = (
+        f"`series` must be one that the model learnt from: {', '.join(panel)}. "
+        f"Received: {request.series}"
+    )
+    raise Invalid(message, errors=[Problem("/series", message)])
+
+
+def _backtest_of(session: Session, job_id: str) -> Backtest:
+    backtest = session.get(Backtest, job_id)
+    if backtest is None:
+        raise NotFound("The model was deleted while it was tested.")
+    return backtest

@@ -1,0 +1,29 @@
+"""Backtests: asked for, run by a job of the same id, read back."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, Timestamp, utc_now
+
+
+class Backtest(Base):
+    """One backtest of a version; its state is that of its job."""
+
+    __tablename__ = "backtests"
+
+    id: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), primary_key=True)
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("model_versions.id", ondelete="CASCADE"), index=True
+    )
+    series_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
+    )
+    data_revision: Mapped[int]
+    request: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    report: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # NumPy's zip of arrays: see `app.backtests.points`.
+    points: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)

@@ -1,0 +1,25 @@
+"""What follows from the end of a job, in the same transaction, however it ended."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from sqlalchemy.orm import Session
+
+from app.jobs.tables import Job
+
+# By name, as with the workers' handlers: the jobs know nothing of those who use them. Web
+# process, worker and its children all end jobs, so these modules must be light.
+ENDINGS: dict[str, str] = {
+    "study": "app.studies.course:study_ended",
+    "trial": "app.studies.course:trial_ended",
+    "train": "app.studies.course:training_ended",
+}
+
+
+def follow(session: Session, job: Job) -> None:
+    """Let those who wait for a job know that it has ended."""
+    name = ENDINGS.get(job.kind)
+    if name is not None:
+        module, _, function = name.partition(":")
+        ended: Callable[[Session, Job], None] = getattr(import_module(module), function)
+        ended(session, job)

@@ -1,0 +1,27 @@
+"""How rows of jobs look to a client, with what the rest of the database says about them."""
+
+from sqlalchemy.orm import Session
+
+from app.jobs.schemas import JobRead
+from app.jobs.tables import Job, JobState
+from app.jobs.workers import live_device_kinds
+
+
+def read_job(session: Session, job: Job) -> JobRead:
+    """The job as it is now, and what a queued one waits for."""
+    return JobRead.from_row(job, waiting=_waiting(session, job))
+
+
+def _waiting(session: Session, job: Job) -> str | None:
+    """What keeps a queued job from being taken by any worker that runs."""
+    if job.state is not JobState.QUEUED:
+        return None
+    kinds = live_device_kinds(session)
+    if not kinds:
+        return "No worker is running: the job waits in the queue until one is started."
+    if job.device == "gpu" and "gpu" not in kinds:
+        return (
+            "The job asks for a GPU and no worker with one is running: it waits until one is "
+            "started with `statecast worker --device gpu:0`."
+        )
+    return None

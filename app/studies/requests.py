@@ -1,0 +1,86 @@
+"""What a study's request asks for, checked before anything is stored."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import Invalid
+from app.studies.schemas import StudyCreate
+from models.checks import SeriesFacts
+from models.errors import Problem, SpecError
+from models.presets import PRESETS
+from models.search import Search
+from models.search_presets import SEARCH_PRESETS
+from models.search_rules import Variations, check_search
+from models.series import SeriesData
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with its presets laid under it."""
+
+    fields: dict[str, Any]
+    search: Search
+
+
+def read_request(request: StudyCreate) -> Asked:
+    """Lay the request's fields over those of its presets.
+
+    Raises:
+        Invalid: If a preset does not exist, or two give the spec.
+    """
+    own = {} if request.spec is None else request.spec.model_dump(mode="json", exclude_unset=True)
+    if request.search.preset is None:
+        return Asked({**_spec_of_preset(request.preset), **own}, request.search)
+    if request.preset is not None:
+        raise _invalid(
+            "/preset",
+            "Only one of `preset` and `search.preset` may be given: both begin with a spec. "
+            f"Received: {request.preset!r} and {request.search.preset!r}",
+        )
+    preset = SEARCH_PRESETS.get(request.search.preset)
+    if preset is None:
+        raise _invalid(
+            "/search/preset",
+            f"`search.preset` must be one of {sorted(SEARCH_PRESETS)}. "
+            f"Received: {request.search.preset!r}",
+        )
+    space = {**preset.space, **request.search.space}
+    return Asked({**preset.spec, **own}, request.search.model_copy(update={"space": space}))
+
+
+def check_request(asked: Asked, data: SeriesData) -> None:
+    """Refuse what cannot work on the series; pointers lead into the request.
+
+    Raises:
+        SpecError: With every broken rule.
+    """
+    try:
+        variations = Variations.of(asked.fields, SeriesFacts.from_data(data))
+    except SpecError as error:
+        raise _moved(error, "/spec") from error
+    try:
+        check_search(asked.search, variations)
+    except SpecError as error:
+        raise _moved(error, "/search") from error
+
+
+def _spec_of_preset(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    if name not in PRESETS:
+        message = f"`preset` must be one of {sorted(PRESETS)}. Received: {name!r}"
+        raise _invalid("/preset", message)
+    return PRESETS[name].spec
+
+
+def _invalid(pointer: str, message: str) -> Invalid:
+    return Invalid(message, errors=[Problem(pointer, message)])
+
+
+def _moved(error: SpecError, under: str) -> SpecError:
+    return SpecError(
+        [
+            Problem(f"{under}{problem.pointer}".replace("/search/../", "/"), problem.message)
+            for problem in error.problems
+        ]
+    )

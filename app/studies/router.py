@@ -1,0 +1,69 @@
+"""Routes of studies: search for the best spec, follow the search, end it."""
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from app.dependencies import DatabaseDependency
+from app.errors import Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
+from app.jobs.schemas import JobRead
+from app.pagination import Page, Paging
+from app.studies import service
+from app.studies.schemas import StudyCreate, StudyQueued, StudyRead, StudySummary
+from app.studies.tables import Study
+from app.studies.views import read_study, summarise_study
+
+router = APIRouter(tags=["studies"])
+
+
+@router.post(
+    "/studies",
+    status_code=202,
+    response_model=StudyQueued,
+    responses=documented(NotFound, Invalid),
+)
+def start_study(
+    body: StudyCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
+) -> Response:
+    """Search for the best spec of a model; it ends with a trained version of that spec.
+
+    Everything that can be checked is checked now. The study is a job, which is followed and
+    cancelled like any other; its trials are jobs as well, and any worker takes them.
+    """
+    with database.transaction() as session:
+        return once_only.run(session, lambda: _queue(session, body))
+
+
+@router.get("/studies")
+def list_studies(database: DatabaseDependency, paging: Paging) -> Page[StudySummary]:
+    """List the studies, newest first."""
+    statement = sa.select(Study).order_by(Study.id.desc()).limit(paging.limit + 1)
+    before = paging.after(str)
+    if before is not None:
+        statement = statement.where(Study.id < before)
+    with database.reading() as session:
+        rows = session.scalars(statement).all()
+        return paging.page(
+            rows, key=lambda study: study.id, read=lambda study: summarise_study(session, study)
+        )
+
+
+@router.get("/studies/{study_id}", responses=documented(NotFound))
+def get_study(study_id: str, database: DatabaseDependency) -> StudyRead:
+    """Show a study as it stands: its trials, the best first, and the version it has led to."""
+    with database.reading() as session:
+        return read_study(session, service.get_study(session, study_id))
+
+
+@router.delete("/studies/{study_id}", status_code=204, responses=documented(NotFound))
+def delete_study(study_id: str, database: DatabaseDependency) -> None:
+    """Delete a study with its trials; what runs is stopped, the version it trained stays."""
+    with database.transaction() as session:
+        service.delete_study(session, study_id)
+
+
+def _queue(session: Session, body: StudyCreate) -> Answer:
+    study, job = service.request_study(session, body)
+    queued = StudyQueued(id=study.id, name=study.name, job=JobRead.from_row(job))
+    return Answer(202, queued, location=f"/v1/jobs/{job.id}")

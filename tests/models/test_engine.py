@@ -1,0 +1,36 @@
+"""The engine honours regularizers, constraints, clipping and rates, on TensorFlow and on JAX."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.models.engine_checks import CHECKS
+
+
+class TestTensorFlow:
+    @pytest.mark.parametrize("name", CHECKS)
+    def test(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Compiling with XLA takes longer than these steps; one check below does it.
+        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+        CHECKS[name]()
+
+    def test_compiled_with_xla(self) -> None:
+        CHECKS["norms_stay_below_a_constraint"]()
+
+
+class TestJax:
+    @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+    def test_every_check_holds(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.models.engine_checks"],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
