@@ -10,6 +10,8 @@ BENCHMARKS = (
     "target_error",
     "rows",
     "accuracy",
+    "baselines",
+    "coverage",
     "serving",
     "upload",
     "memory",

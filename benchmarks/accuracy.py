@@ -6,7 +6,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.jena import jena_series
+from benchmarks.real_series import jena_series
 from benchmarks.service import JENA
 from models.presets import PRESETS
 from models.series import SeriesData
@@ -29,6 +29,7 @@ def main() -> None:
     for seed in SEEDS:
         spec = {**PRESETS["jena-stateful"].spec, "seed": seed}
         report(f"stateful LSTM(64), seed {seed}", data, spec)
+    report("ensemble of three", data, {**PRESETS["jena-stateful"].spec, "ensemble": len(SEEDS)})
     windowed = dict(PRESETS["jena-gru-windowed"].spec)
     if "--full" not in sys.argv:
         windowed["epochs"] = WINDOWED_EPOCHS

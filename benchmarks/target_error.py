@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.jena import jena_series
+from benchmarks.real_series import jena_series
 from benchmarks.service import JENA
 from models.builders import build_network
 from models.checks import SeriesFacts, resolve

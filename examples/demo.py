@@ -20,6 +20,12 @@ from examples.running import checked, running_service
 DATABASE = Path(__file__).parent.parent / "var" / "demo.db"
 LOG = DATABASE.with_suffix(".log")
 SHOWN_LEADS = 12
+BASELINES = {
+    "naive": "naive_mae",
+    "seasonal naive": "seasonal_naive_mae",
+    "drift": "drift_mae",
+    "AR(p)": "ar_mae",
+}
 
 console = Console()
 
@@ -88,7 +94,10 @@ def show_forecast(client: httpx2.Client) -> None:
     forecast = checked(client.post("/v1/models/co2/forecasts"))
     version = checked(client.get("/v1/models/co2/versions/latest"))
     console.print(forecast_table(forecast))
-    console.print(accuracy_table(version["metrics"]["test"]["co2"]))
+    test = version["metrics"]["test"]["co2"]
+    console.print(accuracy_table(test))
+    covered = f"{test['coverage_80']:.0f} % of the truth lay inside the 80 % intervals"
+    console.print(f"{covered}. {test['significance']['naive']['sentence']}")
     seconds = version["training"]["seconds"]
     console.print(f"Trained in {seconds:.1f} s; {version['network']['parameters']} parameters.")
 
@@ -96,10 +105,11 @@ def show_forecast(client: httpx2.Client) -> None:
 def forecast_table(forecast: dict[str, Any]) -> Table:
     """The points of a forecast."""
     table = Table(title=f"CO2 (ppm), forecast from {forecast['origin'][:10]}")
-    for heading in ("week", "lead", "forecast", "naive"):
+    for heading in ("week", "lead", "forecast", "80 % interval", "naive"):
         table.add_column(heading, justify="right")
     for point in forecast["points"][:SHOWN_LEADS]:
-        numbers = (f"{point['value']:.2f}", f"{point['naive']:.2f}")
+        interval = f"{point['lower_80']:.2f} to {point['upper_80']:.2f}"
+        numbers = (f"{point['value']:.2f}", interval, f"{point['naive']:.2f}")
         table.add_row(point["time"][:10], str(point["lead"]), *numbers)
     return table
 
@@ -107,10 +117,10 @@ def forecast_table(forecast: dict[str, Any]) -> Table:
 def accuracy_table(metrics: dict[str, Any]) -> Table:
     """Mean absolute errors on the test span, by lead and over all."""
     table = Table(title="Mean absolute error on the test span (ppm)")
-    for heading in ("lead", "Statecast", "naive", "seasonal naive", "skill"):
+    for heading in ("lead", "Statecast", *BASELINES, "skill"):
         table.add_column(heading, justify="right")
     for row in [*metrics["leads"][:SHOWN_LEADS], {"lead": "all", **metrics}]:
-        errors = (row["mae"], row["naive_mae"], row["seasonal_naive_mae"])
+        errors = (row["mae"], *(row[key] for key in BASELINES.values()))
         skill = f"{row['skill']:+.0%}"
         table.add_row(str(row["lead"]), *(shown(error) for error in errors), skill)
     return table

@@ -117,6 +117,8 @@ class Run:
 def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Values:
     """Forecast from some moments, each row read once, nothing after the last moment read.
 
+    Of the channels that are declared as known of the future, later values are read as well.
+
     Args:
         forecaster: Any forecaster of the series' channels.
         data: The series.
@@ -125,14 +127,28 @@ def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Va
     Returns:
         `(origins, leads, targets)` in original units; NaN where the forecaster has no row.
     """
-    seen = data.times <= origins[-1]
-    times, values = data.times[seen], data.values[seen][:, _columns(forecaster, data)]
+    times, values = _seen(forecaster, data, origins[-1])
     grid = served_grid(forecaster, times)
     rows = np.minimum(np.searchsorted(grid, origins), len(grid) - 1)
     there = grid[rows] == origins
     said = np.full((len(origins), len(forecaster.leads), len(forecaster.targets)), np.nan)
     said[there] = forecaster.outputs(times, values, at=rows[there]).values
     return said
+
+
+def _seen(forecaster: Forecaster, data: SeriesData, last: np.datetime64) -> tuple[Times, Values]:
+    """What is there to forecast from: rows up to a moment, and what is known of later ones."""
+    values = data.values[:, _columns(forecaster, data)]
+    first_later = int(np.searchsorted(data.times, last, side="right"))
+    if not forecaster.known_future:
+        return data.times[:first_later], values[:first_later]
+    unknown = [
+        column
+        for column, name in enumerate(forecaster.manifest["channels"])
+        if name not in forecaster.known_future
+    ]
+    values[first_later:, unknown] = np.nan
+    return data.times, values
 
 
 def _columns(forecaster: Forecaster, data: SeriesData) -> list[int]:

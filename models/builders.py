@@ -32,6 +32,7 @@ UNLISTED = (
     keras.layers.Concatenate,
 )
 HIGHWAY = "highway"
+FUTURE = "future"
 STATES_PER_CELL = {"rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
 
 
@@ -45,6 +46,7 @@ def build_network(
     seed: int,
     steps: int | None = None,
     members: int = 1,
+    future: int = 0,
 ) -> keras.Model:
     """Build the network of a spec.
 
@@ -60,11 +62,13 @@ def build_network(
             network reads so many and no others.
         members: Networks of an ensemble, each with layers, states and outputs of its own. Their
             layers are numbered on, as those of one stack.
+        future: Numbers that are known of the steps ahead, for the heads of all members.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
         a state `(batch, units)`, `y` `(batch, steps, members * outputs)`, or
-        `(batch, members * outputs)` if not stateful.
+        `(batch, members * outputs)` if not stateful. If anything is known of the future there is
+        an input `future` after `x`, `(batch, steps, future)`, or `(batch, future)` if not stateful.
 
     Raises:
         TrainingError: If a layer insists on cuDNN and there is no GPU.
@@ -74,11 +78,15 @@ def build_network(
     fixed = steps if any(layer.unroll for layer in layers) else None
     x = keras.Input(shape=(fixed, features), name="x")
     inputs: list[Any] = [x]
+    known = None
+    if future:
+        known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
+        inputs.append(known)
     new_states: list[Any] = []
     said = []
     for member, name in enumerate(output_names(members)):
         y, states, after = _member(
-            x, layers, head, member, output=(name, outputs), stateful=stateful
+            x, layers, head, member, output=(name, outputs), stateful=stateful, future=known
         )
         said.append(y)
         inputs += states
@@ -95,6 +103,7 @@ def _member(
     *,
     output: tuple[str, int],
     stateful: bool,
+    future: Any,
 ) -> tuple[Any, list[Any], list[Any]]:
     """One network of an ensemble: its output, its states and its new states."""
     sequence = x
@@ -112,7 +121,8 @@ def _member(
         )
         inputs += states
         new_states += after
-    return _head(sequence, head, member, output, every_step=stateful), inputs, new_states
+    y = _head(sequence, head, member, output, every_step=stateful, future=future)
+    return y, inputs, new_states
 
 
 def output_names(members: int) -> list[str]:
@@ -139,10 +149,12 @@ def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> k
 
     Returns:
         A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
-        `network`. `lags` is `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if
-        `network` has an output for the last step only.
+        `network`; a known `future` stays after `x`. `lags` is
+        `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if `network` has an output
+        for the last step only.
     """
-    x, *states = network.inputs
+    first = [each for each in network.inputs if each.name in ("x", FUTURE)]
+    states = network.inputs[len(first) :]
     y, *after = network.outputs
     targets, count, leads = highway.weights.shape
     every_step = y.ndim == 3
@@ -158,7 +170,7 @@ def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> k
         moved = keras.ops.repeat(moved, quantiles, axis=-1)
     total = keras.layers.Add(name="sum")([y, moved])
     layer.set_weights([highway.weights])
-    return keras.Model([x, lags, *states], [total, *after], name="forecaster")
+    return keras.Model([*first, lags, *states], [total, *after], name="forecaster")
 
 
 def scale_outputs(network: keras.Model, shares: Floats, members: int = 1) -> None:
@@ -216,11 +228,22 @@ def _recurrent_layer(
 
 
 def _head(
-    sequence: Any, head: HeadSpec, member: int, output: tuple[str, int], *, every_step: bool
+    sequence: Any,
+    head: HeadSpec,
+    member: int,
+    output: tuple[str, int],
+    *,
+    every_step: bool,
+    future: Any,
 ) -> Any:
-    """Dropout, dense layers and the output layer, given by its name and width."""
+    """Dropout, dense layers and the output layer, given by its name and width.
+
+    What is known of the future is not dropped.
+    """
     name, outputs = output
     y = _dropped(sequence, head.dropout, f"{name.replace('output', 'head')}_dropout", every_step)
+    if future is not None:
+        y = keras.layers.Concatenate(name=name.replace("output", "with_future"))([y, future])
     for position, dense in enumerate(head.layers):
         index = member * len(head.layers) + position
         y = keras.layers.Dense(dense.units, dense.activation, name=f"dense_{index}")(y)

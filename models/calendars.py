@@ -21,6 +21,8 @@ _LEAST_SHARE_OF_SESSIONS = 0.5
 _LEAST_SHARE_OF_WEEKDAY = 0.2
 _WORKING_DAYS = frozenset(range(5))
 
+WEEK_MICROSECONDS = 7 * DAY_MICROSECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
@@ -109,6 +111,20 @@ class Sessions:
         longest = max(len(bars) for bars in self.bars)
         return longest if longest > 1 else max(1, sum(len(bars) for bars in self.bars))
 
+    def labels(self, indices: Indices) -> Times:
+        """UTC times of usual rows by number, `datetime64[us]`."""
+        bars = self._bars_of_week
+        weeks, places = np.divmod(indices, len(bars))
+        local = ORIGIN + (bars[places] + weeks * WEEK_MICROSECONDS).astype("timedelta64[us]")
+        return to_utc(local, self.timezone)
+
+    def index_at_or_before(self, times: Times) -> Indices:
+        """The number of the last usual row at or before each UTC time, by the local clock."""
+        bars = self._bars_of_week
+        local = (to_local(times, self.timezone) - ORIGIN).astype(np.int64)
+        weeks, within = np.divmod(local, WEEK_MICROSECONDS)
+        return weeks * len(bars) + np.searchsorted(bars, within, side="right") - 1
+
     def future(self, after: np.datetime64, count: int) -> Times:
         """The times of the next `count` usual rows after a UTC moment, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
@@ -137,6 +153,13 @@ class Sessions:
                 for bars, weekdays in groups.items()
             ],
         }
+
+    @property
+    def _bars_of_week(self) -> Indices:
+        """All usual times of a week as microseconds after Monday's midnight, increasing."""
+        return np.concatenate(
+            [bars + weekday * DAY_MICROSECONDS for weekday, bars in enumerate(self.bars)]
+        )
 
     def _from_day(self, day: int, count: int) -> Times:
         """At least `count` bars after the bars of `day`, which come first (UTC, increasing)."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from models.cadence import Cadence
+from models.covariate_rules import COVARIATE_RULES
 from models.defaults import fill_defaults
 from models.errors import DataError, Problem, SpecError
 from models.facts import ChannelFacts, Layout, SeriesFacts
@@ -44,6 +45,7 @@ def resolve(spec: Spec, facts: SeriesFacts | Sequence[SeriesFacts]) -> Spec:
         for each, layout in zip(panel, layouts, strict=True)
     ]
     problems += blamed(names, found)
+    problems += _covariate_problems(resolved, panel, layouts)
     for network_rule in NETWORK_RULES:
         problems += network_rule(resolved)
     if problems:
@@ -75,6 +77,18 @@ def _problems_with(spec: Spec, resolved: Spec, facts: SeriesFacts, layout: Layou
     for rule in SERIES_RULES:
         problems += rule(resolved, facts, layout)
     return problems
+
+
+def _covariate_problems(
+    resolved: Spec, panel: Sequence[SeriesFacts], layouts: Sequence[Layout]
+) -> list[Problem]:
+    """What is known of the future is to teach something in one series of a panel at least."""
+    found = [
+        [problem for rule in COVARIATE_RULES for problem in rule(resolved, facts, layout)]
+        for facts, layout in zip(panel, layouts, strict=True)
+    ]
+    everywhere = set.intersection(*({each.pointer for each in own} for own in found))
+    return [each for each in found[0] if each.pointer in everywhere]
 
 
 def _cadence_problems(spec: Spec, facts: SeriesFacts) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.future import FutureTable
 from models.highway import LagReader
 from models.lags import LaidHighway
 from models.scaling import Floats, TargetScaling
@@ -21,11 +22,20 @@ Part = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Features, labels and weights of some rows, with the same leading axes."""
+    """Features, labels and weights of some rows, with the same leading axes.
+
+    `future` is what is known of the steps ahead; None if nothing is.
+    """
 
     features: Floats
     labels: Floats
     weights: Floats
+    future: Floats | None = None
+
+    @property
+    def inputs(self) -> list[Floats]:
+        """The network's inputs in its own order, without lags and states."""
+        return [self.features] if self.future is None else [self.features, self.future]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Dataset:
         highway: What is taken off the labels, because the highway says it already.
         panel: The scaling of each series of a panel, alike in transform and leads; empty where
             `scaling` is that of all rows.
+        future: What is known of the steps ahead of each row; None if nothing is.
     """
 
     features: Floats
@@ -73,6 +84,7 @@ class Dataset:
     tracks: tuple[Track, ...]
     highway: LaidHighway | None = None
     panel: tuple[TargetScaling, ...] = ()
+    future: FutureTable | None = None
 
     @property
     def first_rows(self) -> list[int]:
@@ -80,9 +92,34 @@ class Dataset:
         return [0, *(track.end for track in self.tracks[:-1])]
 
     @property
+    def served(self) -> list[tuple[Track, Values]]:
+        """The first track of each series, with its row of `units`."""
+        first_of_series = {
+            track.series: (track, unit)
+            for track, unit in zip(self.tracks[::-1], self.units[::-1], strict=True)
+        }
+        return [first_of_series[series] for series in sorted(first_of_series)]
+
+    @property
+    def units(self) -> Values:
+        """How large the values of each track are beside the first series', `(tracks, targets)`."""
+        units = np.stack([scaling.scale[-1] for scaling in self.panel or (self.scaling,)])
+        relative: Values = units / units[0]
+        return relative[[track.series for track in self.tracks]]
+
+    @property
     def outputs(self) -> int:
         """The network's output width: leads times targets."""
         return int(self.scaling.scale.size)
+
+    @property
+    def future_width(self) -> int:
+        """The number of inputs that are known of the steps ahead."""
+        return 0 if self.future is None else self.future.width
+
+    def future_inputs(self, rows: Rows) -> Floats | None:
+        """What is known of the steps ahead of rows, if anything; see `FutureTable.inputs`."""
+        return None if self.future is None else self.future.inputs(rows)
 
     def row_count(self, part: Part) -> int:
         """Rows of a part of the split, over all tracks."""

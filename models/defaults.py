@@ -1,10 +1,12 @@
 """Defaults: what a spec leaves open, chosen from the series' kind, cadence and length."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from models.cadence import Cadence
 from models.facts import Layout, SeriesFacts
 from models.grid import Aggregate
+from models.holiday_flags import named_codes
 from models.lanes import default_lane_sizes
 from models.spec import EarlyStoppingSpec, HeadSpec, LayerSpec, OptimizerSpec, Spec
 
@@ -31,11 +33,12 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
         facts: The series.
         layout: The series' rows at the spec's cadence.
     """
-    targets = default_targets(facts) if spec.targets is None else spec.targets
+    targets = default_targets(facts, spec.known_future) if spec.targets is None else spec.targets
     filled = spec.model_copy(
         update={
             "targets": targets,
-            "features": _features(facts) if spec.features is None else spec.features,
+            "features": _features(spec, facts),
+            "holidays": named_codes(spec.holidays) or None,
             "cadence": layout.step.text,
             "aggregate": spec.aggregate or _aggregate(facts, layout),
             "calendar_features": _calendar_features(spec, facts, layout),
@@ -49,17 +52,24 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
     return filled.model_copy(update={**sizes, **_network(filled, layout), **_run(filled, layout)})
 
 
-def default_targets(facts: SeriesFacts) -> list[str]:
-    """The close of market bars; else every channel that varies, directions left out."""
+def default_targets(facts: SeriesFacts, known_future: Sequence[str] = ()) -> list[str]:
+    """The close of market bars; else every channel that varies, directions left out.
+
+    What is known of the future need not be predicted.
+    """
+    unknown = [channel for channel in facts.varying if channel.name not in known_future]
     closes = [name for name in facts.names if name.casefold() == "close"]
-    if facts.kind == "ohlc" and closes:
+    if facts.kind == "ohlc" and closes and not set(closes) & set(known_future):
         return closes
-    straight = [channel.name for channel in facts.varying if not channel.angular]
-    return straight or [channel.name for channel in facts.varying]
+    straight = [channel.name for channel in unknown if not channel.angular]
+    return straight or [channel.name for channel in unknown]
 
 
-def _features(facts: SeriesFacts) -> list[str]:
-    return [channel.name for channel in facts.varying]
+def _features(spec: Spec, facts: SeriesFacts) -> list[str]:
+    """All that varies, or what is asked for; known-future channels are among them."""
+    if spec.features is None:
+        return [channel.name for channel in facts.varying]
+    return [*spec.features, *(name for name in spec.known_future if name not in spec.features)]
 
 
 def _aggregate(facts: SeriesFacts, layout: Layout) -> Aggregate | None:

@@ -107,8 +107,9 @@ def _obstacles_to_cudnn(layer: LayerSpec, backend: str) -> Iterator[str]:
     if layer.cell == "gru" and backend == "jax":
         yield "Keras has no cuDNN kernel for GRU on JAX."
     for field, needed in _CUDNN_NEEDS.items():
-        value = getattr(layer, field, needed)
-        if value != needed:
+        value = getattr(layer, field)
+        # None is Keras' default, which is what cuDNN needs.
+        if value is not None and value != needed:
             yield f"cuDNN needs `{field}` {_shown(needed)}. Received: {_shown(value)}."
 
 
@@ -118,7 +119,7 @@ _CUDNN_NEEDS: dict[str, Any] = {
     "use_bias": True,
     "recurrent_dropout": 0.0,
     "unroll": False,
-    # A GRU's own; other cells ignore it, at this value.
+    # A GRU's own; other cells have None.
     "reset_after": True,
 }
 

@@ -25,7 +25,7 @@ class Engine(ABC):
     """Trains one network step by step.
 
     Args:
-        network: From `[x, *states]` to `[y, *new states]`.
+        network: From `[x, *states]` to `[y, *new states]`, with `future` after `x` if it has it.
         optimizer: A Keras optimizer that was not used yet.
         objective: What it is trained for. The penalties of the layers' regularizers are learnt from
             as well, but not reported: losses of training and validation, and of runs with and
@@ -46,7 +46,7 @@ class Engine(ABC):
 
         Args:
             states: The recurrent states that the batch begins with; none if it has none.
-            batch: Features, labels and weights.
+            batch: Features, labels and weights, and the known future if the network reads it.
 
         Returns:
             The mean loss, and the states that the batch ends with.
@@ -117,10 +117,10 @@ def mean_loss(penalty: Penalty, y: Tensor, labels: Tensor, weights: Tensor) -> T
     return ops.sum(penalty(y, labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
-def batch_tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Features, labels and weights on the device."""
+def batch_tensors(batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
+    """The network's inputs, labels and weights on the device."""
     return (
-        ops.convert_to_tensor(batch.features),
+        [ops.convert_to_tensor(each) for each in batch.inputs],
         ops.convert_to_tensor(batch.labels),
         ops.convert_to_tensor(batch.weights),
     )

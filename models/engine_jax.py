@@ -89,12 +89,12 @@ class JaxEngine(Engine):
         trainable: list[Any],
         other: list[Any],
         states: list[Tensor],
-        batch: tuple[Tensor, ...],
+        batch: tuple[Any, ...],
         training: bool,
     ) -> tuple[Tensor, list[Tensor], list[Any], Tensor]:
-        features, labels, weights = batch
+        inputs, labels, weights = batch
         outputs, other, losses = self.network.stateless_call(
-            trainable, other, [features, *states], training=training, return_losses=True
+            trainable, other, [*inputs, *states], training=training, return_losses=True
         )
         y, *states_after = keras.tree.flatten(outputs)
         penalty = self.objective.learnt if training else self.objective.reported

@@ -52,11 +52,11 @@ class TensorFlowEngine(Engine):
         return loss, states
 
     def _train(
-        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+        self, states: list[Tensor], inputs: list[Tensor], labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self._computed([features, *states], training=True)
+            outputs = self._computed([*inputs, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.objective.learnt, y, labels, weights)
             learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
@@ -64,8 +64,8 @@ class TensorFlowEngine(Engine):
         return loss, states
 
     def _test(
-        self, states: list[Tensor], features: Tensor, labels: Tensor, weights: Tensor
+        self, states: list[Tensor], inputs: list[Tensor], labels: Tensor, weights: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        outputs = self._computed([features, *states], training=False)
+        outputs = self._computed([*inputs, *states], training=False)
         y, *states = keras.tree.flatten(outputs)
         return mean_loss(self.objective.reported, y, labels, weights), states

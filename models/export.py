@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from models.builders import output_names
+from models.builders import FUTURE, output_names
 from models.errors import TrainingError
 from models.export_activations import add_activation
 from models.export_graph import GraphParts, serialised, tensor
@@ -33,15 +33,17 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
         highway: What is added to the network's output, as by `add_highway`.
 
     Returns:
-        The serialised graph. Inputs: `x` `(batch, time, features)`, with a highway `lags`
-        `(batch, time, targets, lags)` (without `time` if not stateful), and for a stateful
+        The serialised graph. Inputs: `x` `(batch, time, features)`, `future`
+        `(batch, time, known)` if the network reads it, with a highway `lags`
+        `(batch, time, targets, lags)` (both without `time` if not stateful), and for a stateful
         network the states `(batch, units)`; outputs: `y` and the new states.
     """
     stateful = spec.mode == "stateful"
     parts = GraphParts()
     parts.inputs.append(tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
     parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
-    said = [_member(parts, network, spec, member) for member in range(spec.ensemble)]
+    future = _future(parts, network, stateful=stateful)
+    said = [_member(parts, network, spec, member, future) for member in range(spec.ensemble)]
     y = said[0]
     if len(said) > 1:
         y = "members_mean"
@@ -55,7 +57,22 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
     return serialised(parts)
 
 
-def _member(parts: GraphParts, network: keras.Model, spec: Spec, member: int) -> str:
+def _future(parts: GraphParts, network: keras.Model, *, stateful: bool) -> str | None:
+    """Add the input of what is known of the future, time first, if the network reads it."""
+    known = next((each for each in network.inputs if each.name == FUTURE), None)
+    if known is None:
+        return None
+    steps = ["time"] if stateful else []
+    parts.inputs.append(tensor(FUTURE, ["batch", *steps, known.shape[-1]]))
+    if not stateful:
+        return FUTURE
+    parts.node("Transpose", [FUTURE], ["future_sequence"], perm=[1, 0, 2])
+    return "future_sequence"
+
+
+def _member(
+    parts: GraphParts, network: keras.Model, spec: Spec, member: int, future: str | None
+) -> str:
     """Add one network of the ensemble; returns the name of its output."""
     layers = spec.layers or []
     sequence = "sequence"
@@ -70,6 +87,9 @@ def _member(parts: GraphParts, network: keras.Model, spec: Spec, member: int) ->
             stateful=spec.mode == "stateful",
             last=position == len(layers) - 1,
         )
+    if future is not None:
+        parts.node("Concat", [sequence, future], [f"with_future_{member}"], axis=-1)
+        sequence = f"with_future_{member}"
     return _head(parts, sequence, network, spec, member)
 
 
@@ -92,7 +112,8 @@ def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tupl
     stateful, quantiles = spec.mode == "stateful", len(spec.quantiles or MEDIAN)
     targets, lags, leads = highway.weights.shape
     steps = ["time"] if stateful else []
-    parts.inputs.insert(1, tensor("lags", ["batch", *steps, targets, lags]))
+    place = 1 + any(each.name == FUTURE for each in parts.inputs)
+    parts.inputs.insert(place, tensor("lags", ["batch", *steps, targets, lags]))
     # A row of lags for each target, times that target's own matrix.
     axis = parts.weight("lags_axis", np.array([-2]))
     parts.node("Unsqueeze", ["lags", axis], ["lags_row"])

@@ -8,6 +8,7 @@ import numpy as np
 from models.baselines import last_observed
 from models.cycles import Cycle
 from models.features import ChannelFeature, Encoding, FeaturePipeline
+from models.holiday_flags import HolidayFlags
 from models.scaling import Standardizer
 from models.series import Channel, Values
 
@@ -27,6 +28,8 @@ class FeaturePlan:
         cycles: Calendar cycles.
         timezone: IANA name.
         scaled: Whether inputs are standardised.
+        known_future: Names of the inputs whose future values are known.
+        holidays: Flags of days, if they are inputs.
     """
 
     channels: tuple[Channel, ...]
@@ -37,6 +40,8 @@ class FeaturePlan:
     cycles: tuple[Cycle, ...]
     timezone: str
     scaled: bool
+    known_future: frozenset[str] = frozenset()
+    holidays: HolidayFlags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ def fit_features(
         cycles=plan.cycles,
         timezone=plan.timezone,
         standardizer=Standardizer.identity(0),
+        holidays=plan.holidays,
     )
     return replace(blank, standardizer=fit_scales(blank, rows, scaled=plan.scaled)), dropped
 
@@ -115,7 +121,10 @@ def _useless(column: Values) -> str | None:
 
 def _plan_channel(plan: FeaturePlan, column: int, panel: Sequence[Values]) -> ChannelFeature:
     channel = plan.channels[column]
+    known_future = channel.name in plan.known_future
     price = plan.log_returns and (channel.name in plan.targets or channel.name.casefold() in PRICES)
+    # A return is of one step; what is known of a step ahead is its level.
+    price = price and not known_future
     encoding: Encoding = "angle" if channel.angular else "log_return" if price else "level"
     reference = _reference(plan.channels, column) if price else column
     return ChannelFeature(
@@ -125,6 +134,7 @@ def _plan_channel(plan: FeaturePlan, column: int, panel: Sequence[Values]) -> Ch
         masked=any(np.isnan(rows[:, column]).any() for rows in panel),
         # Changes of open, high and low over hours repeat those of the close.
         differenced=encoding == "level" or (encoding == "log_return" and reference == column),
+        known_future=known_future,
     )
 
 

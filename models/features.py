@@ -5,13 +5,14 @@ a whole series in one pass and the same rows one at a time give the same feature
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from models.baselines import last_observed
 from models.cycles import Cycle, cycle_positions
+from models.holiday_flags import FLAGS, HolidayFlags
 from models.scaling import Floats, Standardizer, positive_log
 from models.series import Times, Values
 
@@ -33,6 +34,7 @@ class ChannelFeature:
             open, high and low the close of the previous bar.
         masked: Whether a further input says that the value is missing.
         differenced: Whether changes over the pipeline's `spans` are further inputs.
+        known_future: Whether its values at the target times are inputs of the head.
     """
 
     column: int
@@ -40,6 +42,7 @@ class ChannelFeature:
     reference: int
     masked: bool
     differenced: bool
+    known_future: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class FeaturePipeline:
         timezone: IANA name in which days, weeks and years are counted.
         standardizer: Scales levels, log returns and changes, in this order.
         lags: Earlier rows that the highway reads.
+        holidays: Flags of a row's own day, and of the days of the target times.
     """
 
     columns: int
@@ -66,18 +70,39 @@ class FeaturePipeline:
     timezone: str
     standardizer: Standardizer
     lags: int = 0
+    holidays: HolidayFlags | None = None
 
     @property
     def memory_rows(self) -> int:
-        """How many earlier rows a row's features and lags may need."""
-        return max((1, self.lags, *self.spans))
+        """How many rows are kept for the features and lags of later ones.
+
+        A row that waits for what is known of the future needs its lags once more, later.
+        """
+        return max((1, self.lags + (self.future_width > 0), *self.spans))
+
+    def in_zone(self, timezone: str) -> Self:
+        """The pipeline of a series whose days begin elsewhere."""
+        holidays = self.holidays and replace(self.holidays, timezone=timezone)
+        return replace(self, timezone=timezone, holidays=holidays)
+
+    @property
+    def known_columns(self) -> list[int]:
+        """The columns of the known-future channels: levels first, then angles."""
+        return [channel.column for channel in self._known("level") + self._known("angle")]
+
+    @property
+    def future_width(self) -> int:
+        """How many numbers are known of each step ahead."""
+        levels, angles = len(self._known("level")), len(self._known("angle"))
+        return levels + 2 * angles + FLAGS * (self.holidays is not None)
 
     @property
     def width(self) -> int:
         """The number of features."""
         angles = len(self._having("angle"))
         masks = sum(channel.masked for channel in self.channels)
-        return len(self.standardizer.mean) + 2 * angles + masks + 2 * len(self.cycles)
+        flags = FLAGS * (self.holidays is not None)
+        return len(self.standardizer.mean) + 2 * angles + masks + 2 * len(self.cycles) + flags
 
     def empty_tail(self) -> Values:
         """The earlier rows of a series that has none: `(memory_rows, columns)` of NaN."""
@@ -108,8 +133,36 @@ class FeaturePipeline:
 
     def _features(self, filled: Values, times: Times, rows: Values) -> Values:
         scaled = self.standardizer.apply(self.unscaled(filled))
-        parts = [scaled, self._angles(filled), self._masks(rows), self._cycles(times)]
+        parts: list[Values] = [
+            scaled,
+            self._angles(filled[self.memory_rows :], self._having("angle")),
+            self._masks(rows),
+            self._cycles(times),
+            self.flags(times).astype(float),
+        ]
         return np.concatenate(parts, axis=1)
+
+    def known(self, filled: Values) -> Floats:
+        """What the head is told of rows that lie ahead, by the known-future channels.
+
+        Args:
+            filled: `(..., columns)` without gaps; only `known_columns` are looked at.
+
+        Returns:
+            `(..., levels + 2 * angles)` of float32: scaled levels, sines and cosines.
+        """
+        level = self._having("level")
+        places = [place for place, channel in enumerate(level) if channel.known_future]
+        scaler = Standardizer(self.standardizer.mean[places], self.standardizer.scale[places])
+        scaled = scaler.apply(filled[..., [level[place].column for place in places]])
+        parts = [scaled, self._angles(filled, self._known("angle"))]
+        return np.concatenate(parts, axis=-1).astype(np.float32)
+
+    def flags(self, times: Times) -> Floats:
+        """Holiday flags of times of any shape, `(..., 3)`; `(..., 0)` without holidays."""
+        if self.holidays is None:
+            return np.empty((*times.shape, 0), np.float32)
+        return self.holidays.at(times)
 
     def unscaled(self, filled: Values) -> Values:
         """Levels, log returns and changes in their own units, as the standardizer takes them.
@@ -146,10 +199,9 @@ class FeaturePipeline:
         values[:, columns] = positive_log(filled[:, columns])
         return values
 
-    def _angles(self, filled: Values) -> Values:
-        columns = [channel.column for channel in self._having("angle")]
-        radians = np.deg2rad(filled[self.memory_rows :, columns])
-        vectors: Values = np.concatenate([np.sin(radians), np.cos(radians)], axis=1)
+    def _angles(self, filled: Values, channels: Sequence[ChannelFeature]) -> Values:
+        radians = np.deg2rad(filled[..., [channel.column for channel in channels]])
+        vectors: Values = np.concatenate([np.sin(radians), np.cos(radians)], axis=-1)
         return np.nan_to_num(vectors)
 
     def _masks(self, rows: Values) -> Values:
@@ -165,6 +217,9 @@ class FeaturePipeline:
     def _having(self, encoding: Encoding) -> list[ChannelFeature]:
         return [channel for channel in self.channels if channel.encoding == encoding]
 
+    def _known(self, encoding: Encoding) -> list[ChannelFeature]:
+        return [channel for channel in self._having(encoding) if channel.known_future]
+
     def to_json(self) -> dict[str, Any]:
         """The pipeline as plain JSON values."""
         return {
@@ -175,6 +230,7 @@ class FeaturePipeline:
             "timezone": self.timezone,
             "standardizer": self.standardizer.to_json(),
             "lags": self.lags,
+            "holidays": self.holidays and self.holidays.to_json(),
         }
 
     @classmethod
@@ -188,6 +244,7 @@ class FeaturePipeline:
             timezone=stored["timezone"],
             standardizer=Standardizer.from_json(stored["standardizer"]),
             lags=stored["lags"],
+            holidays=stored["holidays"] and HolidayFlags.from_json(stored["holidays"]),
         )
 
 

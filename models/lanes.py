@@ -102,12 +102,17 @@ class Lanes:
         return self.starts[:, np.newaxis] + chunk * self.chunk + np.arange(self.chunk)
 
     def batch(self, chunk: int) -> Batch:
-        """Features, labels and weights of one chunk."""
+        """Features, labels, weights and known future of one chunk."""
         rows = self.rows(chunk)
         has_loss = (rows >= self.losses_from[:, np.newaxis]) & (rows < self.stops[:, np.newaxis])
         inside = np.minimum(rows, len(self.dataset.features) - 1)
         labels, weights = self.dataset.labels(inside, self.ends[:, np.newaxis])
-        return Batch(self.dataset.features[inside], labels, weights * has_loss[..., np.newaxis])
+        return Batch(
+            features=self.dataset.features[inside],
+            labels=labels,
+            weights=weights * has_loss[..., np.newaxis],
+            future=self.dataset.future_inputs(inside),
+        )
 
     def batches(self) -> Iterator[Batch]:
         """The chunks in order of time."""

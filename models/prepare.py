@@ -12,7 +12,11 @@ from models.dataset import Dataset, Track
 from models.errors import DataError
 from models.feature_fitting import DroppedChannel, FeaturePlan, fit_features
 from models.features import FeaturePipeline, clean_rows
+from models.future import FutureTable
+from models.holiday_flags import HolidayFlags, named_codes
+from models.known_effects import KnownEffects
 from models.resampling import GridRule
+from models.scaling import TargetScaling
 from models.series import Channel, SeriesData, Times, Values, as_panel
 from models.series_fit import FitRule, SeriesFit
 from models.spec import Spec
@@ -72,6 +76,7 @@ class Prepared:
         targets: Columns of the targets.
         series: What belongs to each series.
         dropped: Channels that could not be inputs.
+        effects: What known-future channels do to the values that the highway reads.
     """
 
     dataset: Dataset
@@ -80,6 +85,7 @@ class Prepared:
     targets: list[int]
     series: tuple[PreparedSeries, ...]
     dropped: list[DroppedChannel]
+    effects: KnownEffects | None = None
 
     @property
     def calendar(self) -> Calendar:
@@ -112,7 +118,8 @@ def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
     positive = targets if spec.transform == "log_return" else []
     gridded = [_Gridded.of(spec, each, channels, positive) for each in panel]
 
-    plan = _feature_plan(spec, panel[0], channels)
+    rule = gridded[0].rule
+    plan = _feature_plan(spec, panel[0], channels, resampled=rule.step != rule.cadence)
     first, *others = (each.training_rows for each in gridded)
     pipeline, dropped = fit_features(plan, first, others)
     if pipeline.width == 0:
@@ -176,6 +183,16 @@ class _Gridded:
             self.data.name, self.data.timezone, self.rule, self.times[0], self.training_rows
         )
 
+    def future(
+        self, pipeline: FeaturePipeline, scaling: TargetScaling, filled: list[Values]
+    ) -> FutureTable | None:
+        """What is known of the steps ahead of the rows of all phases, if anything is."""
+        if not pipeline.future_width:
+            return None
+        calendars = [self.rule.row_calendar(times) for times in self.times]
+        tracks = zip(self.times, filled, calendars, strict=True)
+        return FutureTable.of(pipeline, scaling.leads, tracks)
+
     def prepared(self, fit: SeriesFit) -> PreparedSeries:
         return PreparedSeries(
             fit=fit,
@@ -193,7 +210,10 @@ def _borders(spec: Spec, times: Times) -> Borders:
     return Borders(*(times[row] if row < len(times) else end for row in starts))
 
 
-def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -> FeaturePlan:
+def _feature_plan(
+    spec: Spec, data: SeriesData, channels: tuple[Channel, ...], *, resampled: bool
+) -> FeaturePlan:
+    codes = tuple(named_codes(spec.holidays))
     return FeaturePlan(
         channels=channels,
         inputs=frozenset(data.channel_names if spec.features is None else spec.features),
@@ -203,21 +223,26 @@ def _feature_plan(spec: Spec, data: SeriesData, channels: tuple[Channel, ...]) -
         cycles=tuple(spec.calendar_features or []),
         timezone=data.timezone,
         scaled=spec.scaler == "standard",
+        known_future=frozenset(spec.known_future),
+        holidays=HolidayFlags(codes, data.timezone, resampled) if codes else None,
     )
 
 
 def _dataset(gridded: list[_Gridded], fits: list[SeriesFit], how: FitRule) -> Dataset:
     """Transform every track on its own, then lay them one after the other."""
-    features, actual, bases, tracks, offset = [], [], [], [], 0
+    features, actual, bases, tracks, futures, offset = [], [], [], [], [], 0
     for position, (own, fit) in enumerate(zip(gridded, fits, strict=True)):
         pipeline = fit.pipeline(how.pipeline)
+        filled_rows = []
         for times, rows in zip(own.times, own.rows, strict=True):
             transformed, filled = pipeline.transform(pipeline.empty_tail(), times, rows)
+            filled_rows.append(filled[pipeline.memory_rows :])
             features.append(transformed)
             actual.append(rows[:, how.targets])
-            bases.append(filled[pipeline.memory_rows :, how.targets])
+            bases.append(filled_rows[-1][:, how.targets])
             tracks.append(own.borders.track(times, offset, position))
             offset += len(rows)
+        futures.append(own.future(pipeline, fit.scaling, filled_rows))
     return Dataset(
         np.concatenate(features),
         np.concatenate(actual),
@@ -225,4 +250,5 @@ def _dataset(gridded: list[_Gridded], fits: list[SeriesFit], how: FitRule) -> Da
         fits[0].scaling,
         tuple(tracks),
         panel=tuple(fit.scaling for fit in fits) if len(fits) > 1 else (),
+        future=FutureTable.joined([each for each in futures if each is not None]),
     )

@@ -4,7 +4,7 @@ A new observation costs one step. The same code reads a whole series in one pass
 is evaluated at the end of training is what is served.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from models.artefact import read_bundle
 from models.calendars import Calendar, calendar_from_json
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
+from models.future import FutureReader, FutureTable
 from models.grid import Grid
 from models.highway import LagReader
 from models.intervals import (
@@ -28,6 +29,7 @@ from models.intervals import (
     bounds,
     median,
 )
+from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
@@ -106,6 +108,7 @@ class Reading:
         base: `(rows, targets)`, the last observed values.
         actual: `(rows, targets)`; NaN is missing.
         lag_windows: What the highway's lags are made of, if there is one.
+        future: What is known of the steps ahead of each row, if anything is.
     """
 
     times: Times
@@ -114,6 +117,7 @@ class Reading:
     base: Values
     actual: Values
     lag_windows: Values | None
+    future: FutureTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +160,20 @@ class Forecaster:
         self._calendar = calendar_from_json(manifest["calendar"])
         highway = manifest["highway"]
         self._lags = LagReader.from_json(highway) if highway else None
+        effects = manifest["known_effects"]
+        self._effects = KnownEffects.from_json(effects) if effects else None
         window = manifest["window"]
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
         if fit is not None:
             self._adopt(fit)
+        self._future: FutureReader | None = None
+        if self._pipeline.future_width:
+            self._future = FutureReader(self._pipeline, self._scaling.leads, self._calendar)
         self._intervals = intervals_of(manifest, fit.name if fit else manifest["series"]["name"])
-        self._tracker = Tracker(self._intervals, self._scaling) if self._intervals else None
+        # What a row with a future would have said is known too late to follow its errors.
+        self._tracker: Tracker | None = None
+        if self._intervals is not None and self._future is None:
+            self._tracker = Tracker(self._intervals, self._scaling)
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -191,6 +203,9 @@ class Forecaster:
         return type(self)(self.manifest, self._session, fit)
 
     def _adopt(self, fit: SeriesFit) -> None:
+        if self._effects is not None:
+            unit = fit.scaling.scale[-1] / self._scaling.scale[-1]
+            self._effects = self._effects.in_unit(unit)
         self._rule, self._calendar, self._scaling = fit.rule, fit.calendar, fit.scaling
         self._pipeline = fit.pipeline(self._pipeline)
         if self._lags is not None:
@@ -210,6 +225,12 @@ class Forecaster:
     def quantiles(self) -> tuple[float, ...]:
         """What the network predicts of each lead and target: `(0.5,)` for a point."""
         return self._quantiles
+
+    @property
+    def known_future(self) -> tuple[str, ...]:
+        """The channels whose values at the target times a forecast needs."""
+        channels: list[str] = self.manifest["channels"]
+        return tuple(channels[column] for column in self._pipeline.known_columns)
 
     @property
     def rule(self) -> GridRule:
@@ -274,31 +295,59 @@ class Forecaster:
             tail=reading.filled[-self._pipeline.memory_rows :],
         )
 
-    def forecast(self, state: State) -> Forecast:
-        """Say what comes after the last row that was read.
+    def steps_ahead(self, state: State) -> Times:
+        """When the steps from the next one to the farthest lead are due, `(steps,)`; UTC.
 
         Raises:
-            DataError: If too few rows, or no value of a target, were read yet.
+            DataError: If too few rows were read yet.
         """
-        if state.output is None or state.time is None or state.rows < self.least_rows:
-            raise DataError(
-                f"A forecast needs at least {self.least_rows} rows of history at the cadence "
-                f"{self.manifest['cadence']}. Received: {state.rows}"
-            )
+        return self._calendar.future(self._origin(state), int(self._scaling.leads[-1]))
+
+    def observed_future(self, state: State, times: Times, values: Values) -> Values:
+        """What was observed of the known-future channels at the target times of a state.
+
+        Args:
+            state: The state to forecast from.
+            times: `(rows,)`, UTC, increasing: observations after `state.time`.
+            values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
+
+        Returns:
+            `(leads, known-future channels)` in original units; NaN where nothing was observed.
+        """
+        wanted = self.steps_ahead(state)[self._scaling.leads - 1]
+        grid = self._grid(times, values, state.time)
+        found = np.full((len(wanted), len(self.known_future)), np.nan)
+        _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
+        found[here] = self._clean(grid.values)[there][:, self._pipeline.known_columns]
+        return found
+
+    def forecast(self, state: State, known: Values | None = None) -> Forecast:
+        """Say what comes after the last row that was read.
+
+        Args:
+            state: What was kept of the series.
+            known: `(leads, known-future channels)` in original units, the values of the
+                channels `known_future` at the target times; None if there are no such channels.
+
+        Raises:
+            DataError: If too few rows, or no value of a target, were read yet, or if a known
+                value is missing.
+        """
+        origin = self._origin(state)
         naive = state.tail[-1, self._columns]
-        said = state.output[np.newaxis]
+        said = self._output(state, known)[np.newaxis]
         (values,) = self._medians(said, naive[np.newaxis])
         self._check_finite(values, naive)
         lower = upper = None
-        if self._intervals is not None and state.adaptation is not None:
-            log_factors = state.adaptation.log_factors[np.newaxis]
+        if self._intervals is not None:
+            adapted = state.adaptation
+            log_factors = None if adapted is None else adapted.log_factors[np.newaxis]
             lower, upper = (
                 each[:, 0] for each in self._bounds(said, naive[np.newaxis], log_factors)
             )
-        future = self._calendar.future(state.time, int(self._scaling.leads[-1]))
         return Forecast(
-            origin=state.time,
-            times=future[self._scaling.leads - 1],
+            origin=origin,
+            times=self.steps_ahead(state)[self._scaling.leads - 1],
             leads=self._scaling.leads,
             targets=self._targets,
             units=self._units,
@@ -308,6 +357,35 @@ class Forecaster:
             naive=naive,
             cadence=self._rule.step.text,
         )
+
+    def _origin(self, state: State) -> np.datetime64:
+        """The grid time of the last row, from which a forecast can be made."""
+        if state.time is None or state.rows < self.least_rows:
+            raise DataError(
+                f"A forecast needs at least {self.least_rows} rows of history at the cadence "
+                f"{self.manifest['cadence']}. Received: {state.rows}"
+            )
+        return state.time
+
+    def _output(self, state: State, known: Values | None) -> Floats:
+        """What the network says at the last row: kept, or made now that its future is known."""
+        if self._future is None or state.time is None:
+            assert state.output is not None, "a network without a future has spoken"  # noqa: S101
+            return state.output
+        x = state.window
+        if self._offsets is not None:
+            x = x[self._offsets - 1 + len(x)]
+        inputs = [x, self._future.inputs(state.time, known)]
+        if self._lags is not None:
+            windows = self._lags.windows(self._lag_values(state.tail[-self._lags.lags - 1 :]))
+            inputs.append(self._lags.inputs(windows))
+        if self._offsets is None:
+            inputs = [each[np.newaxis] for each in inputs]
+        else:
+            inputs[0] = x[np.newaxis]
+        y, *_ = run_session(self._session, [*inputs, *state.recurrent])
+        last: Floats = y.reshape(-1)
+        return last
 
     def outputs(
         self, times: Times, values: Values, at: Rows | None = None, levels: Sequence[float] = ()
@@ -342,6 +420,8 @@ class Forecaster:
                     for index, level in enumerate(bounded):
                         target[index, some] = at_level(level, found.values[some], each)
         early = origins < self.least_rows - 1
+        if reading.future is not None:
+            early |= ~reading.future.complete(origins)
         for each in (found.values, *found.lower, *found.upper):
             each[early] = np.nan
         return found
@@ -373,7 +453,10 @@ class Forecaster:
         memory = self._pipeline.memory_rows
         lag_windows = None
         if self._lags is not None:
-            lag_windows = self._lags.windows(filled[memory - self._lags.lags :, self._columns])
+            lag_windows = self._lags.windows(self._lag_values(filled[memory - self._lags.lags :]))
+        future = None
+        if self._future is not None:
+            future = self._future.table([(grid.times, filled[memory:], self._calendar)])
         return Reading(
             times=grid.times,
             features=features,
@@ -381,25 +464,59 @@ class Forecaster:
             base=filled[memory:, self._columns],
             actual=rows[:, self._columns],
             lag_windows=lag_windows,
+            future=future,
         )
+
+    def _lag_values(self, filled: Values) -> Values:
+        """The values that lags are made of: without what known-future channels did to them."""
+        values = filled[:, self._columns]
+        if self._effects is None:
+            return values
+        return self._effects.removed(values, self._pipeline.known(filled))
 
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
 
     def _inputs(self, x: Floats, reading: Reading, rows: slice | Rows) -> list[Floats]:
         """The network's inputs but the states, without the batch axis of a sequence."""
-        if self._lags is None or reading.lag_windows is None:
-            return [x]
-        return [x, self._lags.inputs(reading.lag_windows[rows])]
+        inputs = [x]
+        if reading.future is not None:
+            inputs.append(reading.future.inputs(np.arange(len(reading.times))[rows]))
+        if self._lags is not None and reading.lag_windows is not None:
+            inputs.append(self._lags.inputs(reading.lag_windows[rows]))
+        return inputs
 
     def _run_rows(self, state: State, reading: Reading) -> State:
         """Run the network over new rows; only the last output is kept."""
+        if self._future is not None:
+            return self._wait(state, reading.features, self._future.width)
         if self._offsets is not None:
             return self._run_last_window(state, reading, self._offsets)
-        for rows, said, recurrent in self._sequence_runs(reading, state.recurrent):
+        for rows, said, recurrent in self._reading_runs(reading, state.recurrent):
             adaptation, _ = self._track(state.adaptation, reading, rows, said)
             state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
         return state
+
+    def _wait(self, state: State, features: Floats, future_width: int) -> State:
+        """Step over all rows but the last, which waits until its future is known.
+
+        The states depend on no future, so the rows before it are told of none.
+        """
+        waiting = np.concatenate([state.window, features])
+        if self._offsets is not None:
+            return replace(state, window=waiting[-len(state.window) :])
+
+        def inputs(rows: slice) -> list[Floats]:
+            x = waiting[:-1][rows]
+            blank = [np.zeros((len(x), future_width), np.float32)]
+            if self._lags is not None:
+                shape = (len(x), len(self._columns), self._lags.lags)
+                blank.append(np.zeros(shape, np.float32))
+            return [x, *blank]
+
+        runs = self._sequence_runs(len(waiting) - 1, inputs, state.recurrent)
+        *_, recurrent = state.recurrent, *(after for _, _, after in runs)
+        return replace(state, recurrent=recurrent, window=waiting[-1:])
 
     def _run_last_window(self, state: State, reading: Reading, offsets: Rows) -> State:
         window = np.concatenate([state.window, reading.features])[-len(state.window) :]
@@ -417,7 +534,7 @@ class Forecaster:
             return
         start = self.initial_state()
         adaptation = start.adaptation
-        for rows, said, _ in self._sequence_runs(reading, start.recurrent):
+        for rows, said, _ in self._reading_runs(reading, start.recurrent):
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
             some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
             here = origins[some] - rows.start
@@ -433,16 +550,25 @@ class Forecaster:
             (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
             yield some, said, None
 
-    def _sequence_runs(
+    def _reading_runs(
         self, reading: Reading, recurrent: tuple[Floats, ...]
     ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
+        def inputs(rows: slice) -> list[Floats]:
+            return self._inputs(reading.features[rows], reading, rows)
+
+        return self._sequence_runs(len(reading.features), inputs, recurrent)
+
+    def _sequence_runs(
+        self,
+        count: int,
+        inputs: Callable[[slice], list[Floats]],
+        recurrent: tuple[Floats, ...],
+    ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
         """Rows, outputs `(rows, outputs)` and the states after them, piece by piece."""
-        for first in range(0, len(reading.features), ROWS_PER_RUN):
-            rows = slice(first, min(first + ROWS_PER_RUN, len(reading.features)))
-            inputs = self._inputs(reading.features[rows], reading, rows)
-            said, *after = run_session(
-                self._session, [*(each[np.newaxis] for each in inputs), *recurrent]
-            )
+        for first in range(0, count, ROWS_PER_RUN):
+            rows = slice(first, min(first + ROWS_PER_RUN, count))
+            piece = [each[np.newaxis] for each in inputs(rows)]
+            said, *after = run_session(self._session, [*piece, *recurrent])
             recurrent = tuple(after)
             yield rows, said[0], recurrent
 

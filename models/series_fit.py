@@ -40,7 +40,7 @@ class SeriesFit:
 
     def pipeline(self, shared: FeaturePipeline) -> FeaturePipeline:
         """The features of this series."""
-        return replace(shared, timezone=self.timezone, standardizer=self.standardizer)
+        return replace(shared.in_zone(self.timezone), standardizer=self.standardizer)
 
     def to_json(self) -> dict[str, Any]:
         """The fit as plain values."""
@@ -103,7 +103,7 @@ class FitRule:
             times: `(rows,)` of the grid, for the calendar.
             rows: `(rows, channels)` in original units, for the scales; NaN is missing.
         """
-        own = replace(self.pipeline, timezone=timezone)
+        own = self.pipeline.in_zone(timezone)
         return SeriesFit(
             name=name,
             timezone=timezone,

@@ -42,7 +42,7 @@ def fit_shares(
             states = [
                 np.zeros((len(batch.features), units), np.float32) for _, units in state_shapes
             ]
-        y, *states = run_session(session, [batch.features, *states])
+        y, *states = run_session(session, [*batch.inputs, *states])
         penalties = penalties + _penalties(y, batch, penalty)
     if np.ndim(penalties) == 0:
         raise ValueError("`batches` must not be empty.")

@@ -65,6 +65,20 @@ class Spec(Part):
     features: list[str] | None = None
     calendar_features: list[Literal["day", "week", "year"]] | None = None
     differences: list[int] = Field(default_factory=list)
+    known_future: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Channels whose future values are known when a forecast is asked for: "
+        "promotions, planned outages, weather forecasts. Their values at the target times are "
+        "inputs too, and every forecast request brings them. They are features, and no targets.",
+    )
+    holidays: str | list[str] | None = Field(
+        None,
+        description="Public holidays as inputs: a country's ISO 3166-1 code such as `DE`, or with "
+        "a subdivision such as `DE-BY`, or a list of them. Whether a day is a holiday, the eve "
+        "of one or the day after one is seen for a row's own day and for the days of the leads.",
+        examples=["DE", ["DE-BY", "AT"]],
+    )
     cadence: str | None = None
     aggregate: Literal["last", "mean", "sum", "ohlc"] | None = None
     horizon: int | None = Field(None, ge=1)

@@ -35,6 +35,7 @@ from models.export import export_onnx, verify_export
 from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.judgement import judge, put_intervals
+from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.layer_rules import steps_per_row
@@ -312,6 +313,7 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
         stateful=spec.mode == "stateful",
         seed=spec.seed,
         steps=steps_per_row(spec),
+        future=prepared.dataset.future_width,
     )
 
 
@@ -320,15 +322,18 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     if spec.highway is None:
         return prepared, None
     dataset = prepared.dataset
-    choice = choose_highway(dataset, spec.highway, prepared.calendar.season_steps, spec.loss)
+    effects = KnownEffects.fit(dataset)
+    explained = dataset if effects is None else effects.removed_from(dataset)
+    choice = choose_highway(explained, spec.highway, prepared.calendar.season_steps, spec.loss)
     if choice.highway is None:
         return prepared, choice
     lags = choice.highway.reader.lags
     laid = LaidHighway.over(
-        choice.highway, dataset.lag_readers(lags), dataset.base, dataset.first_rows
+        choice.highway, dataset.lag_readers(lags), explained.base, dataset.first_rows
     )
     pipeline = replace(prepared.pipeline, lags=lags)
-    return replace(prepared, dataset=replace(dataset, highway=laid), pipeline=pipeline), choice
+    dataset = replace(dataset, highway=laid)
+    return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
 
 
 def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> list[float] | None:
@@ -345,15 +350,15 @@ def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> li
 def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
     """Inputs that training never learnt from, or its own if nothing was held out."""
     batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
-    features = batch.features[:VERIFIED_ROWS]
+    inputs = [each[:VERIFIED_ROWS] for each in batch.inputs]
     laid = prepared.dataset.highway
     if laid is None:
-        return [features]
+        return inputs
     # One row of lags for every output: a step of a sequence, or a window.
     rows = np.arange(batch.labels[:VERIFIED_ROWS, ..., 0].size).reshape(
         batch.labels[:VERIFIED_ROWS].shape[:-1]
     )
-    return [features, laid.table.inputs(rows % len(prepared.dataset.features))]
+    return [*inputs, laid.table.inputs(rows % len(prepared.dataset.features))]
 
 
 def _manifest(
@@ -391,6 +396,7 @@ def _manifest(
             "scaling": fit.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
+        "known_effects": prepared.effects and prepared.effects.to_json(),
         "intervals": None,
         "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
         "states": _states(spec) if stateful else [],
@@ -424,6 +430,7 @@ def _data_report(prepared: Prepared) -> dict[str, Any]:
     return {
         **pool_data([_series_report(each) for each in prepared.series]),
         "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "known_future": _known_future_sentence(prepared),
         "infinite_values": infinite,
         "sha256": prepared.sha256,
         "arrays_sha256": arrays_sha256(prepared.dataset),
@@ -441,6 +448,19 @@ def _series_report(series: PreparedSeries) -> dict[str, Any]:
         "splits": {part: _span_report(times, *span) for part, span in spans.items()},
         "sha256": series.sha256,
     }
+
+
+def _known_future_sentence(prepared: Prepared) -> str | None:
+    """What the report's errors took as known, for its reader."""
+    columns = prepared.pipeline.known_columns
+    if not columns:
+        return None
+    names = ", ".join(prepared.channels[column].name for column in sorted(columns))
+    return (
+        f"The errors were measured with the true values of {names} at the target times, as if "
+        "they had been known exactly; a forecast is as good as the values that come with its "
+        "request."
+    )
 
 
 def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:

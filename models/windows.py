@@ -66,12 +66,13 @@ class Windows:
             picks: `(batch,)`, positions in `origins`.
 
         Returns:
-            Features `(batch, samples, features)`, labels and weights `(batch, leads * targets)`.
+            Features `(batch, samples, features)`, labels and weights `(batch, leads * targets)`,
+            and what is known of the steps after the origins.
         """
         origins = self.origins[picks]
         labels, weights = self.dataset.labels(origins, self.ends[picks])
         features = self.dataset.features[origins[:, np.newaxis] + self.offsets]
-        return Batch(features, labels, weights)
+        return Batch(features, labels, weights, self.dataset.future_inputs(origins))
 
     def random_batches(self, size: int, count: int, seed: tuple[int, int]) -> Iterator[Batch]:
         """Batches in random order, each window once before any comes twice.

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
-HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample"}
+# Slow to load, or large: each is imported where it is used.
+HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample", "holidays"}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -46,10 +46,12 @@ def _default_version() -> sa.ScalarSelect[int]:
 
 
 # The forecast that dashboards poll for, in one statement made once: the default version's of
-# its first series, from the kept state's step, at the series' present revision. All four columns
-# of the unique index are compared with the kept state's, so old forecasts cost nothing.
+# its first series, from the kept state's step, at the series' present revision. The first four
+# columns of the unique index are compared with the kept state's, so old forecasts cost nothing.
+# Only versions with known-future channels have several such forecasts: the last one made comes
+# first.
 LATEST = (
-    sa.select(StoredForecast.key, StoredForecast.body)
+    sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.known_future)
     .select_from(KeptState)
     .join(
         Series,
@@ -72,4 +74,6 @@ LATEST = (
         ),
     )
     .where(KeptState.version_id == _default_version())
+    .order_by(StoredForecast.id.desc())
+    .limit(1)
 )

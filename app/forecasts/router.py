@@ -65,8 +65,11 @@ def latest_forecast(
     if_none_match: Annotated[str | None, Header()] = None,
     accept: Accept = "application/json",
 ) -> Response:
-    """Show the forecast from the last complete step; poll it with `If-None-Match`."""
-    answer = service.forecast(database, name, ForecastCreate(series=series))
+    """Show the forecast from the last complete step; poll it with `If-None-Match`.
+
+    For a version with known-future channels that is the last one that was asked for with values.
+    """
+    answer = service.latest(database, name, series)
     if if_none_match is not None and _matches(if_none_match, answer.key):
         return Response(status_code=304, headers=_headers(answer))
     return _response(answer, accept)

@@ -1,12 +1,38 @@
 """Requests and answers about forecasts."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
 from models.intervals import LEVELS
+
+
+class KnownFuture(BaseModel):
+    """Values of known-future channels at the steps of a forecast, as observations are written."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "columns": ["time", "promotion"],
+                    "rows": [["2024-06-01T00:00:00Z", 1], ["2024-06-02T00:00:00Z", 0]],
+                }
+            ]
+        },
+    )
+
+    columns: list[str] = Field(
+        description='"time" and names of known-future channels, in the order of a row.'
+    )
+    # Fields are checked one by one where they are read, to point at each that is wrong.
+    rows: list[list[Any]] = Field(
+        min_length=1,
+        description="A time in ISO 8601 with an offset, and numbers. Times are steps after the "
+        "origin, at the cadence of the forecaster; a value is that of the whole step.",
+    )
 
 
 class ForecastCreate(BaseModel):
@@ -39,6 +65,11 @@ class ForecastCreate(BaseModel):
         description="Interval levels in percent: each adds `lower_80`, `upper_80` and so on to "
         "the points. Models that had no validation part have no intervals.",
     )
+    known_future: KnownFuture | None = Field(
+        None,
+        description="Values of the version's `known_future` channels at the times of the leads. "
+        "What is left out is taken from the series if it was observed after the origin.",
+    )
 
 
 class ForecastPoint(BaseModel):
@@ -63,7 +94,7 @@ class ForecastPoint(BaseModel):
 
 
 class ForecastRead(BaseModel):
-    """A stored forecast: the same version, series, origin and revision give the same one."""
+    """A stored forecast: the same version, series, origin, revision and known future give it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -77,6 +108,7 @@ class ForecastRead(BaseModel):
                     "data_revision": 1,
                     "cadence": "7D",
                     "target_units": {"co2": "ppm"},
+                    "known_future": None,
                     "created_at": "2026-11-21T12:00:00Z",
                     "points": [
                         {
@@ -104,6 +136,9 @@ class ForecastRead(BaseModel):
     data_revision: int
     cadence: str
     target_units: dict[str, str | None]
+    known_future: KnownFuture | None = Field(
+        description="The known-future values that the forecast was made with."
+    )
     created_at: datetime
     points: list[ForecastPoint]
 

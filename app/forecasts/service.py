@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.db import Database, insert_or_ignore, utc_now
 from app.errors import Conflict, Invalid, NotFound
 from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
+from app.forecasts.known_future import FutureMissing, KnownValues, known_values
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.forecasts.tables import StoredForecast
@@ -56,9 +57,9 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         Invalid: If the series or the origin does not fit the model.
     """
     if request == ForecastCreate():
-        newest = latest(database, model)
-        if newest is not None:
-            return newest
+        newest = _last_stored(database, model)
+        if newest is not None and not newest.known_future:
+            return Answer(newest.key, newest.body)
     with database.reading() as session:
         issued = _issue(session, model, request)
         stored = _find(session, issued)
@@ -68,10 +69,31 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     return stored.answer(request)
 
 
-def latest(database: Database, model: str) -> Answer | None:
-    """The default version's stored forecast from the last complete step, if there is one."""
-    row = database.first(LATEST, {"model": model})
-    return None if row is None else Answer(row.key, row.body)
+def latest(database: Database, model: str, series: str | None) -> Answer:
+    """The default version's forecast from the last complete step.
+
+    A version with known-future channels gives the last one that was made there, because it
+    cannot make one by itself.
+
+    Raises:
+        NotFound, Conflict, Invalid: As `forecast` does.
+        Conflict: Also if known-future values are needed and no forecast was made yet.
+    """
+    try:
+        return forecast(database, model, ForecastCreate(series=series))
+    except FutureMissing as error:
+        stored = _last_stored(database, model)
+        if stored is None:
+            raise Conflict(
+                "No forecast was made from the last complete step yet: ask for one with POST. "
+                f"{error.detail}"
+            ) from error
+        return Answer(stored.key, stored.body)
+
+
+def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None:
+    """The default version's last stored forecast from the last complete step, if there is one."""
+    return database.first(LATEST, {"model": model})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,7 @@ class _Issued:
     series: Series
     forecast: Forecast
     state: CurrentState
+    known: KnownValues
 
     @property
     def identity(self) -> dict[str, object]:
@@ -92,6 +115,7 @@ class _Issued:
             "series_id": self.series.id,
             "origin": to_datetime(self.forecast.origin),
             "data_revision": self.state.revision,
+            "known_future": self.known.digest,
         }
 
 
@@ -105,10 +129,12 @@ def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
         current = seen = live.current_state(session, forecaster, version, series)
         if asked is not None and current.state.time is not None and asked < current.state.time:
             seen = live.replay(session, forecaster, series, until=asked)
-        made = seen.forecaster.forecast(seen.state)
+        own = seen.forecaster
+        known = known_values(session, own, series, seen.state, request.known_future)
+        made = own.forecast(seen.state, known.values if known.channels else None)
     except DataError as error:
         raise _not_forecastable(request, error) from error
-    return _Issued(row, series, made, current)
+    return _Issued(row, series, made, current, known)
 
 
 def _store(session: Session, issued: _Issued) -> _Stored:
@@ -132,7 +158,7 @@ def _store(session: Session, issued: _Issued) -> _Stored:
 
 
 def _find(session: Session, issued: _Issued) -> _Stored | None:
-    """The stored forecast of the same version, series, origin and revision."""
+    """The stored forecast of the same version, series, origin, revision and known future."""
     statement = sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.bounds)
     row = session.execute(statement.filter_by(**issued.identity)).first()
     return None if row is None else _Stored(row.key, row.body, row.bounds)
@@ -151,6 +177,7 @@ def _body(issued: _Issued, key: str, created_at: str, bounds: Bounds | None) -> 
         "data_revision": issued.state.revision,
         "cadence": made.cadence,
         "target_units": dict(zip(made.targets, made.units, strict=True)),
+        "known_future": issued.known.to_wire(),
         "created_at": created_at,
         "points": with_intervals(_points(made), bounds, DEFAULT_LEVELS),
     }

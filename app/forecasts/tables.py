@@ -1,4 +1,4 @@
-"""Stored forecasts: the same version, series, origin and revision give the same row."""
+"""Stored forecasts: same version, series, origin, revision, known future: the same row."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,16 @@ class StoredForecast(Base):
     """A forecast as it was given to its first reader."""
 
     __tablename__ = "forecasts"
-    __table_args__ = (sa.UniqueConstraint("version_id", "series_id", "origin", "data_revision"),)
+    __table_args__ = (
+        sa.UniqueConstraint(
+            "version_id",
+            "series_id",
+            "origin",
+            "data_revision",
+            "known_future",
+            name="uq_forecasts_identity",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(
         sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True
@@ -25,6 +34,8 @@ class StoredForecast(Base):
     )
     origin: Mapped[datetime] = mapped_column(Timestamp)
     data_revision: Mapped[int]
+    # A hash of the known-future values; empty for versions without such channels.
+    known_future: Mapped[str] = mapped_column(sa.String(64), server_default="")
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     body: Mapped[str] = mapped_column(sa.Text)
     bounds: Mapped[dict[str, Any] | None] = mapped_column(Json)

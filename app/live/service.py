@@ -17,7 +17,7 @@ from models.adaptation import fit_unseen, is_known, observations_to_fit, traits_
 from models.errors import Problem
 from models.panel import Traits
 from models.runtime import Forecaster, State
-from models.series import SeriesData
+from models.series import SeriesData, Times, Values
 from models.series_fit import SeriesFit
 
 
@@ -62,9 +62,16 @@ def current_state(
     state = State.from_bytes(kept.content)
     if kept.revision == series.revision:
         return CurrentState(own, fit, state, series.revision, kept=True)
+    times, values = observed_after(session, own, series, state)
+    return CurrentState(own, fit, own.advance(state, times, values), series.revision, kept=False)
+
+
+def observed_after(
+    session: Session, forecaster: Forecaster, series: Series, state: State
+) -> tuple[Times, Values]:
+    """What the series holds after a state's last row, in the forecaster's channels."""
     times, values = series_service.load_after(session, series.id, state.time)
-    state = own.advance(state, times, values[:, _columns(forecaster, series)])
-    return CurrentState(own, fit, state, series.revision, kept=False)
+    return times, values[:, _columns(forecaster, series)]
 
 
 def replay(

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,31 @@ class Observations:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that a client sent: names of channels, microseconds since 1970, values."""
+
+    names: tuple[str, ...]
+    times: npt.NDArray[np.int64]
+    values: Values
+
+
+def read_table(columns: list[str], rows: list[list[Any]], *, at: str = "") -> Table:
+    """Read columns and rows of JSON.
+
+    Args:
+        columns: "time" and names of channels.
+        rows: A time in ISO 8601 with an offset, and numbers or null, in this order.
+        at: Where in the request they are, for pointers.
+
+    Raises:
+        Invalid: With a pointer to each field that cannot be read.
+    """
+    time_column = _time_column(columns, at)
+    names = tuple(name for place, name in enumerate(columns) if place != time_column)
+    return Table(names, *_parsed(columns, rows, time_column, at))
+
+
 def put_observations(
     session: Session, series: Series, request: ObservationsWrite
 ) -> writing.Written:
@@ -53,14 +79,13 @@ def put_observations(
         Invalid: With a pointer to each field that cannot be stored.
         Conflict: If a column is no channel of the series.
     """
-    time_column = _time_column(request.columns)
-    names = tuple(name for place, name in enumerate(request.columns) if place != time_column)
-    times, values = _parsed(request, time_column)
+    table = read_table(request.columns, request.rows)
+    names, times = table.names, table.times
     if series.rows:
         require_known(names, series.channels)
     else:
         series.channels = channels_of_names(names, series.channels)
-    values = apply_missing(list(names), values, sentinels_of(series.channels))
+    values = apply_missing(list(names), table.values, sentinels_of(series.channels))
     if series.kind == "ohlc" and set(PRICES) <= set(names):
         _refuse_broken_bars(names, values)
     order = np.argsort(times, kind="stable")
@@ -133,26 +158,28 @@ def thinned(found: Observations, max_points: int) -> Observations:
     return Observations(found.channels, found.times[rows], found.values[rows], found.revision)
 
 
-def _time_column(columns: list[str]) -> int:
+def _time_column(columns: list[str], at: str) -> int:
     if columns.count("time") != 1 or len(set(columns)) != len(columns) or len(columns) < 2:
         message = (
             '`columns` must name "time" and at least one channel, each once. '
             f"Received: {columns[:20]}"
         )
-        raise Invalid(message, errors=[Problem("/columns", message)])
+        raise Invalid(message, errors=[Problem(f"{at}/columns", message)])
     return columns.index("time")
 
 
-def _parsed(request: ObservationsWrite, time_column: int) -> tuple[npt.NDArray[np.int64], Values]:
+def _parsed(
+    columns: list[str], rows: list[list[Any]], time_column: int, at: str
+) -> tuple[npt.NDArray[np.int64], Values]:
     problems: list[Problem] = []
     times: list[int] = []
     values: list[list[float]] = []
-    for number, row in enumerate(request.rows):
-        pointer = f"/rows/{number}"
+    for number, row in enumerate(rows):
+        pointer = f"{at}/rows/{number}"
         if len(problems) >= MOST_PROBLEMS:
             break
-        if len(row) != len(request.columns):
-            expected = len(request.columns)
+        if len(row) != len(columns):
+            expected = len(columns)
             message = f"`rows` must have {expected} fields each. Received: {len(row)}"
             problems.append(Problem(pointer, message))
             continue

@@ -18,7 +18,7 @@ class TestPanels:
         with database.engine.connect() as connection, connection.begin():
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(VERSIONS.parent))
-            command.downgrade(config, "0010_panels-1")
+            command.downgrade(config, "0011_panels-1")
             assert not sa.inspect(connection).has_table("version_series")
         migrate(database)
         assert client.get("/v1/models/m/versions/1").json() == before

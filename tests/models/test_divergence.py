@@ -55,7 +55,7 @@ class TestLikelyCause:
 
     @pytest.mark.parametrize("name", list(USUAL_RATES))
     def test_every_optimizer_has_a_usual_rate_that_keras_agrees_with(self, name: Any) -> None:
-        from models.engine import OPTIMIZERS
+        from models.optimizers import OPTIMIZERS
 
         assert OptimizerSpec(name=name).name == name
         assert float(OPTIMIZERS[name]().learning_rate) == pytest.approx(USUAL_RATES[name])

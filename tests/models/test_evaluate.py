@@ -28,7 +28,8 @@ class OneTooHigh:
     def outputs(self, times: Times, values: Values, at: Rows) -> Outputs:
         self.asked = at.tolist()
         ahead = np.minimum(at[:, np.newaxis] + self.leads, len(values) - 1)
-        return Outputs(times, values, at, values[ahead] + 1)
+        none = np.empty((0, len(at), len(self.leads), 1))
+        return Outputs(times, values, at, values[ahead] + 1, none, none)
 
 
 HOURS = np.datetime64("2024-01-01", "us") + np.arange(12) * np.timedelta64(1, "h")

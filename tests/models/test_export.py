@@ -30,7 +30,7 @@ def spec_of(*layers: LayerSpec, mode: Mode = "stateful", head: HeadSpec | None =
     return Spec(mode=mode, layers=list(layers), head=head or HeadSpec())
 
 
-def network_of(spec: Spec, seed: int = 0) -> Any:
+def network_of(spec: Spec, seed: int = 0, future: int = 0) -> Any:
     return build_network(
         spec.layers or [],
         spec.head,
@@ -38,6 +38,7 @@ def network_of(spec: Spec, seed: int = 0) -> Any:
         outputs=OUTPUTS,
         stateful=spec.mode == "stateful",
         seed=seed,
+        future=future,
     )
 
 
@@ -58,6 +59,40 @@ class TestCells:
             np.testing.assert_array_equal(y[:, 0], whole[:, step])
         for kept, wanted in zip(states, last, strict=True):
             np.testing.assert_array_equal(kept, wanted)
+
+
+class TestKnownFuture:
+    @pytest.mark.parametrize("mode", ["stateful", "windowed"])
+    @pytest.mark.parametrize("dense", [[], [DenseSpec(units=3, activation="relu")]])
+    def test_the_graph_with_a_future_equals_keras(self, mode: Mode, dense: list[DenseSpec]) -> None:
+        spec = spec_of(
+            layer("lstm"), layer("gru"), mode=mode, head=HeadSpec(dropout=0.5, layers=dense)
+        )
+        network = network_of(spec, future=5)
+        shape = (2, 7, 5) if mode == "stateful" else (2, 5)
+        future = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+        graph = export_onnx(network, spec)
+        assert verify_export(network, graph, [inputs(), future]) <= 1e-5
+
+    def test_states_never_see_the_future(self) -> None:
+        spec = spec_of(layer("lstm"))
+        session = open_session(export_onnx(network_of(spec, future=5), spec))
+        zeros = [np.zeros((2, UNITS), np.float32)] * 2
+        (y, *states), (other, *same) = (
+            run_session(session, [inputs(), np.full((2, 7, 5), value, np.float32), *zeros])
+            for value in (0.0, 1.0)
+        )
+        assert (y != other).all()
+        np.testing.assert_array_equal(states, same)
+
+    def test_the_head_drops_the_stack_and_not_the_future(self) -> None:
+        network = network_of(spec_of(layer("gru"), head=HeadSpec(dropout=0.5)), future=5)
+        described = describe_network(network)
+        # 2 outputs of 4 units, 5 known numbers and a bias.
+        assert described["layers"][-1]["parameters"] == 2 * (4 + 5 + 1)
+        beside = network.get_layer("with_future").input
+        assert [each.shape[-1] for each in beside] == [4, 5]
+        assert beside[1].name == "future"
 
 
 class TestVerify:

@@ -143,11 +143,12 @@ class TestLearningRate:
         engine, saved = ScriptedEngine([*self.LOSSES]), list[bytes]()
         stopping = EarlyStoppingSpec(monitor=monitor, patience=99)
         plan = FitPlan(
-            epochs,
-            stopping,
-            "print",
-            saved.append,
-            lambda losses: plateau_rate(optimizer, losses),
+            epochs=epochs,
+            early_stopping=stopping,
+            fingerprint="print",
+            save_checkpoint=saved.append,
+            causes=lambda: "",
+            rate_after=lambda losses: plateau_rate(optimizer, losses),
         )
         fit = Fitter(cast(Engine, engine), TwoChunks(), plan, lambda report: None)
         fit.fit(checkpoint)

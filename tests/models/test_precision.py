@@ -11,6 +11,7 @@ from models.builders import build_network
 from models.dataset import Batch
 from models.engine import make_engine, zero_states
 from models.errors import TrainingError
+from models.losses import Objective, of_error
 from models.precision import build_for_training, network_to_serve, scale_losses
 from models.reproducibility import read_weights
 from models.runtime import Forecaster
@@ -73,7 +74,9 @@ class TestLossScaling:
         for precision in ("float32", "mixed_float16"):
             spec = Spec.model_validate({"precision": precision})
             optimizer = scale_losses(spec, keras.optimizers.SGD(0.1))
-            engine = make_engine(build_for_training(spec, build), optimizer, "mse")
+            engine = make_engine(
+                build_for_training(spec, build), optimizer, Objective(of_error("mse"))
+            )
             seen = [engine.train(zero_states(SHAPES, 4), batch())[0] for _ in range(5)]
             losses.append([float(loss) for loss in seen])
         assert losses[0][-1] < losses[0][0]

@@ -319,7 +319,7 @@ class TestOnRealData:
         assert np.isfinite(losses).all()
         assert min(losses[1:]) < losses[0]
         engine.finish(engine.weights())
-        assert verify_export(network, export_onnx(network, spec), batch.features) <= 1e-5
+        assert verify_export(network, export_onnx(network, spec), [batch.features]) <= 1e-5
 
     @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("jena-")])
     def test_weather(self, name: str, weather: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from app.db import Json
 
-revision = "0010_panels"
-down_revision = "0009_backtests"
+revision = "0011_panels"
+down_revision = "0010_known_future"
 branch_labels = None
 depends_on = None
 
