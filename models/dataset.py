@@ -37,6 +37,11 @@ class Batch:
         """The network's inputs in its own order, without lags and states."""
         return [self.features] if self.future is None else [self.features, self.future]
 
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take in memory."""
+        return sum(each.nbytes for each in (*self.inputs, self.labels, self.weights))
+
 
 @dataclass(frozen=True, slots=True)
 class Track:

@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from models.batch_cache import KeptBatches
 from models.dataset import Batch, Dataset, Part
 from models.series import Rows
 
@@ -127,11 +128,15 @@ class LaneFeed:
         training: Lanes over the training rows.
         validation: Lanes over the validation rows; None if there are none.
         state_shapes: Name and units of each recurrent state.
+        kept_training: The training batches.
+        kept_validation: The validation batches; none without validation rows.
     """
 
     training: Lanes
     validation: Lanes | None
     state_shapes: list[tuple[str, int]]
+    kept_training: KeptBatches
+    kept_validation: KeptBatches
 
     @classmethod
     def of(cls, dataset: Dataset, sizes: LaneSizes, state_shapes: list[tuple[str, int]]) -> Self:
@@ -144,15 +149,16 @@ class LaneFeed:
         """
         training = Lanes.lay(dataset, "train", sizes, warm_up=sizes.burn_in)
         held_out = dataset.row_count("validation")
+        kept = KeptBatches(training.batches)
         if held_out == 0:
-            return cls(training, None, state_shapes)
+            return cls(training, None, state_shapes, kept, KeptBatches(lambda: iter(())))
         # Every lane is warmed up on a whole chunk of earlier rows: as many lanes as leave
         # two chunks with a loss to each.
         lanes = int(np.clip(held_out // (2 * sizes.chunk), 1, sizes.lanes))
         validation = Lanes.lay(
             dataset, "validation", replace(sizes, lanes=lanes), warm_up=sizes.chunk
         )
-        return cls(training, validation, state_shapes)
+        return cls(training, validation, state_shapes, kept, KeptBatches(validation.batches))
 
     @property
     def updates_per_epoch(self) -> int:
@@ -161,11 +167,11 @@ class LaneFeed:
 
     def train_batches(self, epoch: int) -> Iterator[Batch]:
         """The training chunks in order of time."""
-        return self.training.batches()
+        return iter(self.kept_training)
 
     def validation_batches(self) -> Iterator[Batch]:
         """The validation chunks in order of time."""
-        return self.validation.batches() if self.validation else iter(())
+        return iter(self.kept_validation)
 
 
 def _shares(dataset: Dataset, part: Part, lanes: int) -> list[int]:
