@@ -14,9 +14,9 @@ import numpy.typing as npt
 from models.dataset import Dataset, Part, Track
 from models.errors import TrainingError
 from models.lanes import LaneFeed, Lanes
-from models.prepare import Prepared, prepare
+from models.prepare import Prepared, PreparedSeries, prepare
 from models.runtime import Forecaster
-from models.series import Rows, SeriesData, Times, Values, iso
+from models.series import Rows, SeriesData, Times, Values, as_panel, iso
 from models.spec import Spec
 from models.splits import split_bounds
 from models.windows import WindowFeed, Windows
@@ -42,42 +42,58 @@ class Check:
 
 
 def audit_training(
-    spec: Spec, data: SeriesData, prepared: Prepared, feed: LaneFeed | WindowFeed
+    spec: Spec,
+    data: SeriesData | Sequence[SeriesData],
+    prepared: Prepared,
+    feed: LaneFeed | WindowFeed,
 ) -> list[Check]:
     """Check scalers, labels and features before anything is learnt.
 
     Args:
         spec: The resolved spec.
-        data: The whole series.
+        data: The whole series, or those of a panel.
         prepared: What training reads.
         feed: Its batches.
+
+    Returns:
+        The checks; of a panel those of scalers and features for each series.
     """
     return [
-        _scaler_range(spec, prepared),
+        *(_about(prepared, each, _scaler_range(spec, each)) for each in prepared.series),
         _labels_stay(prepared.dataset, "train", feed.training),
         _labels_stay(prepared.dataset, "validation", feed.validation),
-        *_future_probe(spec, data, prepared),
+        *_future_probe(spec, as_panel(data), prepared),
     ]
 
 
-def audit_forecasts(forecaster: Forecaster, prepared: Prepared) -> Check:
+def audit_forecasts(forecaster: Forecaster, prepared: Prepared) -> list[Check]:
     """Check that what is served does not look ahead: change the future, ask about the past.
 
     Args:
         forecaster: The exported forecaster.
         prepared: The series it was trained on.
+
+    Returns:
+        A check for each series.
     """
-    track, grid = prepared.dataset.tracks[0], prepared.times
+    # What is declared as known of the future is looked ahead at on purpose.
+    known = prepared.pipeline.known_columns
+    return [
+        _about(prepared, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
+        for each in prepared.series
+    ]
+
+
+def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Sequence[int]) -> Check:
+    track, grid = series.track, series.times
     cut = track.test if track.test < track.end else len(grid) * 3 // 4
     first = max(0, cut - max(PROBE_ROWS_BEFORE, 2 * forecaster.least_rows))
     last = min(cut + PROBE_ROWS_AFTER, len(grid) - 1)
-    times, values = prepared.observed
+    times, values = series.observed
     near = slice(*np.searchsorted(times, [grid[first], grid[last] + np.timedelta64(1, "us")]))
     times, values = times[near], values[near]
     origins = np.arange(max(first, cut - PROBE_ORIGINS), cut) - np.searchsorted(grid, times[0])
     origins = origins[origins >= 0]
-    # What is declared as known of the future is looked ahead at on purpose.
-    known = prepared.pipeline.known_columns
     before, after = (
         forecaster.outputs(times, each, at=origins).values
         for each in (values, _with_another_future(times, values, grid[cut], known))
@@ -106,11 +122,18 @@ def audit_report(checks: list[Check]) -> dict[str, Any]:
     return {"passed": True, "checks": [asdict(check) for check in checks]}
 
 
-def _scaler_range(spec: Spec, prepared: Prepared) -> Check:
+def _about(prepared: Prepared, series: PreparedSeries, check: Check) -> Check:
+    """The check with the name of its series, where there are several."""
+    if len(prepared.series) == 1:
+        return check
+    return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
+
+
+def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
     """Scalers were fitted on rows of the training part."""
-    train = split_bounds(prepared.times, spec.split).train
-    first, last = prepared.times[train.start], prepared.times[train.stop - 1]
-    fitted = prepared.fitted
+    train = split_bounds(series.times, spec.split).train
+    first, last = series.times[train.start], series.times[train.stop - 1]
+    fitted = series.fitted
     inside = len(fitted) > 0 and first <= fitted[0] and fitted[-1] <= last
     return Check(
         "scaler_range",
@@ -166,23 +189,44 @@ def _borders(tracks: tuple[Track, ...], part: Part, rows: Rows) -> tuple[Rows, R
     return first[number], stop[number]
 
 
-def _future_probe(spec: Spec, data: SeriesData, prepared: Prepared) -> list[Check]:
-    """Prepare the series once more with another future after the training part."""
-    first = prepared.dataset.tracks[0].validation
-    if first >= len(prepared.times):
+def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -> list[Check]:
+    """Prepare everything once more, each series with another future after its training part."""
+    borders = [
+        each.times[each.track.validation] if each.track.validation < len(each.times) else None
+        for each in prepared.series
+    ]
+    if all(border is None for border in borders):
+        other = prepared
+    else:
+        other = prepare(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+    return [
+        _about(prepared, prepared.series[position], check)
+        for position, border in enumerate(borders)
+        for check in _probe_checks(prepared, other, position, border)
+    ]
+
+
+def _changed(data: SeriesData, border: np.datetime64 | None) -> SeriesData:
+    if border is None:
+        return data
+    return replace(data, values=_with_another_future(data.times, data.values, border))
+
+
+def _probe_checks(
+    prepared: Prepared, other: Prepared, position: int, border: np.datetime64 | None
+) -> list[Check]:
+    """What became of one series' scalers and features."""
+    if border is None:
         sentence = "Nothing lies after the training part that could be changed."
         return [Check(f"future_probe_{what}", True, sentence) for what in ("scalers", "features")]
-    border = prepared.times[first]
-    changed = replace(data, values=_with_another_future(data.times, data.values, border))
-    other = prepare(spec, changed)
     probed = _changed_from(border)
     # The highway's lags are chosen with validation rows, and are no scaler.
     scalers_moved = (
         replace(other.pipeline, lags=prepared.pipeline.lags).to_json()
         != prepared.pipeline.to_json()
-        or other.dataset.scaling.to_json() != prepared.dataset.scaling.to_json()
+        or other.series[position].fit.to_json() != prepared.series[position].fit.to_json()
     )
-    rows, moved = _moved_features(prepared.dataset, other.dataset)
+    rows, moved = _moved_features(prepared.dataset, other.dataset, position)
     return [
         Check(
             "future_probe_scalers",
@@ -202,15 +246,16 @@ def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
-def _moved_features(one: Dataset, other: Dataset) -> tuple[int, int]:
-    """Rows before the end of training, over all tracks, and how many of them differ."""
-    rows = moved = start = 0
-    for track in one.tracks:
-        past = slice(start, track.validation)
+def _moved_features(one: Dataset, other: Dataset, series: int) -> tuple[int, int]:
+    """Rows of a series before the end of training, over its tracks, and how many differ."""
+    rows = moved = 0
+    for first, track in zip(one.first_rows, one.tracks, strict=True):
+        if track.series != series:
+            continue
+        past = slice(first, track.validation)
         differ = _differing(one.features[past], other.features[past])
         differ |= _differing(one.base[past], other.base[past])
         rows, moved = rows + len(differ), moved + int(differ.sum())
-        start = track.end
     return rows, moved
 
 

@@ -9,12 +9,10 @@ import numpy as np
 
 from models.backtest_plan import BacktestPlan, refit_input, served_grid
 from models.baseline_set import BaselineSet
-from models.calendars import calendar_from_json
 from models.comparison import Comparison
 from models.errors import DataError, ForecastingError, TrainingError
 from models.features import clean_rows
 from models.metrics import seasonal_scale
-from models.resampling import GridRule
 from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, Values, iso
 from models.spec import Spec
@@ -57,7 +55,7 @@ class Run:
     """A backtest under way.
 
     Args:
-        forecaster: The stored forecaster.
+        forecaster: The stored forecaster, as it reads the series.
         data: The series.
         plan: Origins and refits.
         refit: Trains again; not called unless the plan says so.
@@ -162,10 +160,8 @@ def _columns(forecaster: Forecaster, data: SeriesData) -> list[int]:
 
 def _target_rows(forecaster: Forecaster, data: SeriesData) -> Values:
     """`(rows, targets)` in original units on the grid that the forecaster steps through."""
-    manifest = forecaster.manifest
-    targets = manifest["targets"]
-    rule = GridRule.from_json(manifest["grid"])
-    rows = rule.grid(data.times, data.values[:, _columns(forecaster, data)]).values
+    targets = forecaster.manifest["targets"]
+    rows = forecaster.rule.grid(data.times, data.values[:, _columns(forecaster, data)]).values
     logged = targets["scaling"]["transform"] == "log_return"
     chosen: Values = clean_rows(rows, targets["columns"] if logged else [])[:, targets["columns"]]
     return chosen
@@ -175,11 +171,11 @@ def _judge(
     forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, values: Values
 ) -> BacktestResult:
     """Compare with baselines that learnt from the rows up to the first origin."""
-    manifest, leads, at = forecaster.manifest, forecaster.leads, plan.origins
+    leads, at = forecaster.leads, plan.origins
     rows = _target_rows(forecaster, data)
     known = rows[: at[0] + 1]
-    natural = calendar_from_json(manifest["calendar"]).season_steps
-    baselines = BaselineSet.fit(known, natural, manifest["targets"]["scaling"]["transform"])
+    transform = forecaster.manifest["targets"]["scaling"]["transform"]
+    baselines = BaselineSet.fit(known, forecaster.calendar.season_steps, transform)
     others = baselines.forecasts(rows, leads, at)
     ahead = at[:, np.newaxis] + leads
     kept = {name: others[name].copy() for name in ("naive", "seasonal_naive")}

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, Field
 
 from models.checks import SeriesFacts, resolve
 from models.errors import Problem, SpecError
+from models.panel_report import data_of
 from models.part import Part
-from models.resampling import GridRule
 from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, iso
 from models.spec import Spec, SplitSpec
@@ -90,7 +90,7 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
     """Choose the origins, and check that every part of the backtest can work.
 
     Args:
-        forecaster: The stored forecaster.
+        forecaster: The stored forecaster, as it reads the series.
         data: The series as it is now.
         spec: What was asked for.
 
@@ -98,10 +98,11 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
         SpecError: With JSON pointers into `spec`.
     """
     grid = served_grid(forecaster, data.times)
-    splits = forecaster.manifest["data"]["splits"]
+    splits = data_of(forecaster.manifest["data"], data.name)["splits"]
     validation = _row_after(grid, splits["train"]["last"])
     held_out = _row_after(grid, splits["validation"]["last"]) or validation
-    if problems := list(_window_problems(spec)) or list(_outside(grid, spec.origins)):
+    refit = [*_panel_problems(forecaster, spec), *_window_problems(spec)]
+    if problems := refit or list(_outside(grid, spec.origins)):
         raise SpecError(problems)
     origins = _choose_origins(forecaster, grid, spec.origins, default=held_out)
     plan = BacktestPlan(spec, grid, origins, held_out)
@@ -114,7 +115,7 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
 
 def served_grid(forecaster: Forecaster, times: Times) -> Times:
     """Times of the rows that a forecaster steps through on observations at `times`."""
-    rule = replace(GridRule.from_json(forecaster.manifest["grid"]), channels=())
+    rule = replace(forecaster.rule, channels=())
     return rule.grid(times, np.empty((len(times), 0))).times
 
 
@@ -146,7 +147,7 @@ def refit_input(
     held_out = splits["validation"]["rows"]
     share = held_out / (splits["train"]["rows"] + held_out)
     spec = Spec.model_validate(forecaster.manifest["spec"])
-    training_rows = int(rows * (1 - share)) * GridRule.from_json(forecaster.manifest["grid"]).phases
+    training_rows = int(rows * (1 - share)) * forecaster.rule.phases
     fields: dict[str, Any] = {"split": SplitSpec(validation=share, test=0.0)}
     if spec.lanes is not None and spec.chunk is not None:
         fields["lanes"] = max(1, min(spec.lanes, training_rows // spec.chunk))
@@ -158,6 +159,17 @@ def _row_after(grid: Times, last: str | None) -> int:
     if last is None:
         return 0
     return int(np.searchsorted(grid, to_time(datetime.fromisoformat(last)), side="right"))
+
+
+def _panel_problems(forecaster: Forecaster, spec: BacktestSpec) -> Iterator[Problem]:
+    count = len(forecaster.manifest["panel"])
+    if count and spec.refit_every is not None:
+        yield Problem(
+            "/refit_every",
+            f"`refit_every` must be null for a network that learnt from a panel, here of {count} "
+            "series: a refit on one of them would test another network. "
+            f"Received: {spec.refit_every}",
+        )
 
 
 def _window_problems(spec: BacktestSpec) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Checks: whether a spec can work on a series, with its defaults filled in, before training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from models.cadence import Cadence
 from models.covariate_rules import COVARIATE_RULES
@@ -8,6 +8,7 @@ from models.defaults import fill_defaults
 from models.errors import DataError, Problem, SpecError
 from models.facts import ChannelFacts, Layout, SeriesFacts
 from models.network_rules import NETWORK_RULES
+from models.panel import blamed, panel_problems
 from models.series_rules import SERIES_RULES
 from models.spec import Spec
 from models.splits import split_bounds
@@ -15,35 +16,79 @@ from models.splits import split_bounds
 __all__ = ["ChannelFacts", "SeriesFacts", "resolve"]
 
 
-def resolve(spec: Spec, facts: SeriesFacts) -> Spec:
+def resolve(spec: Spec, facts: SeriesFacts | Sequence[SeriesFacts]) -> Spec:
     """Fill in every default of a spec, and refuse one that cannot work.
 
     Args:
-        spec: What was asked for; fields left out are chosen from the series.
-        facts: The series it will be trained on.
+        spec: What was asked for; fields left out are chosen from the series: of a panel, from
+            the one with the fewest training rows.
+        facts: The series it will be trained on, or those of a panel.
 
     Returns:
         The spec that is stored and trained. Resolving it again changes nothing.
 
     Raises:
         SpecError: With all broken rules at once, each with a JSON pointer into the spec; the
-            pointer is empty where the series itself is the problem.
+            pointer is empty where the series itself is the problem, and `/series/1` where the
+            second one of a panel is.
     """
-    problems = list(_cadence_problems(spec, facts))
-    step = Cadence.parse(facts.cadence if problems or not spec.cadence else spec.cadence)
-    try:
-        layout = Layout.of(facts, step, spec.split)
-        problems += _split_problems(layout, spec)
-    except DataError as error:
-        raise SpecError([*problems, Problem("", str(error))]) from error
-    resolved = fill_defaults(spec, facts, layout)
-    for series_rule in (*SERIES_RULES, *COVARIATE_RULES):
-        problems += series_rule(resolved, facts, layout)
+    panel = [facts] if isinstance(facts, SeriesFacts) else list(facts)
+    names = [each.name for each in panel]
+    if unlike := list(panel_problems(names, [each.traits for each in panel])):
+        raise SpecError(unlike)
+    problems = list(_cadence_problems(spec, panel[0]))
+    step = Cadence.parse(panel[0].cadence if problems or not spec.cadence else spec.cadence)
+    layouts = _layouts(spec, panel, step, problems)
+    resolved = _filled(spec, panel, layouts)
+    found = [
+        _problems_with(spec, resolved, each, layout)
+        for each, layout in zip(panel, layouts, strict=True)
+    ]
+    problems += blamed(names, found)
+    problems += _covariate_problems(resolved, panel, layouts)
     for network_rule in NETWORK_RULES:
         problems += network_rule(resolved)
     if problems:
         raise SpecError(problems)
     return resolved
+
+
+def _layouts(
+    spec: Spec, panel: Sequence[SeriesFacts], step: Cadence, problems: list[Problem]
+) -> list[Layout]:
+    layouts = []
+    for position, facts in enumerate(panel):
+        try:
+            layouts.append(Layout.of(facts, step, spec.split))
+        except DataError as error:
+            pointer = f"/series/{position}" if len(panel) > 1 else ""
+            raise SpecError([*problems, Problem(pointer, str(error))]) from error
+    return Layout.together(layouts)
+
+
+def _filled(spec: Spec, panel: Sequence[SeriesFacts], layouts: Sequence[Layout]) -> Spec:
+    """The spec with defaults that suit the series with the fewest training rows."""
+    shortest = min(range(len(panel)), key=lambda position: layouts[position].training_rows)
+    return fill_defaults(spec, panel[shortest].pooled(panel), layouts[shortest])
+
+
+def _problems_with(spec: Spec, resolved: Spec, facts: SeriesFacts, layout: Layout) -> list[Problem]:
+    problems = _split_problems(layout, spec)
+    for rule in SERIES_RULES:
+        problems += rule(resolved, facts, layout)
+    return problems
+
+
+def _covariate_problems(
+    resolved: Spec, panel: Sequence[SeriesFacts], layouts: Sequence[Layout]
+) -> list[Problem]:
+    """What is known of the future is to teach something in one series of a panel at least."""
+    found = [
+        [problem for rule in COVARIATE_RULES for problem in rule(resolved, facts, layout)]
+        for facts, layout in zip(panel, layouts, strict=True)
+    ]
+    everywhere = set.intersection(*({each.pointer for each in own} for own in found))
+    return [each for each in found[0] if each.pointer in everywhere]
 
 
 def _cadence_problems(spec: Spec, facts: SeriesFacts) -> Iterator[Problem]:

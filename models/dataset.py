@@ -1,16 +1,18 @@
-"""Training arrays: features, targets and labels of every track of a series, in one table.
+"""Training arrays: features, targets and labels of every track of a panel, in one table.
 
 A track is a run of rows in time order. A series resampled from 10 minutes to an hour has six:
-one for each phase of the hour. All tracks lie one after the other in the same arrays, so a
-row number names a row of a track, and `row + lead` names the row that many steps later.
+one for each phase of the hour; each series of a panel has its own. All tracks lie one after the
+other in the same arrays, so a row number names a row of a track, and `row + lead` names the row
+that many steps later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from models.future import FutureTable
+from models.highway import LagReader
 from models.lags import LaidHighway
 from models.scaling import Floats, TargetScaling
 from models.series import Rows, Values
@@ -43,12 +45,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Row numbers of one track: where each part of the split begins and where the last ends."""
+    """Row numbers of one track: where each part of the split begins and where the last ends.
+
+    `series` is the position in the panel of the series that the rows come from.
+    """
 
     train: int
     validation: int
     test: int
     end: int
+    series: int = 0
 
     def span(self, part: Part) -> tuple[int, int]:
         """First row of a part, and the row after its last one."""
@@ -68,9 +74,11 @@ class Dataset:
         features: `(rows, features)` of float32, without NaN.
         actual: `(rows, targets)` in original units; NaN is missing.
         base: `(rows, targets)`, the last observed value at each row; NaN before the first.
-        scaling: What turns actual values into labels.
+        scaling: What turns actual values into labels; of a panel, those of its first series.
         tracks: Where tracks and the parts of their split lie.
         highway: What is taken off the labels, because the highway says it already.
+        panel: The scaling of each series of a panel, alike in transform and leads; empty where
+            `scaling` is that of all rows.
         future: What is known of the steps ahead of each row; None if nothing is.
     """
 
@@ -80,12 +88,29 @@ class Dataset:
     scaling: TargetScaling
     tracks: tuple[Track, ...]
     highway: LaidHighway | None = None
+    panel: tuple[TargetScaling, ...] = ()
     future: FutureTable | None = None
 
     @property
     def first_rows(self) -> list[int]:
         """The first row of each track."""
         return [0, *(track.end for track in self.tracks[:-1])]
+
+    @property
+    def served(self) -> list[tuple[Track, Values]]:
+        """The first track of each series, with its row of `units`."""
+        first_of_series = {
+            track.series: (track, unit)
+            for track, unit in zip(self.tracks[::-1], self.units[::-1], strict=True)
+        }
+        return [first_of_series[series] for series in sorted(first_of_series)]
+
+    @property
+    def units(self) -> Values:
+        """How large the values of each track are beside the first series', `(tracks, targets)`."""
+        units = np.stack([scaling.scale[-1] for scaling in self.panel or (self.scaling,)])
+        relative: Values = units / units[0]
+        return relative[[track.series for track in self.tracks]]
 
     @property
     def outputs(self) -> int:
@@ -120,10 +145,25 @@ class Dataset:
         ahead = rows[..., np.newaxis] + self.scaling.leads
         inside = ahead < np.asarray(ends)[..., np.newaxis]
         actual = self.actual[np.where(inside, ahead, 0)]
-        wanted = self.scaling.encode(actual, self.base[rows][..., np.newaxis, :])
+        wanted = self._scaling_at(rows).encode(actual, self.base[rows][..., np.newaxis, :])
         known = np.isfinite(wanted) & inside[..., np.newaxis]
         shape = (*rows.shape, self.outputs)
         labels = np.where(known, wanted, 0.0).astype(np.float32).reshape(shape)
         if self.highway is not None:
             labels -= self.highway.outputs(rows)
         return labels, known.astype(np.float32).reshape(shape)
+
+    def lag_readers(self, lags: int) -> list[LagReader]:
+        """What a lag of each track is: the same number of lags, in the unit of its series."""
+        scalings = self.panel or (self.scaling,)
+        return [LagReader.of(scalings[track.series], lags) for track in self.tracks]
+
+    def _scaling_at(self, rows: Rows) -> TargetScaling:
+        """The scaling of rows `(...)`: in a panel each row has that of its series."""
+        if not self.panel:
+            return self.scaling
+        track = np.searchsorted(self.first_rows, rows, side="right") - 1
+        series = np.array([each.series for each in self.tracks])[track]
+        mean = np.stack([each.mean for each in self.panel])[series]
+        scale = np.stack([each.scale for each in self.panel])[series]
+        return replace(self.scaling, mean=mean[..., np.newaxis, :], scale=scale)

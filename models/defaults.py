@@ -116,8 +116,8 @@ def _calendar_features(spec: Spec, facts: SeriesFacts, layout: Layout) -> list[C
 
 
 def _lane_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
-    rows = layout.training_rows * layout.phases
-    sizes = default_lane_sizes(rows, layout.phases)
+    rows = layout.rows_to_learn
+    sizes = default_lane_sizes(rows, layout.tracks)
     chunk = spec.chunk or sizes.chunk
     fitting = max(1, min(sizes.lanes, rows // chunk))
     return {
@@ -129,7 +129,7 @@ def _lane_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
 
 
 def _window_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
-    rows = layout.training_rows * layout.phases
+    rows = layout.rows_to_learn
     farthest = max(spec.lead_steps, default=1)
     wanted = max(layout.season_steps, 2 * farthest, 24)
     lookback = spec.lookback or max(1, min(wanted, 512, layout.training_rows // 4))
@@ -178,13 +178,13 @@ def _quantiles(spec: Spec) -> dict[str, Any]:
 
 def _units(layout: Layout) -> int:
     """Small nets for few rows: one has to be learnt from each."""
-    rows = layout.training_rows * layout.phases
+    rows = layout.rows_to_learn
     return 16 if rows < 1_000 else 32 if rows < 10_000 else 64
 
 
 def _run(spec: Spec, layout: Layout) -> dict[str, Any]:
     """Epochs, optimizer and early stopping; a short series has short epochs, so it gets more."""
-    rows = layout.training_rows * layout.phases
+    rows = layout.rows_to_learn
     stateful = spec.mode == "stateful"
     given = spec.model_fields_set
     epochs = (100 if rows < 2_000 else 40) if stateful else 20

@@ -1,6 +1,7 @@
 """What a spec is checked against: the facts of a series, and its rows at a forecaster's cadence."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from models.cadence import Cadence
 from models.calendars import learn_calendar
 from models.errors import SpecError
+from models.panel import Traits
 from models.resampling import GridRule
 from models.series import Channel, Kind, SeriesData, Times, Values
 from models.spec import SplitSpec
@@ -59,6 +61,8 @@ class SeriesFacts:
     """What a spec may depend on; made once from a whole series.
 
     Args:
+        name: The series' name.
+        traits: What it shares with the other series of a panel.
         kind: What the rows are.
         channels: One entry per channel, in order.
         times: `(rows,)` of `datetime64[us]`, UTC.
@@ -67,6 +71,8 @@ class SeriesFacts:
         timezone: IANA name in which days and sessions are counted.
     """
 
+    name: str
+    traits: Traits
     kind: Kind
     channels: tuple[ChannelFacts, ...]
     times: Times
@@ -81,7 +87,24 @@ class SeriesFacts:
             ChannelFacts.of(channel, data.times, data.values[:, column])
             for column, channel in enumerate(data.channels)
         )
-        return cls(data.kind, channels, data.times, data.cadence, data.calendar, data.timezone)
+        return cls(
+            name=data.name,
+            traits=Traits.of(data),
+            kind=data.kind,
+            channels=channels,
+            times=data.times,
+            cadence=data.cadence,
+            calendar=data.calendar,
+            timezone=data.timezone,
+        )
+
+    def pooled(self, panel: Sequence["SeriesFacts"]) -> "SeriesFacts":
+        """These facts with the channels seen over a whole panel, for the spec's defaults.
+
+        A channel that varies in one series may help there; one that reaches zero in one series
+        has no logarithm.
+        """
+        return replace(self, channels=tuple(_pooled(own, panel) for own in self.channels))
 
     @property
     def rows(self) -> int:
@@ -113,6 +136,8 @@ class Layout:
         phases: How many ways there are to begin a row: 6 for hours made of 10 minutes.
         season_steps: Rows in the next natural cycle; 1 if there is none.
         splits: The parts of the rows, or None if the split cannot work.
+        series: The number of series in the panel.
+        rows_elsewhere: Training rows of the panel's other series, over all their phases.
     """
 
     step: Cadence
@@ -120,6 +145,8 @@ class Layout:
     phases: int
     season_steps: int
     splits: Splits | None
+    series: int = 1
+    rows_elsewhere: int = 0
 
     @classmethod
     def of(cls, facts: SeriesFacts, step: Cadence, split: SplitSpec) -> Self:
@@ -136,6 +163,29 @@ class Layout:
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))
 
+    @classmethod
+    def together(cls, layouts: Sequence["Layout"]) -> list["Layout"]:
+        """The layouts of a panel's series, each knowing of the others."""
+        total = sum(layout.rows_to_learn for layout in layouts)
+        return [
+            replace(
+                layout,
+                series=len(layouts),
+                rows_elsewhere=total - layout.training_rows * layout.phases,
+            )
+            for layout in layouts
+        ]
+
+    @property
+    def rows_to_learn(self) -> int:
+        """Training rows over all phases and all series."""
+        return self.training_rows * self.phases + self.rows_elsewhere
+
+    @property
+    def tracks(self) -> int:
+        """Runs of rows in time order: one for every phase of every series."""
+        return self.phases * self.series
+
     @property
     def training_rows(self) -> int:
         """Rows of the training part; all rows while the split cannot work."""
@@ -151,6 +201,16 @@ class Layout:
         return {
             name: part.stop - part.start for name, part in parts.items() if part.stop > part.start
         }
+
+
+def _pooled(own: ChannelFacts, panel: Sequence[SeriesFacts]) -> ChannelFacts:
+    alike = [found for facts in panel if (found := facts.channel(own.name)) is not None]
+    minima = [each.minimum for each in alike if each.minimum is not None]
+    return replace(
+        own,
+        constant=all(each.constant for each in alike),
+        minimum=min(minima) if minima else None,
+    )
 
 
 def _splits(times: Times, split: SplitSpec) -> Splits | None:

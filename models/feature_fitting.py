@@ -52,24 +52,30 @@ class DroppedChannel:
     reason: str
 
 
-def fit_features(plan: FeaturePlan, rows: Values) -> tuple[FeaturePipeline, list[DroppedChannel]]:
+def fit_features(
+    plan: FeaturePlan, rows: Values, others: Sequence[Values] = ()
+) -> tuple[FeaturePipeline, list[DroppedChannel]]:
     """Fit the pipeline on training rows.
 
     Args:
         plan: What the spec asks.
         rows: `(rows, channels)` of training rows in original units; NaN is missing.
+        others: The training rows of a panel's other series: a channel stays that is of use in
+            one of them, and is masked if it has gaps in one of them.
 
     Returns:
-        The pipeline, and the channels that were left out of it.
+        The pipeline with the scales of `rows`, and the channels that were left out of it.
     """
+    panel = [rows, *others]
     dropped = [
         DroppedChannel(channel.name, reason)
         for column, channel in enumerate(plan.channels)
-        if channel.name in plan.inputs and (reason := _useless(rows[:, column]))
+        if channel.name in plan.inputs
+        and (reason := _useless_in_all([each[:, column] for each in panel]))
     ]
     names = plan.inputs - {channel.name for channel in dropped}
     channels = tuple(
-        _plan_channel(plan, column, rows)
+        _plan_channel(plan, column, panel)
         for column, channel in enumerate(plan.channels)
         if channel.name in names
     )
@@ -82,9 +88,25 @@ def fit_features(plan: FeaturePlan, rows: Values) -> tuple[FeaturePipeline, list
         standardizer=Standardizer.identity(0),
         holidays=plan.holidays,
     )
-    inputs = blank.unscaled(last_observed(np.concatenate([blank.empty_tail(), rows])))
-    scaler = Standardizer.fit(inputs) if plan.scaled else Standardizer.identity(inputs.shape[1])
-    return replace(blank, standardizer=scaler), dropped
+    return replace(blank, standardizer=fit_scales(blank, rows, scaled=plan.scaled)), dropped
+
+
+def fit_scales(pipeline: FeaturePipeline, rows: Values, *, scaled: bool) -> Standardizer:
+    """Learn the scales of a pipeline's inputs from a series' rows.
+
+    Args:
+        pipeline: The choice of features.
+        rows: `(rows, channels)` in original units; NaN is missing.
+        scaled: False leaves the inputs as they are.
+    """
+    inputs = pipeline.unscaled(last_observed(np.concatenate([pipeline.empty_tail(), rows])))
+    return Standardizer.fit(inputs) if scaled else Standardizer.identity(inputs.shape[1])
+
+
+def _useless_in_all(columns: Sequence[Values]) -> str | None:
+    """Why a channel tells a network nothing about any series of a panel, or None if it may."""
+    reasons = [_useless(column) for column in columns]
+    return reasons[0] if all(reasons) else None
 
 
 def _useless(column: Values) -> str | None:
@@ -97,7 +119,7 @@ def _useless(column: Values) -> str | None:
     return None
 
 
-def _plan_channel(plan: FeaturePlan, column: int, rows: Values) -> ChannelFeature:
+def _plan_channel(plan: FeaturePlan, column: int, panel: Sequence[Values]) -> ChannelFeature:
     channel = plan.channels[column]
     known_future = channel.name in plan.known_future
     price = plan.log_returns and (channel.name in plan.targets or channel.name.casefold() in PRICES)
@@ -109,7 +131,7 @@ def _plan_channel(plan: FeaturePlan, column: int, rows: Values) -> ChannelFeatur
         column=column,
         encoding=encoding,
         reference=reference,
-        masked=bool(np.isnan(rows[:, column]).any()),
+        masked=any(np.isnan(rows[:, column]).any() for rows in panel),
         # Changes of open, high and low over hours repeat those of the close.
         differenced=encoding == "level" or (encoding == "log_return" and reference == column),
         known_future=known_future,

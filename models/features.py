@@ -5,7 +5,7 @@ a whole series in one pass and the same rows one at a time give the same feature
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -79,6 +79,11 @@ class FeaturePipeline:
         A row that waits for what is known of the future needs its lags once more, later.
         """
         return max((1, self.lags + (self.future_width > 0), *self.spans))
+
+    def in_zone(self, timezone: str) -> Self:
+        """The pipeline of a series whose days begin elsewhere."""
+        holidays = self.holidays and replace(self.holidays, timezone=timezone)
+        return replace(self, timezone=timezone, holidays=holidays)
 
     @property
     def known_columns(self) -> list[int]:

@@ -4,7 +4,7 @@ They go to the network's head, beside the recurrent stack's output, as in MQ-RNN
 2017, arXiv 1711.11053). So the recurrent state never depends on the future.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -118,6 +118,25 @@ class FutureTable:
             ends=np.cumsum(lengths),
             flags=np.concatenate(flags),
             places=np.concatenate(places),
+        )
+
+    @classmethod
+    def joined(cls, tables: Sequence[Self]) -> Self | None:
+        """Those of several series one after the other; None if there is none."""
+        if not tables:
+            return None
+        first_rows = np.cumsum([0, *(len(table.known) for table in tables)])
+        first_places = np.cumsum([0, *(len(table.flags) for table in tables)])
+        return cls(
+            leads=tables[0].leads,
+            known=np.concatenate([table.known for table in tables]),
+            ends=np.concatenate(
+                [table.ends + first for table, first in zip(tables, first_rows, strict=False)]
+            ),
+            flags=np.concatenate([table.flags for table in tables]),
+            places=np.concatenate(
+                [table.places + first for table, first in zip(tables, first_places, strict=False)]
+            ),
         )
 
     @property

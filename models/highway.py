@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from models.scaling import Floats, Transform, positive_log
+from models.scaling import Floats, TargetScaling, Transform, positive_log
 from models.series import Values
 
 
@@ -20,7 +20,8 @@ class LagReader:
     """What the highway reads of a target's past, in units that suit it.
 
     With `delta` and `log_return` a lag is the change from the last value back to an earlier
-    one; with `none` it is the scaled value itself, the last one included.
+    one; with `none` it is the scaled value itself, the last one included. The unit of a lag is
+    that of the farthest lead, so that the same weights suit series of any scale.
 
     Args:
         transform: The targets' transform.
@@ -34,6 +35,11 @@ class LagReader:
     mean: Values
     scale: Values
 
+    @classmethod
+    def of(cls, scaling: TargetScaling, lags: int) -> Self:
+        """The reader of a series whose targets are scaled like this."""
+        return cls(scaling.transform, lags, scaling.mean, scaling.scale[-1])
+
     def windows(self, filled: Values) -> Values:
         """The values that each row's lags are made of, as a view.
 
@@ -44,8 +50,12 @@ class LagReader:
         Returns:
             `(rows, targets, lags + 1)` in the lags' unit, in the order of time.
         """
+        return sliding_window_view(self.scaled(filled), self.lags + 1, axis=0)
+
+    def scaled(self, filled: Values) -> Values:
+        """Values, or their logarithms, in the lags' unit; the shape of `filled`."""
         levels = positive_log(filled) if self.transform == "log_return" else filled
-        return sliding_window_view((levels - self.mean) / self.scale, self.lags + 1, axis=0)
+        return (levels - self.mean) / self.scale
 
     def inputs(self, windows: Values) -> Floats:
         """Lags of rows.

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from models.dataset import Dataset, Part
-from models.highway import Highway, LagReader
+from models.highway import Highway
 from models.lags import LagTable
 from models.scaling import Floats
 from models.series import Rows, Values
@@ -30,7 +30,6 @@ ROWS_PER_LAG = 8
 # More rows than these make the weights no better.
 MOST_ROWS = 20_000
 MOST_ROWS_TO_CHOOSE_ON = 5_000
-ROWS_FOR_SCALE = 2_000
 # A gain below this share is luck.
 LEAST_GAIN = 0.005
 # Least squares made robust by reweighting rows (Holland & Welsch 1977,
@@ -164,7 +163,7 @@ def choose_highway(dataset: Dataset, wanted: HighwaySpec, season: int, loss: str
     part: Part = "validation" if dataset.row_count("validation") > 0 else "train"
     candidates = _candidates(dataset, wanted, season)
     most = max(candidate.lags for candidate in candidates)
-    table = LagTable.of(_reader(dataset, most), dataset.base, dataset.first_rows)
+    table = LagTable.of(dataset.lag_readers(most), dataset.base, dataset.first_rows)
     fitted_on, measured_on = _samples(dataset, table, part)
     equations = NormalEquations.of(fitted_on, fitted_on.known, most)
     penalty = PENALTIES.get(loss, np.abs)
@@ -205,18 +204,6 @@ def _lag_choices(dataset: Dataset, season: int) -> list[int]:
     most = max(1, min(MOST_LAGS, dataset.row_count("train") // ROWS_PER_LAG))
     steps = [season * count for count in SEASONS] if 1 < season <= most else STEPS_WITHOUT_SEASON
     return [each for each in steps if each <= most] or [most]
-
-
-def _reader(dataset: Dataset, lags: int) -> LagReader:
-    """A reader whose lags have unit size over the training rows."""
-    targets = dataset.actual.shape[1]
-    transform = dataset.scaling.transform
-    unit = LagReader(transform, lags, dataset.scaling.mean, np.ones(targets))
-    first, stop = dataset.tracks[0].span("train")
-    rows = np.linspace(first, stop - 1, min(ROWS_FOR_SCALE, stop - first)).astype(np.int64)
-    found = LagTable.of(unit, dataset.base, dataset.first_rows).inputs(rows)
-    scale = np.sqrt(np.mean(np.square(found, dtype=np.float64), axis=(0, 2)))
-    return replace(unit, scale=np.where(scale > 0, scale, 1.0))
 
 
 def _samples(dataset: Dataset, table: LagTable, part: Part) -> tuple[Samples, Samples]:

@@ -85,6 +85,21 @@ class Intervals:
         upper = [_upper_quantile(error - above[k], tail) for k, tail in enumerate(tails)]
         return cls(tuple(quantiles), np.stack(lower), np.stack(upper), since)
 
+    @classmethod
+    def mean(cls, several: Sequence[Self]) -> Self:
+        """Intervals of a series whose errors are not known: the mean widths of others.
+
+        Widths move from the latest moment on at which those of the others begin to: before it,
+        the network may have learnt from series that move together with this one.
+        """
+        moments = [each.since for each in several if each.since is not None]
+        return cls(
+            several[0].quantiles,
+            np.mean([each.lower for each in several], axis=0),
+            np.mean([each.upper for each in several], axis=0),
+            max(moments, default=None),
+        )
+
     def quantile_distances(self, said: Values) -> tuple[Values, Values, Values]:
         """The median, and how far the network's own quantiles lie from it.
 

@@ -22,7 +22,8 @@ class KnownEffects:
 
     Args:
         transform: The targets' transform: effects on prices are ratios.
-        weights: `(known, targets)` in the targets' units, or in logarithms.
+        weights: `(known, targets)` in the targets' units, or in logarithms; of a panel in those
+            of its first series.
     """
 
     transform: Transform
@@ -33,7 +34,8 @@ class KnownEffects:
         """Least squares of the targets' changes from row to row on those of what is known.
 
         Args:
-            dataset: The arrays; the training rows of the first track are read.
+            dataset: The arrays; the training rows of each series' first track are read, their
+                changes in the unit of the first series.
 
         Returns:
             The effects; None if there are no known-future channels.
@@ -41,11 +43,13 @@ class KnownEffects:
         if dataset.future is None or dataset.future.known.shape[1] == 0:
             return None
         transform = dataset.scaling.transform
-        train = slice(*dataset.tracks[0].span("train"))
-        base = dataset.base[train]
-        levels = positive_log(base) if transform == "log_return" else base
-        causes = np.diff(dataset.future.known[train].astype(float), axis=0)
-        changes = np.diff(levels, axis=0)
+        levels = positive_log(dataset.base) if transform == "log_return" else dataset.base
+        parts = []
+        for track, unit in dataset.served:
+            train = slice(*track.span("train"))
+            causes_of_series = np.diff(dataset.future.known[train].astype(float), axis=0)
+            parts.append((causes_of_series, np.diff(levels[train], axis=0) / unit))
+        causes, changes = (np.concatenate(each) for each in zip(*parts, strict=True))
         known = np.isfinite(changes)
         weights = [
             np.linalg.lstsq(causes[rows], column[rows], rcond=None)[0]
@@ -53,14 +57,23 @@ class KnownEffects:
         ]
         return cls(transform, np.stack(weights, axis=1))
 
-    def removed(self, values: Values, known: Floats) -> Values:
+    def in_unit(self, unit: Values) -> Self:
+        """The effects on a series of another unit.
+
+        Args:
+            unit: `(targets,)`, how large its values are beside those of the first series.
+        """
+        return replace(self, weights=self.weights * unit)
+
+    def removed(self, values: Values, known: Floats, units: Values | float = 1.0) -> Values:
         """Targets without the effect.
 
         Args:
             values: `(rows, targets)` in original units; NaN is missing.
             known: `(rows, known)`, as `FeaturePipeline.known` returns it.
+            units: `(rows, targets)`, how large the values are beside the first series'.
         """
-        effect = known.astype(float) @ self.weights
+        effect = known.astype(float) @ self.weights * units
         return values * np.exp(-effect) if self.transform == "log_return" else values - effect
 
     def removed_from(self, dataset: Dataset) -> Dataset:
@@ -68,10 +81,12 @@ class KnownEffects:
         if dataset.future is None:
             return dataset
         known = dataset.future.known
+        lengths = np.diff([*dataset.first_rows, len(known)])
+        units = np.repeat(dataset.units, lengths, axis=0)
         return replace(
             dataset,
-            actual=self.removed(dataset.actual, known),
-            base=self.removed(dataset.base, known),
+            actual=self.removed(dataset.actual, known, units),
+            base=self.removed(dataset.base, known, units),
         )
 
     def to_json(self) -> dict[str, Any]:

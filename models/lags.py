@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from models.highway import Highway, LagReader
 from models.scaling import Floats
@@ -19,7 +20,7 @@ class LagTable:
     """The values behind the lags of every row.
 
     Args:
-        reader: What a lag is.
+        reader: What a lag is; its unit is that of the first track.
         windows: `(padded rows, targets, lags + 1)`, a view in which each track is preceded by
             as many empty rows as there are lags.
         first_rows: `(tracks,)`, the first row of each track.
@@ -30,17 +31,20 @@ class LagTable:
     first_rows: Rows
 
     @classmethod
-    def of(cls, reader: LagReader, base: Values, first_rows: Sequence[int]) -> Self:
+    def of(cls, readers: Sequence[LagReader], base: Values, first_rows: Sequence[int]) -> Self:
         """Lay out the values of all tracks.
 
         Args:
-            reader: What a lag is.
+            readers: What a lag is, for each track; they differ in the unit alone.
             base: `(rows, targets)`, the last observed value at each row, in original units.
             first_rows: The first row of each track, from 0.
         """
-        empty = np.full((reader.lags, base.shape[1]), np.nan)
-        parts = [part for track in np.split(base, first_rows[1:]) for part in (empty, track)]
-        return cls(reader, reader.windows(np.concatenate(parts)), np.array(first_rows, np.int64))
+        lags = readers[0].lags
+        empty = np.full((lags, base.shape[1]), np.nan)
+        tracks = zip(readers, np.split(base, first_rows[1:]), strict=True)
+        parts = [part for reader, track in tracks for part in (empty, reader.scaled(track))]
+        windows = sliding_window_view(np.concatenate(parts), lags + 1, axis=0)
+        return cls(readers[0], windows, np.array(first_rows, np.int64))
 
     def inputs(self, rows: Rows) -> Floats:
         """Lags of some rows, `(rows, targets, lags)`; see `LagReader.inputs`."""
@@ -63,9 +67,15 @@ class LaidHighway:
     table: LagTable
 
     @classmethod
-    def over(cls, highway: Highway, base: Values, first_rows: Sequence[int]) -> Self:
+    def over(
+        cls,
+        highway: Highway,
+        readers: Sequence[LagReader],
+        base: Values,
+        first_rows: Sequence[int],
+    ) -> Self:
         """Lay a highway over the values of all tracks; see `LagTable.of`."""
-        return cls(highway, LagTable.of(highway.reader, base, first_rows))
+        return cls(highway, LagTable.of(readers, base, first_rows))
 
     def outputs(self, rows: Rows) -> Floats:
         """What the highway says at rows `(...)`: `(..., leads * targets)` of float32."""

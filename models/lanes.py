@@ -1,4 +1,4 @@
-"""Lanes: a series laid out as parallel segments, read chunk by chunk with the state carried.
+"""Lanes: series laid out as parallel segments, read chunk by chunk with the state carried.
 
 Row i of the batch of chunk k+1 begins where row i of the batch of chunk k ended. So the order
 of chunks is the order of time and is never shuffled.
@@ -31,21 +31,21 @@ class LaneSizes:
     burn_in: int
 
 
-def default_lane_sizes(rows: int, phases: int = 1) -> LaneSizes:
+def default_lane_sizes(rows: int, tracks: int = 1) -> LaneSizes:
     """Sizes that give about a dozen updates an epoch.
 
     Args:
-        rows: Training rows over all phases.
-        phases: Number of tracks that the rows belong to.
+        rows: Training rows over all tracks.
+        tracks: Number of tracks that the rows belong to.
 
     Returns:
         Sizes whose lanes are at least one chunk long.
     """
-    chunk = int(np.clip(rows // phases // 4, 8, LONGEST_CHUNK))
+    chunk = int(np.clip(rows // tracks // 4, 8, LONGEST_CHUNK))
     wanted = round(rows / (chunk * UPDATES_PER_EPOCH))
-    lanes = int(np.clip(wanted, 1, max(MOST_LANES, phases)))
-    per_phase = max(1, lanes // phases)
-    return LaneSizes(chunk=chunk, lanes=per_phase * phases, burn_in=min(24, chunk // 4))
+    lanes = int(np.clip(wanted, 1, max(MOST_LANES, tracks)))
+    per_track = max(1, lanes // tracks)
+    return LaneSizes(chunk=chunk, lanes=per_track * tracks, burn_in=min(24, chunk // 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,22 @@ class Lanes:
 
     @classmethod
     def lay(cls, dataset: Dataset, part: Part, sizes: LaneSizes, warm_up: int) -> Self:
-        """Cut a part of every track into segments of equal length.
+        """Cut a part of every track into segments of (almost) equal length.
 
         Args:
             dataset: The arrays.
             part: Which part of the split has a loss.
-            sizes: Steps per chunk and number of lanes.
+            sizes: Steps per chunk and number of lanes. Lanes are shared out over the series in
+                proportion to their rows; every track has at least one.
             warm_up: Steps before each segment that are read without loss, to fill the
                 state. They may lie in the part before, and are left out where the series begins.
         """
-        per_track = max(1, round(sizes.lanes / len(dataset.tracks)))
+        shares = _shares(dataset, part, sizes.lanes)
         segments = [
             (max(first - warm_up, track.train), first, stop, track.span(part)[1])
             for track in dataset.tracks
-            for first, stop in _cut(*track.span(part), per_track)
+            for first, stop in _cut(*track.span(part), shares[track.series])
+            if first < stop
         ]
         starts, losses_from, stops, ends = np.array(segments, np.int64).T
         chunks = -(-int((stops - starts).max()) // sizes.chunk)
@@ -170,6 +172,15 @@ class LaneFeed:
     def validation_batches(self) -> Iterator[Batch]:
         """The validation chunks in order of time."""
         return iter(self.kept_validation)
+
+
+def _shares(dataset: Dataset, part: Part, lanes: int) -> list[int]:
+    """How many lanes each track of each series is cut into."""
+    series = np.array([track.series for track in dataset.tracks])
+    rows = [stop - first for first, stop in (track.span(part) for track in dataset.tracks)]
+    rows_of_series, tracks_of_series = np.bincount(series, rows), np.bincount(series)
+    shares = lanes * rows_of_series / rows_of_series.sum() / tracks_of_series
+    return [max(1, round(share)) for share in shares.tolist()]
 
 
 def _cut(first: int, stop: int, pieces: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from models.artefact import Artefact, read_bundle
 from models.dataset import Dataset
+from models.panel_report import data_of
 from models.runtime import Forecaster
 from models.runtime_session import open_session
-from models.series import SeriesData
+from models.series import SeriesData, as_panel
 
 if TYPE_CHECKING:
     from models.train import Trained
@@ -72,17 +73,21 @@ def arrays_sha256(dataset: Dataset) -> str:
 
     Args:
         dataset: Its `features` `(rows, features)` float32, `actual` and `base`
-            `(rows, targets)` float64, and the rows at which the parts of its tracks begin.
+            `(rows, targets)` float64, and the rows at which the parts of its tracks begin; of
+            a panel also whose tracks they are, and the scaling of each series.
     """
     tracks = [[track.train, track.validation, track.test, track.end] for track in dataset.tracks]
-    return _sha256(
-        {
-            "features": dataset.features,
-            "actual": dataset.actual,
-            "base": dataset.base,
-            "tracks": np.array(tracks, np.int64),
-        }
-    )
+    arrays: Weights = {
+        "features": dataset.features,
+        "actual": dataset.actual,
+        "base": dataset.base,
+        "tracks": np.array(tracks, np.int64),
+    }
+    if dataset.panel:
+        arrays["series"] = np.array([track.series for track in dataset.tracks], np.int64)
+        arrays["means"] = np.stack([scaling.mean for scaling in dataset.panel])
+        arrays["scales"] = np.stack([scaling.scale for scaling in dataset.panel])
+    return _sha256(arrays)
 
 
 def read_weights(keras_file: bytes) -> Weights:
@@ -105,13 +110,15 @@ def weights_sha256(weights: Weights) -> str:
     return _sha256(weights)
 
 
-def compare(stored: Record, retrained: Record, data: SeriesData) -> dict[str, Any]:
+def compare(
+    stored: Record, retrained: Record, data: SeriesData | Sequence[SeriesData]
+) -> dict[str, Any]:
     """Say whether a second training gave the same weights, and if not, what differs.
 
     Args:
         stored: The first training.
         retrained: The second, of the same spec and data.
-        data: The series, for forecasts of both.
+        data: The series, or those of a panel, for forecasts of both.
 
     Returns:
         `identical`, `weights_sha256` and `data_sha256` as `{stored, retrained}`,
@@ -127,7 +134,7 @@ def compare(stored: Record, retrained: Record, data: SeriesData) -> dict[str, An
     }
     apart, forecasts = (
         _largest_difference(first, second),
-        _forecast_difference(stored.artefact, retrained.artefact, data),
+        _forecast_difference(stored.artefact, retrained.artefact, as_panel(data)),
     )
     causes = list(_causes(stored, retrained, first))
     identical = weights["stored"] == weights["retrained"] and not _differs(arrays)
@@ -208,10 +215,13 @@ def _largest_difference(first: Weights, second: Weights) -> float | None:
 
 
 def _forecast_difference(
-    first: Artefact, second: Artefact, data: SeriesData
+    first: Artefact, second: Artefact, panel: Sequence[SeriesData]
 ) -> dict[str, float] | None:
     """How far forecasts from the same last origins are apart, by target in original units."""
-    made = [_last_forecasts(artefact, data) for artefact in (first, second)]
+    made = [
+        np.concatenate([_last_forecasts(artefact, data) for data in panel])
+        for artefact in (first, second)
+    ]
     if made[0].shape != made[1].shape:
         return None
     known = np.isfinite(made[0]) & np.isfinite(made[1])
@@ -222,8 +232,8 @@ def _forecast_difference(
 
 def _last_forecasts(artefact: Artefact, data: SeriesData) -> npt.NDArray[np.float64]:
     """Forecasts from the last origins, `(origins, leads, targets)`."""
-    forecaster = Forecaster(artefact.manifest, open_session(artefact.onnx))
+    forecaster = Forecaster(artefact.manifest, open_session(artefact.onnx)).for_series(data.name)
     columns = [data.channel_names.index(name) for name in artefact.manifest["channels"]]
-    rows = artefact.manifest["data"]["rows"]
+    rows = data_of(artefact.manifest["data"], data.name)["rows"]
     at = np.arange(max(0, rows - COMPARED_ORIGINS), rows)
     return forecaster.outputs(data.times, data.values[:, columns], at).values

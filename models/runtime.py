@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from models.adaptation import intervals_of, is_known, known_fit
 from models.artefact import read_bundle
-from models.calendars import calendar_from_json
+from models.calendars import Calendar, calendar_from_json
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.future import FutureReader, FutureTable
@@ -33,6 +34,7 @@ from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
 from models.series import Rows, Times, Values
+from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
 
@@ -134,9 +136,18 @@ class ScaledOutputs:
 
 
 class Forecaster:
-    """A trained network with all that turns observations into forecasts."""
+    """A trained network with all that turns observations into forecasts.
 
-    def __init__(self, manifest: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+    As it is loaded it reads the first series it learnt from; `for_series` and `fitted` give
+    the same network on the grid and the scales of another.
+    """
+
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        session: onnxruntime.InferenceSession,
+        fit: SeriesFit | None = None,
+    ) -> None:
         self.manifest = manifest
         self._session = session
         self._pipeline = FeaturePipeline.from_json(manifest["features"])
@@ -144,8 +155,6 @@ class Forecaster:
         self._columns: list[int] = manifest["targets"]["columns"]
         self._targets = tuple(manifest["targets"]["names"])
         self._quantiles = tuple(manifest["targets"]["quantiles"])
-        stored = manifest["intervals"]
-        self._intervals = Intervals.from_json(stored) if stored else None
         self._units = tuple(manifest["targets"]["units"])
         self._rule = GridRule.from_json(manifest["grid"])
         self._calendar = calendar_from_json(manifest["calendar"])
@@ -153,15 +162,18 @@ class Forecaster:
         self._lags = LagReader.from_json(highway) if highway else None
         effects = manifest["known_effects"]
         self._effects = KnownEffects.from_json(effects) if effects else None
+        window = manifest["window"]
+        self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
+        if fit is not None:
+            self._adopt(fit)
         self._future: FutureReader | None = None
         if self._pipeline.future_width:
             self._future = FutureReader(self._pipeline, self._scaling.leads, self._calendar)
+        self._intervals = intervals_of(manifest, fit.name if fit else manifest["series"]["name"])
         # What a row with a future would have said is known too late to follow its errors.
         self._tracker: Tracker | None = None
         if self._intervals is not None and self._future is None:
             self._tracker = Tracker(self._intervals, self._scaling)
-        window = manifest["window"]
-        self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -172,6 +184,32 @@ class Forecaster:
         """
         artefact = read_bundle(bundle)
         return cls(artefact.manifest, open_session(artefact.onnx))
+
+    def for_series(self, name: str) -> Self:
+        """The forecaster as it reads one of the series that it learnt from.
+
+        Raises:
+            DataError: If it learnt from no series of this name.
+        """
+        fit = known_fit(self.manifest, name)
+        if fit is not None:
+            return self.fitted(fit)
+        if not is_known(self.manifest, name):
+            raise DataError(f"The forecaster did not learn from a series named {name!r}.")
+        return self
+
+    def fitted(self, fit: SeriesFit) -> Self:
+        """The forecaster as it reads a series of this grid and these scales."""
+        return type(self)(self.manifest, self._session, fit)
+
+    def _adopt(self, fit: SeriesFit) -> None:
+        if self._effects is not None:
+            unit = fit.scaling.scale[-1] / self._scaling.scale[-1]
+            self._effects = self._effects.in_unit(unit)
+        self._rule, self._calendar, self._scaling = fit.rule, fit.calendar, fit.scaling
+        self._pipeline = fit.pipeline(self._pipeline)
+        if self._lags is not None:
+            self._lags = LagReader.of(fit.scaling, self._lags.lags)
 
     @property
     def leads(self) -> npt.NDArray[np.int64]:
@@ -193,6 +231,21 @@ class Forecaster:
         """The channels whose values at the target times a forecast needs."""
         channels: list[str] = self.manifest["channels"]
         return tuple(channels[column] for column in self._pipeline.known_columns)
+
+    @property
+    def rule(self) -> GridRule:
+        """How observations become rows."""
+        return self._rule
+
+    @property
+    def calendar(self) -> Calendar:
+        """When rows come."""
+        return self._calendar
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How wide its intervals are before they adapt; None if it has none."""
+        return self._intervals
 
     @property
     def windowed(self) -> bool:

@@ -1,5 +1,6 @@
 """The series a forecaster learns from: times, channels and values in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +69,18 @@ class SeriesData:
     def channel_names(self) -> tuple[str, ...]:
         """The channels' names in column order."""
         return tuple(channel.name for channel in self.channels)
+
+
+def as_panel(data: SeriesData | Sequence[SeriesData]) -> tuple[SeriesData, ...]:
+    """One series, or several, as a panel.
+
+    Raises:
+        DataError: If there is no series.
+    """
+    panel = (data,) if isinstance(data, SeriesData) else tuple(data)
+    if not panel:
+        raise DataError("A panel must have at least 1 series. Received: 0")
+    return panel
 
 
 def iso(time: np.datetime64) -> str:

@@ -179,7 +179,7 @@ def training_rows_suffice(spec: Spec, facts: SeriesFacts, layout: Layout) -> Ite
 def lanes_hold_a_chunk(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
     """There are enough training rows for every lane to have a chunk."""
     del facts
-    rows = layout.training_rows * layout.phases
+    rows = layout.rows_to_learn
     lanes, chunk = spec.lanes or 1, spec.chunk or 1
     if lanes > 1 and lanes * chunk > rows:
         yield Problem(

@@ -5,7 +5,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,30 +25,30 @@ from models.builders import (
     scale_outputs,
     state_shapes,
 )
-from models.calibration import coverage_report, fit_intervals
 from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
 from models.devices import describe_kernels, machine_facts
 from models.divergence import likely_causes
 from models.engine import device_name, gpu_name, make_engine
 from models.errors import TrainingError
-from models.evaluate import evaluate
 from models.export import export_onnx, verify_export
 from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
+from models.judgement import judge, put_intervals
 from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.layer_rules import steps_per_row
 from models.losses import MEDIAN, objective_of
 from models.optimizers import make_optimizer, plateau_rate
+from models.panel_report import pool_data
 from models.precision import (
     build_for_training,
     network_to_serve,
     require_precision,
     scale_losses,
 )
-from models.prepare import Prepared, prepare
+from models.prepare import Prepared, PreparedSeries, prepare
 from models.reproducibility import (
     arrays_sha256,
     make_deterministic,
@@ -58,7 +58,7 @@ from models.reproducibility import (
 from models.runtime import Forecaster
 from models.runtime_session import open_session
 from models.scaling import Floats
-from models.series import SeriesData, Times, iso
+from models.series import SeriesData, Times, as_panel, iso
 from models.shrinkage import fit_shares
 from models.spec import Spec
 from models.windows import WindowFeed, Windows, window_offsets
@@ -79,11 +79,13 @@ class Trained:
         manifest: What serving needs, with the fields below.
         spec: The spec with every default filled in.
         data: Rows, span, splits, left-out channels and the SHA-256 of the series' values and of
-            the training arrays.
+            the training arrays; of a panel also what there is of each series, as `series`.
         network: Layers and parameters.
-        metrics: Per part of the split, target and lead, in original units.
-        diagnostics: What else is known of its quality: `baselines` (season, AR orders),
-            `residuals` (of validation and test) and `audit` (of leakage).
+        metrics: Per part of the split, target and lead, in original units; of a panel the means
+            over its series.
+        metrics_by_series: The same of each series by its name.
+        diagnostics: What else is known of its quality: `baselines` (season, AR orders) and
+            `residuals` (of validation and test), of a panel by series, and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
         training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
             layer, library versions, seed and the SHA-256 of the weights.
@@ -95,6 +97,7 @@ class Trained:
     data: dict[str, Any]
     network: dict[str, Any]
     metrics: dict[str, Any]
+    metrics_by_series: dict[str, dict[str, Any]]
     diagnostics: dict[str, Any]
     history: list[dict[str, Any]]
     training: dict[str, Any]
@@ -102,7 +105,7 @@ class Trained:
 
 def train(
     spec: Spec,
-    data: SeriesData,
+    data: SeriesData | Sequence[SeriesData],
     *,
     progress: Report = lambda progress: None,
     checkpoint: bytes | None = None,
@@ -112,7 +115,8 @@ def train(
 
     Args:
         spec: What to train; `Spec()` is a sensible forecaster for any series.
-        data: The whole series.
+        data: The whole series, or those of a panel: one network learns from all of them, each
+            split, scaled and carried through on its own.
         progress: Called at least twice a second while epochs run. What it raises ends the
             training, which is how a run is cancelled.
         checkpoint: What an earlier, interrupted run of the same spec and data saved last.
@@ -127,12 +131,13 @@ def train(
             finds that something of the future was seen.
     """
     began = time.perf_counter()
-    spec = resolve(spec, SeriesFacts.from_data(data))
+    panel = as_panel(data)
+    spec = resolve(spec, [SeriesFacts.from_data(each) for each in panel])
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    begun = begin(spec, data)
+    begun = begin(spec, panel)
     prepared, feed = begun.prepared, begun.feed
-    checks = audit_training(spec, data, prepared, feed)
+    checks = audit_training(spec, panel, prepared, feed)
     audit_report(checks)
     fitted = fit(
         spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
@@ -148,19 +153,15 @@ def train(
         network = add_highway(network, laid.highway, len(spec.quantiles or MEDIAN))
     graph = export_onnx(network, spec, laid.highway if laid else None)
     difference = verify_export(network, graph, _verified_inputs(prepared, feed))
-    manifest = _manifest(spec, data, prepared, network)
+    manifest = _manifest(spec, panel, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
     session = open_session(graph)
-    track = prepared.dataset.tracks[0]
-    intervals = fit_intervals(Forecaster(manifest, session), *prepared.observed, track)
-    manifest["intervals"] = intervals and intervals.to_json()
+    put_intervals(manifest, session, prepared)
     served = Forecaster(manifest, session)
-    audit = audit_report([*checks, audit_forecasts(served, prepared)])
-    found = evaluate(served, *prepared.observed, track, prepared.calendar.season_steps)
-    diagnostics = {"baselines": found.baselines, "residuals": found.residuals, "audit": audit}
-    if intervals is not None:
-        _merge(found.metrics, coverage_report(served, *prepared.observed, track))
+    audit = audit_report([*checks, *audit_forecasts(served, prepared)])
+    found = judge(served, prepared)
+    diagnostics = {**found.diagnostics, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -186,20 +187,11 @@ def train(
         data=manifest["data"],
         network=manifest["network"],
         metrics=found.metrics,
+        metrics_by_series=found.metrics_by_series,
         diagnostics=diagnostics,
         history=run.history,
         training=training,
     )
-
-
-def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
-    """Put the figures about intervals beside those about errors."""
-    for part, targets in coverage.items():
-        for target, figures in targets.items():
-            of_target = metrics[part][target]
-            for row, more in zip(of_target["leads"], figures.pop("leads"), strict=True):
-                row.update(more)
-            of_target |= figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +211,7 @@ class Fitted:
     run: TrainingRun
 
 
-def begin(spec: Spec, data: SeriesData) -> Begun:
+def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
     """Prepare what a resolved spec learns from; errors are those of `train`."""
     make_deterministic()
     require_precision(spec, device_name())
@@ -335,8 +327,11 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     choice = choose_highway(explained, spec.highway, prepared.calendar.season_steps, spec.loss)
     if choice.highway is None:
         return prepared, choice
-    laid = LaidHighway.over(choice.highway, explained.base, dataset.first_rows)
-    pipeline = replace(prepared.pipeline, lags=choice.highway.reader.lags)
+    lags = choice.highway.reader.lags
+    laid = LaidHighway.over(
+        choice.highway, dataset.lag_readers(lags), explained.base, dataset.first_rows
+    )
+    pipeline = replace(prepared.pipeline, lags=lags)
     dataset = replace(dataset, highway=laid)
     return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
 
@@ -367,27 +362,38 @@ def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Fl
 
 
 def _manifest(
-    spec: Spec, data: SeriesData, prepared: Prepared, network: keras.Model
+    spec: Spec, panel: Sequence[SeriesData], prepared: Prepared, network: keras.Model
 ) -> dict[str, Any]:
-    """Everything that serving needs, and what was trained on which data."""
+    """Everything that serving needs, and what was trained on which data.
+
+    Grid, calendar, scales and intervals are those of the first series; `panel` holds those of
+    each where there are several.
+    """
+    data, fit = panel[0], prepared.series[0].fit
     channels = [prepared.channels[column] for column in prepared.targets]
     stateful = spec.mode == "stateful"
     laid = prepared.dataset.highway
     return {
         "format": FORMAT,
         "spec": spec.to_json(),
-        "series": {"name": data.name, "kind": data.kind, "timezone": data.timezone},
-        "cadence": prepared.rule.step.text,
+        "series": {
+            "name": data.name,
+            "kind": data.kind,
+            "timezone": data.timezone,
+            "calendar": data.calendar,
+        },
+        "panel": _panel_entries(prepared),
+        "cadence": fit.rule.step.text,
         "channels": [channel.name for channel in prepared.channels],
-        "grid": prepared.rule.to_json(),
-        "calendar": prepared.calendar.to_json(),
+        "grid": fit.rule.to_json(),
+        "calendar": fit.calendar.to_json(),
         "features": prepared.pipeline.to_json(),
         "targets": {
             "names": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
             "quantiles": spec.quantiles or list(MEDIAN),
-            "scaling": prepared.dataset.scaling.to_json(),
+            "scaling": fit.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),
         "known_effects": prepared.effects and prepared.effects.to_json(),
@@ -398,6 +404,13 @@ def _manifest(
         "data": _data_report(prepared),
         "network": describe_network(network),
     }
+
+
+def _panel_entries(prepared: Prepared) -> list[dict[str, Any]]:
+    """What belongs to each series of a panel; none where there is one series."""
+    if len(prepared.series) == 1:
+        return []
+    return [{**each.fit.to_json(), "intervals": None} for each in prepared.series]
 
 
 def _states(spec: Spec) -> list[tuple[str, int]]:
@@ -413,18 +426,27 @@ def _least_rows(spec: Spec) -> int:
 
 
 def _data_report(prepared: Prepared) -> dict[str, Any]:
-    track, times = prepared.dataset.tracks[0], prepared.times
+    infinite = sum(int(np.isinf(each.observed[1]).sum()) for each in prepared.series)
+    return {
+        **pool_data([_series_report(each) for each in prepared.series]),
+        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
+        "known_future": _known_future_sentence(prepared),
+        "infinite_values": infinite,
+        "sha256": prepared.sha256,
+        "arrays_sha256": arrays_sha256(prepared.dataset),
+    }
+
+
+def _series_report(series: PreparedSeries) -> dict[str, Any]:
+    track, times = series.track, series.times
     spans = {part: track.span(part) for part in ("train", "validation", "test")}
     return {
+        "name": series.fit.name,
         "rows": len(times),
         "first": iso(times[0]),
         "last": iso(times[-1]),
         "splits": {part: _span_report(times, *span) for part, span in spans.items()},
-        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
-        "known_future": _known_future_sentence(prepared),
-        "infinite_values": int(np.isinf(prepared.observed[1]).sum()),
-        "sha256": prepared.sha256,
-        "arrays_sha256": arrays_sha256(prepared.dataset),
+        "sha256": series.sha256,
     }
 
 

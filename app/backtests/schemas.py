@@ -33,7 +33,11 @@ class BacktestCreate(BacktestSpec):
     version: int | str | None = Field(
         None, description="A version's number; by default the newest trained one."
     )
-    series: str | None = Field(None, description="By default the series the model learnt from.")
+    series: str | None = Field(
+        None,
+        description="One that the model learnt from; by default the only one, of a panel its "
+        "first. Of a panel the stored network is tested as it is, without refits.",
+    )
 
 
 class BacktestQueued(BaseModel):

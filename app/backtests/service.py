@@ -14,7 +14,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
 from app.registry.artefacts import forecasters
-from app.registry.queries import get_version
+from app.registry.queries import WITH_PANEL, get_version
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
 from models.backtest_plan import BacktestPlan, plan_backtest
@@ -41,12 +41,13 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
     Raises:
         NotFound: If the model, the version or the series does not exist.
         Conflict: If the version is not trained (yet).
-        Invalid: If the series is another one than the model's.
+        Invalid: If the model did not learn from the series.
         SpecError: If the origins or the refits cannot work.
     """
-    version, model, series, training = get_version(session, name, str(request.version or "latest"))
-    _check_series(session, request, series)
-    forecaster = forecasters.get(session, version, training)
+    asked = str(request.version or "latest")
+    version, model, _, training = get_version(session, name, asked, WITH_PANEL)
+    series = _asked_series(session, request, version)
+    forecaster = forecasters.get(session, version, training).for_series(series.name)
     data = series_service.load_series(session, series.id)
     plan = plan_backtest(forecaster, data, request)
     job = jobs.enqueue(session, "backtest", {"model": model.name, "version": version.number})
@@ -82,7 +83,8 @@ def backtest_input(session: Session, job_id: str) -> BacktestInput:
         session, backtest.series_id, until_revision=backtest.data_revision
     )
     request = BacktestCreate.model_validate(backtest.request)
-    return BacktestInput(forecaster, data, plan_backtest(forecaster, data, request))
+    own = forecaster.for_series(data.name)
+    return BacktestInput(own, data, plan_backtest(own, data, request))
 
 
 def publish(session: Session, job_id: str, result: "BacktestResult") -> dict[str, Any]:
@@ -113,13 +115,16 @@ def read_points(backtest: Backtest, job: Job) -> Points:
     return Points.from_bytes(backtest.points)
 
 
-def _check_series(session: Session, request: BacktestCreate, series: Series) -> None:
-    if request.series is None or request.series == series.name:
-        return
+def _asked_series(session: Session, request: BacktestCreate, version: ModelVersion) -> Series:
+    panel = {each.series.name: each.series for each in version.panel}
+    if request.series is None:
+        return version.panel[0].series
+    if request.series in panel:
+        return panel[request.series]
     series_service.get_series(session, request.series)
     message = (
-        f"`series` must be the one that the model learnt from, {series.name!r}. "
-        f"Received: {request.series!r}"
+        f"`series` must be one that the model learnt from: {', '.join(panel)}. "
+        f"Received: {request.series}"
     )
     raise Invalid(message, errors=[Problem("/series", message)])
 

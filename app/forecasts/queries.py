@@ -45,10 +45,11 @@ def _default_version() -> sa.ScalarSelect[int]:
     )
 
 
-# The forecast that dashboards poll for, in one statement made once: the default version's,
-# from the kept state's step, at the series' present revision. The first four columns of the
-# unique index are compared with the kept state's, so old forecasts cost nothing. Only
-# versions with known-future channels have several such forecasts: the last one made comes first.
+# The forecast that dashboards poll for, in one statement made once: the default version's of
+# its first series, from the kept state's step, at the series' present revision. The first four
+# columns of the unique index are compared with the kept state's, so old forecasts cost nothing.
+# Only versions with known-future channels have several such forecasts: the last one made comes
+# first.
 LATEST = (
     sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.known_future)
     .select_from(KeptState)
@@ -63,6 +64,13 @@ LATEST = (
             StoredForecast.series_id == KeptState.series_id,
             StoredForecast.origin == KeptState.time,
             StoredForecast.data_revision == KeptState.revision,
+        ),
+    )
+    .join(
+        ModelVersion,
+        sa.and_(
+            ModelVersion.id == KeptState.version_id,
+            ModelVersion.series_id == KeptState.series_id,
         ),
     )
     .where(KeptState.version_id == _default_version())

@@ -59,7 +59,9 @@ def create_forecast(
 def latest_forecast(
     name: str,
     database: DatabaseDependency,
-    series: Annotated[str | None, Query(description="The series to forecast.")] = None,
+    series: Annotated[
+        str | None, Query(description="The series to forecast; by default the model's first.")
+    ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     accept: Accept = "application/json",
 ) -> Response:

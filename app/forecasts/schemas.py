@@ -39,13 +39,21 @@ class ForecastCreate(BaseModel):
     """What to forecast; everything may be left out."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{}, {"origin": "1994-06-04T00:00:00Z"}]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{}, {"origin": "1994-06-04T00:00:00Z"}, {"series": "co2-barrow"}]
+        },
     )
 
     version: int | str | None = Field(
         None, description="A version's number; by default the newest trained one."
     )
-    series: str | None = Field(None, description="By default the series the model learnt from.")
+    series: str | None = Field(
+        None,
+        description="By default the series the model learnt from, of a panel its first. Any other "
+        "will do that has the same kind, cadence, calendar and channels: it is scaled by its own "
+        "first observations.",
+    )
     origin: AwareDatetime | None = Field(
         None,
         description="Only observations up to this moment are used; by default all. The answer "

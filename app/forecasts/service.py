@@ -18,6 +18,7 @@ from app.live import service as live
 from app.live.service import CurrentState
 from app.registry.artefacts import forecasters
 from app.registry.queries import VersionRow, get_version
+from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_datetime, to_numpy, to_wire
 from models.errors import DataError, Problem
@@ -51,8 +52,8 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     """The stored forecast for a request; it is made and stored when it is the first.
 
     Raises:
-        NotFound: If the model or the version does not exist.
-        Conflict: If the version is not trained (yet).
+        NotFound: If the model, the version or the series does not exist.
+        Conflict: If the version is not trained (yet), or the series is too short.
         Invalid: If the series or the origin does not fit the model.
     """
     if request == ForecastCreate():
@@ -100,6 +101,7 @@ class _Issued:
     """A forecast that is made but not stored, with the state it came from."""
 
     row: VersionRow
+    series: Series
     forecast: Forecast
     state: CurrentState
     known: KnownValues
@@ -107,10 +109,10 @@ class _Issued:
     @property
     def identity(self) -> dict[str, object]:
         """The columns that make a forecast the same one."""
-        version, _, series, _ = self.row
+        version, _, _, _ = self.row
         return {
             "version_id": version.id,
-            "series_id": series.id,
+            "series_id": self.series.id,
             "origin": to_datetime(self.forecast.origin),
             "data_revision": self.state.revision,
             "known_future": self.known.digest,
@@ -119,25 +121,25 @@ class _Issued:
 
 def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
     row = get_version(session, model, str(request.version or "latest"))
-    version, _, series, job = row
-    _check_series(request, series)
+    version, _, default, job = row
+    series = _asked_series(session, request, default)
     forecaster = forecasters.get(session, version, job)
-    current = live.current_state(session, forecaster, version, series)
-    state = current.state
     asked = None if request.origin is None else to_numpy(request.origin)
-    if asked is not None and state.time is not None and asked < state.time:
-        state = live.replay(session, forecaster, series, until=asked)
     try:
-        known = known_values(session, forecaster, series, state, request.known_future)
-        made = forecaster.forecast(state, known.values if known.channels else None)
+        current = seen = live.current_state(session, forecaster, version, series)
+        if asked is not None and current.state.time is not None and asked < current.state.time:
+            seen = live.replay(session, forecaster, series, until=asked)
+        own = seen.forecaster
+        known = known_values(session, own, series, seen.state, request.known_future)
+        made = own.forecast(seen.state, known.values if known.channels else None)
     except DataError as error:
         raise _not_forecastable(request, error) from error
-    return _Issued(row, made, current, known)
+    return _Issued(row, series, made, current, known)
 
 
 def _store(session: Session, issued: _Issued) -> _Stored:
     """Store a forecast and its state; when another request was faster, the answer is its."""
-    version, _, series, _ = issued.row
+    version, series = issued.row[0], issued.series
     if session.get(Series, series.id) is None:
         raise NotFound(f"The series {series.name!r} was deleted in the meantime.")
     if not issued.state.kept:
@@ -164,13 +166,13 @@ def _find(session: Session, issued: _Issued) -> _Stored | None:
 
 def _body(issued: _Issued, key: str, created_at: str, bounds: Bounds | None) -> dict[str, object]:
     """The answer of the contract."""
-    version, model, series, _ = issued.row
+    version, model, _, _ = issued.row
     made = issued.forecast
     return {
         "id": key,
         "model": model.name,
         "version": version.number,
-        "series": series.name,
+        "series": issued.series.name,
         "origin": to_wire(made.origin),
         "data_revision": issued.state.revision,
         "cadence": made.cadence,
@@ -195,13 +197,10 @@ def _points(made: Forecast) -> list[dict[str, object]]:
     ]
 
 
-def _check_series(request: ForecastCreate, series: Series) -> None:
-    if request.series is not None and request.series != series.name:
-        message = (
-            f"`series` must be the one that the model learnt from, {series.name!r}. "
-            f"Received: {request.series!r}"
-        )
-        raise Invalid(message, errors=[Problem("/series", message)])
+def _asked_series(session: Session, request: ForecastCreate, default: Series) -> Series:
+    if request.series is None or request.series == default.name:
+        return default
+    return get_series(session, request.series)
 
 
 def _not_forecastable(request: ForecastCreate, error: DataError) -> Exception:

@@ -1,15 +1,19 @@
 """Recurrent states: what a forecaster remembers of a series, kept between requests."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Timestamp
+from app.db import Base, Json, Timestamp
 
 
 class KeptState(Base):
-    """The state of one version after the last complete step of one series."""
+    """The state of one version after the last complete step of one series.
+
+    `fit` says how a series is scaled that the version did not learn from; else it is empty.
+    """
 
     __tablename__ = "kept_states"
 
@@ -22,3 +26,4 @@ class KeptState(Base):
     revision: Mapped[int]
     time: Mapped[datetime | None] = mapped_column(Timestamp)
     content: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    fit: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -1,19 +1,23 @@
 """Statements about versions that more than one caller shares."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from app.errors import Invalid, NotFound
 from app.jobs.tables import Job, JobState
-from app.registry.tables import Model, ModelVersion
+from app.registry.tables import Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.errors import Problem
 
 VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 
+# An option of statements: versions come with all the series that they learnt from.
+WITH_PANEL = selectinload(ModelVersion.panel).joinedload(VersionSeries.series)
+
 
 def version_rows() -> sa.Select[ModelVersion, Model, Series, Job]:
-    """Versions with the model, series and job they belong to."""
+    """Versions with the model, the first series and the job they belong to."""
     return (
         sa.select(ModelVersion, Model, Series, Job)
         .join(Model, Model.id == ModelVersion.model_id)
@@ -47,13 +51,15 @@ def get_model(session: Session, name: str) -> Model:
     return model
 
 
-def get_version(session: Session, name: str, version: str) -> VersionRow:
+def get_version(
+    session: Session, name: str, version: str, *options: ExecutableOption
+) -> VersionRow:
     """The version of this number, or `latest` for the newest trained one.
 
     Raises:
         NotFound: If the model or the version does not exist.
     """
-    statement = version_rows().where(Model.name == name)
+    statement = version_rows().options(*options).where(Model.name == name)
     if version == "latest":
         statement = statement.where(Job.state == JobState.SUCCEEDED)
     elif version.isascii() and version.isdecimal() and len(version) < 10:

@@ -11,10 +11,11 @@ from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
+from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
 from app.registry import artefacts, service, verification
-from app.registry.queries import get_model, get_version, version_rows
+from app.registry.queries import WITH_PANEL, get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
     ModelCreate,
@@ -32,6 +33,7 @@ from app.registry.views import (
     read_version,
     summarise_version,
 )
+from app.series.tables import Series
 from models.devices import Device
 from models.presets import PRESETS
 from models.search_presets import SEARCH_PRESETS
@@ -71,7 +73,7 @@ def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]
     if after is not None:
         names = names.where(Model.name > after)
     statement = (
-        version_rows().where(Model.id.in_(names)).order_by(Model.name, ModelVersion.number.desc())
+        _versions().where(Model.id.in_(names)).order_by(Model.name, ModelVersion.number.desc())
     )
     with database.reading() as session:
         rows = list(session.execute(statement))
@@ -82,7 +84,7 @@ def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]
 @router.get("/models/{name}", responses=documented(NotFound))
 def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
     """Show a model with its newest version."""
-    statement = version_rows().where(Model.name == name).order_by(ModelVersion.number.desc())
+    statement = _versions().where(Model.name == name).order_by(ModelVersion.number.desc())
     with database.reading() as session:
         get_model(session, name)
         return read_model(list(session.execute(statement)))
@@ -98,7 +100,7 @@ def delete_model(name: str, database: DatabaseDependency) -> None:
 @router.get("/models/{name}/versions", responses=documented(NotFound))
 def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Page[VersionSummary]:
     """List a model's versions, newest first."""
-    statement = version_rows().where(Model.name == name).order_by(ModelVersion.number.desc())
+    statement = _versions().where(Model.name == name).order_by(ModelVersion.number.desc())
     after = paging.after(int)
     if after is not None:
         statement = statement.where(ModelVersion.number < after)
@@ -112,7 +114,7 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
 def get_one_version(name: str, version: str, database: DatabaseDependency) -> VersionRead:
     """Show a version: spec, data, network, errors per split and lead, training."""
     with database.reading() as session:
-        return read_version(get_version(session, name, version))
+        return read_version(get_version(session, name, version, WITH_PANEL))
 
 
 @router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
@@ -168,6 +170,10 @@ def verify_version(
 
     with database.transaction() as session:
         return once_only.run(session, queue)
+
+
+def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
+    return version_rows().options(WITH_PANEL)
 
 
 def _queue(session: Session, body: ModelCreate) -> Answer:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
 from models.devices import Device
+from models.panel import MOST_SERIES
 from models.spec import Spec
 
 ModelName = Annotated[
@@ -21,7 +22,10 @@ VersionState = Literal["queued", "training", "ready", "failed", "cancelled"]
 
 
 class ModelCreate(BaseModel):
-    """Train a version of a model on a series; the same name again trains the next version."""
+    """Train a version of a model on a series, or one on all series of a panel.
+
+    The same name again trains the next version.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -29,13 +33,17 @@ class ModelCreate(BaseModel):
             "examples": [
                 {"name": "co2-weekly", "series": "co2", "spec": {"horizon": 12}},
                 {"name": "jena-24h", "series": "jena", "preset": "jena-stateful"},
+                {"name": "co2-everywhere", "series": ["co2", "co2-barrow", "co2-south-pole"]},
             ]
         },
     )
 
     name: ModelName
     series: str | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The series to learn from, or a list with its name."
+        description="The series to learn from, or a list of up to "
+        f"{MOST_SERIES} of them that are alike in kind, cadence, calendar and channels: one "
+        "network learns from all, each split and scaled on its own. The first is forecast by "
+        "default."
     )
     preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
     spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
@@ -65,21 +73,29 @@ class VersionRead(BaseModel):
     spec: dict[str, Any]
     series: list[str]
     job: str
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(
+        description="Revision, SHA-256, rows, span and splits of what was learnt from; of a panel "
+        "in all, and as `series` those of each. `revision` is that of the first series."
+    )
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
         "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
         "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
-        "of the difference from naive and from the best baseline."
+        "of the difference from naive and from the best baseline. Of a panel: the means over its "
+        "series, without what has no mean."
+    )
+    metrics_by_series: dict[str, dict[str, Any]] | None = Field(
+        description="The metrics of each series of a panel; `null` for a model of one series."
     )
     baselines: dict[str, Any] | None = Field(
         description="The season of the seasonal naive forecast, and the order of each target's "
-        "AR(p)."
+        "AR(p); of a panel by series."
     )
     residuals: dict[str, Any] | None = Field(
         description="Actual less forecast on validation and test, per target and lead: mean, "
-        "standard deviation, quantiles and autocorrelations, in the target's unit."
+        "standard deviation, quantiles and autocorrelations, in the target's unit; of a panel by "
+        "series."
     )
     audit: dict[str, Any] | None = Field(
         description="The leakage audit: every check with its result and a sentence."

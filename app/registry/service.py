@@ -1,6 +1,7 @@
 """Models and versions: asked for, trained elsewhere, published, deleted."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ import app.series.service as series_service
 from app.db import insert_or_ignore
 from app.errors import Invalid, NotFound
 from app.jobs.tables import UNFINISHED, Job
-from app.registry.queries import get_model, single_series
+from app.registry.queries import WITH_PANEL, get_model
 from app.registry.schemas import ModelCreate
-from app.registry.tables import Bundle, Model, ModelVersion
+from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
+from app.series.tables import Series
 from models.checks import SeriesFacts, resolve
 from models.devices import Device
 from models.errors import Problem, SpecError
+from models.panel import size_problems
 from models.presets import PRESETS
 from models.series import SeriesData
 from models.spec import Spec
@@ -28,29 +31,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """What a training needs: the spec with every default filled in, and the series."""
+    """What a training needs: the spec with every default filled in, and the panel's series."""
 
     spec: Spec
-    data: SeriesData
+    data: tuple[SeriesData, ...]
 
 
 def request_version(session: Session, request: ModelCreate) -> tuple[Model, ModelVersion, Job]:
     """Check that the training can work, and queue it in the caller's transaction.
 
     Raises:
-        NotFound: If the series or the preset does not exist.
-        SpecError: If the spec cannot work on this series.
+        NotFound: If a series or the preset does not exist.
+        Invalid: If there are too many series.
+        SpecError: If the spec cannot work on these series, or they are no panel.
     """
-    series = series_service.get_series(session, single_series(request.series))
-    data = series_service.load_series(session, series.name)
-    spec = _resolve(_requested_spec(request), data)
+    panel = [series_service.get_series(session, name) for name in _series_names(request)]
+    spec = _resolve(_requested_spec(request), [_facts(session, series) for series in panel])
     _require_precision(spec, request.device)
     return queue_version(
         session,
         request.name,
         spec=spec.to_json(),
-        series_id=series.id,
-        data_revision=series.revision,
+        panel=[(series.id, series.revision) for series in panel],
         preset=request.preset,
         device=request.device,
     )
@@ -61,13 +63,12 @@ def queue_version(
     name: str,
     *,
     spec: dict[str, Any],
-    series_id: int,
-    data_revision: int,
+    panel: Sequence[tuple[int, int]],
     preset: str | None,
     device: Device | None = None,
     parent_id: str | None = None,
 ) -> tuple[Model, ModelVersion, Job]:
-    """Queue the training of a resolved spec on a revision of a series."""
+    """Queue the training of a resolved spec on series: their ids, each with its revision."""
     model = _get_or_create(session, name)
     number = _next_number(session, model)
     subject = {"model": model.name, "version": number}
@@ -75,11 +76,15 @@ def queue_version(
     version = ModelVersion(
         model_id=model.id,
         number=number,
-        series_id=series_id,
+        series_id=panel[0][0],
         job_id=job.id,
         preset=preset,
         spec=spec,
-        data_revision=data_revision,
+        data_revision=panel[0][1],
+        panel=[
+            VersionSeries(position=position, series_id=series_id, data_revision=revision)
+            for position, (series_id, revision) in enumerate(panel)
+        ],
     )
     session.add(version)
     session.flush()
@@ -87,14 +92,15 @@ def queue_version(
 
 
 def training_input(session: Session, job_id: str) -> TrainingInput:
-    """The spec and the data, at the revision that was asked for, of a training job.
+    """The spec and the data, at the revisions that were asked for, of a training job.
 
     Raises:
         NotFound: If the version was deleted in the meantime.
     """
     version = _version_of(session, job_id)
-    data = series_service.load_series(
-        session, version.series_id, until_revision=version.data_revision
+    data = tuple(
+        series_service.load_series(session, each.series_id, until_revision=each.data_revision)
+        for each in version.panel
     )
     return TrainingInput(spec=Spec.model_validate(version.spec), data=data)
 
@@ -109,12 +115,14 @@ def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]
         NotFound: If the version was deleted in the meantime.
     """
     version = _version_of(session, job_id)
-    version.data = {"revision": version.data_revision, **trained.data}
+    version.data = {"revision": version.data_revision, **_with_revisions(version, trained.data)}
     version.network = trained.network
     version.metrics = trained.metrics
     version.diagnostics = trained.diagnostics
     version.training = trained.training
     version.history = trained.history
+    for each in version.panel if len(version.panel) > 1 else []:
+        each.metrics = trained.metrics_by_series[each.series.name]
     digest = hashlib.sha256(trained.bundle).hexdigest()
     session.add(Bundle(version_id=version.id, sha256=digest, content=trained.bundle))
     model = session.get_one(Model, version.model_id)
@@ -143,7 +151,8 @@ def models_using(session: Session, series_id: int) -> list[str]:
     statement = (
         sa.select(Model.name)
         .join(ModelVersion, ModelVersion.model_id == Model.id)
-        .where(ModelVersion.series_id == series_id)
+        .join(VersionSeries, VersionSeries.version_id == ModelVersion.id)
+        .where(VersionSeries.series_id == series_id)
         .distinct()
         .order_by(Model.name)
     )
@@ -153,6 +162,28 @@ def models_using(session: Session, series_id: int) -> list[str]:
 def deleted_meanwhile() -> NotFound:
     """What a worker finds when somebody deleted the model that it works on."""
     return NotFound("The model was deleted while it was trained.")
+
+
+def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, Any]:
+    """What was learnt from, each series of a panel with its revision."""
+    if "series" not in data:
+        return data
+    revisions = {each.series.name: each.data_revision for each in version.panel}
+    series = [{**each, "revision": revisions[each["name"]]} for each in data["series"]]
+    return {**data, "series": series}
+
+
+def _series_names(request: ModelCreate) -> list[str]:
+    """The names asked for, before any series of a list that is too long is read."""
+    names = [request.series] if isinstance(request.series, str) else request.series
+    for problem in size_problems(len(names)):
+        raise Invalid(problem.message, errors=[problem])
+    return names
+
+
+def _facts(session: Session, series: Series) -> SeriesFacts:
+    """What a spec depends on; the values are let go, so that one series is in memory at a time."""
+    return SeriesFacts.from_data(series_service.load_series(session, series.id))
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
@@ -167,14 +198,19 @@ def _requested_spec(request: ModelCreate) -> Spec:
     return Spec.model_validate({**preset.spec, **own})
 
 
-def _resolve(spec: Spec, data: SeriesData) -> Spec:
-    """Every default filled in; problems point into the request, where the spec is `/spec`."""
+def _resolve(spec: Spec, panel: list[SeriesFacts]) -> Spec:
+    """Every default filled in; problems point into the request."""
     try:
-        return resolve(spec, SeriesFacts.from_data(data))
+        return resolve(spec, panel)
     except SpecError as error:
-        raise SpecError(
-            [Problem(f"/spec{problem.pointer}", problem.message) for problem in error.problems]
-        ) from error
+        raise SpecError([_in_request(problem) for problem in error.problems]) from error
+
+
+def _in_request(problem: Problem) -> Problem:
+    """The spec is `/spec` there, and a series of a panel where it already is."""
+    if problem.pointer.startswith("/series/"):
+        return problem
+    return Problem(f"/spec{problem.pointer}", problem.message)
 
 
 def _require_precision(spec: Spec, device: str | None) -> None:
@@ -201,7 +237,8 @@ def _next_number(session: Session, model: Model) -> int:
 
 
 def _version_of(session: Session, job_id: str) -> ModelVersion:
-    version = session.scalar(sa.select(ModelVersion).where(ModelVersion.job_id == job_id))
+    statement = sa.select(ModelVersion).where(ModelVersion.job_id == job_id)
+    version = session.scalar(statement.options(WITH_PANEL))
     if version is None:
         raise deleted_meanwhile()
     return version

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, Json, Timestamp, utc_now
+from app.series.tables import Series
 
 
 class Model(Base):
@@ -20,7 +21,10 @@ class Model(Base):
 
 
 class ModelVersion(Base):
-    """One training run of a model; its state is that of its job."""
+    """One training run of a model; its state is that of its job.
+
+    `series_id` is the series that is forecast by default: the only one, or the first of `panel`.
+    """
 
     __tablename__ = "model_versions"
     __table_args__ = (sa.UniqueConstraint("model_id", "number"),)
@@ -41,6 +45,25 @@ class ModelVersion(Base):
     history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     # Much larger than the rest, and read only where one version is shown.
     diagnostics: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+    panel: Mapped[list["VersionSeries"]] = relationship(
+        order_by="VersionSeries.position", lazy="raise", passive_deletes=True
+    )
+
+
+class VersionSeries(Base):
+    """A series that a version learnt from, at the revision that it saw."""
+
+    __tablename__ = "version_series"
+    __table_args__ = (sa.UniqueConstraint("version_id", "series_id"),)
+
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    series_id: Mapped[int] = mapped_column(sa.ForeignKey("series.id"), index=True)
+    data_revision: Mapped[int]
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    series: Mapped[Series] = relationship(lazy="raise")
 
 
 class Bundle(Base):

@@ -1,6 +1,7 @@
 """How rows of the registry look to a client."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from app.jobs.tables import JobState
 from app.registry.queries import VersionRow
@@ -11,6 +12,7 @@ from app.registry.schemas import (
     VersionState,
     VersionSummary,
 )
+from app.registry.tables import ModelVersion
 from models.presets import Preset
 from models.search_presets import SearchPreset
 
@@ -47,8 +49,8 @@ def read_search_preset(preset: SearchPreset) -> PresetRead:
 
 
 def read_version(row: VersionRow) -> VersionRead:
-    """Everything known of a version."""
-    version, model, series, job = row
+    """Everything known of a version whose panel is loaded."""
+    version, model, _, job = row
     diagnostics = version.diagnostics or {}
     return VersionRead(
         name=model.name,
@@ -57,11 +59,12 @@ def read_version(row: VersionRow) -> VersionRead:
         error=job.error,
         preset=version.preset,
         spec=version.spec,
-        series=[series.name],
+        series=_series_names(version),
         job=job.id,
         data=version.data or {"revision": version.data_revision},
         network=version.network,
         metrics=version.metrics,
+        metrics_by_series=_metrics_by_series(version),
         baselines=diagnostics.get("baselines"),
         residuals=diagnostics.get("residuals"),
         audit=diagnostics.get("audit"),
@@ -72,13 +75,13 @@ def read_version(row: VersionRow) -> VersionRead:
 
 
 def summarise_version(row: VersionRow) -> VersionSummary:
-    """One line about a version."""
-    version, _, series, job = row
+    """One line about a version whose panel is loaded."""
+    version, _, _, job = row
     return VersionSummary(
         version=version.number,
         state=VERSION_STATES[job.state],
         error=job.error,
-        series=[series.name],
+        series=_series_names(version),
         job=job.id,
         metrics=version.metrics,
         created_at=version.created_at,
@@ -96,3 +99,13 @@ def read_model(newest_first: Sequence[VersionRow]) -> ModelRead:
         versions=len(newest_first),
         created_at=model.created_at,
     )
+
+
+def _series_names(version: ModelVersion) -> list[str]:
+    return [each.series.name for each in version.panel]
+
+
+def _metrics_by_series(version: ModelVersion) -> dict[str, dict[str, Any]] | None:
+    """None where there is one series, or nothing was measured yet."""
+    found = {each.series.name: each.metrics for each in version.panel if each.metrics is not None}
+    return found or None

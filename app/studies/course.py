@@ -155,8 +155,7 @@ def _conclude(session: Session, study: Study) -> None:
         session,
         study.name,
         spec=best.spec or {},
-        series_id=study.series_id,
-        data_revision=study.data_revision,
+        panel=[(study.series_id, study.data_revision)],
         preset=study.preset,
         parent_id=study.id,
     )

@@ -28,7 +28,7 @@ class TestBundle:
             read_bundle(bundle)
 
     def test_an_unknown_format_is_refused(self) -> None:
-        with pytest.raises(ArtefactError, match=r"must be 2\. Received: 99"):
+        with pytest.raises(ArtefactError, match=rf"must be {FORMAT}\. Received: 99"):
             read_bundle(write_bundle(Artefact({"format": 99}, b"", b"")))
 
     def test_a_missing_part_is_refused(self) -> None:

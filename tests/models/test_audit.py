@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import models.prepare
+import models.series_fit
 from models.audit import Check, audit_forecasts, audit_report, audit_training
 from models.checks import SeriesFacts, resolve
 from models.dataset import Dataset, Track
@@ -35,6 +36,16 @@ def audited(data: SeriesData | None = None, **fields: Any) -> list[Check]:
 
 def failed(checks: list[Check]) -> list[str]:
     return [check.code for check in checks if not check.passed]
+
+
+def scale_with_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training rows are a view of all rows."""
+    fit = models.series_fit.fit_scales
+    monkeypatch.setattr(
+        models.series_fit,
+        "fit_scales",
+        lambda pipeline, rows, *, scaled: fit(pipeline, rows.base, scaled=scaled),
+    )
 
 
 class TestHonestTraining:
@@ -70,9 +81,7 @@ class TestLeaks:
     """Each test puts a leak into the pipeline and wants it caught by name."""
 
     def test_features_scaled_with_all_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        fit = models.prepare.fit_features
-        # The training rows are a view of all rows.
-        monkeypatch.setattr(models.prepare, "fit_features", lambda plan, rows: fit(plan, rows.base))
+        scale_with_all_rows(monkeypatch)
         assert failed(audited()) == ["future_probe_scalers", "future_probe_features"]
 
     def test_a_training_part_that_is_too_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +136,8 @@ class TestLeaks:
     def test_a_forecaster_that_knows_the_next_row(self) -> None:
         data = make_wave()
         prepared = models.prepare.prepare(resolve(small(), SeriesFacts.from_data(data)), data)
-        honest = audit_forecasts(cast(Forecaster, Reader(0)), prepared)
-        leaky = audit_forecasts(cast(Forecaster, Reader(1)), prepared)
+        (honest,) = audit_forecasts(cast(Forecaster, Reader(0)), prepared)
+        (leaky,) = audit_forecasts(cast(Forecaster, Reader(1)), prepared)
         assert honest.passed
         assert "0 of the 64 forecasts before changed" in honest.sentence
         assert not leaky.passed
@@ -137,8 +146,7 @@ class TestLeaks:
     def test_a_leak_fails_the_training_before_it_begins(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        fit = models.prepare.fit_features
-        monkeypatch.setattr(models.prepare, "fit_features", lambda plan, rows: fit(plan, rows.base))
+        scale_with_all_rows(monkeypatch)
         phases: list[str] = []
         with pytest.raises(TrainingError, match=r"leakage audit failed.*the scalers changed"):
             train(small(), make_wave(), progress=lambda progress: phases.append(progress.phase))
@@ -152,6 +160,9 @@ class Reader:
 
     def __init__(self, ahead: int) -> None:
         self._ahead = ahead
+
+    def for_series(self, name: str) -> "Reader":
+        return self
 
     def outputs(self, times: Times, values: Values, at: Rows) -> Outputs:
         said = values[at + self._ahead, np.newaxis]

@@ -87,7 +87,7 @@ class TestLags:
         tracks = [generator.uniform(1, 9, size=(count, 2)) for count in rows]
         firsts = [0, *np.cumsum(rows)[:-1].tolist()]
         each = reader(transform, lags, targets=2)
-        table = LagTable.of(each, np.concatenate(tracks), firsts)
+        table = LagTable.of([each] * len(rows), np.concatenate(tracks), firsts)
         empty = np.full((lags, 2), np.nan)
         alone = [each.inputs(each.windows(np.concatenate([empty, track]))) for track in tracks]
         np.testing.assert_array_equal(table.inputs(np.arange(sum(rows))), np.concatenate(alone))
@@ -104,7 +104,7 @@ class TestOutputs:
         values = autoregressive(60)
         plain = dataset_of(values, [1, 2])
         highway = Highway(reader(), False, np.ones((1, 2, 2), np.float32))
-        laid = LaidHighway.over(highway, values, plain.first_rows)
+        laid = LaidHighway.over(highway, [highway.reader], values, plain.first_rows)
         whole = Dataset(values[:, :1].astype(np.float32), values, values, plain.scaling,
                         plain.tracks, laid)  # fmt: skip
         rows, ends = np.array([[10, 11], [20, 21]]), np.array([[50], [50]])

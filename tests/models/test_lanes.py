@@ -87,7 +87,7 @@ class TestLanes:
 
 class TestDefaultSizes:
     def test_the_measured_layout_of_hourly_weather(self) -> None:
-        sizes = default_lane_sizes(70_000, phases=6)
+        sizes = default_lane_sizes(70_000, tracks=6)
         assert (sizes.chunk, sizes.lanes) == (96, 60)
 
     @given(st.integers(1, 2_000_000), st.integers(1, 60))

@@ -36,8 +36,8 @@ class TestPhases:
     def test_the_first_track_is_the_one_that_is_served(self, wave: SeriesData) -> None:
         found = prepared(ten_minutes(wave), cadence="1h")
         data = ten_minutes(wave)
-        hourly = data.values[np.isin(data.times, found.times), 0]
-        np.testing.assert_array_equal(found.dataset.actual[: len(found.times), 0], hourly)
+        hourly = data.values[np.isin(data.times, found.series[0].times), 0]
+        np.testing.assert_array_equal(found.dataset.actual[: len(hourly), 0], hourly)
 
     def test_no_label_of_training_comes_from_validation(self, wave: SeriesData) -> None:
         found = prepared(ten_minutes(wave), cadence="1h").dataset

@@ -228,13 +228,16 @@ class TestRefused:
         assert "no trained version" in body["detail"]
         check_problem(client.post("/v1/models/m/forecasts", json={"version": 1}), 409)
 
+    def test_a_series_that_does_not_exist_is_404(self, client: TestClient, model: str) -> None:
+        answer = client.post(f"/v1/models/{model}/forecasts", json={"series": "other"})
+        assert "'other'" in check_problem(answer, 404)["detail"]
+
     @pytest.mark.parametrize(
         ("request_body", "pointer"),
         [
             ({"origin": "1990-01-01T00:00:00Z"}, "/origin"),
             ({"origin": "2000-01-01T00:00:00"}, "/origin"),
             ({"origin": "yesterday"}, "/origin"),
-            ({"series": "other"}, "/series"),
             ({"levels": [100]}, "/levels/0"),
             ({"horizon": 3}, "/horizon"),
         ],

@@ -42,9 +42,14 @@ def observed(number: int) -> list[Any]:
     return [week(number), 50 + 20 * promo - price + noise, promo, price]
 
 
-def put(client: TestClient, rows: list[list[Any]], columns: list[str] | None = None) -> None:
+def put(
+    client: TestClient,
+    rows: list[list[Any]],
+    columns: list[str] | None = None,
+    series: str = "shop",
+) -> None:
     body = {"columns": columns or ["time", "sales", "promo", "price"], "rows": rows}
-    answer = client.put("/v1/series/shop/observations", json=body)
+    answer = client.put(f"/v1/series/{series}/observations", json=body)
     assert answer.status_code == 200, answer.text
 
 
@@ -97,6 +102,21 @@ class TestCreate:
                 for number in range(ROWS, ROWS + LEADS)
             ],
         }
+
+    def test_a_series_it_never_saw_has_a_future_of_its_own(self, client: TestClient) -> None:
+        client.post("/v1/series", json={"name": "kiosk", "kind": "generic"})
+        rows = [observed(number) for number in range(ROWS - 40)]
+        put(client, [[time, y / 100, *rest] for time, y, *rest in rows], series="kiosk")
+        given = [future(ROWS - 40, promo=promo) for promo in (0.0, 1.0)]
+        bodies = [forecast(client, series="kiosk", known_future=each) for each in given]
+        assert bodies[0]["origin"] == f"{START + (ROWS - 41) * WEEK:%Y-%m-%dT%H:%M:%SZ}"
+        assert values(bodies[0]) != values(bodies[1])
+        assert all(abs(value) < 5 for body in bodies for value in values(body))
+        # What was observed after an earlier origin need not be given again.
+        earlier = forecast(client, series="kiosk", origin=week(ROWS - 50))
+        assert len(earlier["known_future"]["rows"]) == LEADS
+        missing = client.post(PATH, json={"series": "kiosk"})
+        assert check_problem(missing, 422)["errors"][0]["pointer"] == "/known_future"
 
     def test_the_same_values_give_the_same_stored_forecast(self, client: TestClient) -> None:
         first = forecast(client, known_future=future(promo=0.0))

@@ -1,0 +1,92 @@
+"""Judgement: intervals and figures of a trained forecaster on every series that it learnt from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import onnxruntime
+
+from models.calibration import coverage_report, fit_intervals
+from models.evaluate import Evaluation, evaluate
+from models.intervals import Intervals
+from models.panel_report import pool_metrics
+from models.prepare import Prepared, PreparedSeries
+from models.runtime import Forecaster
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How good a forecaster is.
+
+    Args:
+        metrics: `Evaluation.metrics` with the coverage of intervals; of a panel the means over
+            its series.
+        metrics_by_series: The same of each series by its name.
+        diagnostics: `baselines` and `residuals` of an `Evaluation`; of a panel by series.
+    """
+
+    metrics: dict[str, Any]
+    metrics_by_series: dict[str, dict[str, Any]]
+    diagnostics: dict[str, Any]
+
+
+def put_intervals(
+    manifest: dict[str, Any], session: onnxruntime.InferenceSession, prepared: Prepared
+) -> None:
+    """Fit the intervals of every series, and put them into the manifest where serving looks.
+
+    A series with too few validation rows has the mean widths of the others of its panel.
+    """
+    blank = Forecaster(manifest, session)
+    found = [
+        fit_intervals(blank.for_series(each.fit.name), *each.observed, each.track)
+        for each in prepared.series
+    ]
+    fitted = [each for each in found if each is not None]
+    if not fitted:
+        return
+    stored = [(each or Intervals.mean(fitted)).to_json() for each in found]
+    manifest["intervals"] = stored[0]
+    for entry, own in zip(manifest["panel"], stored, strict=False):
+        entry["intervals"] = own
+
+
+def judge(forecaster: Forecaster, prepared: Prepared) -> Judgement:
+    """Measure a forecaster as it will be served, on each of its series.
+
+    Args:
+        forecaster: The exported forecaster with its intervals.
+        prepared: What it was trained on.
+    """
+    found = {each.fit.name: _evaluate(forecaster, each) for each in prepared.series}
+    metrics = {name: each.metrics for name, each in found.items()}
+    return Judgement(
+        metrics=pool_metrics(list(metrics.values())),
+        metrics_by_series=metrics,
+        diagnostics={
+            "baselines": _alone_or_by_name({name: each.baselines for name, each in found.items()}),
+            "residuals": _alone_or_by_name({name: each.residuals for name, each in found.items()}),
+        },
+    )
+
+
+def _evaluate(forecaster: Forecaster, series: PreparedSeries) -> Evaluation:
+    own = forecaster.for_series(series.fit.name)
+    found = evaluate(own, *series.observed, series.track, series.fit.calendar.season_steps)
+    if own.intervals is not None:
+        _merge(found.metrics, coverage_report(own, *series.observed, series.track))
+    return found
+
+
+def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
+    """Put the figures about intervals beside those about errors."""
+    for part, targets in coverage.items():
+        for target, figures in targets.items():
+            of_target = metrics[part][target]
+            for row, more in zip(of_target["leads"], figures.pop("leads"), strict=True):
+                row.update(more)
+            of_target |= figures
+
+
+def _alone_or_by_name(reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    return dict(reports) if len(reports) > 1 else next(iter(reports.values()))
