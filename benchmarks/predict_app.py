@@ -1,6 +1,7 @@
 """What serving a Keras model usually looks like: an endpoint that calls `predict`."""
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +11,15 @@ STEPS = 120
 
 app = FastAPI()
 model = keras.models.load_model(os.environ["BENCH_MODEL"])
-window = [
-    np.zeros((1, STEPS, tensor.shape[-1]) if len(tensor.shape) == 3 else (1, tensor.shape[-1]))
-    for tensor in model.inputs
-]
+
+
+def blank(shape: tuple[int | None, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Zeros for an input of the model: one lane, and where it has steps a whole window of them."""
+    _, *rest = shape
+    return np.zeros((1, *(STEPS if size is None else size for size in rest)))
+
+
+window = [blank(tensor.shape) for tensor in model.inputs]
 
 
 @app.get("/readyz")
