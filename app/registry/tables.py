@@ -1,6 +1,7 @@
 """Trained versions: a model is a name, its versions are specs with what training made of them."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,3 +77,58 @@ class Bundle(Base):
     )
     sha256: Mapped[str] = mapped_column(sa.String(64))
     content: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)
+
+
+class Alias(Base):
+    """A name of a model that points to one of its versions.
+
+    The version has no cascade: it can go only together with its model.
+    """
+
+    __tablename__ = "aliases"
+
+    model_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("model_versions.id"), index=True)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class AliasAction(StrEnum):
+    """What was done to an alias."""
+
+    SET = "set"
+    ROLLED_BACK = "rolled_back"
+    DELETED = "deleted"
+
+
+class AliasChange(Base):
+    """One line of an alias's history; the highest number tells how the alias is now.
+
+    `version` is the version's number, so that the line outlives it; empty after a deletion.
+    `before` is the change that a rollback goes back to: each line is the top of a stack, and a
+    second rollback goes one further instead of undoing the first.
+    """
+
+    __tablename__ = "alias_changes"
+
+    model_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    action: Mapped[AliasAction] = mapped_column(
+        sa.Enum(
+            AliasAction,
+            native_enum=False,
+            length=16,
+            values_callable=lambda actions: [action.value for action in actions],
+        )
+    )
+    version: Mapped[int | None]
+    before: Mapped[int | None]
+    forced: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
