@@ -136,6 +136,23 @@ def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Va
     return said
 
 
+def target_rows(forecaster: Forecaster, data: SeriesData) -> Values:
+    """What came: `(rows, targets)` in original units on the grid that a forecaster steps through.
+
+    Args:
+        forecaster: Any forecaster of the series' channels.
+        data: The series.
+
+    Returns:
+        One row for each of `served_grid`; NaN is missing.
+    """
+    targets = forecaster.manifest["targets"]
+    rows = forecaster.rule.grid(data.times, data.values[:, _columns(forecaster, data)]).values
+    logged = targets["scaling"]["transform"] == "log_return"
+    chosen: Values = clean_rows(rows, targets["columns"] if logged else [])[:, targets["columns"]]
+    return chosen
+
+
 def _seen(forecaster: Forecaster, data: SeriesData, last: np.datetime64) -> tuple[Times, Values]:
     """What is there to forecast from: rows up to a moment, and what is known of later ones."""
     values = data.values[:, _columns(forecaster, data)]
@@ -158,21 +175,12 @@ def _columns(forecaster: Forecaster, data: SeriesData) -> list[int]:
     return [data.channel_names.index(name) for name in forecaster.manifest["channels"]]
 
 
-def _target_rows(forecaster: Forecaster, data: SeriesData) -> Values:
-    """`(rows, targets)` in original units on the grid that the forecaster steps through."""
-    targets = forecaster.manifest["targets"]
-    rows = forecaster.rule.grid(data.times, data.values[:, _columns(forecaster, data)]).values
-    logged = targets["scaling"]["transform"] == "log_return"
-    chosen: Values = clean_rows(rows, targets["columns"] if logged else [])[:, targets["columns"]]
-    return chosen
-
-
 def _judge(
     forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, values: Values
 ) -> BacktestResult:
     """Compare with baselines that learnt from the rows up to the first origin."""
     leads, at = forecaster.leads, plan.origins
-    rows = _target_rows(forecaster, data)
+    rows = target_rows(forecaster, data)
     known = rows[: at[0] + 1]
     transform = forecaster.manifest["targets"]["scaling"]["transform"]
     baselines = BaselineSet.fit(known, forecaster.calendar.season_steps, transform)

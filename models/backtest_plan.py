@@ -98,9 +98,7 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
         SpecError: With JSON pointers into `spec`.
     """
     grid = served_grid(forecaster, data.times)
-    splits = data_of(forecaster.manifest["data"], data.name)["splits"]
-    validation = _row_after(grid, splits["train"]["last"])
-    held_out = _row_after(grid, splits["validation"]["last"]) or validation
+    held_out = held_out_row(forecaster, grid, data.name)
     refit = [*_panel_problems(forecaster, spec), *_window_problems(spec)]
     if problems := refit or list(_outside(grid, spec.origins)):
         raise SpecError(problems)
@@ -117,6 +115,13 @@ def served_grid(forecaster: Forecaster, times: Times) -> Times:
     """Times of the rows that a forecaster steps through on observations at `times`."""
     rule = replace(forecaster.rule, channels=())
     return rule.grid(times, np.empty((len(times), 0))).times
+
+
+def held_out_row(forecaster: Forecaster, grid: Times, name: str) -> int:
+    """The first row of a series' grid that the stored network has not learnt from."""
+    splits = data_of(forecaster.manifest["data"], name)["splits"]
+    validation = _row_after(grid, splits["train"]["last"])
+    return _row_after(grid, splits["validation"]["last"]) or validation
 
 
 def refit_input(
