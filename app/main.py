@@ -20,6 +20,7 @@ from app.forecasts.router import router as forecasts_router
 from app.jobs.router import router as jobs_router
 from app.limits import BodyLimit
 from app.openapi import install_openapi
+from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
@@ -60,6 +61,7 @@ def _version_one() -> APIRouter:
     for domain in (
         series_router,
         registry_router,
+        aliases_router,
         studies_router,
         jobs_router,
         forecasts_router,

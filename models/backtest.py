@@ -125,14 +125,16 @@ def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Va
         origins: `(origins,)`, increasing, times of rows.
 
     Returns:
-        `(origins, leads, targets)` in original units; NaN where the forecaster has no row.
+        `(origins, leads, targets)` in original units, or probabilities as `(origins, leads,
+        targets, classes)`; NaN where the forecaster has no row.
     """
     times, values = _seen(forecaster, data, origins[-1])
     grid = served_grid(forecaster, times)
     rows = np.minimum(np.searchsorted(grid, origins), len(grid) - 1)
     there = grid[rows] == origins
-    said = np.full((len(origins), len(forecaster.leads), len(forecaster.targets)), np.nan)
-    said[there] = forecaster.outputs(times, values, at=rows[there]).values
+    found = forecaster.outputs(times, values, at=rows[there]).said
+    said = np.full((len(origins), *found.shape[1:]), np.nan)
+    said[there] = found
     return said
 
 

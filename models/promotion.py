@@ -1,4 +1,4 @@
-"""Promotion: whether a forecaster beats naive, seasonal naive and the present champion."""
+"""Promotion: whether a forecaster beats the baselines and the present champion."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +16,7 @@ from models.significance import SIGNIFICANT, diebold_mariano
 TITLES = {
     "naive": "the naive forecast",
     "seasonal_naive": "the seasonal naive forecast",
+    "coin": "a coin with the class frequencies",
     "champion": "the present champion",
 }
 
@@ -25,9 +26,9 @@ class Evidence:
     """A forecaster beside one rival.
 
     Args:
-        against: `naive`, `seasonal_naive` or `champion`; `coin` for probabilities.
+        against: `naive` and `seasonal_naive`, or `coin` where classes are predicted; `champion`.
         metric: `mae` in the target's unit; `relative_mae` in units of the naive forecast's MAE,
-            the mean over several targets or series; `log_loss`.
+            the mean over several targets or series; `log_loss` of probabilities.
         value: The forecaster's; None if it cannot be had.
         other: The rival's.
         skill: 1 - value / other.
@@ -63,7 +64,8 @@ def judge(
     """Compare a forecaster with its rivals, on the same origins of every series.
 
     A rival is beaten if the skill over it reaches the margin and the difference is more than
-    luck by a Diebold-Mariano test. Where there are several targets or series, errors are
+    luck by a Diebold-Mariano test. Losses are absolute errors, or log losses of probabilities.
+    Where there are several targets or series, errors are
     divided by the naive forecast's mean error of each, and the loss of a moment is their mean.
 
     Args:
@@ -79,44 +81,48 @@ def judge(
     objection = None if champion is None else _objection(candidate, champion)
     rival = champion if objection is None else None
     losses = [held_out_losses(candidate, rival, excerpt) for excerpt in excerpts]
-    found = [_compare(losses, against, margin, name) for against in ("naive", "seasonal_naive")]
-    if rival is not None:
-        shared = [each for each in losses if "champion" in each.rivals]
-        found.append(_compare(shared, "champion", margin, name))
+    metric = _metric(candidate, losses)
+    rivals = {against for each in losses for against in each.rivals}
+    found = [
+        _compare(losses, against, metric, margin, name) for against in TITLES if against in rivals
+    ]
     if objection is not None:
-        sentence = f"{name} cannot be compared with the present champion: {objection}."
-        found.append(Evidence("champion", "mae", None, None, None, None, 0, False, sentence))
+        sentence = f"That {name} is better than the present champion cannot be told: {objection}."
+        found.append(Evidence("champion", metric, None, None, None, None, 0, False, sentence))
     return found
 
 
 def _objection(candidate: Forecaster, champion: Forecaster) -> str | None:
-    """Why two forecasters' errors are not about the same thing."""
-    mine, its = ({each["name"] for each in _series(one)} for one in (candidate, champion))
-    for what, known in (
-        ("they forecast different targets", candidate.targets == champion.targets),
-        ("their rows are of different cadences", candidate.rule.step == champion.rule.step),
-        (
-            "their rows are put together differently",
-            candidate.rule.aggregate == champion.rule.aggregate,
-        ),
-        ("they have no lead in common", bool(set(candidate.leads) & set(champion.leads))),
-        ("they did not learn from the same series", bool(mine & its)),
-    ):
-        if not known:
-            return what
-    return None
+    """Why two forecasters' losses are not about the same thing."""
+    mine, its = (set(_series_names(each)) for each in (candidate, champion))
+    conditions = {
+        "they have different targets": candidate.targets == champion.targets,
+        "they do not predict the same classes": candidate.classes == champion.classes,
+        "their steps differ": candidate.rule.step == champion.rule.step,
+        "their aggregates differ": candidate.rule.aggregate == champion.rule.aggregate,
+        "they share no lead": bool(np.isin(candidate.leads, champion.leads).any()),
+        "they learnt from different series": bool(mine & its),
+    }
+    return next((objection for objection, holds in conditions.items() if not holds), None)
 
 
-def _series(forecaster: Forecaster) -> list[dict[str, Any]]:
-    """The series that a forecaster learnt from."""
-    panel: list[dict[str, Any]] = forecaster.manifest["panel"]
-    return panel or [forecaster.manifest["series"]]
+def _series_names(forecaster: Forecaster) -> list[str]:
+    manifest = forecaster.manifest
+    return [each["name"] for each in manifest["panel"] or [manifest["series"]]]
 
 
-def _compare(losses: Sequence[Losses], against: str, margin: float, name: str) -> Evidence:
-    relative = len(losses) > 1 or losses[0].own.shape[1] > 1
-    own, other = _pooled(losses, against, relative=relative)
-    overlap = _overlap(losses, len(own))
+def _metric(candidate: Forecaster, losses: Sequence[Losses]) -> str:
+    if candidate.classes is not None:
+        return "log_loss"
+    return "mae" if len(losses) == len(candidate.targets) == 1 else "relative_mae"
+
+
+def _compare(
+    losses: Sequence[Losses], against: str, metric: str, margin: float, name: str
+) -> Evidence:
+    shared = [each for each in losses if against in each.rivals]
+    own, other = _pooled(shared, against, relative=metric == "relative_mae")
+    overlap = _overlap(shared, len(own))
     test = diebold_mariano(own, other, overlap=overlap, names=(name, TITLES[against]))
     there = np.isfinite(own)
     value, rival = (float(each[there].mean()) if there.any() else np.nan for each in (own, other))
@@ -124,10 +130,10 @@ def _compare(losses: Sequence[Losses], against: str, margin: float, name: str) -
     certain = test.p_value is not None and test.p_value < SIGNIFICANT
     sentence = test.sentence
     if certain and 0 < skill < margin:
-        sentence += f" But its error is {skill:.2%} less, and {margin:.2%} is asked for."
+        sentence += f" But its error is only {skill:.2%} less, and {margin:.2%} is asked for."
     return Evidence(
         against=against,
-        metric="relative_mae" if relative else "mae",
+        metric=metric,
         value=finite(value),
         other=finite(rival),
         skill=finite(skill),

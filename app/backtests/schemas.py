@@ -31,7 +31,9 @@ class BacktestCreate(BacktestSpec):
     )
 
     version: int | str | None = Field(
-        None, description="A version's number; by default the newest trained one."
+        None,
+        description="A version's number, an alias, or `latest`, the default: the newest trained "
+        "one.",
     )
     series: str | None = Field(
         None,

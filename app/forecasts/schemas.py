@@ -46,7 +46,9 @@ class ForecastCreate(BaseModel):
     )
 
     version: int | str | None = Field(
-        None, description="A version's number; by default the newest trained one."
+        None,
+        description="A version's number, an alias, or `latest` for the newest trained one. By "
+        "default `champion` if there is one, else `latest`.",
     )
     series: str | None = Field(
         None,

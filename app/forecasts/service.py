@@ -17,7 +17,7 @@ from app.forecasts.tables import StoredForecast
 from app.live import service as live
 from app.live.service import CurrentState
 from app.registry.artefacts import forecasters
-from app.registry.queries import VersionRow, get_version
+from app.registry.queries import VersionRow, get_default_version, get_version
 from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_datetime, to_numpy, to_wire
@@ -120,7 +120,10 @@ class _Issued:
 
 
 def _issue(session: Session, model: str, request: ForecastCreate) -> _Issued:
-    row = get_version(session, model, str(request.version or "latest"))
+    if request.version is None:
+        row = get_default_version(session, model)
+    else:
+        row = get_version(session, model, str(request.version))
     version, _, default, job = row
     series = _asked_series(session, request, default)
     forecaster = forecasters.get(session, version, job)

@@ -15,7 +15,7 @@ from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
 from app.registry import artefacts, service, verification
-from app.registry.queries import WITH_PANEL, get_model, get_version, version_rows
+from app.registry.queries import WITH_ALIASES, WITH_PANEL, get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
     ModelCreate,
@@ -114,7 +114,7 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
 def get_one_version(name: str, version: str, database: DatabaseDependency) -> VersionRead:
     """Show a version: spec, data, network, errors per split and lead, training."""
     with database.reading() as session:
-        return read_version(get_version(session, name, version, WITH_PANEL))
+        return read_version(get_version(session, name, version, WITH_PANEL, WITH_ALIASES))
 
 
 @router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
@@ -173,7 +173,7 @@ def verify_version(
 
 
 def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
-    return version_rows().options(WITH_PANEL)
+    return version_rows().options(WITH_PANEL, WITH_ALIASES)
 
 
 def _queue(session: Session, body: ModelCreate) -> Answer:

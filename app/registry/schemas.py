@@ -107,7 +107,7 @@ class VersionRead(BaseModel):
         description="The leakage audit: every check with its result and a sentence."
     )
     training: dict[str, Any] | None
-    aliases: list[str]
+    aliases: list[str] = Field(description="The aliases that point to it.")
     created_at: datetime
 
 
@@ -120,6 +120,7 @@ class VersionSummary(BaseModel):
     series: list[str]
     job: str
     metrics: dict[str, Any] | None
+    aliases: list[str]
     created_at: datetime
 
 
@@ -130,6 +131,7 @@ class ModelRead(BaseModel):
     version: int | None
     latest: VersionSummary
     versions: int
+    aliases: dict[str, int] = Field(description="The version that each alias points to.")
     created_at: datetime
 
 
