@@ -94,12 +94,9 @@ def _point(
         return False
     if present is not None and present.version_id == version.id:
         return True
-    if present is None:
-        present = Alias(model_id=model.id, name=alias)
-        session.add(present)
     last = _last_change(session, model, alias)
-    present.version_id = version.id
-    present.changed_at = utc_now()
+    moved = Alias(model_id=model.id, name=alias, version_id=version.id, changed_at=utc_now())
+    present = session.merge(moved)
     before = None if last is None or last.version is None else last.number
     change = _record(session, present, AliasAction.SET, version.number, before=before)
     change.forced = request.force and alias == CHAMPION
