@@ -18,7 +18,7 @@ from models.series import Rows, SeriesData, Times, Values
 from models.temperature import log_losses
 
 # Origins times leads times targets of a series: bounds memory to some tens of megabytes.
-MOST_POINTS = 1_000_000
+MOST_POINTS = 250_000
 # Rows of all windows that a windowed network reads of a series: bounds time to some seconds.
 MOST_WINDOW_ROWS = 500_000
 # That share of a series without its beginning is only read, not forecast from.

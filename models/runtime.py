@@ -44,6 +44,8 @@ __all__ = ["Forecast", "Forecaster", "Outputs", "State"]
 # Rows per call of the network: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
 WINDOWS_PER_RUN = 256
+# Rows of all windows in a call: long windows come in smaller calls.
+WINDOW_ROWS_PER_RUN = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +440,7 @@ class Forecaster:
             np.full((len(bounded), *shape), np.nan),
             np.full((*shape, len(self._classes.names)), np.nan) if self._classes else None,
         )
-        for some, said, log_factors in self._runs_at(reading, origins):
+        for some, said, log_factors in self._runs_at(reading, origins, tracked=bool(bounded)):
             base = reading.base[origins[some]]
             found.values[some] = self._values(said, base)
             if found.probabilities is not None:
@@ -556,14 +558,17 @@ class Forecaster:
         return replace(state, window=window, output=said[0])
 
     def _runs_at(
-        self, reading: Reading, origins: Rows
+        self, reading: Reading, origins: Rows, *, tracked: bool = False
     ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        """Positions in `origins`, what the network says there, and the intervals' factors."""
+        """Positions in `origins`, what the network says there, and the intervals' factors.
+
+        Following the intervals takes longer than the network: only if they are wanted.
+        """
         if self._offsets is not None:
             yield from self._windows_at(reading, origins, self._offsets)
             return
         start = self.initial_state()
-        adaptation = start.adaptation
+        adaptation = start.adaptation if tracked else None
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
             some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
@@ -574,8 +579,9 @@ class Forecaster:
         self, reading: Reading, origins: Rows, offsets: Rows
     ) -> Iterator[tuple[Rows, Floats, Values | None]]:
         whole = np.flatnonzero(origins >= -offsets[0])
-        for first in range(0, len(whole), WINDOWS_PER_RUN):
-            some = whole[first : first + WINDOWS_PER_RUN]
+        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(offsets)))
+        for first in range(0, len(whole), count):
+            some = whole[first : first + count]
             windows = reading.features[origins[some, np.newaxis] + offsets]
             (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
             yield some, said, None

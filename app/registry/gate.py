@@ -16,7 +16,7 @@ from models.promotion import TITLES, Evidence, judge
 
 # Observations that a web process reads for one comparison, in all and of each series of a panel:
 # the ends of longer series. It bounds memory to some tens of megabytes and time to some seconds.
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
 LEAST_ROWS = 5_000
 
 
