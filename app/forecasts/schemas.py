@@ -41,7 +41,12 @@ class ForecastCreate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{}, {"origin": "1994-06-04T00:00:00Z"}, {"series": "co2-barrow"}]
+            "examples": [
+                {},
+                {"origin": "1994-06-04T00:00:00Z"},
+                {"series": "co2-barrow"},
+                {"version": "challenger"},
+            ]
         },
     )
 

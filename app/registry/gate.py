@@ -11,6 +11,7 @@ from app.errors import Conflict
 from app.registry.artefacts import forecasters
 from app.registry.queries import CHAMPION, VersionRow, find_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
+from models.errors import DataError
 from models.held_out_losses import Excerpt
 from models.promotion import TITLES, Evidence, judge
 
@@ -65,7 +66,11 @@ class Verdict:
 
 
 def examine(session: Session, row: VersionRow, margin: float) -> Verdict:
-    """Compare a trained version, whose panel is loaded, with its rivals."""
+    """Compare a trained version, whose panel is loaded, with its rivals.
+
+    Raises:
+        Conflict: If a series is not such that it could be forecast.
+    """
     version, model, _, _ = row
     champion = find_version(session, model.name, CHAMPION)
     if champion is None:
@@ -79,13 +84,17 @@ def _compare(
     session: Session, row: VersionRow, champion: VersionRow | None, margin: float
 ) -> list[Evidence]:
     version, _, _, job = row
-    return judge(
-        forecasters.get(session, version, job),
-        None if champion is None else forecasters.get(session, champion[0], champion[3]),
-        _excerpts(session, version.panel),
-        margin=margin,
-        name=f"version {version.number}",
-    )
+    rival = None if champion is None else forecasters.get(session, champion[0], champion[3])
+    try:
+        return judge(
+            forecasters.get(session, version, job),
+            rival,
+            _excerpts(session, version.panel),
+            margin=margin,
+            name=f"version {version.number}",
+        )
+    except DataError as error:
+        raise Conflict(f"Version {version.number} cannot be compared: {error}") from error
 
 
 def _excerpts(session: Session, panel: list[VersionSeries]) -> Iterator[Excerpt]:

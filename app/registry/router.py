@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
@@ -41,6 +41,9 @@ from models.search_presets import SEARCH_PRESETS
 router = APIRouter(tags=["models"])
 
 Format = Literal["bundle", "keras", "onnx"]
+VersionName = Annotated[
+    str, Path(description="A number, an alias, or `latest` for the newest trained version.")
+]
 
 
 @router.get("/presets")
@@ -111,14 +114,14 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
 
 
 @router.get("/models/{name}/versions/{version}", responses=documented(NotFound))
-def get_one_version(name: str, version: str, database: DatabaseDependency) -> VersionRead:
+def get_one_version(name: str, version: VersionName, database: DatabaseDependency) -> VersionRead:
     """Show a version: spec, data, network, errors per split and lead, training."""
     with database.reading() as session:
         return read_version(get_version(session, name, version, WITH_PANEL, WITH_ALIASES))
 
 
 @router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
-def get_history(name: str, version: str, database: DatabaseDependency) -> HistoryRead:
+def get_history(name: str, version: VersionName, database: DatabaseDependency) -> HistoryRead:
     """Show the learning curves: loss and validation loss of every epoch."""
     with database.reading() as session:
         row, model, _, _ = get_version(session, name, version)
@@ -132,7 +135,7 @@ def get_history(name: str, version: str, database: DatabaseDependency) -> Histor
 )
 def download_artefact(
     name: str,
-    version: str,
+    version: VersionName,
     database: DatabaseDependency,
     format: Annotated[Format, Query(description="What to download.")] = "bundle",  # noqa: A002 - the contract's name
 ) -> Response:
@@ -151,7 +154,7 @@ def download_artefact(
 )
 def verify_version(
     name: str,
-    version: str,
+    version: VersionName,
     database: DatabaseDependency,
     once_only: OnceOnlyDependency,
     device: Annotated[
