@@ -65,8 +65,8 @@ def judge(
 
     A rival is beaten if the skill over it reaches the margin and the difference is more than
     luck by a Diebold-Mariano test. Losses are absolute errors, or log losses of probabilities.
-    Where there are several targets or series, errors are
-    divided by the naive forecast's mean error of each, and the loss of a moment is their mean.
+    Where there are several targets or series, errors are divided by the naive forecast's mean
+    error of each, and the loss of a moment is their mean.
 
     Args:
         candidate: Who is to be champion.
