@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.adaptation import is_known
-from models.backtest import forecasts_at, target_rows
-from models.backtest_plan import held_out_row, served_grid
+from models.backtest import forecasts_at
+from models.backtest_judges import target_rows
+from models.backtest_plan import held_out_row
 from models.baselines import last_observed, naive, seasonal_naive
-from models.class_balance import frequencies
+from models.class_comparison import shares_of
 from models.classes import ClassCoding
 from models.comparison import loss_by_origin
 from models.runtime import Forecaster
@@ -111,7 +112,7 @@ class _Scene:
         """The scene for a candidate, who comes first, and perhaps a champion."""
         own, data = forecasters[0], excerpt.data
         leads = own.leads[[all(lead in each.leads for each in forecasters) for lead in own.leads]]
-        grid = served_grid(own, data.times)
+        grid = own.rule.row_times(data.times)
         at = _origins(forecasters, grid, excerpt)
         return cls(data, grid, target_rows(own, data), at, leads, own.calendar.season_steps)
 
@@ -162,8 +163,7 @@ class _Scene:
         known = coding.encode(
             self.rows[before[:, np.newaxis] + self.leads], base[before][:, np.newaxis]
         )
-        counts = [(known == code).sum(axis=0) for code in range(len(coding.names))]
-        shares = frequencies(np.stack(counts, axis=-1))
+        shares = shares_of(known, coding)
         coin = np.broadcast_to(shares, (len(labels), *shares.shape))
         return {name: _log_losses(each, labels) for name, each in {**said, "coin": coin}.items()}
 

@@ -34,7 +34,7 @@ from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
-from models.series import Rows, Times, Values
+from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
@@ -470,10 +470,27 @@ class Forecaster:
         said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
-        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
-        coding = self._classes or self._scaling
-        labels = coding.encode(actual, reading.base[at][:, np.newaxis])
-        return ScaledOutputs(grid.times, said, labels)
+        return ScaledOutputs(grid.times, said, self._labels(reading, at))
+
+    def labels(self, times: Times, values: Values, at: Rows) -> Values:
+        """What the network should say at some rows; the arguments are those of `scaled_outputs`.
+
+        Returns:
+            `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
+        """
+        grid = self._grid(times, values, None)
+        return self._labels(self._read(self._pipeline.empty_tail(), grid), at)
+
+    def values_of(self, data: SeriesData) -> Values:
+        """A copy of a series' values, `(rows, channels)`, in the order that is read here.
+
+        Raises:
+            DataError: If the series lacks a channel.
+        """
+        wanted: list[str] = self.manifest["channels"]
+        if missing := [name for name in wanted if name not in data.channel_names]:
+            raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
+        return data.values[:, [data.channel_names.index(name) for name in wanted]]
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
@@ -498,6 +515,11 @@ class Forecaster:
             lag_windows=lag_windows,
             future=future,
         )
+
+    def _labels(self, reading: Reading, at: Rows) -> Values:
+        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
+        coding = self._classes or self._scaling
+        return coding.encode(actual, reading.base[at][:, np.newaxis])
 
     def _lag_values(self, filled: Values) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""
@@ -570,6 +592,7 @@ class Forecaster:
         start = self.initial_state()
         adaptation = start.adaptation if tracked else None
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
+            _require_finite(said, reading.times[rows])
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
             some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
             here = origins[some] - rows.start
@@ -584,6 +607,7 @@ class Forecaster:
             some = whole[first : first + count]
             windows = reading.features[origins[some, np.newaxis] + offsets]
             (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
+            _require_finite(said, reading.times[origins[some]])
             yield some, said, None
 
     def _reading_runs(
@@ -658,3 +682,14 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+
+def _require_finite(said: Floats, times: Times) -> None:
+    """Refuse what is no number: the inputs always are, so the states have grown without bound."""
+    finite = np.isfinite(said).all(axis=-1)
+    if not finite.all():
+        raise DataError(
+            f"The network's outputs are no finite numbers from {iso(times[~finite][0])} on: its "
+            "states grow without bound. Take bounded activations (tanh, and sigmoid for gates), or "
+            "a `recurrent_constraint`."
+        )
