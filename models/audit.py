@@ -4,7 +4,7 @@ It does not trust the code that it audits: it counts in the batches that trainin
 changes the future and looks whether the past moves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from models.dataset import Dataset, Part, Track
 from models.errors import TrainingError
 from models.lanes import LaneFeed, Lanes
-from models.prepare import Prepared, PreparedSeries, prepare
+from models.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
 from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, Values, as_panel, iso
 from models.spec import Spec
@@ -196,13 +196,14 @@ def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -
         for each in prepared.series
     ]
     if all(border is None for border in borders):
-        other = prepared
+        found = [_NOTHING_TO_CHANGE] * len(borders)
     else:
-        other = prepare(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+        other = fit_panel(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+        found = _probe_checks(prepared, other, borders)
     return [
-        _about(prepared, prepared.series[position], check)
-        for position, border in enumerate(borders)
-        for check in _probe_checks(prepared, other, position, border)
+        _about(prepared, series, check)
+        for series, checks in zip(prepared.series, found, strict=True)
+        for check in checks
     ]
 
 
@@ -213,20 +214,36 @@ def _changed(data: SeriesData, border: np.datetime64 | None) -> SeriesData:
 
 
 def _probe_checks(
-    prepared: Prepared, other: Prepared, position: int, border: np.datetime64 | None
-) -> list[Check]:
-    """What became of one series' scalers and features."""
-    if border is None:
-        sentence = "Nothing lies after the training part that could be changed."
-        return [Check(f"future_probe_{what}", True, sentence) for what in ("scalers", "features")]
-    probed = _changed_from(border)
+    prepared: Prepared, other: FittedPanel, borders: Sequence[np.datetime64 | None]
+) -> list[list[Check]]:
+    """What became of each series' scalers and features."""
     # The highway's lags are chosen with validation rows, and are no scaler.
-    scalers_moved = (
-        replace(other.pipeline, lags=prepared.pipeline.lags).to_json()
-        != prepared.pipeline.to_json()
-        or other.series[position].fit.to_json() != prepared.series[position].fit.to_json()
+    own, changed = prepared.pipeline, replace(other.how.pipeline, lags=prepared.pipeline.lags)
+    pipeline_moved = changed.to_json() != own.to_json()
+    rows, moved = _moved_features(prepared.dataset, other.pieces())
+    found = []
+    for position, border in enumerate(borders):
+        if border is None:
+            found.append(_NOTHING_TO_CHANGE)
+            continue
+        fit, fit_now = prepared.series[position].fit, other.fits[position]
+        scalers_moved = pipeline_moved or fit_now.to_json() != fit.to_json()
+        found.append(_probed(border, scalers_moved, int(rows[position]), int(moved[position])))
+    return found
+
+
+_NOTHING_TO_CHANGE = [
+    Check(
+        f"future_probe_{what}",
+        True,
+        "Nothing lies after the training part that could be changed.",
     )
-    rows, moved = _moved_features(prepared.dataset, other.dataset, position)
+    for what in ("scalers", "features")
+]
+
+
+def _probed(border: np.datetime64, scalers_moved: bool, rows: int, moved: int) -> list[Check]:
+    probed = _changed_from(border)
     return [
         Check(
             "future_probe_scalers",
@@ -246,16 +263,22 @@ def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
-def _moved_features(one: Dataset, other: Dataset, series: int) -> tuple[int, int]:
-    """Rows of a series before the end of training, over its tracks, and how many differ."""
-    rows = moved = 0
-    for first, track in zip(one.first_rows, one.tracks, strict=True):
-        if track.series != series:
-            continue
-        past = slice(first, track.validation)
-        differ = _differing(one.features[past], other.features[past])
-        differ |= _differing(one.base[past], other.base[past])
-        rows, moved = rows + len(differ), moved + int(differ.sum())
+def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[Rows, Rows]:
+    """Rows of each series before the end of training, over its tracks, and how many differ.
+
+    The other features are compared as they come and are never there all at once.
+    """
+    series = np.array([track.series for track in one.tracks])
+    ends = np.array([track.validation for track in one.tracks])
+    rows = np.bincount(series, ends - one.first_rows).astype(np.int64)
+    moved = np.zeros(len(rows), np.int64)
+    for piece in other:
+        track = int(np.searchsorted(one.first_rows, piece.rows.start, side="right")) - 1
+        past = slice(piece.rows.start, min(piece.rows.stop, int(ends[track])))
+        count = max(0, past.stop - past.start)
+        differ = _differing(one.features[past], piece.features[:count])
+        differ |= _differing(one.base[past], piece.base[:count])
+        moved[series[track]] += int(differ.sum())
     return rows, moved
 
 

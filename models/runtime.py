@@ -104,7 +104,7 @@ class Reading:
     Args:
         times: `(rows,)`, grid times.
         features: `(rows, features)`.
-        filled: `(memory + rows, channels)`, gaps filled.
+        tail: `(memory, channels)`, the last filled rows.
         base: `(rows, targets)`, the last observed values.
         actual: `(rows, targets)`; NaN is missing.
         lag_windows: What the highway's lags are made of, if there is one.
@@ -113,7 +113,7 @@ class Reading:
 
     times: Times
     features: Floats
-    filled: Values
+    tail: Values
     base: Values
     actual: Values
     lag_windows: Values | None
@@ -292,7 +292,7 @@ class Forecaster:
             self._run_rows(state, reading),
             time=grid.times[-1],
             rows=state.rows + len(grid.times),
-            tail=reading.filled[-self._pipeline.memory_rows :],
+            tail=reading.tail,
         )
 
     def steps_ahead(self, state: State) -> Times:
@@ -377,7 +377,9 @@ class Forecaster:
             x = x[self._offsets - 1 + len(x)]
         inputs = [x, self._future.inputs(state.time, known)]
         if self._lags is not None:
-            windows = self._lags.windows(self._lag_values(state.tail[-self._lags.lags - 1 :]))
+            tail = state.tail[-self._lags.lags - 1 :]
+            values = self._lag_values(tail[:, self._columns], self._pipeline.known(tail))
+            windows = self._lags.windows(values)
             inputs.append(self._lags.inputs(windows))
         if self._offsets is None:
             inputs = [each[np.newaxis] for each in inputs]
@@ -449,30 +451,35 @@ class Forecaster:
     def _read(self, tail: Values, grid: Grid) -> Reading:
         """Everything that the network and the intervals need of new rows."""
         rows = self._clean(grid.values)
-        features, filled = self._pipeline.transform(tail, grid.times, rows)
-        memory = self._pipeline.memory_rows
-        lag_windows = None
+        pipeline, lags = self._pipeline, self._lags.lags if self._lags else 0
+        earlier = tail[len(tail) - lags :]
+        features = np.empty((len(rows), pipeline.width), np.float32)
+        base = np.empty((lags + len(rows), len(self._columns)))
+        known = np.empty((lags + len(rows), pipeline.known_width), np.float32)
+        base[:lags], known[:lags] = earlier[:, self._columns], pipeline.known(earlier)
+        for piece, found, filled in pipeline.pieces(tail, grid.times, rows):
+            here = slice(lags + piece.start, lags + piece.stop)
+            tail, new = filled[-pipeline.memory_rows :], filled[pipeline.memory_rows :]
+            features[piece], base[here] = found, new[:, self._columns]
+            known[here] = pipeline.known(new)
+        lag_windows = future = None
         if self._lags is not None:
-            lag_windows = self._lags.windows(self._lag_values(filled[memory - self._lags.lags :]))
-        future = None
+            lag_windows = self._lags.windows(self._lag_values(base, known))
         if self._future is not None:
-            future = self._future.table([(grid.times, filled[memory:], self._calendar)])
+            future = self._future.table([(grid.times, known[lags:], self._calendar)])
         return Reading(
             times=grid.times,
             features=features,
-            filled=filled,
-            base=filled[memory:, self._columns],
+            tail=tail,
+            base=base[lags:],
             actual=rows[:, self._columns],
             lag_windows=lag_windows,
             future=future,
         )
 
-    def _lag_values(self, filled: Values) -> Values:
+    def _lag_values(self, base: Values, known: Floats) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""
-        values = filled[:, self._columns]
-        if self._effects is None:
-            return values
-        return self._effects.removed(values, self._pipeline.known(filled))
+        return base if self._effects is None else self._effects.removed(base, known)
 
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
