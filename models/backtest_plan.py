@@ -101,7 +101,11 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
     splits = data_of(forecaster.manifest["data"], data.name)["splits"]
     validation = _row_after(grid, splits["train"]["last"])
     held_out = _row_after(grid, splits["validation"]["last"]) or validation
-    refit = [*_panel_problems(forecaster, spec), *_window_problems(spec)]
+    refit = [
+        *_class_problems(forecaster),
+        *_panel_problems(forecaster, spec),
+        *_window_problems(spec),
+    ]
     if problems := refit or list(_outside(grid, spec.origins)):
         raise SpecError(problems)
     origins = _choose_origins(forecaster, grid, spec.origins, default=held_out)
@@ -111,6 +115,15 @@ def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) 
     if spec.refit_every is not None:
         _check_refit(forecaster, data, plan)
     return plan
+
+
+def _class_problems(forecaster: Forecaster) -> Iterator[Problem]:
+    if forecaster.classes is not None:
+        yield Problem(
+            "",
+            "A backtest compares forecasts of values: the model must have `task` regression. "
+            f"Received: a model of the classes {', '.join(forecaster.classes.names)}",
+        )
 
 
 def served_grid(forecaster: Forecaster, times: Times) -> Times:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from models.calendars import Calendar
+from models.classes import ClassCoding
 from models.dataset import Dataset, Track
 from models.errors import DataError
 from models.feature_fitting import DroppedChannel, FeaturePlan, fit_features
@@ -139,7 +140,7 @@ def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPan
         scaled=spec.scaler == "standard",
     )
     fits = [each.fit(how) for each in gridded]
-    return FittedPanel(gridded, fits, how, channels, dropped)
+    return FittedPanel(gridded, fits, how, channels, dropped, ClassCoding.of(spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class FittedPanel:
         how: The features, and how they were fitted.
         channels: The channels that are read, in column order.
         dropped: Channels that could not be inputs.
+        classes: What the targets are cut into, if classes are predicted.
     """
 
     gridded: list["_Gridded"]
@@ -178,6 +180,7 @@ class FittedPanel:
     how: FitRule
     channels: tuple[Channel, ...]
     dropped: list[DroppedChannel]
+    classes: ClassCoding | None
 
     def prepared(self) -> Prepared:
         """Make the arrays of all tracks."""
@@ -234,6 +237,7 @@ class FittedPanel:
             tracks,
             panel=tuple(scalings) if len(scalings) > 1 else (),
             future=self._future(known, tracks),
+            classes=self.classes,
         )
 
     def _future(self, known: Floats, tracks: Sequence[Track]) -> FutureTable | None:

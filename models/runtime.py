@@ -15,6 +15,7 @@ import onnxruntime
 from models.adaptation import intervals_of, is_known, known_fit
 from models.artefact import read_bundle
 from models.calendars import Calendar, calendar_from_json
+from models.classes import ClassCoding
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.future import FutureReader, FutureTable
@@ -55,12 +56,16 @@ class Forecast:
         leads: `(leads,)`, steps ahead.
         targets: Names of the targets.
         units: Their units.
-        values: `(leads, targets)` in original units, finite; the median of a quantile model.
+        values: `(leads, targets)` in original units, finite; the median of a quantile model. NaN
+            where classes are predicted.
         lower: `(levels, leads, targets)`, lower bounds at each of `intervals.LEVELS`; None
             without intervals.
         upper: The same for upper bounds.
         naive: `(targets,)`, the last observed values: what the naive forecast says.
         cadence: The length of a step.
+        classes: Names of the classes, in the order of their codes; empty where values are
+            predicted.
+        probabilities: `(leads, targets, classes)`; None where values are predicted.
     """
 
     origin: np.datetime64
@@ -73,6 +78,8 @@ class Forecast:
     upper: Values | None
     naive: Values
     cadence: str
+    classes: tuple[str, ...] = ()
+    probabilities: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class Outputs:
             made yet.
         lower: `(levels, origins, leads, targets)`, lower bounds at the levels asked for.
         upper: The same for upper bounds.
+        probabilities: `(origins, leads, targets, classes)`; None where values are predicted,
+            which are NaN where classes are.
     """
 
     times: Times
@@ -95,6 +104,12 @@ class Outputs:
     values: Values
     lower: Values
     upper: Values
+    probabilities: Values | None = None
+
+    @property
+    def said(self) -> Values:
+        """The forecasts, whatever they are of."""
+        return self.values if self.probabilities is None else self.probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +141,8 @@ class ScaledOutputs:
 
     Args:
         times: `(rows,)`, grid times.
-        said: `(origins, leads, targets, quantiles)`, scaled.
-        labels: `(origins, leads, targets)`, scaled; NaN is missing.
+        said: `(origins, leads, targets, quantiles)`, scaled; or scores of classes.
+        labels: `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
     """
 
     times: Times
@@ -155,6 +170,8 @@ class Forecaster:
         self._columns: list[int] = manifest["targets"]["columns"]
         self._targets = tuple(manifest["targets"]["names"])
         self._quantiles = tuple(manifest["targets"]["quantiles"])
+        classes = manifest["targets"]["classes"]
+        self._classes = ClassCoding.from_json(classes) if classes else None
         self._units = tuple(manifest["targets"]["units"])
         self._rule = GridRule.from_json(manifest["grid"])
         self._calendar = calendar_from_json(manifest["calendar"])
@@ -225,6 +242,11 @@ class Forecaster:
     def quantiles(self) -> tuple[float, ...]:
         """What the network predicts of each lead and target: `(0.5,)` for a point."""
         return self._quantiles
+
+    @property
+    def classes(self) -> ClassCoding | None:
+        """What the classes are; None if values are predicted."""
+        return self._classes
 
     @property
     def known_future(self) -> tuple[str, ...]:
@@ -336,8 +358,10 @@ class Forecaster:
         origin = self._origin(state)
         naive = state.tail[-1, self._columns]
         said = self._output(state, known)[np.newaxis]
-        (values,) = self._medians(said, naive[np.newaxis])
-        self._check_finite(values, naive)
+        (values,) = self._values(said, naive[np.newaxis])
+        probabilities = self._probabilities(said)
+        if probabilities is None:
+            self._check_finite(values, naive)
         lower = upper = None
         if self._intervals is not None:
             adapted = state.adaptation
@@ -356,6 +380,8 @@ class Forecaster:
             upper=upper,
             naive=naive,
             cadence=self._rule.step.text,
+            classes=self._classes.names if self._classes else (),
+            probabilities=None if probabilities is None else probabilities[0],
         )
 
     def _origin(self, state: State) -> np.datetime64:
@@ -412,10 +438,13 @@ class Forecaster:
             np.full(shape, np.nan),
             np.full((len(bounded), *shape), np.nan),
             np.full((len(bounded), *shape), np.nan),
+            np.full((*shape, len(self._classes.names)), np.nan) if self._classes else None,
         )
         for some, said, log_factors in self._runs_at(reading, origins):
             base = reading.base[origins[some]]
-            found.values[some] = self._medians(said, base)
+            found.values[some] = self._values(said, base)
+            if found.probabilities is not None:
+                found.probabilities[some] = self._probabilities(said)
             if bounded:
                 bounds_of_piece = self._bounds(said, base, log_factors)
                 for target, each in zip((found.lower, found.upper), bounds_of_piece, strict=True):
@@ -424,7 +453,7 @@ class Forecaster:
         early = origins < self.least_rows - 1
         if reading.future is not None:
             early |= ~reading.future.complete(origins)
-        for each in (found.values, *found.lower, *found.upper):
+        for each in (found.said, found.values, *found.lower, *found.upper):
             each[early] = np.nan
         return found
 
@@ -438,11 +467,12 @@ class Forecaster:
         """
         grid = self._grid(times, values, None)
         reading = self._read(self._pipeline.empty_tail(), grid)
-        said = np.full((len(at), *self._scaling.scale.shape, len(self._quantiles)), np.nan)
+        said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
         actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
-        labels = self._scaling.encode(actual, reading.base[at][:, np.newaxis])
+        coding = self._classes or self._scaling
+        labels = coding.encode(actual, reading.base[at][:, np.newaxis])
         return ScaledOutputs(grid.times, said, labels)
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
@@ -589,13 +619,24 @@ class Forecaster:
             adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
         )
 
+    @property
+    def _outputs(self) -> int:
+        """Outputs for each lead and target."""
+        return len(self._quantiles) if self._classes is None else self._classes.outputs
+
     def _shaped(self, said: Floats) -> Values:
-        """Outputs as `(origins, leads, targets, quantiles)`."""
-        shape = (len(said), *self._scaling.scale.shape, len(self._quantiles))
+        """Outputs as `(origins, leads, targets, quantiles or scores)`."""
+        shape = (len(said), *self._scaling.scale.shape, self._outputs)
         return said.astype(np.float64).reshape(shape)
 
-    def _medians(self, said: Floats, base: Values) -> Values:
-        """Forecasts in original units, `(origins, leads, targets)`."""
+    def _probabilities(self, said: Floats) -> Values | None:
+        """`(origins, leads, targets, classes)`; None where values are predicted."""
+        return None if self._classes is None else self._classes.probabilities(self._shaped(said))
+
+    def _values(self, said: Floats, base: Values) -> Values:
+        """Forecasts in original units, `(origins, leads, targets)`; NaN of classes."""
+        if self._classes is not None:
+            return np.full((len(said), *self._scaling.scale.shape), np.nan)
         return self._scaling.decode(median(self._shaped(said), self._quantiles), base)
 
     def _bounds(

@@ -5,7 +5,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,10 +23,13 @@ from models.builders import (
     build_network,
     describe_network,
     scale_outputs,
+    start_outputs,
     state_shapes,
 )
 from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
+from models.class_balance import ClassBalance
+from models.dataset import Batch
 from models.devices import describe_kernels, machine_facts
 from models.divergence import likely_causes
 from models.engine import device_name, gpu_name, make_engine
@@ -39,7 +42,7 @@ from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed, LaneSizes
 from models.layer_rules import steps_per_row
-from models.losses import MEDIAN, objective_of
+from models.losses import MEDIAN, objective_of, outputs_per_label
 from models.optimizers import make_optimizer, plateau_rate
 from models.panel_report import pool_data
 from models.precision import (
@@ -56,11 +59,12 @@ from models.reproducibility import (
     weights_sha256,
 )
 from models.runtime import Forecaster
-from models.runtime_session import open_session
+from models.runtime_session import open_session, run_batches
 from models.scaling import Floats
 from models.series import SeriesData, Times, as_panel, iso
 from models.shrinkage import fit_shares
 from models.spec import Spec
+from models.temperature import fit_temperatures
 from models.windows import WindowFeed, Windows, window_offsets
 
 Report = Callable[[Progress], None]
@@ -148,16 +152,18 @@ def train(
     notify("exporting", FIT_ENDS)
     network = average_members(network, spec.ensemble)
     shares = _shrink(network, spec, feed)
+    temperatures = _calibrate(network, spec, prepared, feed)
     laid = prepared.dataset.highway
     if laid is not None:
-        network = add_highway(network, laid.highway, len(spec.quantiles or MEDIAN))
+        network = add_highway(network, laid.highway, outputs_per_label(spec))
     graph = export_onnx(network, spec, laid.highway if laid else None)
     difference = verify_export(network, graph, _verified_inputs(prepared, feed))
     manifest = _manifest(spec, panel, prepared, network)
     keras_bytes = _keras_bytes(network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
     session = open_session(graph)
-    put_intervals(manifest, session, prepared)
+    if prepared.dataset.classes is None:
+        put_intervals(manifest, session, prepared)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, prepared)])
     found = judge(served, prepared)
@@ -176,6 +182,7 @@ def train(
         "export_difference": difference,
         "highway": begun.choice and begun.choice.report,
         "shares": shares,
+        "temperatures": temperatures,
     }
     manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
     manifest |= diagnostics
@@ -201,6 +208,7 @@ class Begun:
     prepared: Prepared
     choice: Choice | None
     feed: LaneFeed | WindowFeed
+    balance: ClassBalance | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +224,7 @@ def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
     make_deterministic()
     require_precision(spec, device_name())
     prepared, choice = lay_highway(spec, prepare(spec, data))
-    return Begun(prepared, choice, make_feed(spec, prepared))
+    return Begun(prepared, choice, make_feed(spec, prepared), ClassBalance.of(prepared.dataset))
 
 
 def fit(
@@ -229,12 +237,15 @@ def fit(
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
 ) -> Fitted:
     """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
-    prepared, feed = begun.prepared, begun.feed
+    prepared, feed, balance = begun.prepared, begun.feed, begun.balance
     network = build_for_training(spec, lambda: _network(spec, prepared))
+    weights = None if balance is None else balance.weights(spec)
+    if balance is not None and weights is None:
+        start_outputs(network, balance.first_scores, spec.ensemble)
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
     )
-    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec))
+    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec, weights))
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
@@ -306,9 +317,9 @@ def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
     return build_network(
         spec.layers or [],
-        spec.head,
+        spec.network_head,
         features=prepared.pipeline.width,
-        outputs=prepared.dataset.outputs * len(spec.quantiles or MEDIAN),
+        outputs=prepared.dataset.outputs * outputs_per_label(spec),
         members=spec.ensemble,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
@@ -340,11 +351,35 @@ def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> li
     """Scale the network's outputs by what is best on validation; None if that is not wanted."""
     if not spec.shrinkage or next(feed.validation_batches(), None) is None:
         return None
-    graph = export_onnx(network, spec)
     penalty = np.square if spec.loss == "mse" else np.abs
-    shares = fit_shares(graph, feed.validation_batches(), feed.state_shapes, penalty)
+    shares = fit_shares(_said_of_validation(network, spec, feed), penalty)
     scale_outputs(network, shares, spec.ensemble)
     return [round(share, 2) for share in shares.tolist()]
+
+
+def _calibrate(
+    network: keras.Model, spec: Spec, prepared: Prepared, feed: LaneFeed | WindowFeed
+) -> list[float] | None:
+    """Divide scores of classes by temperatures fitted on validation; None if that cannot be."""
+    coding = prepared.dataset.classes
+    if coding is None or next(feed.validation_batches(), None) is None:
+        return None
+    said, labels, known = [], [], []
+    for y, batch in _said_of_validation(network, spec, feed):
+        outputs = batch.labels.shape[-1]
+        said.append(y.reshape(-1, outputs, coding.outputs))
+        labels.append(batch.labels.reshape(-1, outputs))
+        known.append(batch.weights.reshape(-1, outputs))
+    found = fit_temperatures(coding, *(np.concatenate(each) for each in (said, labels, known)))
+    scale_outputs(network, np.repeat(1 / found, coding.outputs).astype(np.float32), spec.ensemble)
+    return [round(temperature, 3) for temperature in found.tolist()]
+
+
+def _said_of_validation(
+    network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed
+) -> Iterator[tuple[Floats, Batch]]:
+    graph = export_onnx(network, spec)
+    return run_batches(graph, feed.validation_batches(), feed.state_shapes)
 
 
 def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
@@ -372,7 +407,7 @@ def _manifest(
     data, fit = panel[0], prepared.series[0].fit
     channels = [prepared.channels[column] for column in prepared.targets]
     stateful = spec.mode == "stateful"
-    laid = prepared.dataset.highway
+    laid, dataset_classes = prepared.dataset.highway, prepared.dataset.classes
     return {
         "format": FORMAT,
         "spec": spec.to_json(),
@@ -393,6 +428,7 @@ def _manifest(
             "units": [channel.unit for channel in channels],
             "columns": prepared.targets,
             "quantiles": spec.quantiles or list(MEDIAN),
+            "classes": dataset_classes and dataset_classes.to_json(),
             "scaling": fit.scaling.to_json(),
         },
         "highway": laid and laid.highway.reader.to_json(),

@@ -89,8 +89,21 @@ class ForecastPoint(BaseModel):
         },
     )
 
-    value: float = Field(description="The median for a quantile model.")
-    naive: float = Field(description="The naive forecast: the last value seen at the origin.")
+    value: float | None = Field(
+        description="The median for a quantile model; `null` for a model of classes."
+    )
+    class_: str | None = Field(
+        None, alias="class", description="The likeliest class, of a model of classes only."
+    )
+    probabilities: dict[str, float] | None = Field(
+        None,
+        description="The probability of every class (`down`, `flat`, `up` of a direction; `0`, "
+        "`1`, ... of a classification), of a model of classes only.",
+        examples=[{"down": 0.21, "flat": 0.5, "up": 0.29}],
+    )
+    naive: float | None = Field(
+        description="The naive forecast: the last value seen at the origin; `null` if none was."
+    )
 
 
 class ForecastRead(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db import Database, insert_or_ignore, utc_now
+from app.db import Database, finite_or_none, insert_or_ignore, utc_now
 from app.errors import Conflict, Invalid, NotFound
 from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
 from app.forecasts.known_future import FutureMissing, KnownValues, known_values
@@ -189,12 +189,24 @@ def _points(made: Forecast) -> list[dict[str, object]]:
             "time": to_wire(time),
             "lead": int(lead),
             "target": target,
-            "value": float(made.values[row, column]),
-            "naive": float(made.naive[column]),
+            **_said(made, row, column),
+            "naive": finite_or_none(float(made.naive[column])),
         }
         for column, target in enumerate(made.targets)
         for row, (time, lead) in enumerate(zip(made.times, made.leads, strict=True))
     ]
+
+
+def _said(made: Forecast, row: int, column: int) -> dict[str, object]:
+    """What is said of a lead and target: a value, or the probability of every class."""
+    if made.probabilities is None:
+        return {"value": float(made.values[row, column])}
+    shares = made.probabilities[row, column]
+    return {
+        "value": None,
+        "class": made.classes[int(shares.argmax())],
+        "probabilities": dict(zip(made.classes, shares.tolist(), strict=True)),
+    }
 
 
 def _asked_series(session: Session, request: ForecastCreate, default: Series) -> Series:

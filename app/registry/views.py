@@ -67,6 +67,7 @@ def read_version(row: VersionRow) -> VersionRead:
         metrics_by_series=_metrics_by_series(version),
         baselines=diagnostics.get("baselines"),
         residuals=diagnostics.get("residuals"),
+        calibration=diagnostics.get("calibration"),
         audit=diagnostics.get("audit"),
         training=version.training,
         aliases=[],

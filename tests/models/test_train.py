@@ -151,7 +151,7 @@ class TestServing:
         inputs = forecaster._inputs(reading.features, reading, slice(None))
         state = np.zeros((1, 6), np.float32)
         y = np.asarray(network([*(each[np.newaxis] for each in inputs), state])[0])[0]
-        keras_values = forecaster._medians(y, reading.base)
+        keras_values = forecaster._values(y, reading.base)
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
