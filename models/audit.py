@@ -59,28 +59,30 @@ def audit_training(
         The checks; of a panel those of scalers and features for each series.
     """
     return [
-        *(_about(prepared, each, _scaler_range(spec, each)) for each in prepared.series),
+        *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
         _labels_stay(prepared.dataset, "train", feed.training),
         _labels_stay(prepared.dataset, "validation", feed.validation),
         *_future_probe(spec, as_panel(data), prepared),
     ]
 
 
-def audit_forecasts(forecaster: Forecaster, prepared: Prepared) -> list[Check]:
+def audit_forecasts(
+    forecaster: Forecaster, series: Sequence[PreparedSeries], known: Sequence[int] = ()
+) -> list[Check]:
     """Check that what is served does not look ahead: change the future, ask about the past.
 
     Args:
         forecaster: The exported forecaster.
-        prepared: The series it was trained on.
+        series: What it was trained on.
+        known: Columns that are declared as known of the future: it looks ahead at them on
+            purpose.
 
     Returns:
         A check for each series.
     """
-    # What is declared as known of the future is looked ahead at on purpose.
-    known = prepared.pipeline.known_columns
     return [
-        _about(prepared, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
-        for each in prepared.series
+        _about(series, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
+        for each in series
     ]
 
 
@@ -122,9 +124,9 @@ def audit_report(checks: list[Check]) -> dict[str, Any]:
     return {"passed": True, "checks": [asdict(check) for check in checks]}
 
 
-def _about(prepared: Prepared, series: PreparedSeries, check: Check) -> Check:
+def _about(panel: Sequence[PreparedSeries], series: PreparedSeries, check: Check) -> Check:
     """The check with the name of its series, where there are several."""
-    if len(prepared.series) == 1:
+    if len(panel) == 1:
         return check
     return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
 
@@ -201,7 +203,7 @@ def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -
         other = fit_panel(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
         found = _probe_checks(prepared, other, borders)
     return [
-        _about(prepared, series, check)
+        _about(prepared.series, series, check)
         for series, checks in zip(prepared.series, found, strict=True)
         for check in checks
     ]
@@ -289,7 +291,9 @@ def _with_another_future(
     first = int(np.searchsorted(times, start))
     changed = values.copy()
     order = np.random.default_rng(0).permutation(len(values) - first)
-    changed[first:] = values[first:][order] * PROBE_FACTOR
+    # In place: the changed series is a copy already.
+    np.take(values[first:], order, axis=0, out=changed[first:], mode="clip")
+    changed[first:] *= PROBE_FACTOR
     changed[:, kept] = values[:, kept]
     return changed
 

@@ -211,6 +211,15 @@ class FittedPanel:
                     )
                 offset += len(rows)
 
+    def _has_gaps(self) -> bool:
+        """Whether a value of a target is missing."""
+        return any(
+            np.isnan(rows[:, column]).any()
+            for own in self.gridded
+            for rows in own.rows
+            for column in self.how.targets
+        )
+
     def _tracks(self) -> tuple[Track, ...]:
         tracks, offset = [], 0
         for position, own in enumerate(self.gridded):
@@ -224,7 +233,9 @@ class FittedPanel:
         tracks, pipeline, targets = self._tracks(), self.how.pipeline, len(self.how.targets)
         count, scalings = tracks[-1].end, [fit.scaling for fit in self.fits]
         features = np.empty((count, pipeline.width), np.float32)
-        actual, base = np.empty((count, targets)), np.empty((count, targets))
+        actual = np.empty((count, targets))
+        # Without gaps the last observed values are the values.
+        base = np.empty_like(actual) if self._has_gaps() else actual
         known = np.empty((count, pipeline.known_width), np.float32)
         for piece in self.pieces():
             features[piece.rows], known[piece.rows] = piece.features, piece.known

@@ -44,6 +44,8 @@ __all__ = ["Forecast", "Forecaster", "Outputs", "State"]
 # Rows per call of the network: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
 WINDOWS_PER_RUN = 256
+# Outputs that are put into original units at once: each has bounds at every level.
+OUTPUTS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,7 +486,7 @@ class Forecaster:
         pipeline, lags = self._pipeline, self._lags.lags if self._lags else 0
         earlier = tail[len(tail) - lags :]
         features = np.empty((len(rows), pipeline.width), np.float32)
-        base = np.empty((lags + len(rows), len(self._columns)))
+        base = np.empty((lags + len(rows), len(self._columns)), order="F")
         known = np.empty((lags + len(rows), pipeline.known_width), np.float32)
         base[:lags], known[:lags] = earlier[:, self._columns], pipeline.known(earlier)
         for piece, found, filled in pipeline.pieces(tail, grid.times, rows):
@@ -492,6 +494,7 @@ class Forecaster:
             tail, new = filled[-pipeline.memory_rows :], filled[pipeline.memory_rows :]
             features[piece], base[here] = found, new[:, self._columns]
             known[here] = pipeline.known(new)
+        actual = rows[:, self._columns]
         lag_windows = future = None
         if self._lags is not None:
             lag_windows = self._lags.windows(self._lag_values(base, known))
@@ -502,7 +505,8 @@ class Forecaster:
             features=features,
             tail=tail,
             base=base[lags:],
-            actual=rows[:, self._columns],
+            # Without gaps the values are the last observed ones.
+            actual=actual if np.isnan(actual).any() else base[lags:],
             lag_windows=lag_windows,
             future=future,
         )
@@ -573,9 +577,12 @@ class Forecaster:
         adaptation = start.adaptation
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
-            some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
-            here = origins[some] - rows.start
-            yield some, said[here], None if log_factors is None else log_factors[here]
+            inside = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
+            size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
+            for first in range(0, len(inside), size):
+                some = inside[first : first + size]
+                here = origins[some] - rows.start
+                yield some, said[here], None if log_factors is None else log_factors[here]
 
     def _windows_at(
         self, reading: Reading, origins: Rows, offsets: Rows
