@@ -6,12 +6,12 @@ changes the future and looks whether the past moves.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from models.dataset import Dataset, Part, Track
+from models.dataset import Batch, Dataset, Part, Track
 from models.errors import TrainingError
 from models.lanes import LaneFeed, Lanes
 from models.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
@@ -58,11 +58,13 @@ def audit_training(
     Returns:
         The checks; of a panel those of scalers and features for each series.
     """
+    # Before the labels: those are of the batches that training then keeps.
+    probes = _future_probe(spec, as_panel(data), prepared)
     return [
         *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
-        _labels_stay(prepared.dataset, "train", feed.training),
-        _labels_stay(prepared.dataset, "validation", feed.validation),
-        *_future_probe(spec, as_panel(data), prepared),
+        _labels_stay(prepared.dataset, "train", _learnt(feed, "train")),
+        _labels_stay(prepared.dataset, "validation", _learnt(feed, "validation")),
+        *probes,
     ]
 
 
@@ -145,10 +147,10 @@ def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
     )
 
 
-def _labels_stay(dataset: Dataset, part: Part, batches: Lanes | Windows | None) -> Check:
+def _labels_stay(dataset: Dataset, part: Part, batches: Iterable[Learnt]) -> Check:
     """No row of another part has a loss, and no label lies in a later part."""
     labels = outside = 0
-    for rows, learnt in _learnt(batches):
+    for rows, learnt in batches:
         first, stop = _borders(dataset.tracks, part, rows)
         ahead = rows[..., np.newaxis] + dataset.scaling.leads
         strays = (rows < first)[..., np.newaxis] | (ahead >= stop[..., np.newaxis])
@@ -161,16 +163,25 @@ def _labels_stay(dataset: Dataset, part: Part, batches: Lanes | Windows | None) 
     )
 
 
-def _learnt(batches: Lanes | Windows | None) -> Iterator[Learnt]:
+def _learnt(feed: LaneFeed | WindowFeed, part: Literal["train", "validation"]) -> Iterator[Learnt]:
     """Rows and, for each of their leads, whether its label has a weight: `(..., leads)`."""
-    if isinstance(batches, Lanes):
-        for chunk in range(batches.chunks):
-            yield batches.rows(chunk), _weighted(batches.dataset, batches.batch(chunk).weights)
-    elif batches is not None:
-        for first in range(0, len(batches.origins), WINDOWS_AT_ONCE):
-            rows = batches.origins[first : first + WINDOWS_AT_ONCE]
-            ends = batches.ends[first : first + WINDOWS_AT_ONCE]
-            yield rows, _weighted(batches.dataset, batches.dataset.labels(rows, ends)[1])
+    if isinstance(feed, WindowFeed):
+        return _learnt_in_windows(feed.training if part == "train" else feed.validation)
+    lanes = feed.training if part == "train" else feed.validation
+    batches = feed.train_batches(1) if part == "train" else feed.validation_batches()
+    return iter(()) if lanes is None else _learnt_in_lanes(lanes, batches)
+
+
+def _learnt_in_lanes(lanes: Lanes, batches: Iterable[Batch]) -> Iterator[Learnt]:
+    for chunk, batch in enumerate(batches):
+        yield lanes.rows(chunk), _weighted(lanes.dataset, batch.weights)
+
+
+def _learnt_in_windows(windows: Windows) -> Iterator[Learnt]:
+    for first in range(0, len(windows.origins), WINDOWS_AT_ONCE):
+        rows = windows.origins[first : first + WINDOWS_AT_ONCE]
+        ends = windows.ends[first : first + WINDOWS_AT_ONCE]
+        yield rows, _weighted(windows.dataset, windows.dataset.labels(rows, ends)[1])
 
 
 def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
