@@ -50,7 +50,8 @@ class GridRule:
     def phases(self) -> int:
         """How many ways there are to begin a row: 6 for hours made of 10 minutes."""
         resampled = isinstance(self.calendar, Continuous) and self.cadence != self.step
-        if resampled and self.cadence.fixed and self.step.is_multiple_of(self.cadence):
+        fixed = self.cadence.fixed and self.step.fixed
+        if resampled and fixed and self.step.is_multiple_of(self.cadence):
             return self.step.count // self.cadence.count
         return 1
 

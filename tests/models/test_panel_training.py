@@ -15,6 +15,7 @@ from models.backtest_plan import BacktestSpec, plan_backtest
 from models.checks import SeriesFacts, resolve
 from models.errors import DataError, SpecError
 from models.features import FeaturePipeline
+from models.feeds import make_feed
 from models.intervals import LEVELS, Intervals
 from models.prepare import prepare
 from models.reproducibility import Record, arrays_sha256, compare
@@ -22,7 +23,7 @@ from models.runtime import Forecaster, State
 from models.series import SeriesData
 from models.series_fit import SeriesFit
 from models.spec import Spec
-from models.train import Trained, make_feed, train
+from models.train import Trained, train
 from tests.models.test_panel import counting, small, wave
 
 

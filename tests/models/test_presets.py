@@ -12,13 +12,14 @@ from models.builders import build_network, describe_network
 from models.checks import SeriesFacts, resolve
 from models.engine import make_engine, zero_states
 from models.export import export_onnx, verify_export
+from models.feeds import make_feed
 from models.losses import objective_of, outputs_per_label
 from models.optimizers import make_optimizer
 from models.prepare import prepare
 from models.presets import PRESETS
 from models.series import Channel, Kind, SeriesData, Times
 from models.spec import EarlyStoppingSpec, Spec
-from models.train import make_feed, train
+from models.train import train
 from models.windows import window_offsets
 
 HOUR = np.timedelta64(1, "h")

@@ -90,7 +90,7 @@ class TestReport:
         assert against["best_baseline"]["baseline"] == target["best_baseline"]
 
     def test_residuals_baselines_and_audit_are_in_the_manifest_too(self, trained: Trained) -> None:
-        assert set(trained.diagnostics) == {"baselines", "residuals", "audit"}
+        assert set(trained.diagnostics) == {"baselines", "residuals", "calibration", "audit"}
         assert trained.manifest.items() >= trained.diagnostics.items()
         assert trained.diagnostics["baselines"]["season"] == {"steps": 24, "source": "cadence"}
         assert trained.diagnostics["residuals"]["test"]["value"]["unit"] == "m"
