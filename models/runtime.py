@@ -428,13 +428,12 @@ class Forecaster:
             at: The grid rows to forecast from, increasing; None for all.
             levels: Percent, for which bounds are wanted, if there are intervals.
         """
-        grid = self._grid(times, values, None)
-        reading = self._read(self._pipeline.empty_tail(), grid)
-        origins = np.arange(len(grid.times)) if at is None else at
+        reading = self._read_whole(times, values)
+        origins = np.arange(len(reading.times)) if at is None else at
         bounded = tuple(levels) if self._intervals else ()
         shape = (len(origins), *self._scaling.scale.shape)
         found = Outputs(
-            grid.times,
+            reading.times,
             reading.actual,
             origins,
             np.full(shape, np.nan),
@@ -467,18 +466,21 @@ class Forecaster:
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
             at: The grid rows, increasing; all leads of each lie inside the series.
         """
-        grid = self._grid(times, values, None)
-        reading = self._read(self._pipeline.empty_tail(), grid)
+        reading = self._read_whole(times, values)
         said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
         actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
         coding = self._classes or self._scaling
         labels = coding.encode(actual, reading.base[at][:, np.newaxis])
-        return ScaledOutputs(grid.times, said, labels)
+        return ScaledOutputs(reading.times, said, labels)
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
+
+    def _read_whole(self, times: Times, values: Values) -> Reading:
+        """A series from its beginning; its grid, which may be a copy, is gone afterwards."""
+        return self._read(self._pipeline.empty_tail(), self._grid(times, values, None))
 
     def _read(self, tail: Values, grid: Grid) -> Reading:
         """Everything that the network and the intervals need of new rows."""
