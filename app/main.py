@@ -25,6 +25,7 @@ from app.series.router import router as series_router
 from app.settings import Settings, get_settings
 from app.studies.router import router as studies_router
 from app.version import VERSION
+from app.webhooks.router import router as webhooks_router
 
 DESCRIPTION = """
 Upload a series, train a recurrent forecaster in the background, get forecasts that are
@@ -64,6 +65,7 @@ def _version_one() -> APIRouter:
         jobs_router,
         forecasts_router,
         backtests_router,
+        webhooks_router,
     ):
         router.include_router(domain)
     return router

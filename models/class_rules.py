@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from models.classes import BASIS_POINTS
 from models.errors import Problem
 from models.facts import Layout, SeriesFacts
 from models.spec import Spec
@@ -102,17 +103,30 @@ def every_class_has_its_weight(spec: Spec) -> Iterator[Problem]:
 
 
 def bands_can_be_measured(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Basis points are of a value above zero."""
+    """Basis points are of a value above zero, and no band is wider than all that ever moved."""
     del layout
-    if spec.dead_band is None or spec.dead_band.unit != "bps":
+    if spec.dead_band is None:
         return
+    size, unit = spec.dead_band.size, spec.dead_band.unit
     for name in spec.targets or []:
         channel = facts.channel(name)
-        if channel and channel.minimum is not None and channel.minimum <= 0:
+        if channel is None or channel.minimum is None or channel.maximum is None:
+            continue
+        if unit == "bps" and channel.minimum <= 0:
             yield Problem(
                 "/dead_band/unit",
                 '`dead_band.unit` "bps" needs targets above 0; "units" suits any. '
                 f"Received: {name}, whose least value is {channel.minimum:g}",
+            )
+            continue
+        widest = channel.maximum - channel.minimum
+        if unit == "bps":
+            widest *= BASIS_POINTS / channel.minimum
+        if size >= widest:
+            yield Problem(
+                "/dead_band/size",
+                f"`dead_band.size` must be less than {widest:.6g} {unit}, which is all that {name} "
+                f"ever moved: everything would be flat. Received: {size:g}",
             )
 
 

@@ -34,7 +34,7 @@ from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
-from models.series import Rows, Times, Values
+from models.series import Rows, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
@@ -578,6 +578,7 @@ class Forecaster:
         start = self.initial_state()
         adaptation = start.adaptation
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
+            _require_finite(said, reading.times[rows])
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
             inside = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
             size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
@@ -594,6 +595,7 @@ class Forecaster:
             some = whole[first : first + WINDOWS_PER_RUN]
             windows = reading.features[origins[some, np.newaxis] + offsets]
             (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
+            _require_finite(said, reading.times[origins[some]])
             yield some, said, None
 
     def _reading_runs(
@@ -668,3 +670,14 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+
+def _require_finite(said: Floats, times: Times) -> None:
+    """Refuse what is no number: the inputs always are, so the states have grown without bound."""
+    finite = np.isfinite(said).all(axis=-1)
+    if not finite.all():
+        raise DataError(
+            f"The network's outputs are no finite numbers from {iso(times[~finite][0])} on: its "
+            "states grow without bound. Take bounded activations (tanh, and sigmoid for gates), or "
+            "a `recurrent_constraint`."
+        )

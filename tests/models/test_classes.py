@@ -169,7 +169,7 @@ class TestBalance:
         np.testing.assert_allclose(found.probabilities(scores), shares, atol=0.01)
 
     def test_a_single_class_cannot_be_learnt(self) -> None:
-        spec = resolved(dead_band={"size": 100, "unit": "units"})
+        spec = resolved(dead_band={"size": 9.9, "unit": "units"})
         with pytest.raises(DataError, match=r"down 0, flat \d+, up 0\. A smaller `dead_band`"):
             begin(spec, make_wave())
 
@@ -387,6 +387,11 @@ class TestRules:
         below = replace(wave, values=wave.values - 20)
         assert pointers(below, dead_band={"size": 1}) == ["/dead_band/unit"]
         assert resolved(below, dead_band={"size": 1, "unit": "units"}).dead_band is not None
+
+    def test_a_band_is_narrower_than_all_that_ever_moved(self) -> None:
+        assert pointers(dead_band={"size": 100, "unit": "units"}) == ["/dead_band/size"]
+        assert pointers(dead_band={"size": 50_000}) == ["/dead_band/size"]
+        assert resolved(dead_band={"size": 5, "unit": "units"}).dead_band is not None
 
     def test_there_are_as_many_classes_as_codes(self) -> None:
         fields = {"task": "classification", "targets": ["code"]}

@@ -291,6 +291,19 @@ class TestModes:
                 forecaster.forecast(state).values, whole.values[row], atol=1e-6
             )
 
+    def test_states_that_grow_without_bound_are_never_served(self) -> None:
+        """Twice as large with every step: short lanes stay finite, the whole series does not."""
+        growing = {
+            "cell": "rnn",
+            "units": 2,
+            "activation": "linear",
+            "recurrent_initializer": {"name": "identity", "gain": 2.0},
+        }
+        optimizer = {"name": "sgd", "learning_rate": 1e-9, "clipnorm": 1e-9}
+        spec = small(layers=[growing], lanes=20, chunk=12, epochs=1, optimizer=optimizer)
+        with pytest.raises(DataError, match="states grow without bound"):
+            train(spec, make_wave())
+
     def test_hours_made_of_ten_minutes_train_on_all_phases_and_serve_one(self) -> None:
         data = make_wave(rows=1800)
         minutes = data.times[0] + np.arange(1800) * np.timedelta64(10, "m")
