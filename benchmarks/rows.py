@@ -28,9 +28,9 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 EXPLANATION = """\
-The share of the data, at most: the series itself (1), its copy with another future in the audit (1), the
-features as float32 (0.7 with the calendar's), targets, times and lags (0.3). After the audit the
-copy is gone and the training batches are kept instead (0.7, and 512 MB at most).
+The share of the data, at most: the series itself (1), its copy with another future in the audit
+(1), the features as float32 (0.7 with the calendar's), targets, times and lags (0.3). After the
+audit the copy is gone and the training batches are kept instead (0.7, and 512 MB at most).
 The constant: steps compiled for larger batches than those before, the runtime's working memory,
 and what is made of some rows or some forecasts at a time."""
 
