@@ -166,7 +166,7 @@ class Layout:
         cadence = Cadence.parse(facts.cadence)
         calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone)
         rule = GridRule(cadence, step, calendar, (), "last")
-        times = rule.grid(facts.times, np.empty((facts.rows, 0))).times
+        times = rule.row_times(facts.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))
 

@@ -1,7 +1,7 @@
 """How a forecaster's rows come out of observations: the same when training and serving."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -70,6 +70,10 @@ class GridRule:
             phase=phase,
             after=after,
         )
+
+    def row_times(self, times: Times) -> Times:
+        """Times of the rows that observations at `times` become."""
+        return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
 
     def row_calendar(self, times: Times) -> Calendar:
         """When the next rows come, given the times of those that came."""

@@ -34,7 +34,7 @@ from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
-from models.series import Rows, Times, Values, iso
+from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
@@ -470,10 +470,26 @@ class Forecaster:
         said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
-        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
-        coding = self._classes or self._scaling
-        labels = coding.encode(actual, reading.base[at][:, np.newaxis])
-        return ScaledOutputs(reading.times, said, labels)
+        return ScaledOutputs(reading.times, said, self._labels(reading, at))
+
+    def labels(self, times: Times, values: Values, at: Rows) -> Values:
+        """What the network should say at some rows; the arguments are those of `scaled_outputs`.
+
+        Returns:
+            `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
+        """
+        return self._labels(self._read_whole(times, values), at)
+
+    def values_of(self, data: SeriesData) -> Values:
+        """A copy of a series' values, `(rows, channels)`, in the order that is read here.
+
+        Raises:
+            DataError: If the series lacks a channel.
+        """
+        wanted: list[str] = self.manifest["channels"]
+        if missing := [name for name in wanted if name not in data.channel_names]:
+            raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
+        return data.values[:, [data.channel_names.index(name) for name in wanted]]
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
@@ -512,6 +528,11 @@ class Forecaster:
             lag_windows=lag_windows,
             future=future,
         )
+
+    def _labels(self, reading: Reading, at: Rows) -> Values:
+        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
+        coding = self._classes or self._scaling
+        return coding.encode(actual, reading.base[at][:, np.newaxis])
 
     def _lag_values(self, base: Values, known: Floats) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""

@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json, Timestamp
 
 revision = "0015_webhooks"
-down_revision = "0011_panels"
+down_revision = "0014_backtest_panel"
 branch_labels = None
 depends_on = None
 

@@ -104,10 +104,6 @@ class TestProbabilities:
         assert version["calibration"]["test"]["y"][0]["bins"]
         assert version["residuals"] is None
 
-    def test_a_backtest_of_classes_is_refused(self, client: TestClient) -> None:
-        answer = client.post("/v1/models/weekly-direction/backtests", json={})
-        assert "task" in check_problem(answer, 422)["detail"]
-
 
 class TestRefusals:
     @pytest.mark.parametrize(
