@@ -4,17 +4,17 @@ It does not trust the code that it audits: it counts in the batches that trainin
 changes the future and looks whether the past moves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from models.dataset import Dataset, Part, Track
+from models.dataset import Batch, Dataset, Part, Track
 from models.errors import TrainingError
 from models.lanes import LaneFeed, Lanes
-from models.prepare import Prepared, PreparedSeries, prepare
+from models.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
 from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, Values, as_panel, iso
 from models.spec import Spec
@@ -58,29 +58,33 @@ def audit_training(
     Returns:
         The checks; of a panel those of scalers and features for each series.
     """
+    # Before the labels: those are of the batches that training then keeps.
+    probes = _future_probe(spec, as_panel(data), prepared)
     return [
-        *(_about(prepared, each, _scaler_range(spec, each)) for each in prepared.series),
-        _labels_stay(prepared.dataset, "train", feed.training),
-        _labels_stay(prepared.dataset, "validation", feed.validation),
-        *_future_probe(spec, as_panel(data), prepared),
+        *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
+        _labels_stay(prepared.dataset, "train", _learnt(feed, "train")),
+        _labels_stay(prepared.dataset, "validation", _learnt(feed, "validation")),
+        *probes,
     ]
 
 
-def audit_forecasts(forecaster: Forecaster, prepared: Prepared) -> list[Check]:
+def audit_forecasts(
+    forecaster: Forecaster, series: Sequence[PreparedSeries], known: Sequence[int] = ()
+) -> list[Check]:
     """Check that what is served does not look ahead: change the future, ask about the past.
 
     Args:
         forecaster: The exported forecaster.
-        prepared: The series it was trained on.
+        series: What it was trained on.
+        known: Columns that are declared as known of the future: it looks ahead at them on
+            purpose.
 
     Returns:
         A check for each series.
     """
-    # What is declared as known of the future is looked ahead at on purpose.
-    known = prepared.pipeline.known_columns
     return [
-        _about(prepared, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
-        for each in prepared.series
+        _about(series, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
+        for each in series
     ]
 
 
@@ -122,9 +126,9 @@ def audit_report(checks: list[Check]) -> dict[str, Any]:
     return {"passed": True, "checks": [asdict(check) for check in checks]}
 
 
-def _about(prepared: Prepared, series: PreparedSeries, check: Check) -> Check:
+def _about(panel: Sequence[PreparedSeries], series: PreparedSeries, check: Check) -> Check:
     """The check with the name of its series, where there are several."""
-    if len(prepared.series) == 1:
+    if len(panel) == 1:
         return check
     return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
 
@@ -143,10 +147,10 @@ def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
     )
 
 
-def _labels_stay(dataset: Dataset, part: Part, batches: Lanes | Windows | None) -> Check:
+def _labels_stay(dataset: Dataset, part: Part, batches: Iterable[Learnt]) -> Check:
     """No row of another part has a loss, and no label lies in a later part."""
     labels = outside = 0
-    for rows, learnt in _learnt(batches):
+    for rows, learnt in batches:
         first, stop = _borders(dataset.tracks, part, rows)
         ahead = rows[..., np.newaxis] + dataset.scaling.leads
         strays = (rows < first)[..., np.newaxis] | (ahead >= stop[..., np.newaxis])
@@ -159,16 +163,25 @@ def _labels_stay(dataset: Dataset, part: Part, batches: Lanes | Windows | None) 
     )
 
 
-def _learnt(batches: Lanes | Windows | None) -> Iterator[Learnt]:
+def _learnt(feed: LaneFeed | WindowFeed, part: Literal["train", "validation"]) -> Iterator[Learnt]:
     """Rows and, for each of their leads, whether its label has a weight: `(..., leads)`."""
-    if isinstance(batches, Lanes):
-        for chunk in range(batches.chunks):
-            yield batches.rows(chunk), _weighted(batches.dataset, batches.batch(chunk).weights)
-    elif batches is not None:
-        for first in range(0, len(batches.origins), WINDOWS_AT_ONCE):
-            rows = batches.origins[first : first + WINDOWS_AT_ONCE]
-            ends = batches.ends[first : first + WINDOWS_AT_ONCE]
-            yield rows, _weighted(batches.dataset, batches.dataset.labels(rows, ends)[1])
+    if isinstance(feed, WindowFeed):
+        return _learnt_in_windows(feed.training if part == "train" else feed.validation)
+    lanes = feed.training if part == "train" else feed.validation
+    batches = feed.train_batches(1) if part == "train" else feed.validation_batches()
+    return iter(()) if lanes is None else _learnt_in_lanes(lanes, batches)
+
+
+def _learnt_in_lanes(lanes: Lanes, batches: Iterable[Batch]) -> Iterator[Learnt]:
+    for chunk, batch in enumerate(batches):
+        yield lanes.rows(chunk), _weighted(lanes.dataset, batch.weights)
+
+
+def _learnt_in_windows(windows: Windows) -> Iterator[Learnt]:
+    for first in range(0, len(windows.origins), WINDOWS_AT_ONCE):
+        rows = windows.origins[first : first + WINDOWS_AT_ONCE]
+        ends = windows.ends[first : first + WINDOWS_AT_ONCE]
+        yield rows, _weighted(windows.dataset, windows.dataset.labels(rows, ends)[1])
 
 
 def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -196,13 +209,14 @@ def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -
         for each in prepared.series
     ]
     if all(border is None for border in borders):
-        other = prepared
+        found = [_NOTHING_TO_CHANGE] * len(borders)
     else:
-        other = prepare(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+        other = fit_panel(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+        found = _probe_checks(prepared, other, borders)
     return [
-        _about(prepared, prepared.series[position], check)
-        for position, border in enumerate(borders)
-        for check in _probe_checks(prepared, other, position, border)
+        _about(prepared.series, series, check)
+        for series, checks in zip(prepared.series, found, strict=True)
+        for check in checks
     ]
 
 
@@ -213,20 +227,36 @@ def _changed(data: SeriesData, border: np.datetime64 | None) -> SeriesData:
 
 
 def _probe_checks(
-    prepared: Prepared, other: Prepared, position: int, border: np.datetime64 | None
-) -> list[Check]:
-    """What became of one series' scalers and features."""
-    if border is None:
-        sentence = "Nothing lies after the training part that could be changed."
-        return [Check(f"future_probe_{what}", True, sentence) for what in ("scalers", "features")]
-    probed = _changed_from(border)
+    prepared: Prepared, other: FittedPanel, borders: Sequence[np.datetime64 | None]
+) -> list[list[Check]]:
+    """What became of each series' scalers and features."""
     # The highway's lags are chosen with validation rows, and are no scaler.
-    scalers_moved = (
-        replace(other.pipeline, lags=prepared.pipeline.lags).to_json()
-        != prepared.pipeline.to_json()
-        or other.series[position].fit.to_json() != prepared.series[position].fit.to_json()
+    own, changed = prepared.pipeline, replace(other.how.pipeline, lags=prepared.pipeline.lags)
+    pipeline_moved = changed.to_json() != own.to_json()
+    rows, moved = _moved_features(prepared.dataset, other.pieces())
+    found = []
+    for position, border in enumerate(borders):
+        if border is None:
+            found.append(_NOTHING_TO_CHANGE)
+            continue
+        fit, fit_now = prepared.series[position].fit, other.fits[position]
+        scalers_moved = pipeline_moved or fit_now.to_json() != fit.to_json()
+        found.append(_probed(border, scalers_moved, int(rows[position]), int(moved[position])))
+    return found
+
+
+_NOTHING_TO_CHANGE = [
+    Check(
+        f"future_probe_{what}",
+        True,
+        "Nothing lies after the training part that could be changed.",
     )
-    rows, moved = _moved_features(prepared.dataset, other.dataset, position)
+    for what in ("scalers", "features")
+]
+
+
+def _probed(border: np.datetime64, scalers_moved: bool, rows: int, moved: int) -> list[Check]:
+    probed = _changed_from(border)
     return [
         Check(
             "future_probe_scalers",
@@ -246,16 +276,22 @@ def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
-def _moved_features(one: Dataset, other: Dataset, series: int) -> tuple[int, int]:
-    """Rows of a series before the end of training, over its tracks, and how many differ."""
-    rows = moved = 0
-    for first, track in zip(one.first_rows, one.tracks, strict=True):
-        if track.series != series:
-            continue
-        past = slice(first, track.validation)
-        differ = _differing(one.features[past], other.features[past])
-        differ |= _differing(one.base[past], other.base[past])
-        rows, moved = rows + len(differ), moved + int(differ.sum())
+def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[Rows, Rows]:
+    """Rows of each series before the end of training, over its tracks, and how many differ.
+
+    The other features are compared as they come and are never there all at once.
+    """
+    series = np.array([track.series for track in one.tracks])
+    ends = np.array([track.validation for track in one.tracks])
+    rows = np.bincount(series, ends - one.first_rows).astype(np.int64)
+    moved = np.zeros(len(rows), np.int64)
+    for piece in other:
+        track = int(np.searchsorted(one.first_rows, piece.rows.start, side="right")) - 1
+        past = slice(piece.rows.start, min(piece.rows.stop, int(ends[track])))
+        count = max(0, past.stop - past.start)
+        differ = _differing(one.features[past], piece.features[:count])
+        differ |= _differing(one.base[past], piece.base[:count])
+        moved[series[track]] += int(differ.sum())
     return rows, moved
 
 
@@ -266,7 +302,9 @@ def _with_another_future(
     first = int(np.searchsorted(times, start))
     changed = values.copy()
     order = np.random.default_rng(0).permutation(len(values) - first)
-    changed[first:] = values[first:][order] * PROBE_FACTOR
+    # In place: the changed series is a copy already.
+    np.take(values[first:], order, axis=0, out=changed[first:], mode="clip")
+    changed[first:] *= PROBE_FACTOR
     changed[:, kept] = values[:, kept]
     return changed
 

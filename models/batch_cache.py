@@ -12,12 +12,16 @@ class KeptBatches:
     """Batches in their order, gathered by the first pass that comes to its end.
 
     Args:
-        make: Makes all batches.
+        make: Makes all batches, of one size.
+        count: How many they are.
         most_bytes: Of features, labels and weights together; more are not kept.
     """
 
-    def __init__(self, make: Callable[[], Iterator[Batch]], most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, make: Callable[[], Iterator[Batch]], count: int, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._make = make
+        self._count = count
         self._most_bytes = most_bytes
         self._kept: list[Batch] | None = None
 
@@ -26,13 +30,10 @@ class KeptBatches:
 
     def _gather(self) -> Iterator[Batch]:
         gathered: list[Batch] = []
-        size = 0
         for batch in self._make():
-            size += batch.size_bytes
-            if size <= self._most_bytes:
+            # Too many are known by the first one: none is held in vain.
+            if batch.size_bytes * self._count <= self._most_bytes:
                 gathered.append(batch)
-            else:
-                gathered.clear()
             yield batch
-        if size <= self._most_bytes:
+        if gathered:
             self._kept = gathered

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.baselines import Leads
 from models.dataset import Part, Track
 from models.intervals import LEVELS, Intervals
 from models.runtime import Forecaster, Outputs
@@ -58,20 +59,25 @@ def coverage_report(
     origins = [_origins(forecaster, track, part) for part in PARTS]
     outputs = forecaster.outputs(times, values, at=np.concatenate(origins), levels=LEVELS)
     borders = np.cumsum([0, *(len(rows) for rows in origins)])
+    # One target at a time: what the figures are made of is many times as large as the forecasts.
     return {
-        part: _part_report(_some(outputs, slice(*span)), forecaster)
+        part: {
+            name: _report(_some(outputs, slice(*span), target), forecaster.leads)
+            for target, name in enumerate(forecaster.targets)
+        }
         for part, span in zip(PARTS, pairwise(borders.tolist()), strict=True)
     }
 
 
-def _some(outputs: Outputs, rows: slice) -> Outputs:
-    """What was said at some of the origins."""
+def _some(outputs: Outputs, rows: slice, target: int) -> Outputs:
+    """What was said at some of the origins of a target: without the axis of targets."""
     return replace(
         outputs,
+        actual=outputs.actual[:, target],
         origins=outputs.origins[rows],
-        values=outputs.values[rows],
-        lower=outputs.lower[:, rows],
-        upper=outputs.upper[:, rows],
+        values=outputs.values[rows, :, target],
+        lower=outputs.lower[:, rows, :, target],
+        upper=outputs.upper[:, rows, :, target],
     )
 
 
@@ -87,8 +93,9 @@ def _origins(forecaster: Forecaster, track: Track, part: Part) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _part_report(outputs: Outputs, forecaster: Forecaster) -> dict[str, Any]:
-    actual = outputs.actual[outputs.origins[:, np.newaxis] + forecaster.leads]
+def _report(outputs: Outputs, leads: Leads) -> dict[str, Any]:
+    """The figures of a target."""
+    actual = outputs.actual[outputs.origins[:, np.newaxis] + leads]
     inside = (outputs.lower <= actual) & (actual <= outputs.upper)
     known = ~np.isnan(actual + outputs.values)
     table = {
@@ -97,33 +104,27 @@ def _part_report(outputs: Outputs, forecaster: Forecaster) -> dict[str, Any]:
     }
     pinball = np.where(known, _pinball(outputs, actual), np.nan)
     return {
-        name: {
-            **_figures(table, pinball, target, slice(None)),
-            "calibration": [
-                {
-                    "level": level,
-                    **{key: _mean(each[index, ..., target]) for key, each in table.items()},
-                }
-                for index, level in enumerate(LEVELS)
-            ],
-            "leads": [
-                {"lead": lead, **_figures(table, pinball, target, index)}
-                for index, lead in enumerate(forecaster.leads.tolist())
-            ],
-        }
-        for target, name in enumerate(forecaster.targets)
+        **_figures(table, pinball, slice(None)),
+        "calibration": [
+            {"level": level, **{key: _mean(each[index]) for key, each in table.items()}}
+            for index, level in enumerate(LEVELS)
+        ],
+        "leads": [
+            {"lead": lead, **_figures(table, pinball, index)}
+            for index, lead in enumerate(leads.tolist())
+        ],
     }
 
 
 def _figures(
-    table: dict[str, Values], pinball: Values, target: int, leads: slice | int
+    table: dict[str, Values], pinball: Values, leads: slice | int
 ) -> dict[str, float | None]:
     named = {
-        f"{key}_{level:g}": _mean(each[LEVELS.index(level), :, leads, target])
+        f"{key}_{level:g}": _mean(each[LEVELS.index(level), :, leads])
         for level in NAMED_LEVELS
         for key, each in table.items()
     }
-    return {**named, "pinball": _mean(pinball[:, leads, target])}
+    return {**named, "pinball": _mean(pinball[:, leads])}
 
 
 def _pinball(outputs: Outputs, actual: Values) -> Values:

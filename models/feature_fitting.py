@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.baselines import last_observed
 from models.cycles import Cycle
 from models.features import ChannelFeature, Encoding, FeaturePipeline
 from models.holiday_flags import HolidayFlags
@@ -99,8 +98,9 @@ def fit_scales(pipeline: FeaturePipeline, rows: Values, *, scaled: bool) -> Stan
         rows: `(rows, channels)` in original units; NaN is missing.
         scaled: False leaves the inputs as they are.
     """
-    inputs = pipeline.unscaled(last_observed(np.concatenate([pipeline.empty_tail(), rows])))
-    return Standardizer.fit(inputs) if scaled else Standardizer.identity(inputs.shape[1])
+    if not scaled:
+        return Standardizer.identity(pipeline.unscaled(pipeline.empty_tail()).shape[1])
+    return Standardizer.fit_pieces(lambda: pipeline.unscaled_pieces(rows))
 
 
 def _useless_in_all(columns: Sequence[Values]) -> str | None:

@@ -4,7 +4,7 @@ The pipeline is fitted on training rows, stored as JSON in the manifest, and str
 a whole series in one pass and the same rows one at a time give the same features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
@@ -17,7 +17,10 @@ from models.scaling import Floats, Standardizer, positive_log
 from models.series import Times, Values
 
 # Bounds the memory of intermediate values when a whole series is read.
-ROWS_PER_BLOCK = 16_384
+ROWS_PER_PIECE = 16_384
+
+# Where rows lie in their series, their features and the filled rows with those before them.
+Piece = tuple[slice, Floats, Values]
 
 Encoding = Literal["level", "log_return", "angle"]
 
@@ -91,10 +94,14 @@ class FeaturePipeline:
         return [channel.column for channel in self._known("level") + self._known("angle")]
 
     @property
+    def known_width(self) -> int:
+        """How many numbers the known-future channels say of each row."""
+        return len(self._known("level")) + 2 * len(self._known("angle"))
+
+    @property
     def future_width(self) -> int:
         """How many numbers are known of each step ahead."""
-        levels, angles = len(self._known("level")), len(self._known("angle"))
-        return levels + 2 * angles + FLAGS * (self.holidays is not None)
+        return self.known_width + FLAGS * (self.holidays is not None)
 
     @property
     def width(self) -> int:
@@ -120,18 +127,18 @@ class FeaturePipeline:
             Features `(rows, features)` of float32 without NaN, and the filled rows
             `(memory_rows + rows, columns)`, whose end is the next tail.
         """
-        memory = self.memory_rows
-        filled = np.concatenate([tail, rows])
-        features = np.empty((len(rows), self.width), np.float32)
-        for first in range(0, len(rows), ROWS_PER_BLOCK):
-            block = slice(first, min(first + ROWS_PER_BLOCK, len(rows)))
-            span = slice(first, block.stop + memory)
-            # The rows before a block were filled with the block before.
-            filled[span] = last_observed(filled[span])
-            features[block] = self._features(filled[span], times[block], rows[block])
-        return features, filled
+        filled = last_observed(np.concatenate([tail, rows]))
+        return self._features(filled, times, rows), filled
 
-    def _features(self, filled: Values, times: Times, rows: Values) -> Values:
+    def pieces(self, tail: Values, times: Times, rows: Values) -> Iterator[Piece]:
+        """`transform` of a whole series, so many rows at a time that little of it is held."""
+        for first in range(0, len(rows), ROWS_PER_PIECE):
+            piece = slice(first, min(first + ROWS_PER_PIECE, len(rows)))
+            features, filled = self.transform(tail, times[piece], rows[piece])
+            tail = filled[-self.memory_rows :]
+            yield piece, features, filled
+
+    def _features(self, filled: Values, times: Times, rows: Values) -> Floats:
         scaled = self.standardizer.apply(self.unscaled(filled))
         parts: list[Values] = [
             scaled,
@@ -140,7 +147,7 @@ class FeaturePipeline:
             self._cycles(times),
             self.flags(times).astype(float),
         ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     def known(self, filled: Values) -> Floats:
         """What the head is told of rows that lie ahead, by the known-future channels.
@@ -186,6 +193,15 @@ class FeaturePipeline:
         now = values[memory:, moving]
         parts += [now - values[memory - span : len(values) - span, moving] for span in self.spans]
         return np.concatenate(parts, axis=1)
+
+    def unscaled_pieces(self, rows: Values) -> Iterator[Values]:
+        """`unscaled` of the rows of a series from its beginning, some at a time."""
+        tail = self.empty_tail()
+        for first in range(0, len(rows), ROWS_PER_PIECE):
+            piece = rows[first : first + ROWS_PER_PIECE]
+            filled = last_observed(np.concatenate([tail, piece]))
+            tail = filled[-self.memory_rows :]
+            yield self.unscaled(filled)
 
     def _logged(self, filled: Values) -> Values:
         """Filled rows with the columns that enter as log returns replaced by their logarithms."""
@@ -257,9 +273,9 @@ def clean_rows(rows: Values, positive: Sequence[int]) -> Values:
             return is predicted.
 
     Returns:
-        `(rows, channels)` without infinite values.
+        `(rows, channels)` without infinite values: `rows` itself where nothing is to be cleaned,
+        for the rows of a long series are too many to be copied without need.
     """
-    cleaned = np.where(np.isfinite(rows), rows, np.nan)
-    prices = cleaned[:, positive]
-    cleaned[:, positive] = np.where(prices > 0, prices, np.nan)
-    return cleaned
+    unusable = np.isinf(rows)
+    unusable[:, positive] |= rows[:, positive] <= 0
+    return np.where(unusable, np.nan, rows) if unusable.any() else rows

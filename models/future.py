@@ -66,7 +66,7 @@ class FutureReader:
         flags = self.pipeline.flags(self.calendar.labels(step + self.leads))
         return _joined(self.pipeline.known(rows), flags)[np.newaxis]
 
-    def table(self, tracks: Iterable[tuple[Times, Values, Calendar]]) -> "FutureTable":
+    def table(self, tracks: Iterable[tuple[Times, Floats, Calendar]]) -> "FutureTable":
         """What is known of the steps ahead of all rows of some tracks; see `FutureTable.of`."""
         return FutureTable.of(self.pipeline, self.leads, tracks)
 
@@ -94,19 +94,19 @@ class FutureTable:
         cls,
         pipeline: FeaturePipeline,
         leads: npt.NDArray[np.int64],
-        tracks: Iterable[tuple[Times, Values, Calendar]],
+        tracks: Iterable[tuple[Times, Floats, Calendar]],
     ) -> Self:
         """Lay out the rows of all tracks.
 
         Args:
             pipeline: What says which channels and holidays are known.
             leads: Steps ahead.
-            tracks: Of each track the times of its rows, the filled rows `(rows, columns)`
-                and when its rows come.
+            tracks: Of each track the times of its rows, what `FeaturePipeline.known` says of
+                them and when its rows come.
         """
         known, lengths, flags, places, first_place = [], [], [], [], 0
-        for times, filled, calendar in tracks:
-            known.append(pipeline.known(filled))
+        for times, own, calendar in tracks:
+            known.append(own)
             lengths.append(len(times))
             steps, found = _flags_of_steps(pipeline, times, calendar, int(leads[-1]))
             flags.append(found)

@@ -123,9 +123,12 @@ def _with_holes(
             f"A grid must have at most {_MOST_ROWS:,} rows; steps of {points.cadence.text} "
             f"over this span give {rows:,}."
         )
+    times = points.labels(np.arange(first, first + rows))
+    if len(filled) == rows:
+        return Grid(times, summaries)
     values = np.full((rows, summaries.shape[1]), np.nan)
     values[filled - first] = summaries
-    return Grid(points.labels(np.arange(first, first + rows)), values)
+    return Grid(times, values)
 
 
 def _rule(channel: Channel, aggregate: Aggregate) -> Rule:
@@ -143,9 +146,9 @@ def _summarise(values: Values, starts: Indices, rules: Sequence[Rule]) -> Values
         # direction, however, is that direction between 0 and 360 degrees.
         return values
     summaries = np.empty((len(starts), len(rules)))
-    for rule in set(rules):
-        columns = [column for column, own in enumerate(rules) if own == rule]
-        summaries[:, columns] = _SUMMARIES[rule](values[:, columns], starts)
+    # Column by column: what a summary makes on its way is many times as large as the column.
+    for column, rule in enumerate(rules):
+        summaries[:, [column]] = _SUMMARIES[rule](values[:, [column]], starts)
     return summaries
 
 

@@ -5,7 +5,7 @@ fewer lags are a corner of them. So a dozen candidates cost little more than one
 the smallest error on the validation rows is kept, if it beats having no highway.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Self
@@ -95,17 +95,32 @@ class Samples:
             known=weights.reshape(shape).all(axis=1).T.astype(float),
         )
 
-    def residuals(self, weights: Floats) -> Values:
-        """Labels less what a map says, `(targets, rows, leads)`."""
-        left = self.labels.astype(np.float64)
-        for piece, lags in self.table.pieces(self.rows):
-            left[:, piece] -= np.matmul(lags[..., : weights.shape[1]].transpose(1, 0, 2), weights)
-        return left
+    def row_penalties(
+        self, maps: Sequence[Floats], penalty: Callable[[Values], Values]
+    ) -> list[Values]:
+        """Penalties of what several maps leave of the labels, summed over leads.
 
-    def error(self, residuals: Values, penalty: Callable[[Values], Values]) -> float:
+        Lags are gathered once for all of them: that costs more than the products.
+
+        Args:
+            maps: `(targets, lags, leads)` each.
+            penalty: Of an error; the larger, the worse.
+
+        Returns:
+            `(targets, rows)` for each map.
+        """
+        found = [np.empty(self.known.shape) for _ in maps]
+        for piece, lags in self.table.pieces(self.rows):
+            labels = self.labels[:, piece].astype(np.float64)
+            for sums, weights in zip(found, maps, strict=True):
+                said = np.matmul(lags[..., : weights.shape[1]].transpose(1, 0, 2), weights)
+                sums[:, piece] = penalty(labels - said).sum(axis=-1)
+        return found
+
+    def error(self, row_penalties: Values) -> float:
         """The mean penalty over all rows that are known."""
-        total = self.known.sum() * residuals.shape[-1]
-        return float((penalty(residuals).sum(axis=-1) * self.known).sum() / max(total, 1.0))
+        total = self.known.sum() * self.labels.shape[-1]
+        return float((row_penalties * self.known).sum() / max(total, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +182,9 @@ def choose_highway(dataset: Dataset, wanted: HighwaySpec, season: int, loss: str
     fitted_on, measured_on = _samples(dataset, table, part)
     equations = NormalEquations.of(fitted_on, fitted_on.known, most)
     penalty = PENALTIES.get(loss, np.abs)
-    without = measured_on.error(measured_on.labels.astype(np.float64), penalty)
-    errors = [
-        measured_on.error(measured_on.residuals(equations.solve(candidate)), penalty)
-        for candidate in candidates
-    ]
+    without = measured_on.error(penalty(measured_on.labels.astype(np.float64)).sum(axis=-1))
+    maps = [equations.solve(candidate) for candidate in candidates]
+    errors = [measured_on.error(each) for each in measured_on.row_penalties(maps, penalty)]
     best = candidates[int(np.argmin(errors))]
     report = {
         "part": part,
@@ -234,7 +247,8 @@ def _rows_with_labels(dataset: Dataset, part: Part) -> tuple[Rows, Rows]:
 def _robust_weights(samples: Samples, best: Candidate, weights: Floats) -> Floats:
     """Weights closer to the least absolute error than those of least squares."""
     for _ in range(REWEIGHTINGS):
-        size = np.abs(samples.residuals(weights)).mean(axis=-1)
+        (sums,) = samples.row_penalties([weights], np.abs)
+        size = sums / samples.labels.shape[-1]
         usual = np.median(size, axis=1, keepdims=True)
         row_weights = 1 / np.maximum(size, LEAST_SHARE_OF_MEDIAN * usual + 1e-12)
         row_weights *= samples.known / row_weights.mean(axis=1, keepdims=True)

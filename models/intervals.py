@@ -317,11 +317,11 @@ def at_level(level: float, median: Values, bounds_by_level: Values) -> Values:
     Returns:
         `(...)`.
     """
-    known = np.concatenate([median[np.newaxis], bounds_by_level])
     levels = (0.0, *LEVELS)
     after = int(np.searchsorted(levels, level))
     share = (level - levels[after - 1]) / (levels[after] - levels[after - 1])
-    between: Values = known[after - 1] + share * (known[after] - known[after - 1])
+    nearer = median if after == 1 else bounds_by_level[after - 2]
+    between: Values = nearer + share * (bounds_by_level[after - 1] - nearer)
     return between
 
 

@@ -1,6 +1,6 @@
 """Judgement: intervals and figures of a trained forecaster on every series that it learnt from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from models.evaluate import Evaluation, evaluate
 from models.evaluate_classes import evaluate_classes
 from models.intervals import Intervals
 from models.panel_report import pool_metrics
-from models.prepare import Prepared, PreparedSeries
+from models.prepare import PreparedSeries
 from models.runtime import Forecaster
 
 
@@ -33,7 +33,9 @@ class Judgement:
 
 
 def put_intervals(
-    manifest: dict[str, Any], session: onnxruntime.InferenceSession, prepared: Prepared
+    manifest: dict[str, Any],
+    session: onnxruntime.InferenceSession,
+    series: Sequence[PreparedSeries],
 ) -> None:
     """Fit the intervals of every series, and put them into the manifest where serving looks.
 
@@ -42,7 +44,7 @@ def put_intervals(
     blank = Forecaster(manifest, session)
     found = [
         fit_intervals(blank.for_series(each.fit.name), *each.observed, each.track)
-        for each in prepared.series
+        for each in series
     ]
     fitted = [each for each in found if each is not None]
     if not fitted:
@@ -53,14 +55,14 @@ def put_intervals(
         entry["intervals"] = own
 
 
-def judge(forecaster: Forecaster, prepared: Prepared) -> Judgement:
+def judge(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> Judgement:
     """Measure a forecaster as it will be served, on each of its series.
 
     Args:
         forecaster: The exported forecaster with its intervals.
-        prepared: What it was trained on.
+        series: What it was trained on.
     """
-    found = {each.fit.name: _evaluate(forecaster, each) for each in prepared.series}
+    found = {each.fit.name: _evaluate(forecaster, each) for each in series}
     metrics = {name: each.metrics for name, each in found.items()}
     return Judgement(
         metrics=pool_metrics(list(metrics.values())),

@@ -149,16 +149,17 @@ class LaneFeed:
         """
         training = Lanes.lay(dataset, "train", sizes, warm_up=sizes.burn_in)
         held_out = dataset.row_count("validation")
-        kept = KeptBatches(training.batches)
+        kept = KeptBatches(training.batches, training.chunks)
         if held_out == 0:
-            return cls(training, None, state_shapes, kept, KeptBatches(lambda: iter(())))
+            return cls(training, None, state_shapes, kept, KeptBatches(lambda: iter(()), 0))
         # Every lane is warmed up on a whole chunk of earlier rows: as many lanes as leave
         # two chunks with a loss to each.
         lanes = int(np.clip(held_out // (2 * sizes.chunk), 1, sizes.lanes))
         validation = Lanes.lay(
             dataset, "validation", replace(sizes, lanes=lanes), warm_up=sizes.chunk
         )
-        return cls(training, validation, state_shapes, kept, KeptBatches(validation.batches))
+        kept_validation = KeptBatches(validation.batches, validation.chunks)
+        return cls(training, validation, state_shapes, kept, kept_validation)
 
     @property
     def updates_per_epoch(self) -> int:

@@ -1,8 +1,8 @@
 """Preparation: from a series and a spec to training arrays and all that serving must know."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from models.future import FutureTable
 from models.holiday_flags import HolidayFlags, named_codes
 from models.known_effects import KnownEffects
 from models.resampling import GridRule
-from models.scaling import TargetScaling
+from models.scaling import Floats
 from models.series import Channel, SeriesData, Times, Values, as_panel
 from models.series_fit import FitRule, SeriesFit
 from models.spec import Spec
@@ -61,8 +61,9 @@ class PreparedSeries:
     def sha256(self) -> str:
         """Of the times and values that training sees."""
         times, values = self.observed
-        digest = hashlib.sha256(times.astype("<i8").tobytes())
-        digest.update(values.astype("<f8").tobytes())
+        digest = hashlib.sha256(times.astype("<i8").data)
+        # Bytes of the array itself: those of a copy would be as many again.
+        digest.update(np.ascontiguousarray(values, "<f8").reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
 
@@ -111,6 +112,11 @@ def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
     Returns:
         Training arrays, and what the manifest must hold.
     """
+    return fit_panel(spec, data).prepared()
+
+
+def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPanel":
+    """The part of `prepare` that learns from training rows; the arrays are not made yet."""
     panel = as_panel(data)
     wanted = {*(spec.features or []), *(spec.targets or [])}
     channels = tuple(channel for channel in panel[0].channels if channel.name in wanted)
@@ -134,14 +140,128 @@ def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
         scaled=spec.scaler == "standard",
     )
     fits = [each.fit(how) for each in gridded]
-    return Prepared(
-        dataset=replace(_dataset(gridded, fits, how), classes=ClassCoding.of(spec)),
-        pipeline=pipeline,
-        channels=channels,
-        targets=targets,
-        series=tuple(each.prepared(fit) for each, fit in zip(gridded, fits, strict=True)),
-        dropped=dropped,
-    )
+    return FittedPanel(gridded, fits, how, channels, dropped, ClassCoding.of(spec))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPiece:
+    """Some rows of a track.
+
+    Args:
+        rows: Where they lie in the arrays of all tracks.
+        features: `(rows, features)` of float32.
+        actual: `(rows, targets)` in original units; NaN is missing.
+        base: `(rows, targets)`, the last observed values.
+        known: What known-future channels say of the rows.
+    """
+
+    rows: slice
+    features: Floats
+    actual: Values
+    base: Values
+    known: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPanel:
+    """Series on their grids, and everything that is learnt from their training rows.
+
+    Args:
+        gridded: Each series on its grids.
+        fits: The grid and the scales of each.
+        how: The features, and how they were fitted.
+        channels: The channels that are read, in column order.
+        dropped: Channels that could not be inputs.
+        classes: What the targets are cut into, if classes are predicted.
+    """
+
+    gridded: list["_Gridded"]
+    fits: list[SeriesFit]
+    how: FitRule
+    channels: tuple[Channel, ...]
+    dropped: list[DroppedChannel]
+    classes: ClassCoding | None
+
+    def prepared(self) -> Prepared:
+        """Make the arrays of all tracks."""
+        both = zip(self.gridded, self.fits, strict=True)
+        return Prepared(
+            dataset=self._dataset(),
+            pipeline=self.how.pipeline,
+            channels=self.channels,
+            targets=list(self.how.targets),
+            series=tuple(each.prepared(fit) for each, fit in both),
+            dropped=self.dropped,
+        )
+
+    def pieces(self) -> Iterator[TrackPiece]:
+        """Transform every track on its own, one after the other, some rows at a time."""
+        offset, targets = 0, self.how.targets
+        for own, fit in zip(self.gridded, self.fits, strict=True):
+            pipeline = fit.pipeline(self.how.pipeline)
+            for times, rows in zip(own.times, own.rows, strict=True):
+                for piece, features, filled in pipeline.pieces(pipeline.empty_tail(), times, rows):
+                    new = filled[pipeline.memory_rows :]
+                    yield TrackPiece(
+                        rows=slice(offset + piece.start, offset + piece.stop),
+                        features=features,
+                        actual=rows[piece][:, targets],
+                        base=new[:, targets],
+                        known=pipeline.known(new),
+                    )
+                offset += len(rows)
+
+    def _has_gaps(self) -> bool:
+        """Whether a value of a target is missing."""
+        return any(
+            np.isnan(rows[:, column]).any()
+            for own in self.gridded
+            for rows in own.rows
+            for column in self.how.targets
+        )
+
+    def _tracks(self) -> tuple[Track, ...]:
+        tracks, offset = [], 0
+        for position, own in enumerate(self.gridded):
+            for times in own.times:
+                tracks.append(own.borders.track(times, offset, position))
+                offset += len(times)
+        return tuple(tracks)
+
+    def _dataset(self) -> Dataset:
+        """Lay all tracks one after the other."""
+        tracks, pipeline, targets = self._tracks(), self.how.pipeline, len(self.how.targets)
+        count, scalings = tracks[-1].end, [fit.scaling for fit in self.fits]
+        features = np.empty((count, pipeline.width), np.float32)
+        actual = np.empty((count, targets))
+        # Without gaps the last observed values are the values.
+        base = np.empty_like(actual) if self._has_gaps() else actual
+        known = np.empty((count, pipeline.known_width), np.float32)
+        for piece in self.pieces():
+            features[piece.rows], known[piece.rows] = piece.features, piece.known
+            actual[piece.rows], base[piece.rows] = piece.actual, piece.base
+        return Dataset(
+            features,
+            actual,
+            base,
+            scalings[0],
+            tracks,
+            panel=tuple(scalings) if len(scalings) > 1 else (),
+            future=self._future(known, tracks),
+            classes=self.classes,
+        )
+
+    def _future(self, known: Floats, tracks: Sequence[Track]) -> FutureTable | None:
+        """What is known of the steps ahead of the rows of all tracks, if anything is."""
+        if not self.how.pipeline.future_width:
+            return None
+        parts = iter(np.split(known, [track.end for track in tracks[:-1]]))
+        tables = []
+        for own, fit in zip(self.gridded, self.fits, strict=True):
+            laid = [(times, next(parts), own.rule.row_calendar(times)) for times in own.times]
+            pipeline = fit.pipeline(self.how.pipeline)
+            tables.append(FutureTable.of(pipeline, fit.scaling.leads, laid))
+        return FutureTable.joined(tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +279,7 @@ class _Gridded:
     def of(
         cls, spec: Spec, data: SeriesData, channels: tuple[Channel, ...], positive: list[int]
     ) -> Self:
-        values = data.values[:, [data.channel_names.index(each.name) for each in channels]]
+        values = _of_channels(data, channels)
         step = spec.cadence or data.cadence
         rule = GridRule.learn(data, channels, step, spec.aggregate or "last")
         grids = [rule.grid(data.times, values, phase=phase) for phase in range(rule.phases)]
@@ -184,16 +304,6 @@ class _Gridded:
             self.data.name, self.data.timezone, self.rule, self.times[0], self.training_rows
         )
 
-    def future(
-        self, pipeline: FeaturePipeline, scaling: TargetScaling, filled: list[Values]
-    ) -> FutureTable | None:
-        """What is known of the steps ahead of the rows of all phases, if anything is."""
-        if not pipeline.future_width:
-            return None
-        calendars = [self.rule.row_calendar(times) for times in self.times]
-        tracks = zip(self.times, filled, calendars, strict=True)
-        return FutureTable.of(pipeline, scaling.leads, tracks)
-
     def prepared(self, fit: SeriesFit) -> PreparedSeries:
         return PreparedSeries(
             fit=fit,
@@ -202,6 +312,13 @@ class _Gridded:
             fitted=self.times[0][self.seen],
             observed=(self.data.times, self.values),
         )
+
+
+def _of_channels(data: SeriesData, channels: tuple[Channel, ...]) -> Values:
+    """`(rows, channels)`; without a copy where all channels are wanted."""
+    if channels == data.channels:
+        return data.values
+    return data.values[:, [data.channel_names.index(each.name) for each in channels]]
 
 
 def _borders(spec: Spec, times: Times) -> Borders:
@@ -226,30 +343,4 @@ def _feature_plan(
         scaled=spec.scaler == "standard",
         known_future=frozenset(spec.known_future),
         holidays=HolidayFlags(codes, data.timezone, resampled) if codes else None,
-    )
-
-
-def _dataset(gridded: list[_Gridded], fits: list[SeriesFit], how: FitRule) -> Dataset:
-    """Transform every track on its own, then lay them one after the other."""
-    features, actual, bases, tracks, futures, offset = [], [], [], [], [], 0
-    for position, (own, fit) in enumerate(zip(gridded, fits, strict=True)):
-        pipeline = fit.pipeline(how.pipeline)
-        filled_rows = []
-        for times, rows in zip(own.times, own.rows, strict=True):
-            transformed, filled = pipeline.transform(pipeline.empty_tail(), times, rows)
-            filled_rows.append(filled[pipeline.memory_rows :])
-            features.append(transformed)
-            actual.append(rows[:, how.targets])
-            bases.append(filled_rows[-1][:, how.targets])
-            tracks.append(own.borders.track(times, offset, position))
-            offset += len(rows)
-        futures.append(own.future(pipeline, fit.scaling, filled_rows))
-    return Dataset(
-        np.concatenate(features),
-        np.concatenate(actual),
-        np.concatenate(bases),
-        fits[0].scaling,
-        tuple(tracks),
-        panel=tuple(fit.scaling for fit in fits) if len(fits) > 1 else (),
-        future=FutureTable.joined([each for each in futures if each is not None]),
     )

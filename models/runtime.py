@@ -46,6 +46,8 @@ ROWS_PER_RUN = 4096
 WINDOWS_PER_RUN = 256
 # Rows of all windows in a call: long windows come in smaller calls.
 WINDOW_ROWS_PER_RUN = 32_768
+# Outputs that are put into original units at once: each has bounds at every level.
+OUTPUTS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Reading:
     Args:
         times: `(rows,)`, grid times.
         features: `(rows, features)`.
-        filled: `(memory + rows, channels)`, gaps filled.
+        tail: `(memory, channels)`, the last filled rows.
         base: `(rows, targets)`, the last observed values.
         actual: `(rows, targets)`; NaN is missing.
         lag_windows: What the highway's lags are made of, if there is one.
@@ -130,7 +132,7 @@ class Reading:
 
     times: Times
     features: Floats
-    filled: Values
+    tail: Values
     base: Values
     actual: Values
     lag_windows: Values | None
@@ -316,7 +318,7 @@ class Forecaster:
             self._run_rows(state, reading),
             time=grid.times[-1],
             rows=state.rows + len(grid.times),
-            tail=reading.filled[-self._pipeline.memory_rows :],
+            tail=reading.tail,
         )
 
     def steps_ahead(self, state: State) -> Times:
@@ -405,7 +407,9 @@ class Forecaster:
             x = x[self._offsets - 1 + len(x)]
         inputs = [x, self._future.inputs(state.time, known)]
         if self._lags is not None:
-            windows = self._lags.windows(self._lag_values(state.tail[-self._lags.lags - 1 :]))
+            tail = state.tail[-self._lags.lags - 1 :]
+            values = self._lag_values(tail[:, self._columns], self._pipeline.known(tail))
+            windows = self._lags.windows(values)
             inputs.append(self._lags.inputs(windows))
         if self._offsets is None:
             inputs = [each[np.newaxis] for each in inputs]
@@ -426,13 +430,12 @@ class Forecaster:
             at: The grid rows to forecast from, increasing; None for all.
             levels: Percent, for which bounds are wanted, if there are intervals.
         """
-        grid = self._grid(times, values, None)
-        reading = self._read(self._pipeline.empty_tail(), grid)
-        origins = np.arange(len(grid.times)) if at is None else at
+        reading = self._read_whole(times, values)
+        origins = np.arange(len(reading.times)) if at is None else at
         bounded = tuple(levels) if self._intervals else ()
         shape = (len(origins), *self._scaling.scale.shape)
         found = Outputs(
-            grid.times,
+            reading.times,
             reading.actual,
             origins,
             np.full(shape, np.nan),
@@ -465,12 +468,11 @@ class Forecaster:
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
             at: The grid rows, increasing; all leads of each lie inside the series.
         """
-        grid = self._grid(times, values, None)
-        reading = self._read(self._pipeline.empty_tail(), grid)
+        reading = self._read_whole(times, values)
         said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
-        return ScaledOutputs(grid.times, said, self._labels(reading, at))
+        return ScaledOutputs(reading.times, said, self._labels(reading, at))
 
     def labels(self, times: Times, values: Values, at: Rows) -> Values:
         """What the network should say at some rows; the arguments are those of `scaled_outputs`.
@@ -478,8 +480,7 @@ class Forecaster:
         Returns:
             `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
         """
-        grid = self._grid(times, values, None)
-        return self._labels(self._read(self._pipeline.empty_tail(), grid), at)
+        return self._labels(self._read_whole(times, values), at)
 
     def values_of(self, data: SeriesData) -> Values:
         """A copy of a series' values, `(rows, channels)`, in the order that is read here.
@@ -495,23 +496,37 @@ class Forecaster:
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
 
+    def _read_whole(self, times: Times, values: Values) -> Reading:
+        """A series from its beginning; its grid, which may be a copy, is gone afterwards."""
+        return self._read(self._pipeline.empty_tail(), self._grid(times, values, None))
+
     def _read(self, tail: Values, grid: Grid) -> Reading:
         """Everything that the network and the intervals need of new rows."""
         rows = self._clean(grid.values)
-        features, filled = self._pipeline.transform(tail, grid.times, rows)
-        memory = self._pipeline.memory_rows
-        lag_windows = None
+        pipeline, lags = self._pipeline, self._lags.lags if self._lags else 0
+        earlier = tail[len(tail) - lags :]
+        features = np.empty((len(rows), pipeline.width), np.float32)
+        base = np.empty((lags + len(rows), len(self._columns)), order="F")
+        known = np.empty((lags + len(rows), pipeline.known_width), np.float32)
+        base[:lags], known[:lags] = earlier[:, self._columns], pipeline.known(earlier)
+        for piece, found, filled in pipeline.pieces(tail, grid.times, rows):
+            here = slice(lags + piece.start, lags + piece.stop)
+            tail, new = filled[-pipeline.memory_rows :], filled[pipeline.memory_rows :]
+            features[piece], base[here] = found, new[:, self._columns]
+            known[here] = pipeline.known(new)
+        actual = rows[:, self._columns]
+        lag_windows = future = None
         if self._lags is not None:
-            lag_windows = self._lags.windows(self._lag_values(filled[memory - self._lags.lags :]))
-        future = None
+            lag_windows = self._lags.windows(self._lag_values(base, known))
         if self._future is not None:
-            future = self._future.table([(grid.times, filled[memory:], self._calendar)])
+            future = self._future.table([(grid.times, known[lags:], self._calendar)])
         return Reading(
             times=grid.times,
             features=features,
-            filled=filled,
-            base=filled[memory:, self._columns],
-            actual=rows[:, self._columns],
+            tail=tail,
+            base=base[lags:],
+            # Without gaps the values are the last observed ones.
+            actual=actual if np.isnan(actual).any() else base[lags:],
             lag_windows=lag_windows,
             future=future,
         )
@@ -521,12 +536,9 @@ class Forecaster:
         coding = self._classes or self._scaling
         return coding.encode(actual, reading.base[at][:, np.newaxis])
 
-    def _lag_values(self, filled: Values) -> Values:
+    def _lag_values(self, base: Values, known: Floats) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""
-        values = filled[:, self._columns]
-        if self._effects is None:
-            return values
-        return self._effects.removed(values, self._pipeline.known(filled))
+        return base if self._effects is None else self._effects.removed(base, known)
 
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
@@ -594,9 +606,12 @@ class Forecaster:
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
             _require_finite(said, reading.times[rows])
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
-            some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
-            here = origins[some] - rows.start
-            yield some, said[here], None if log_factors is None else log_factors[here]
+            inside = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
+            size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
+            for first in range(0, len(inside), size):
+                some = inside[first : first + size]
+                here = origins[some] - rows.start
+                yield some, said[here], None if log_factors is None else log_factors[here]
 
     def _windows_at(
         self, reading: Reading, origins: Rows, offsets: Rows

@@ -1,7 +1,7 @@
 """Scaling: inputs to zero mean and unit spread, targets to changes of unit size."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -39,12 +39,20 @@ class Standardizer:
         Returns:
             A standardizer; a column without spread or values gets the scale 1.
         """
-        present = np.isfinite(columns)
-        count = np.maximum(present.sum(axis=0), 1)
-        filled = np.where(present, columns, 0.0)
-        mean = filled.sum(axis=0) / count
-        deviation = np.where(present, columns - mean, 0.0)
-        spread = np.sqrt((deviation**2).sum(axis=0) / count)
+        return cls.fit_pieces(lambda: [columns])
+
+    @classmethod
+    def fit_pieces(cls, read: Callable[[], Iterable[Values]]) -> Self:
+        """`fit` on training rows of which only some are held at a time.
+
+        Args:
+            read: Gives them in order. It is asked twice: for the mean, and for the deviations
+                from it.
+        """
+        count, total = _sums(read())
+        mean = total / count
+        count, total = _sums((piece - mean) ** 2 for piece in read())
+        spread = np.sqrt(total / count)
         return cls(mean, np.where(spread > 1e-9 * (1 + np.abs(mean)), spread, 1.0))
 
     @classmethod
@@ -114,11 +122,16 @@ class TargetScaling:
         if transform == "none":
             levels = Standardizer.fit(rows)
             return cls(transform, steps, levels.mean, np.tile(levels.scale, (len(steps), 1)))
-        changes = [
-            blank.encode(rows[lead:], rows[: max(0, len(rows) - lead)], index)
-            for index, lead in enumerate(leads)
+        # One lead of one target at a time: all changes together are many times the series.
+        single = replace(blank, mean=blank.mean[:1], scale=blank.scale[:1, :1])
+        scale = [
+            [
+                _spread(single.encode(column[lead:], column[: max(0, len(column) - lead)], 0))
+                for column in rows.T
+            ]
+            for lead in leads
         ]
-        return cls(transform, steps, blank.mean, np.stack([_spread(each) for each in changes]))
+        return cls(transform, steps, blank.mean, np.array(scale))
 
     def encode(self, actual: Values, base: Values, lead: int | slice = slice(None)) -> Values:
         """Turn actual values into what the network should output.
@@ -179,9 +192,23 @@ def positive_log(values: Values) -> Values:
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def _spread(changes: Values) -> Values:
-    """Root mean square per target of the changes that are present; 1 where there is none."""
+def _sums(pieces: Iterable[Values]) -> tuple[Values, Values]:
+    """How many values each column has, 1 at least, and their sums, row by row."""
+    count: Values | int = 0
+    total: Values | float = 0.0
+    for piece in pieces:
+        present = np.isfinite(piece)
+        count = count + present.sum(axis=0)
+        known = np.where(present, piece, 0.0)
+        # As part of the first row, so that the sum does not depend on where pieces end.
+        known[:1] += total
+        total = known.sum(axis=0)
+    return np.maximum(count, 1), np.asarray(total)
+
+
+def _spread(changes: Values) -> float:
+    """Root mean square of the changes that are present; 1 if there is none."""
     present = np.isfinite(changes)
-    count = np.maximum(present.sum(axis=0), 1)
-    spread = np.sqrt((np.where(present, changes, 0.0) ** 2).sum(axis=0) / count)
-    return np.where(spread > 0, spread, 1.0)
+    squares = np.where(present, changes, 0.0) ** 2
+    spread = float(np.sqrt(squares.sum() / max(int(present.sum()), 1)))
+    return spread if spread > 0 else 1.0

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def train(
         spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
     )
     run = fitted.run
-    network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
+    network = network_to_serve(spec, fitted.network, partial(_network, spec, prepared))
 
     notify("exporting", FIT_ENDS)
     finished = finish(network, spec, prepared, feed)
@@ -141,11 +142,15 @@ def train(
     keras_bytes = _keras_bytes(finished.network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
     session = open_session(finished.graph)
-    if prepared.dataset.classes is None:
-        put_intervals(manifest, session, prepared)
+    series, known_columns, choice = prepared.series, prepared.pipeline.known_columns, begun.choice
+    has_intervals = prepared.dataset.classes is None
+    # The report reads the series themselves: arrays and batches would be as much again.
+    del begun, prepared, feed
+    if has_intervals:
+        put_intervals(manifest, session, series)
     served = Forecaster(manifest, session)
-    audit = audit_report([*checks, *audit_forecasts(served, prepared)])
-    found = judge(served, prepared)
+    audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
+    found = judge(served, series)
     diagnostics = {**found.diagnostics, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
@@ -158,7 +163,7 @@ def train(
         "versions": _versions(),
         "seed": spec.seed,
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
-        "highway": begun.choice and begun.choice.report,
+        "highway": choice and choice.report,
         **finished.report,
     }
     manifest |= {"metrics": found.metrics, "history": run.history, "training": training}

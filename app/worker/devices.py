@@ -46,16 +46,22 @@ def require_device(device: str | None, gpus: list[str]) -> str:
     return device
 
 
+# OpenBLAS reads it when it is loaded.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
+
 def child_environment(device: str, gpus: list[str]) -> dict[str, str]:
     """The environment variables by which a child sees this device and no other.
 
     On a GPU both libraries take memory as they need it, not all there is: several children
-    share it.
+    share it. NumPy's products run on one thread: then their last bits do not depend on the number
+    of cores, and for the small matrices of a highway more threads only wait for each other.
     """
     if device == CPU:
-        return {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+        return {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     index = _index(device)
     return {
+        **ONE_THREAD,
         "CUDA_VISIBLE_DEVICES": gpus[index] if index < len(gpus) else str(index),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

@@ -137,8 +137,8 @@ class TestLeaks:
     def test_a_forecaster_that_knows_the_next_row(self) -> None:
         data = make_wave()
         prepared = models.prepare.prepare(resolve(small(), SeriesFacts.from_data(data)), data)
-        (honest,) = audit_forecasts(cast(Forecaster, Reader(0)), prepared)
-        (leaky,) = audit_forecasts(cast(Forecaster, Reader(1)), prepared)
+        (honest,) = audit_forecasts(cast(Forecaster, Reader(0)), prepared.series)
+        (leaky,) = audit_forecasts(cast(Forecaster, Reader(1)), prepared.series)
         assert honest.passed
         assert "0 of the 64 forecasts before changed" in honest.sentence
         assert not leaky.passed

@@ -31,20 +31,20 @@ def numbers(batches: KeptBatches) -> list[float]:
 class TestKeptBatches:
     def test_they_are_made_once(self) -> None:
         maker = Maker()
-        kept = KeptBatches(maker)
+        kept = KeptBatches(maker, 3)
         assert [numbers(kept) for _ in range(3)] == [[0, 1, 2]] * 3
         assert maker.times == 1
 
     @pytest.mark.parametrize("most_bytes", [0, 100, 215])
     def test_too_many_are_made_anew(self, most_bytes: int) -> None:
         maker = Maker()
-        kept = KeptBatches(maker, most_bytes)
+        kept = KeptBatches(maker, 3, most_bytes)
         assert [numbers(kept) for _ in range(3)] == [[0, 1, 2]] * 3
         assert maker.times == 3
 
     def test_a_pass_that_was_broken_off_keeps_nothing(self) -> None:
         maker = Maker()
-        kept = KeptBatches(maker)
+        kept = KeptBatches(maker, 3)
         assert float(next(iter(kept)).features[0, 0]) == 0
         assert numbers(kept) == [0, 1, 2]
         assert maker.times == 2

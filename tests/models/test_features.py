@@ -136,19 +136,22 @@ class TestStreaming:
             parts.append(part)
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
 
-    def test_blocks_of_a_long_series_give_the_same_features(
+    def test_pieces_of_a_long_series_have_the_same_features_and_scales(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rows = ROWS.copy()
-        # A gap over more than one block.
+        # A gap over more than one piece.
         rows[5:19, 0] = NAN
-        pipeline = rich_pipeline(rows)
-        whole = pipeline.transform(pipeline.empty_tail(), hours(40), rows)
-        monkeypatch.setattr("models.features.ROWS_PER_BLOCK", 7)
-        for found, wanted in zip(
-            pipeline.transform(pipeline.empty_tail(), hours(40), rows), whole, strict=True
-        ):
-            np.testing.assert_array_equal(found, wanted)
+        pipeline, tail = rich_pipeline(rows), rich_pipeline(rows).empty_tail()
+        features, filled = pipeline.transform(tail, hours(40), rows)
+        monkeypatch.setattr("models.features.ROWS_PER_PIECE", 7)
+        seen = 0
+        for piece, found, part in pipeline.pieces(tail, hours(40), rows):
+            np.testing.assert_array_equal(found, features[piece])
+            np.testing.assert_array_equal(part, filled[piece.start : piece.stop + len(tail)])
+            seen += len(found)
+        assert seen == len(rows)
+        assert rich_pipeline(rows).to_json() == pipeline.to_json()
 
     def test_the_width_is_known_before_any_row(self) -> None:
         pipeline = rich_pipeline(ROWS)

@@ -58,19 +58,20 @@ class TestInputs:
     def test_a_row_is_told_of_its_leads_one_after_the_other(self) -> None:
         read = pipeline(ROWS, known=frozenset({"promo"}))
         reader = FutureReader(read, np.array([1, 2]), HOURLY)
-        table = reader.table([(hours(4), ROWS, HOURLY)])
+        table = reader.table([(hours(4), read.known(ROWS), HOURLY)])
         assert table.inputs(np.array([[0, 1]])).tolist() == [[[1.0, -1.0], [-1.0, 1.0]]]
         assert (table.width, reader.width) == (2, 2)
 
     def test_past_the_end_of_its_track_a_row_is_told_the_mean(self) -> None:
         read = pipeline(ROWS, known=frozenset({"promo"}))
         reader = FutureReader(read, np.array([1, 2]), HOURLY)
-        laid = [(hours(2), ROWS[:2], HOURLY), (hours(2), ROWS[2:], HOURLY)]
+        known = read.known(ROWS)
+        laid = [(hours(2), known[:2], HOURLY), (hours(2), known[2:], HOURLY)]
         table = reader.table(laid)
         rows = np.arange(4)
         assert table.inputs(rows).tolist() == [[1, 0], [0, 0], [1, 0], [0, 0]]
         assert not table.complete(rows).any()
-        assert reader.table([(hours(4), ROWS, HOURLY)]).complete(rows).tolist() == [
+        assert reader.table([(hours(4), read.known(ROWS), HOURLY)]).complete(rows).tolist() == [
             True,
             True,
             False,
@@ -81,7 +82,7 @@ class TestInputs:
         read = pipeline(ROWS, known=frozenset({"promo", "wind"}), codes=("DE",))
         days = np.array(["2024-12-23", "2024-12-24", "2024-12-25", "2024-12-26"], "datetime64[us]")
         reader = FutureReader(read, np.array([1, 3]), DAILY)
-        table = reader.table([(days, ROWS, DAILY)])
+        table = reader.table([(days, read.known(ROWS), DAILY)])
         given = ROWS[[1, 3]][:, read.known_columns]
         np.testing.assert_array_equal(
             reader.inputs(days[0], given)[0], table.inputs(np.array([0]))[0]
@@ -91,7 +92,7 @@ class TestInputs:
         read = pipeline(ROWS, known=frozenset(), codes=("DE",))
         days = np.array(["2024-09-30", "2024-10-01"], "datetime64[us]")
         reader = FutureReader(read, np.array([1, 2, 3]), DAILY)
-        table = reader.table([(days, ROWS[:2], DAILY)])
+        table = reader.table([(days, read.known(ROWS[:2]), DAILY)])
         assert table.complete(np.arange(2)).all()
         of_october = [[0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
         assert table.inputs(np.array([0])).reshape(3, 3).tolist() == of_october[:3]

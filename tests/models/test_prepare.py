@@ -1,16 +1,20 @@
 """Preparation: phases, borders, what is left out."""
 
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.audit import audit_training
 from models.checks import SeriesFacts, resolve
 from models.errors import DataError
 from models.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
 from models.spec import Spec
+from models.train import make_feed
 
 
 def prepared(data: SeriesData, **fields: Any) -> Prepared:
@@ -81,3 +85,55 @@ class TestChannels:
         )
         with pytest.raises(DataError, match=r"No channel is left .*late \(it is constant"):
             prepared(data, features=["late"], calendar_features=[])
+
+
+class TestMemory:
+    """What is allocated at most, over the bytes of the series; features of float32 are a half."""
+
+    CHANNELS = 16
+
+    def walks(self) -> SeriesData:
+        values = np.random.default_rng(0).normal(size=(200_000, self.CHANNELS)).cumsum(axis=0)
+        return SeriesData(
+            name="walks",
+            kind="climate",
+            channels=tuple(Channel(f"c{number}") for number in range(self.CHANNELS)),
+            times=np.datetime64("2000-01-01", "us")
+            + np.arange(len(values)) * np.timedelta64(10, "m"),
+            values=values,
+            cadence="10min",
+            calendar="continuous",
+            timezone="UTC",
+        )
+
+    def test_the_series_is_not_copied(self) -> None:
+        data = self.walks()
+        spec = resolve(
+            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}), SeriesFacts.from_data(data)
+        )
+        assert peak_bytes(lambda: prepare(spec, data)) < 1.8 * data.values.nbytes
+
+    def test_changes_of_all_leads_of_all_targets_are_not_there_at_once(self) -> None:
+        data = self.walks()
+        spec = resolve(Spec.model_validate({"horizon": 24}), SeriesFacts.from_data(data))
+        assert peak_bytes(lambda: prepare(spec, data)) < 2.8 * data.values.nbytes
+
+    def test_the_future_probe_copies_the_series_and_not_its_features(self) -> None:
+        data = self.walks()
+        spec = resolve(
+            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}), SeriesFacts.from_data(data)
+        )
+        found = prepare(spec, data)
+        feed = make_feed(spec, found)
+        peak = peak_bytes(lambda: audit_training(spec, data, found, feed))
+        assert peak < 2 * data.values.nbytes
+
+
+def peak_bytes(what: Callable[[], object]) -> int:
+    """The most that is allocated at a time while something runs, beside what was there before."""
+    tracemalloc.start()
+    try:
+        what()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -64,5 +64,6 @@ class TestChildEnvironment:
 
     def test_on_a_gpu_that_one_is_seen_and_its_memory_is_taken_as_needed(self) -> None:
         environment = child_environment("gpu:1", ["5", "7"])
+        assert environment["OPENBLAS_NUM_THREADS"] == "1"
         assert environment["CUDA_VISIBLE_DEVICES"] == "7"
         assert environment["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
