@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -199,8 +199,21 @@ def _statement_engine(engine: sa.Engine) -> sa.Engine:
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
     """Insert a row unless a unique constraint has it already; whether it was inserted."""
+    statement = _insert_if_new(session, table, values).returning(sa.literal(1))
+    return session.connection().execute(statement).first() is not None
+
+
+def insert_for_id(
+    session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
+) -> int | None:
+    """Insert a row and give its key; None if a unique constraint has it already."""
+    statement = _insert_if_new(session, table, values).returning(key)
+    return session.connection().execute(statement).scalar()
+
+
+def _insert_if_new(
+    session: Session, table: type[Base], values: Mapping[str, object]
+) -> postgresql.Insert | sqlite.Insert:
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    inserted = session.connection().execute(statement.returning(sa.literal(1)))
-    return inserted.first() is not None
+    return insert(table).values(**values).on_conflict_do_nothing()

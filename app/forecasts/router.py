@@ -12,9 +12,9 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.forecasts import service
+from app.forecasts.issuing import Answer
 from app.forecasts.queries import summaries
 from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
-from app.forecasts.service import Answer
 from app.forecasts.tables import StoredForecast
 from app.pagination import Page, Paging
 from app.registry.tables import Model, ModelVersion
