@@ -13,6 +13,7 @@ BENCHMARKS = (
     "baselines",
     "coverage",
     "serving",
+    "append",
     "upload",
     "memory",
 )
