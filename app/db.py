@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVarTuple
 
 import numpy as np
@@ -199,21 +200,23 @@ def _statement_engine(engine: sa.Engine) -> sa.Engine:
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
     """Insert a row unless a unique constraint has it already; whether it was inserted."""
-    statement = _insert_if_new(session, table, values).returning(sa.literal(1))
-    return session.connection().execute(statement).first() is not None
+    statement = _insert_if_new(session.get_bind().dialect.name, table, None)
+    return session.connection().execute(statement, values).first() is not None
 
 
 def insert_for_id(
     session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
 ) -> int | None:
     """Insert a row and give its key; None if a unique constraint has it already."""
-    statement = _insert_if_new(session, table, values).returning(key)
-    return session.connection().execute(statement).scalar()
+    statement = _insert_if_new(session.get_bind().dialect.name, table, key)
+    return session.connection().execute(statement, values).scalar()
 
 
+@cache
 def _insert_if_new(
-    session: Session, table: type[Base], values: Mapping[str, object]
-) -> postgresql.Insert | sqlite.Insert:
-    dialect = session.get_bind().dialect.name
+    dialect: str, table: type[Base], key: InstrumentedAttribute[int] | None
+) -> sa.Executable:
+    """Made once for each table: building a statement costs more than running it on SQLite."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).values(**values).on_conflict_do_nothing()
+    found = sa.literal(1) if key is None else key
+    return insert(table).on_conflict_do_nothing().returning(found)

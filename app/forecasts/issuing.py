@@ -4,6 +4,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -181,11 +182,12 @@ def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> d
         "target_units": dict(zip(made.targets, made.units, strict=True)),
         "known_future": issued.known.to_wire(),
         "created_at": created_at,
-        "points": with_intervals(_points(made), bounds, DEFAULT_LEVELS),
+        "points": with_intervals(points_of(made), bounds, DEFAULT_LEVELS),
     }
 
 
-def _points(made: Forecast) -> list[dict[str, object]]:
+def points_of(made: Forecast) -> list[dict[str, Any]]:
+    """The points of a forecast, target by target, without intervals."""
     return [
         {
             "time": to_wire(time),

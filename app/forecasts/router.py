@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi.responses import JSONResponse
 
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
@@ -17,6 +18,7 @@ from app.forecasts.queries import summaries
 from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
 from app.forecasts.scored import read_forecast
 from app.forecasts.tables import StoredForecast
+from app.live.replaying import replay_forecast
 from app.pagination import Page, Paging
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
@@ -104,15 +106,24 @@ def list_forecasts(
 def get_forecast(
     forecast_id: str,
     database: DatabaseDependency,
+    replay: Annotated[
+        bool, Query(description="Make it again from the data of its revision, and compare.")
+    ] = False,
     if_none_match: Annotated[str | None, Header()] = None,
     accept: Accept = "application/json",
 ) -> Response:
     """Show a stored forecast; once its truth begins to come, with a score at each point.
 
-    The entity tag changes whenever a score does.
+    The entity tag changes whenever a score does. With `?replay=true` the answer is
+    `{forecast, replay: {identical, max_abs_difference, sentence}}`: the series is read from its
+    start, as it was at the forecast's revision, and every number is compared. They may differ by
+    a millionth, which is the rounding of float32.
     """
     with database.reading() as session:
         answer = read_forecast(session, forecast_id)
+        replayed = replay_forecast(session, forecast_id) if replay else None
+    if replayed is not None:
+        return JSONResponse({"forecast": json.loads(answer.body), "replay": replayed})
     return _response(answer, accept, if_none_match)
 
 

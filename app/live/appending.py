@@ -42,18 +42,18 @@ def after_write(session: Session, series: Series, written: Written) -> list[dict
     if not concerned:
         return []
     scores.score(session, series, concerned, after=after, until=last)
-    return [_entry(session, series, each) for each in concerned if each.aliases]
+    return [_entry(session, series, each, first) for each in concerned if each.aliases]
 
 
 def _moment(microseconds: Any) -> datetime:
     return EPOCH + int(microseconds) * MICROSECOND
 
 
-def _entry(session: Session, series: Series, watcher: Watcher) -> dict[str, Any]:
+def _entry(session: Session, series: Series, watcher: Watcher, changed: datetime) -> dict[str, Any]:
     """A version's forecast, or the sentence that says why there is none."""
     found: dict[str, Any] = {"id": None, "origin": None, "error": None}
     try:
-        found |= _forecast(session, series, watcher)
+        found |= _forecast(session, series, watcher, changed)
     except SQLAlchemyError:
         raise
     except (ForecastingError, ServiceError) as error:
@@ -70,10 +70,12 @@ def _entry(session: Session, series: Series, watcher: Watcher) -> dict[str, Any]
     }
 
 
-def _forecast(session: Session, series: Series, watcher: Watcher) -> dict[str, Any]:
+def _forecast(
+    session: Session, series: Series, watcher: Watcher, changed: datetime
+) -> dict[str, Any]:
     source = Source(watcher.version_id, watcher.number, watcher.model)
     forecaster = forecasters.get_trained(session, watcher.version_id, watcher.job_id)
-    current = live.current_state(session, forecaster, watcher.kept, series)
+    current = live.current_state(session, forecaster, watcher.kept, series, changed_last=changed)
     try:
         issued = issuing.issue_from(session, source, forecaster, series, current)
     except (ForecastingError, ServiceError):
@@ -81,6 +83,6 @@ def _forecast(session: Session, series: Series, watcher: Watcher) -> dict[str, A
         live.keep_state(session, watcher.version_id, series.id, current)
         raise
     # Whatever goes wrong, a version's state, forecast and scores are stored together or not.
-    with session.begin_nested():
+    with session.connection().begin_nested():
         stored = issuing.store(session, issued)
     return {"id": stored.key, "origin": issued.origin}

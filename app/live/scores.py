@@ -67,7 +67,7 @@ def expect(session: Session, ticket: Ticket, made: Forecast, *, is_first: bool) 
         return
     if ticket.is_live and not is_first:
         _take_the_place_of_others(session, ticket)
-    session.connection().execute(sa.insert(ForecastScore), rows)
+    session.connection().execute(_EXPECT, rows)
 
 
 def score(
@@ -214,19 +214,9 @@ def _due(
     # The step that an observation lies in ends within one step of it.
     longest = max(own.rule.step.approximate_seconds for own in readers.values())
     last = min(series.last_time, until + timedelta(seconds=1.5 * longest))
-    statement = (
-        sa.select(ForecastScore.version_id, ForecastScore.time)
-        .where(
-            ForecastScore.version_id.in_(readers),
-            ForecastScore.series_id == series.id,
-            ForecastScore.time > after,
-            ForecastScore.time <= last,
-        )
-        .distinct()
-        .order_by(ForecastScore.time)
-    )
+    parameters = {"versions": list(readers), "series": series.id, "after": after, "last": last}
     found: dict[int, list[np.datetime64]] = {}
-    for version_id, time in session.execute(statement):
+    for version_id, time in session.connection().execute(_DUE, parameters):
         found.setdefault(version_id, []).append(to_numpy(time))
     return {version_id: np.array(times) for version_id, times in found.items()}
 
@@ -291,6 +281,23 @@ def _take_back() -> sa.Update:
     )
 
 
-# Made once: every append runs them.
+def _due_steps() -> sa.Select[int, datetime]:
+    moment = ForecastScore.time.type
+    return (
+        sa.select(ForecastScore.version_id, ForecastScore.time)
+        .where(
+            ForecastScore.version_id.in_(sa.bindparam("versions", expanding=True)),
+            ForecastScore.series_id == sa.bindparam("series"),
+            ForecastScore.time > sa.bindparam("after", type_=moment),
+            ForecastScore.time <= sa.bindparam("last", type_=moment),
+        )
+        .distinct()
+        .order_by(ForecastScore.time)
+    )
+
+
+# Made once, because every append runs them.
+_EXPECT = sa.insert(ForecastScore)
+_DUE = _due_steps()
 _SET = _set()
 _TAKE_BACK = _take_back()

@@ -63,7 +63,12 @@ class _Start:
 
 
 def current_state(
-    session: Session, forecaster: Forecaster, kept: KeptState | None, series: Series
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState | None,
+    series: Series,
+    *,
+    changed_last: datetime | None = None,
 ) -> CurrentState:
     """The state after the series' last complete step.
 
@@ -72,12 +77,19 @@ def current_state(
     start if there is none, if the stored state is damaged, or if the series has grown enough
     for its scales to be learnt anew.
 
+    Args:
+        session: The database.
+        forecaster: As it was loaded.
+        kept: What is stored.
+        series: What to read.
+        changed_last: The earliest moment that the series' last revision changed, if it is known.
+
     Raises:
         Invalid: If the forecaster cannot read a series like this.
         DataError: If the forecaster did not learn from the series and it is too short to be
             scaled, or if its values make the state infinite.
     """
-    start = None if kept is None else _start(session, forecaster, kept, series)
+    start = None if kept is None else _start(session, forecaster, kept, series, changed_last)
     if kept is None or start is None:
         return replay(session, forecaster, series)
     own, revision = start.forecaster, series.revision
@@ -160,22 +172,35 @@ def keep_state(session: Session, version_id: int, series_id: int, current: Curre
         "fit": current.fit and current.fit.to_json(),
         "checkpoint_rows": current.checkpoint_rows,
     }
+    keys = {"version_id": version_id, "series_id": series_id}
     # One made anew from the start also takes the place of a damaged one of the same revision.
     last_replaced = current.revision - (current.stale_from != BEGINNING)
-    older = sa.and_(
-        KeptState.version_id == version_id,
-        KeptState.series_id == series_id,
-        KeptState.revision <= last_replaced,
-    )
-    update = sa.update(KeptState).where(older).values(**values).returning(KeptState.version_id)
-    # Nobody looks at the session's own copy of the row after this.
-    updated = session.execute(update.execution_options(synchronize_session=False)).first()
-    keys = {"version_id": version_id, "series_id": series_id}
+    which = {"of_version": version_id, "of_series": series_id, "last_replaced": last_replaced}
+    updated = session.connection().execute(_REPLACE, {**which, **values}).first()
     if updated is None and not insert_or_ignore(session, KeptState, **keys, **values):
         return
     if current.stale_from is not None:
         checkpoints.forget_from(session, version_id, series_id, current.stale_from)
     checkpoints.store(session, version_id, series_id, current.checkpoints)
+
+
+def _replace_older() -> sa.UpdateBase:
+    columns = ("revision", "time", "content", "fit", "checkpoint_rows")
+    types = {name: KeptState.__table__.c[name].type for name in columns}
+    return (
+        sa.update(KeptState)
+        .where(
+            KeptState.version_id == sa.bindparam("of_version"),
+            KeptState.series_id == sa.bindparam("of_series"),
+            KeptState.revision <= sa.bindparam("last_replaced"),
+        )
+        .values({name: sa.bindparam(name, type_=types[name]) for name in columns})
+        .returning(KeptState.version_id)
+    )
+
+
+# Made once, because every append runs it.
+_REPLACE = _replace_older()
 
 
 def columns_of(forecaster: Forecaster, series: Series) -> list[int]:
@@ -185,14 +210,21 @@ def columns_of(forecaster: Forecaster, series: Series) -> list[int]:
 
 
 def _start(
-    session: Session, forecaster: Forecaster, kept: KeptState, series: Series
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState,
+    series: Series,
+    changed_last: datetime | None,
 ) -> _Start | None:
     """Where to go on reading; None for the start of the series."""
     if kept.time is None or _outgrown(forecaster, kept, series):
         return None
     fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
     own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
-    changed = _earliest_change(session, kept, series)
+    if kept.revision == series.revision - 1 and changed_last is not None:
+        changed: datetime | None = changed_last
+    else:
+        changed = _earliest_change(session, kept, series)
     if changed is None or changed > kept.time:
         state = _readable(kept)
         return None if state is None else _Start(own, fit, state, None, kept.checkpoint_rows)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -36,12 +37,7 @@ def watchers(session: Session, series: Series, after: datetime) -> list[Watcher]
     The versions cannot be deleted until the transaction ends: what is written for them would
     otherwise point to nothing.
     """
-    rows = session.execute(_WATCHERS, {"series_id": series.id, "after": after}).all()
-    if not rows:
-        return []
-    of_these = KeptState.version_id.in_([row.id for row in rows])
-    statement = sa.select(KeptState).where(KeptState.series_id == series.id, of_these)
-    kept = {each.version_id: each for each in session.scalars(statement)}
+    parameters = {"series_id": series.id, "after": after}
     return [
         Watcher(
             version_id=row.id,
@@ -49,13 +45,28 @@ def watchers(session: Session, series: Series, after: datetime) -> list[Watcher]
             model=row.name,
             job_id=row.job_id,
             aliases=tuple(sorted((row.aliases or "").split())),
-            kept=kept.get(row.id),
+            kept=_kept(row, series),
         )
-        for row in rows
+        for row in session.connection().execute(_WATCHERS, parameters)
     ]
 
 
-def _statement() -> sa.Select[int, int, str, str, str]:
+def _kept(row: Any, series: Series) -> KeptState | None:
+    """The kept state as it is read, outside of the session: nobody changes it there."""
+    if row.revision is None:
+        return None
+    return KeptState(
+        version_id=row.id,
+        series_id=series.id,
+        revision=row.revision,
+        time=row.time,
+        content=row.content,
+        fit=row.fit,
+        checkpoint_rows=row.checkpoint_rows,
+    )
+
+
+def _statement() -> sa.Select[*tuple[Any, ...]]:
     """Made once: every append runs it."""
     series_id = sa.bindparam("series_id", type_=sa.Integer)
     is_deployed = sa.exists().where(Alias.version_id == KeptState.version_id)
@@ -85,8 +96,17 @@ def _statement() -> sa.Select[int, int, str, str, str]:
             Model.name,
             ModelVersion.job_id,
             aliases.label("aliases"),
+            KeptState.revision,
+            KeptState.time,
+            KeptState.content,
+            KeptState.fit,
+            KeptState.checkpoint_rows,
         )
         .join(Model, Model.id == ModelVersion.model_id)
+        .outerjoin(
+            KeptState,
+            sa.and_(KeptState.version_id == ModelVersion.id, KeptState.series_id == series_id),
+        )
         .where(ModelVersion.id.in_(have_state.union(learnt)))
         .order_by(Model.name, ModelVersion.number)
         .with_for_update(key_share=True, read=True, of=ModelVersion)
