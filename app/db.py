@@ -200,23 +200,27 @@ def _statement_engine(engine: sa.Engine) -> sa.Engine:
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
     """Insert a row unless a unique constraint has it already; whether it was inserted."""
-    statement = _insert_if_new(session.get_bind().dialect.name, table, None)
-    return session.connection().execute(statement, values).first() is not None
+    insert = _insert_if_new(session.get_bind().dialect.name, table)
+    statement = insert.values(**values).returning(sa.literal(1))
+    return session.connection().execute(statement).first() is not None
 
 
 def insert_for_id(
     session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
 ) -> int | None:
-    """Insert a row and give its key; None if a unique constraint has it already."""
-    statement = _insert_if_new(session.get_bind().dialect.name, table, key)
+    """Insert a row of plain values and give its key; None if a constraint has it already."""
+    statement = _insert_for_id(session.get_bind().dialect.name, table, key)
     return session.connection().execute(statement, values).scalar()
 
 
 @cache
-def _insert_if_new(
-    dialect: str, table: type[Base], key: InstrumentedAttribute[int] | None
+def _insert_for_id(
+    dialect: str, table: type[Base], key: InstrumentedAttribute[int]
 ) -> sa.Executable:
     """Made once for each table: building a statement costs more than running it on SQLite."""
+    return _insert_if_new(dialect, table).returning(key)
+
+
+def _insert_if_new(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    found = sa.literal(1) if key is None else key
-    return insert(table).on_conflict_do_nothing().returning(found)
+    return insert(table).on_conflict_do_nothing()

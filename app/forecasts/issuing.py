@@ -136,12 +136,14 @@ def store(session: Session, issued: Issued) -> Stored:
     written down to be scored when their observations come.
     """
     version_id, series_id = issued.source.version_id, issued.series.id
-    if not issued.state.kept:
-        live.keep_state(session, version_id, series_id, issued.state)
+    # Everything is made before anything is written: what goes wrong here leaves nothing behind.
     key, created_at = uuid.uuid4().hex, utc_now()
     bounds = bounds_of(issued.forecast)
     body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z"), bounds))
     new = {"key": key, "created_at": created_at, "body": body, "bounds": bounds}
+    points = scores.expected(issued.forecast, issued.last_time)
+    if not issued.state.kept:
+        live.keep_state(session, version_id, series_id, issued.state)
     forecast_id = insert_for_id(
         session, StoredForecast, StoredForecast.id, **issued.identity, **new
     )
@@ -149,15 +151,9 @@ def store(session: Session, issued: Issued) -> Stored:
         stored = find(session, issued)
         assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
         return stored
-    ticket = scores.Ticket(
-        forecast_id,
-        version_id,
-        series_id,
-        origin=issued.origin,
-        last_time=issued.last_time,
-        is_live=issued.forecast.origin == issued.state.state.time,
-    )
-    scores.expect(session, ticket, issued.forecast, is_first=issued.state.moved)
+    is_live = issued.forecast.origin == issued.state.state.time
+    ticket = scores.Ticket(forecast_id, version_id, series_id, issued.origin, is_live)
+    scores.expect(session, ticket, points, is_first=issued.state.moved)
     return Stored(key, body, bounds)
 
 
@@ -188,14 +184,16 @@ def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> d
 
 def points_of(made: Forecast) -> list[dict[str, Any]]:
     """The points of a forecast, target by target, without intervals."""
+    times = [to_wire(time) for time in made.times]
+    leads, values, naive = made.leads.tolist(), made.values.tolist(), made.naive.tolist()
     return [
         {
-            "time": to_wire(time),
-            "lead": int(lead),
+            "time": time,
+            "lead": lead,
             "target": target,
-            "value": float(made.values[row, column]),
-            "naive": float(made.naive[column]),
+            "value": values[row][column],
+            "naive": naive[column],
         }
         for column, target in enumerate(made.targets)
-        for row, (time, lead) in enumerate(zip(made.times, made.leads, strict=True))
+        for row, (time, lead) in enumerate(zip(times, leads, strict=True))
     ]

@@ -82,7 +82,5 @@ def _forecast(
         # The state has read on all the same.
         live.keep_state(session, watcher.version_id, series.id, current)
         raise
-    # Whatever goes wrong, a version's state, forecast and scores are stored together or not.
-    with session.connection().begin_nested():
-        stored = issuing.store(session, issued)
+    stored = issuing.store(session, issued)
     return {"id": stored.key, "origin": issued.origin}

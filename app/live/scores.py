@@ -18,7 +18,7 @@ from app.live.watching import Watcher, watchers
 from app.registry.artefacts import forecasters
 from app.series import storage
 from app.series.tables import Series
-from app.times import to_datetime, to_numpy
+from app.times import to_datetime, to_datetimes, to_numpy
 from models.errors import ForecastingError
 from models.intervals import LEVELS
 from models.runtime import Forecast, Forecaster
@@ -39,7 +39,6 @@ class Ticket:
         version_id: Its version.
         series_id: Its series.
         origin: The last step that it has seen.
-        last_time: The series' last observation when it was made: later points are scored.
         is_live: Whether it was made from the last complete step. Only such forecasts count in a
             version's performance.
     """
@@ -48,26 +47,61 @@ class Ticket:
     version_id: int
     series_id: int
     origin: datetime
-    last_time: datetime | None
     is_live: bool
 
 
-def expect(session: Session, ticket: Ticket, made: Forecast, *, is_first: bool) -> None:
-    """Write down the points of a forecast whose observations are still to come.
+def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
+    """The points of a forecast whose observations are still to come.
+
+    Args:
+        made: The forecast.
+        last_time: The series' last observation when it was made.
+    """
+    columns = {"value": made.values, "naive": np.broadcast_to(made.naive, made.values.shape)}
+    for side, bounds in (("lower", made.lower), ("upper", made.upper)):
+        for level in SCORED_LEVELS:
+            columns[f"{side}_{level}"] = _bound(made, bounds, level)
+    lists = {
+        name: [[finite_or_none(number) for number in row] for row in each.tolist()]
+        for name, each in columns.items()
+    }
+    leads = made.leads.tolist()
+    return [
+        {
+            "target": target,
+            "lead": leads[row],
+            "time": time,
+            **{name: each[row][column] for name, each in lists.items()},
+        }
+        for row, time in enumerate(to_datetimes(made.times))
+        if last_time is None or time > last_time
+        for column, target in enumerate(made.targets)
+    ]
+
+
+def expect(
+    session: Session, ticket: Ticket, points: Sequence[dict[str, Any]], *, is_first: bool
+) -> None:
+    """Write down what `expected` found.
 
     Args:
         session: The database.
         ticket: The forecast's row.
-        made: The forecast.
+        points: What it said about the future.
         is_first: Whether no other forecast can have the same origin. Of several that were made
             there, as after a correction, the last one counts.
     """
-    rows = list(_points(ticket, made))
-    if not rows:
+    if not points:
         return
     if ticket.is_live and not is_first:
         _take_the_place_of_others(session, ticket)
-    session.connection().execute(_EXPECT, rows)
+    keys = {
+        "forecast_id": ticket.forecast_id,
+        "version_id": ticket.version_id,
+        "series_id": ticket.series_id,
+        "counted": ticket.is_live,
+    }
+    session.connection().execute(_EXPECT, [{**keys, **each} for each in points])
 
 
 def score(
@@ -147,32 +181,8 @@ def score_values(session: Session, series: Series, changes: Sequence[Change]) ->
 SCORERS: tuple[Callable[[Session, Series, Sequence[Change]], None], ...] = (score_values,)
 
 
-def _points(ticket: Ticket, made: Forecast) -> Iterable[dict[str, Any]]:
-    """The rows of the points that lie in the future."""
-    lower, upper = (_scored_bounds(each) for each in (made.lower, made.upper))
-    keys = {
-        "forecast_id": ticket.forecast_id,
-        "version_id": ticket.version_id,
-        "series_id": ticket.series_id,
-        "counted": ticket.is_live,
-    }
-    for row, (moment, lead) in enumerate(zip(made.times, made.leads.tolist(), strict=True)):
-        time = to_datetime(moment)
-        if ticket.last_time is not None and time <= ticket.last_time:
-            continue
-        for column, target in enumerate(made.targets):
-            bounds = {
-                f"{side}_{level}": None if each is None else float(each[index, row, column])
-                for side, each in (("lower", lower), ("upper", upper))
-                for index, level in enumerate(SCORED_LEVELS)
-            }
-            value, naive = float(made.values[row, column]), float(made.naive[column])
-            point = {"target": target, "lead": lead, "time": time, "value": value}
-            yield {**keys, **point, "naive": finite_or_none(naive), **bounds}
-
-
-def _scored_bounds(bounds: Values | None) -> Values | None:
-    return None if bounds is None else bounds[[LEVELS.index(level) for level in SCORED_LEVELS]]
+def _bound(made: Forecast, bounds: Values | None, level: float) -> Values:
+    return np.full(made.values.shape, np.nan) if bounds is None else bounds[LEVELS.index(level)]
 
 
 def _take_the_place_of_others(session: Session, ticket: Ticket) -> None:
@@ -235,9 +245,9 @@ def _compared(
     )
     values = rows.values[:, columns_of(reader, series)]
     actual = reader.observed_targets(rows.times.view("datetime64[us]"), values, times)
-    for time, row in zip(times, actual.tolist(), strict=True):
+    for time, row in zip(to_datetimes(times), actual.tolist(), strict=True):
         for target, came in zip(reader.targets, row, strict=True):
-            yield Change(version_id, to_datetime(time), target, finite_or_none(came))
+            yield Change(version_id, time, target, finite_or_none(came))
 
 
 def _of_the_point() -> tuple[sa.ColumnElement[bool], ...]:
