@@ -8,6 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 Window = Literal["24h", "7d", "30d", "all"]
 
 
+class CheckCreate(BaseModel):
+    """Which states to check."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"series": "co2"}]})
+
+    series: str | None = Field(None, description="Only those of this series; by default all.")
+
+
 class PerformanceQuery(BaseModel):
     """Which figures are wanted; all where nothing is said."""
 
