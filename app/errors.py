@@ -9,7 +9,7 @@ import sqlalchemy.exc
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from models.errors import Problem, SpecError
@@ -56,6 +56,10 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[ProblemItem] | None = None
+    evidence: list[dict[str, Any]] | None = Field(
+        None,
+        description="Of a refused promotion: an `EvidenceRead` for each rival of the version.",
+    )
 
 
 class ServiceError(Exception):
@@ -70,11 +74,13 @@ class ServiceError(Exception):
         *,
         errors: Sequence[Problem] = (),
         headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.extensions = dict(extensions or {})
 
 
 class Unauthorized(ServiceError):
@@ -139,6 +145,7 @@ def problem_response(error: ServiceError) -> JSONResponse:
         "status": int(error.status),
         "detail": error.detail,
     }
+    body.update(error.extensions)
     if error.errors:
         body["errors"] = [
             {"pointer": problem.pointer, "message": problem.message} for problem in error.errors

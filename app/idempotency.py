@@ -37,7 +37,7 @@ class Answer:
 
     status: int
     body: BaseModel
-    location: str
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

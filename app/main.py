@@ -21,11 +21,13 @@ from app.jobs.router import router as jobs_router
 from app.limits import BodyLimit
 from app.live.router import router as live_router
 from app.openapi import install_openapi
+from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
 from app.studies.router import router as studies_router
 from app.version import VERSION
+from app.webhooks.router import router as webhooks_router
 
 DESCRIPTION = """
 Upload a series, train a recurrent forecaster in the background, get forecasts that are
@@ -61,11 +63,13 @@ def _version_one() -> APIRouter:
     for domain in (
         series_router,
         registry_router,
+        aliases_router,
         studies_router,
         jobs_router,
         forecasts_router,
         live_router,
         backtests_router,
+        webhooks_router,
     ):
         router.include_router(domain)
     return router

@@ -58,6 +58,15 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a request waits for a busy database before it answers 503.",
     )
+    promotion_margin: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Least skill of a new champion over the baselines and the present champion.",
+    )
+    webhook_private: bool = Field(
+        False, description="Let webhooks lead into private networks and to this machine."
+    )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
 
     def is_loopback(self) -> bool:

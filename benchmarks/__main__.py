@@ -12,6 +12,7 @@ BENCHMARKS = (
     "accuracy",
     "baselines",
     "coverage",
+    "shift",
     "serving",
     "append",
     "upload",

@@ -14,6 +14,7 @@ from models.builders import build_network
 from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
+from models.feeds import make_feed
 from models.fitting import Feed
 from models.losses import Tensor, objective_of
 from models.optimizers import make_optimizer
@@ -21,7 +22,6 @@ from models.prepare import Prepared, prepare
 from models.presets import PRESETS
 from models.series import SeriesData
 from models.spec import Spec
-from models.train import make_feed
 
 GOALS = {"naive": 1.0, "5 % better": 0.95, "8 % better": 0.92}
 # Who is no better after as many epochs is said not to have got there.

@@ -26,6 +26,7 @@ from models.builders import build_network
 from models.checks import SeriesFacts, resolve
 from models.dataset import Batch
 from models.engine import Engine, make_engine, zero_states
+from models.feeds import make_feed
 from models.fitting import Feed
 from models.losses import objective_of
 from models.optimizers import make_optimizer
@@ -33,7 +34,6 @@ from models.prepare import Prepared, prepare
 from models.presets import PRESETS
 from models.series import SeriesData
 from models.spec import LayerSpec, Spec
-from models.train import make_feed
 from models.windows import WindowFeed
 
 ROUNDS = 15

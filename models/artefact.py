@@ -8,7 +8,7 @@ from typing import Any
 
 from models.errors import ArtefactError
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST, KERAS, ONNX = "manifest.json", "model.keras", "model.onnx"
 # A network of the largest allowed layers stays far below; a zip bomb does not.
 MEMBER_BYTES_LIMIT = 512 * 1024 * 1024

@@ -1,24 +1,24 @@
 """Plans of backtests: from which rows to forecast, and what each refit may learn from."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import AwareDatetime, Field
 
-from models.checks import SeriesFacts, resolve
+from models.backtest_points import numbers_per_point
+from models.backtest_refits import check_first_refit
 from models.errors import Problem, SpecError
 from models.panel_report import data_of
 from models.part import Part
 from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, iso
-from models.spec import Spec, SplitSpec
 from models.splits import to_time
 
-# Origins times leads times targets: what one report holds.
-MOST_POINTS = 200_000
+# Origins times leads times targets times what is kept of each: what one report holds.
+MOST_NUMBERS = 800_000
 MOST_REFITS = 200
 
 
@@ -85,73 +85,68 @@ class BacktestPlan:
         size = self.spec.refit_every or len(self.origins)
         return [self.origins[first : first + size] for first in range(0, len(self.origins), size)]
 
+    @property
+    def refits(self) -> int:
+        """How many times the network is trained again."""
+        return 0 if self.spec.refit_every is None else len(self.groups)
 
-def plan_backtest(forecaster: Forecaster, data: SeriesData, spec: BacktestSpec) -> BacktestPlan:
+    def report(self) -> dict[str, Any]:
+        """`{origins: {count, first, last, every}, refits, in_sample_origins}`."""
+        in_sample = 0 if self.refits else int((self.origins < self.training_end).sum())
+        return {
+            "origins": {
+                "count": len(self.origins),
+                "first": iso(self.grid[self.origins[0]]),
+                "last": iso(self.grid[self.origins[-1]]),
+                "every": self.spec.origins.every,
+            },
+            "refits": self.refits,
+            "in_sample_origins": in_sample,
+        }
+
+
+def plan_backtest(
+    forecaster: Forecaster,
+    data: SeriesData,
+    spec: BacktestSpec,
+    panel: Iterable[SeriesData] | None = None,
+) -> BacktestPlan:
     """Choose the origins, and check that every part of the backtest can work.
 
     Args:
         forecaster: The stored forecaster, as it reads the series.
         data: The series as it is now.
         spec: What was asked for.
+        panel: Every series that the network learnt from, in its order; None for `data` alone.
+            They are looked at only if there are refits, one after the other.
 
     Raises:
         SpecError: With JSON pointers into `spec`.
     """
-    grid = served_grid(forecaster, data.times)
-    splits = data_of(forecaster.manifest["data"], data.name)["splits"]
-    validation = _row_after(grid, splits["train"]["last"])
-    held_out = _row_after(grid, splits["validation"]["last"]) or validation
-    refit = [*_panel_problems(forecaster, spec), *_window_problems(spec)]
-    if problems := refit or list(_outside(grid, spec.origins)):
+    grid = forecaster.rule.row_times(data.times)
+    held_out = held_out_row(forecaster, grid, data.name)
+    if problems := list(_window_problems(spec)) or list(_outside(grid, spec.origins)):
         raise SpecError(problems)
     origins = _choose_origins(forecaster, grid, spec.origins, default=held_out)
     plan = BacktestPlan(spec, grid, origins, held_out)
     if problems := list(_size_problems(forecaster, plan)):
         raise SpecError(problems)
     if spec.refit_every is not None:
-        _check_refit(forecaster, data, plan)
+        check_first_refit(
+            forecaster,
+            (data,) if panel is None else panel,
+            row=int(origins[0]),
+            moment=grid[origins[0]],
+            train_rows=spec.train_rows,
+        )
     return plan
 
 
-def served_grid(forecaster: Forecaster, times: Times) -> Times:
-    """Times of the rows that a forecaster steps through on observations at `times`."""
-    rule = replace(forecaster.rule, channels=())
-    return rule.grid(times, np.empty((len(times), 0))).times
-
-
-def refit_input(
-    forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, origin: int
-) -> tuple[Spec, SeriesData]:
-    """What the refit at an origin learns from: observations up to that row, and no later one.
-
-    The share of validation rows is that of the stored network; there is no test part.
-
-    Args:
-        forecaster: The stored forecaster.
-        data: The whole series.
-        plan: The backtest.
-        origin: A row of the plan's grid.
-
-    Returns:
-        The resolved spec, and the part of the series.
-
-    Raises:
-        SpecError: If these are too few rows for the spec.
-    """
-    rows = origin + 1 if plan.spec.train_rows is None else plan.spec.train_rows
-    seen = data.times <= plan.grid[origin]
-    if rows <= origin:
-        seen &= data.times > plan.grid[origin - rows]
-    part = replace(data, times=data.times[seen], values=data.values[seen])
-    splits = forecaster.manifest["data"]["splits"]
-    held_out = splits["validation"]["rows"]
-    share = held_out / (splits["train"]["rows"] + held_out)
-    spec = Spec.model_validate(forecaster.manifest["spec"])
-    training_rows = int(rows * (1 - share)) * forecaster.rule.phases
-    fields: dict[str, Any] = {"split": SplitSpec(validation=share, test=0.0)}
-    if spec.lanes is not None and spec.chunk is not None:
-        fields["lanes"] = max(1, min(spec.lanes, training_rows // spec.chunk))
-    return resolve(spec.model_copy(update=fields), SeriesFacts.from_data(part)), part
+def held_out_row(forecaster: Forecaster, grid: Times, name: str) -> int:
+    """The first row of a series' grid that the stored network has not learnt from."""
+    splits = data_of(forecaster.manifest["data"], name)["splits"]
+    validation = _row_after(grid, splits["train"]["last"])
+    return _row_after(grid, splits["validation"]["last"]) or validation
 
 
 def _row_after(grid: Times, last: str | None) -> int:
@@ -159,17 +154,6 @@ def _row_after(grid: Times, last: str | None) -> int:
     if last is None:
         return 0
     return int(np.searchsorted(grid, to_time(datetime.fromisoformat(last)), side="right"))
-
-
-def _panel_problems(forecaster: Forecaster, spec: BacktestSpec) -> Iterator[Problem]:
-    count = len(forecaster.manifest["panel"])
-    if count and spec.refit_every is not None:
-        yield Problem(
-            "/refit_every",
-            f"`refit_every` must be null for a network that learnt from a panel, here of {count} "
-            "series: a refit on one of them would test another network. "
-            f"Received: {spec.refit_every}",
-        )
 
 
 def _window_problems(spec: BacktestSpec) -> Iterator[Problem]:
@@ -242,35 +226,17 @@ def _too_early(forecaster: Forecaster, row: int) -> str:
 
 
 def _size_problems(forecaster: Forecaster, plan: BacktestPlan) -> Iterator[Problem]:
-    most = max(1, MOST_POINTS // (len(forecaster.leads) * len(forecaster.targets)))
+    points = MOST_NUMBERS // numbers_per_point(forecaster.classes)
+    most = max(1, points // (len(forecaster.leads) * len(forecaster.targets)))
     if len(plan.origins) > most:
         yield Problem(
             "/origins",
-            f"A backtest may have at most {most} origins of this forecaster: {MOST_POINTS} points. "
+            f"A backtest may have at most {most} origins of this forecaster: {points} points. "
             f"Take every n-th by `origins.every`. Received: {len(plan.origins)}",
         )
-    if plan.spec.refit_every is not None and len(plan.groups) > MOST_REFITS:
+    if plan.refits > MOST_REFITS:
         yield Problem(
             "/refit_every",
             f"A backtest may train at most {MOST_REFITS} times. Received: {plan.spec.refit_every}, "
-            f"which trains {len(plan.groups)} times over {len(plan.origins)} origins",
+            f"which trains {plan.refits} times over {len(plan.origins)} origins",
         )
-
-
-def _check_refit(forecaster: Forecaster, data: SeriesData, plan: BacktestPlan) -> None:
-    """Try the first refit, which has the fewest rows."""
-    origin = int(plan.origins[0])
-    pointer = "/origins/start" if plan.spec.train_rows is None else "/train_rows"
-    if plan.spec.train_rows is not None and plan.spec.train_rows > origin + 1:
-        message = (
-            f"`train_rows` must be at most the {origin + 1} rows up to the first origin. "
-            f"Received: {plan.spec.train_rows}"
-        )
-        raise SpecError([Problem(pointer, message)])
-    try:
-        refit_input(forecaster, data, plan, origin)
-    except SpecError as error:
-        when = f"The refit at {iso(plan.grid[origin])} cannot work:"
-        raise SpecError(
-            [Problem(pointer, f"{when} {problem.message}") for problem in error.problems]
-        ) from error

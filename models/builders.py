@@ -186,6 +186,20 @@ def scale_outputs(network: keras.Model, shares: Floats, members: int = 1) -> Non
         layer.set_weights([weight * shares for weight in layer.get_weights()])
 
 
+def start_outputs(network: keras.Model, biases: Floats, members: int = 1) -> None:
+    """Let an untrained network say some numbers, but for what its random weights add.
+
+    Args:
+        network: What `build_network` returned; its last layers are changed in place.
+        biases: `(outputs,)`.
+        members: Networks of the ensemble.
+    """
+    for name in output_names(members):
+        layer = network.get_layer(name)
+        kernel, _ = layer.get_weights()
+        layer.set_weights([kernel, biases])
+
+
 def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
     """Name and units of every state of a stack, in the order of the network's inputs."""
     return [

@@ -100,7 +100,7 @@ class Comparison:
 
     def _test(self, target: int, name: str, overlap: int) -> dict[str, Any]:
         errors = self.baselines[name]
-        losses = [_loss_by_origin(each[:, :, target]) for each in (self.model, errors)]
+        losses = [loss_by_origin(each)[:, target] for each in (self.model, errors)]
         test = diebold_mariano(
             *losses, overlap=overlap, names=("the model", f"the {_TITLES[name]} forecast")
         )
@@ -136,6 +136,13 @@ def best_baseline(row: dict[str, float | None]) -> str | None:
     return min(errors, key=lambda name: errors[name]) if errors else None
 
 
-def _loss_by_origin(errors: Errors) -> Values:
-    """Mean absolute error over the leads that are there, `(origins,)`; NaN where none is."""
-    return mean_absolute_error(errors.T[..., np.newaxis])[:, 0]
+def loss_by_origin(errors: Errors) -> Values:
+    """Mean absolute error over the leads that are there.
+
+    Args:
+        errors: `(origins, leads, targets)`; NaN is missing.
+
+    Returns:
+        `(origins, targets)`; NaN where no lead is there.
+    """
+    return mean_absolute_error(errors.swapaxes(0, 1))

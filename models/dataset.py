@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.classes import ClassCoding
 from models.future import FutureTable
 from models.highway import LagReader
 from models.lags import LaidHighway
@@ -80,6 +81,7 @@ class Dataset:
         panel: The scaling of each series of a panel, alike in transform and leads; empty where
             `scaling` is that of all rows.
         future: What is known of the steps ahead of each row; None if nothing is.
+        classes: What turns actual values into labels instead, if labels are classes.
     """
 
     features: Floats
@@ -90,6 +92,7 @@ class Dataset:
     highway: LaidHighway | None = None
     panel: tuple[TargetScaling, ...] = ()
     future: FutureTable | None = None
+    classes: ClassCoding | None = None
 
     @property
     def first_rows(self) -> list[int]:
@@ -114,7 +117,7 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """The network's output width: leads times targets."""
+        """The number of labels of a row: leads times targets."""
         return int(self.scaling.scale.size)
 
     @property
@@ -139,13 +142,15 @@ class Dataset:
                 that no label of one part of the split is learnt in another.
 
         Returns:
-            Labels and weights, both `(..., leads * targets)` of float32. A label is weighted 0
-            if it is missing, if nothing was observed before it, or if it lies past the end.
+            Labels and weights, both `(..., leads * targets)` of float32: scaled values, or codes
+            of classes. A label is weighted 0 if it is missing, if nothing was observed before it,
+            or if it lies past the end.
         """
         ahead = rows[..., np.newaxis] + self.scaling.leads
         inside = ahead < np.asarray(ends)[..., np.newaxis]
         actual = self.actual[np.where(inside, ahead, 0)]
-        wanted = self._scaling_at(rows).encode(actual, self.base[rows][..., np.newaxis, :])
+        coding = self.classes or self._scaling_at(rows)
+        wanted = coding.encode(actual, self.base[rows][..., np.newaxis, :])
         known = np.isfinite(wanted) & inside[..., np.newaxis]
         shape = (*rows.shape, self.outputs)
         labels = np.where(known, wanted, 0.0).astype(np.float32).reshape(shape)

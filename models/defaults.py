@@ -1,6 +1,5 @@
 """Defaults: what a spec leaves open, chosen from the series' kind, cadence and length."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from models.cadence import Cadence
@@ -19,6 +18,9 @@ YEAR_SECONDS_TO_LEARN = 548 * DAY_SECONDS
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
+# The bound of the spec's field, which says so if there are more.
+MOST_CLASSES = 1000
+
 _HORIZONS = {"1min": 15, "1D": 7, "B": 5, "7D": 12, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 
 
@@ -33,7 +35,7 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
         facts: The series.
         layout: The series' rows at the spec's cadence.
     """
-    targets = default_targets(facts, spec.known_future) if spec.targets is None else spec.targets
+    targets = default_targets(spec, facts) if spec.targets is None else spec.targets
     filled = spec.model_copy(
         update={
             "targets": targets,
@@ -42,7 +44,8 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
             "cadence": layout.step.text,
             "aggregate": spec.aggregate or _aggregate(facts, layout),
             "calendar_features": _calendar_features(spec, facts, layout),
-            "transform": spec.transform or _transform(facts, targets),
+            "transform": spec.transform or _transform(spec, facts, targets),
+            "classes": spec.classes or _classes(spec, facts, targets),
             **_leads(spec, layout),
         }
     )
@@ -52,14 +55,18 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
     return filled.model_copy(update={**sizes, **_network(filled, layout), **_run(filled, layout)})
 
 
-def default_targets(facts: SeriesFacts, known_future: Sequence[str] = ()) -> list[str]:
+def default_targets(spec: Spec, facts: SeriesFacts) -> list[str]:
     """The close of market bars; else every channel that varies, directions left out.
 
-    What is known of the future need not be predicted.
+    What is known of the future need not be predicted. Classes are looked for where there are
+    codes of classes.
     """
-    unknown = [channel for channel in facts.varying if channel.name not in known_future]
+    known = set(spec.known_future)
+    unknown = [channel for channel in facts.varying if channel.name not in known]
+    if spec.task == "classification":
+        return [channel.name for channel in unknown if channel.codes]
     closes = [name for name in facts.names if name.casefold() == "close"]
-    if facts.kind == "ohlc" and closes and not set(closes) & set(known_future):
+    if facts.kind == "ohlc" and closes and not set(closes) & known:
         return closes
     straight = [channel.name for channel in unknown if not channel.angular]
     return straight or [channel.name for channel in unknown]
@@ -78,11 +85,22 @@ def _aggregate(facts: SeriesFacts, layout: Layout) -> Aggregate | None:
     return "ohlc" if facts.kind == "ohlc" else "last"
 
 
-def _transform(facts: SeriesFacts, targets: list[str]) -> Transform:
-    """Prices move by ratios, as long as they have one; all else by differences."""
+def _transform(spec: Spec, facts: SeriesFacts, targets: list[str]) -> Transform:
+    """Prices move by ratios, as long as they have one; codes not at all; all else by steps."""
+    if spec.task == "classification":
+        return "none"
     minima = [channel.minimum for channel in facts.channels if channel.name in targets]
     positive = all(minimum is not None and minimum > 0 for minimum in minima)
     return "log_return" if facts.kind == "ohlc" and positive else "delta"
+
+
+def _classes(spec: Spec, facts: SeriesFacts, targets: list[str]) -> int | None:
+    """As many classes as there are codes up to the largest one."""
+    if spec.task != "classification":
+        return None
+    found = [channel.maximum for channel in facts.channels if channel.name in targets]
+    largest = max((code for code in found if code is not None), default=1.0)
+    return int(min(max(largest + 1, 2), MOST_CLASSES))
 
 
 def _leads(spec: Spec, layout: Layout) -> dict[str, Any]:
@@ -146,28 +164,44 @@ def _window_fields(spec: Spec, layout: Layout) -> dict[str, Any]:
 def _network(spec: Spec, layout: Layout) -> dict[str, Any]:
     given = spec.model_fields_set
     stateful = spec.mode == "stateful"
+    has_highway = stateful and not spec.predicts_classes
     layers = spec.layers or [LayerSpec(cell="lstm", units=_units(layout))]
     return {
         "layers": [
             layer if layer.stateful is not None else layer.model_copy(update={"stateful": stateful})
             for layer in layers
         ],
-        "head": spec.head if "head" in given else HeadSpec(dropout=0.3),
-        "highway": spec.highway if stateful or "highway" in given else None,
+        "head": _head(spec),
+        "highway": spec.highway if has_highway or "highway" in given else None,
         "shrinkage": _shrinks(spec) if spec.shrinkage is None else spec.shrinkage,
-        **_quantiles(spec),
+        **_loss(spec),
     }
+
+
+def _head(spec: Spec) -> HeadSpec:
+    """Classes are said by a softmax, if nothing else is asked for."""
+    head = spec.head if "head" in spec.model_fields_set else HeadSpec(dropout=0.3)
+    if spec.predicts_classes and "activation" not in head.model_fields_set:
+        return head.model_copy(update={"activation": "softmax"})
+    return head
 
 
 def _shrinks(spec: Spec) -> bool:
     """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
     linear = spec.head.activation == "linear"
-    point = spec.quantiles is None and spec.loss != "pinball"
+    point = spec.task == "regression" and spec.quantiles is None and spec.loss != "pinball"
     return spec.mode == "stateful" and spec.transform != "none" and linear and point
 
 
-def _quantiles(spec: Spec) -> dict[str, Any]:
-    """Quantiles and the pinball loss imply each other; the median is always there."""
+def _loss(spec: Spec) -> dict[str, Any]:
+    """Quantiles and the pinball loss imply each other; the median is always there.
+
+    Classes have the cross-entropy of their head.
+    """
+    if spec.predicts_classes:
+        single = spec.head.activation == "sigmoid"
+        usual = "binary_crossentropy" if single else "sparse_categorical_crossentropy"
+        return {"loss": spec.loss if "loss" in spec.model_fields_set else usual}
     if spec.quantiles is None and spec.loss != "pinball":
         return {}
     wanted = QUANTILES if spec.quantiles is None else spec.quantiles

@@ -52,6 +52,11 @@ def _causes(spec: Spec, largest_input: float) -> Iterator[str]:
     for position, layer in enumerate(spec.layers or []):
         if layer.activation in UNBOUNDED:
             yield f"`layers.{position}.activation` {layer.activation} has no bound: take tanh"
+        if layer.cell != "rnn" and layer.gate_activation in UNBOUNDED:
+            yield (
+                f"`layers.{position}.recurrent_activation` {layer.gate_activation} has no bound, "
+                "so that gates let states grow: take sigmoid"
+            )
     if spec.precision == "mixed_float16":
         yield (
             f"float16 ends at {FLOAT16_MAXIMUM}: set `precision` to mixed_bfloat16, which has "

@@ -117,6 +117,11 @@ def mean_loss(penalty: Penalty, y: Tensor, labels: Tensor, weights: Tensor) -> T
     return ops.sum(penalty(y, labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
+def total_penalty(penalties: Sequence[Tensor]) -> Tensor:
+    """The sum of the layers' penalties in float32, whatever they were computed in."""
+    return sum((ops.cast(each, "float32") for each in penalties), ops.zeros(()))
+
+
 def batch_tensors(batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
     """The network's inputs, labels and weights on the device."""
     return (

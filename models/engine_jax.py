@@ -6,7 +6,7 @@ import jax
 import keras
 
 from models.dataset import Batch
-from models.engine import Arrays, Engine, batch_tensors, mean_loss
+from models.engine import Arrays, Engine, batch_tensors, mean_loss, total_penalty
 from models.losses import Objective, Tensor
 
 
@@ -98,7 +98,8 @@ class JaxEngine(Engine):
         )
         y, *states_after = keras.tree.flatten(outputs)
         penalty = self.objective.learnt if training else self.objective.reported
-        return mean_loss(penalty, y, labels, weights), states_after, other, sum(losses)
+        loss = mean_loss(penalty, y, labels, weights)
+        return loss, states_after, other, total_penalty(losses)
 
     def _scaled(self, loss: Tensor, optimizer: list[Any]) -> Tensor:
         """The loss as the optimizer wants it: scaled, where gradients are float16."""

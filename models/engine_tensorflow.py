@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from models.dataset import Batch
-from models.engine import Engine, batch_tensors, mean_loss
+from models.engine import Engine, batch_tensors, mean_loss, total_penalty
 from models.kernels_tensorflow import with_kernels
 from models.losses import Objective, Tensor
 
@@ -59,7 +59,7 @@ class TensorFlowEngine(Engine):
             outputs = self._computed([*inputs, *states], training=True)
             y, *states = keras.tree.flatten(outputs)
             loss = mean_loss(self.objective.learnt, y, labels, weights)
-            learnt = self.optimizer.scale_loss(loss + sum(self.network.losses))
+            learnt = self.optimizer.scale_loss(loss + total_penalty(self.network.losses))
         self.optimizer.apply(tape.gradient(learnt, variables), variables)
         return loss, states
 

@@ -35,11 +35,14 @@ class Evaluation:
             `best_baseline`; a figure that cannot be had is None.
         residuals: `{definition, season_steps, validation | test: {target: {unit, leads}}}`.
         baselines: `{season: {steps, source}, ar: {target: {order, rows, logged}}}`.
+        calibration: Of classes, how often what was said with some probability came true; None
+            of values, whose table lies with the coverage of their intervals.
     """
 
     metrics: dict[str, Any]
     residuals: dict[str, Any]
     baselines: dict[str, Any]
+    calibration: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def evaluate(
         track: Where the parts lie among the served grid rows.
         season: Rows in the cadence's natural cycle; 1 if there is none.
     """
-    rows = [_origins(forecaster, track.span(part)) for part in PARTS]
+    rows = [origins_of(forecaster, track.span(part)) for part in PARTS]
     outputs = forecaster.outputs(times, values, at=np.concatenate(rows))
     training = outputs.actual[slice(*track.span("train"))]
     transform = forecaster.manifest["targets"]["scaling"]["transform"]
@@ -96,7 +99,7 @@ def evaluate(
     return Evaluation(metrics, residuals, baselines.to_json(forecaster.targets))
 
 
-def _origins(forecaster: Forecaster, span: tuple[int, int]) -> Rows:
+def origins_of(forecaster: Forecaster, span: tuple[int, int]) -> Rows:
     """The rows of a part whose labels all lie in it, evenly thinned out where they are many."""
     leads = forecaster.leads
     most = max(1, MOST_POINTS // (len(leads) * len(forecaster.targets)))
@@ -126,7 +129,7 @@ def _residuals(scene: _Scene, comparison: Comparison, at: Rows) -> dict[str, Any
         -comparison.model,
         scene.leads,
         scene.baselines.season.steps,
-        every_row=_spacing(at) == 1,
+        every_row=spacing(at) == 1,
     )
     units = scene.forecaster.manifest["targets"]["units"]
     return {
@@ -138,11 +141,11 @@ def _residuals(scene: _Scene, comparison: Comparison, at: Rows) -> dict[str, Any
 def _add_significance(
     scene: _Scene, comparison: Comparison, at: Rows, report: dict[str, Any]
 ) -> None:
-    overlap = (scene.leads[-1] - 1) // _spacing(at)
+    overlap = (scene.leads[-1] - 1) // spacing(at)
     for target, row in enumerate(report.values()):
         row["significance"] = comparison.significance(target, row["best_baseline"], overlap)
 
 
-def _spacing(at: Rows) -> int:
+def spacing(at: Rows) -> int:
     """Rows between neighbouring origins, the least."""
     return int(np.diff(at).min()) if len(at) > 1 else 1

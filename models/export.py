@@ -102,7 +102,7 @@ def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec, me
         sequence = add_activation(parts, sequence, dense.activation)
     name = output_names(spec.ensemble)[member]
     y = _dense(parts, sequence, name, network.get_layer(name).get_weights())
-    return add_activation(parts, y, spec.head.activation)
+    return add_activation(parts, y, spec.network_head.activation)
 
 
 def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tuple[str, list[str]]:

@@ -26,6 +26,8 @@ class ChannelFacts:
         missing_share: The share of rows without a value.
         constant: Whether all values are the same; also if there is none.
         minimum: The smallest value, or None without values.
+        maximum: The largest value, or None without values.
+        codes: Whether all values are whole numbers from 0 on, as those of classes are.
         first: When the first value was observed, or None.
         last: When the last value was observed, or None.
     """
@@ -35,6 +37,8 @@ class ChannelFacts:
     missing_share: float
     constant: bool
     minimum: float | None
+    maximum: float | None
+    codes: bool
     first: np.datetime64 | None
     last: np.datetime64 | None
 
@@ -43,14 +47,17 @@ class ChannelFacts:
         """Look at one column of a series."""
         present = np.flatnonzero(np.isfinite(column))
         if len(present) == 0:
-            return cls(channel.name, channel.angular, 1.0, True, None, None, None)
+            return cls(channel.name, channel.angular, 1.0, True, None, None, False, None, None)
         values = column[present]
+        low, high = values.min(), values.max()
         return cls(
             name=channel.name,
             angular=channel.angular,
             missing_share=1 - len(present) / len(column),
-            constant=bool(values.min() == values.max()),
-            minimum=float(values.min()),
+            constant=bool(low == high),
+            minimum=float(low),
+            maximum=float(high),
+            codes=bool(low >= 0 and (values == np.floor(values)).all()),
             first=times[present[0]],
             last=times[present[-1]],
         )
@@ -159,7 +166,7 @@ class Layout:
         cadence = Cadence.parse(facts.cadence)
         calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone)
         rule = GridRule(cadence, step, calendar, (), "last")
-        times = rule.grid(facts.times, np.empty((facts.rows, 0))).times
+        times = rule.row_times(facts.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))
 
@@ -206,10 +213,12 @@ class Layout:
 def _pooled(own: ChannelFacts, panel: Sequence[SeriesFacts]) -> ChannelFacts:
     alike = [found for facts in panel if (found := facts.channel(own.name)) is not None]
     minima = [each.minimum for each in alike if each.minimum is not None]
+    maxima = [each.maximum for each in alike if each.maximum is not None]
     return replace(
         own,
         constant=all(each.constant for each in alike),
-        minimum=min(minima) if minima else None,
+        minimum=min(minima, default=None),
+        maximum=max(maxima, default=None),
     )
 
 

@@ -8,6 +8,7 @@ import onnxruntime
 
 from models.calibration import coverage_report, fit_intervals
 from models.evaluate import Evaluation, evaluate
+from models.evaluate_classes import evaluate_classes
 from models.intervals import Intervals
 from models.panel_report import pool_metrics
 from models.prepare import Prepared, PreparedSeries
@@ -22,7 +23,8 @@ class Judgement:
         metrics: `Evaluation.metrics` with the coverage of intervals; of a panel the means over
             its series.
         metrics_by_series: The same of each series by its name.
-        diagnostics: `baselines` and `residuals` of an `Evaluation`; of a panel by series.
+        diagnostics: `baselines`, `residuals` and `calibration` of an `Evaluation`; of a panel by
+            series.
     """
 
     metrics: dict[str, Any]
@@ -64,14 +66,16 @@ def judge(forecaster: Forecaster, prepared: Prepared) -> Judgement:
         metrics=pool_metrics(list(metrics.values())),
         metrics_by_series=metrics,
         diagnostics={
-            "baselines": _alone_or_by_name({name: each.baselines for name, each in found.items()}),
-            "residuals": _alone_or_by_name({name: each.residuals for name, each in found.items()}),
+            what: _alone_or_by_name({name: getattr(each, what) for name, each in found.items()})
+            for what in ("baselines", "residuals", "calibration")
         },
     )
 
 
 def _evaluate(forecaster: Forecaster, series: PreparedSeries) -> Evaluation:
     own = forecaster.for_series(series.fit.name)
+    if own.classes is not None:
+        return evaluate_classes(own, *series.observed, series.track)
     found = evaluate(own, *series.observed, series.track, series.fit.calendar.season_steps)
     if own.intervals is not None:
         _merge(found.metrics, coverage_report(own, *series.observed, series.track))
@@ -88,5 +92,8 @@ def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
             of_target |= figures
 
 
-def _alone_or_by_name(reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _alone_or_by_name(reports: Mapping[str, dict[str, Any] | None]) -> dict[str, Any] | None:
+    """One series' report, or those of a panel by name; None where there is nothing to report."""
+    if not any(reports.values()):
+        return None
     return dict(reports) if len(reports) > 1 else next(iter(reports.values()))

@@ -123,6 +123,19 @@ def named_arguments_exist(spec: Spec) -> Iterator[Problem]:
                 yield Problem(f"/layers/{position}/{field}{where}", f"`{name}` {sentence}")
 
 
+def rows_can_be_orthogonal(spec: Spec) -> Iterator[Problem]:
+    """A single row is orthogonal to nothing: Keras' penalty would be 0 / 0."""
+    for position, layer in enumerate(spec.layers or []):
+        given = layer.recurrent_regularizer
+        name = given.get("name") if isinstance(given, dict) else given
+        if name == "orthogonal_regularizer" and layer.units == 1:
+            yield Problem(
+                f"/layers/{position}/recurrent_regularizer",
+                "`recurrent_regularizer` orthogonal_regularizer needs at least 2 `units`. "
+                "Received: 1",
+            )
+
+
 def loops_can_be_unrolled(spec: Spec) -> Iterator[Problem]:
     """Only a short loop is worth unrolling."""
     steps = steps_per_row(spec)
@@ -175,6 +188,7 @@ LAYER_RULES = (
     arguments_suit_the_cell,
     biases_are_there,
     named_arguments_exist,
+    rows_can_be_orthogonal,
     loops_can_be_unrolled,
     cudnn_can_run,
 )

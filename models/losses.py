@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from models.classes import ClassCoding
+from models.series import Values
 from models.spec import Spec
 
 # A tensor of the Keras backend in use: TensorFlow's or JAX's.
@@ -51,6 +53,38 @@ def pinball(quantiles: Sequence[float]) -> Penalty:
     return penalty
 
 
+def cross_entropy(classes: int) -> Penalty:
+    """Minus the logarithm of the probability that a softmax of scores gives to the label."""
+
+    def penalty(y: Tensor, labels: Tensor) -> Tensor:
+        scores = ops.reshape(y, (*ops.shape(labels), classes))
+        chosen = ops.one_hot(ops.cast(labels, "int32"), classes, dtype=scores.dtype)
+        return -ops.sum(chosen * ops.log_softmax(scores, axis=-1), axis=-1)
+
+    return penalty
+
+
+def binary_cross_entropy(y: Tensor, labels: Tensor) -> Tensor:
+    """The same where a score is that of label 1 and its logistic function the probability."""
+    return ops.softplus(y) - labels * y
+
+
+def weighted(penalty: Penalty, weights: Values) -> Penalty:
+    """A penalty that counts by the label.
+
+    Args:
+        penalty: What is weighted.
+        weights: `(outputs, classes)`, of each class in each label of a row.
+    """
+    table = weights.astype(np.float32)
+
+    def penalty_of(y: Tensor, labels: Tensor) -> Tensor:
+        chosen = ops.one_hot(ops.cast(labels, "int32"), table.shape[-1], dtype=labels.dtype)
+        return ops.sum(chosen * table, axis=-1) * penalty(y, labels)
+
+    return penalty_of
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """What a network is trained for.
@@ -59,17 +93,20 @@ class Objective:
         penalty: Of outputs and labels, with the shape of the labels.
         members: Networks of an ensemble whose outputs lie side by side. Each learns on its own;
             what is reported of rows that are not learnt from is the loss of their mean.
+        learning: The penalty of rows that are learnt from, where it is another one.
     """
 
     penalty: Penalty
     members: int = 1
+    learning: Penalty | None = None
 
     def learnt(self, y: Tensor, labels: Tensor) -> Tensor:
         """The members' mean penalty; `y` is `(..., members * outputs)`."""
+        penalty = self.learning or self.penalty
         if self.members == 1:
-            return self.penalty(y, labels)
+            return penalty(y, labels)
         said = ops.split(y, self.members, axis=-1)
-        return ops.mean(ops.stack([self.penalty(each, labels) for each in said]), axis=0)
+        return ops.mean(ops.stack([penalty(each, labels) for each in said]), axis=0)
 
     def reported(self, y: Tensor, labels: Tensor) -> Tensor:
         """The penalty of the members' mean output."""
@@ -80,11 +117,32 @@ class Objective:
         )
 
 
-def objective_of(spec: Spec) -> Objective:
-    """What a resolved spec is trained for."""
+def objective_of(spec: Spec, class_weights: Values | None = None) -> Objective:
+    """What a resolved spec is trained for.
+
+    Args:
+        spec: The spec.
+        class_weights: `(outputs, classes)`, how much an error on each class counts in training;
+            None for all alike.
+    """
+    penalty = _penalty_of(spec)
+    learning = None if class_weights is None else weighted(penalty, class_weights)
+    return Objective(penalty, spec.ensemble, learning)
+
+
+def _penalty_of(spec: Spec) -> Penalty:
+    coding = ClassCoding.of(spec)
+    if coding is not None:
+        return binary_cross_entropy if coding.single else cross_entropy(len(coding.names))
     if spec.loss == "pinball":
-        return Objective(pinball(spec.quantiles or MEDIAN), spec.ensemble)
-    return Objective(of_error(spec.loss, spec.huber_delta), spec.ensemble)
+        return pinball(spec.quantiles or MEDIAN)
+    return of_error(spec.loss, spec.huber_delta)
+
+
+def outputs_per_label(spec: Spec) -> int:
+    """How many numbers a network says of each lead of a target: quantiles, or scores."""
+    coding = ClassCoding.of(spec)
+    return len(spec.quantiles or MEDIAN) if coding is None else coding.outputs
 
 
 def of_error(loss: str, huber_delta: float | None = None) -> Penalty:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from models.class_rules import CLASS_RULES
 from models.errors import Problem
 from models.layer_rules import LAYER_RULES
 from models.optimizer_rules import OPTIMIZER_RULES
@@ -58,7 +59,7 @@ def loss_arguments_suit_the_loss(spec: Spec) -> Iterator[Problem]:
 
 def quantiles_have_their_loss(spec: Spec) -> Iterator[Problem]:
     """Only the pinball loss makes an output a quantile."""
-    if spec.quantiles is not None and spec.loss != "pinball":
+    if spec.task == "regression" and spec.quantiles is not None and spec.loss != "pinball":
         yield Problem(
             "/loss",
             f'`loss` must be "pinball" where `quantiles` are asked for. Received: {spec.loss}',
@@ -72,7 +73,7 @@ def shrinkage_has_something_to_shrink(spec: Spec) -> Iterator[Problem]:
         "/head/activation": (
             "a linear output",
             f"`head.activation` {spec.head.activation}",
-            spec.head.activation != "linear",
+            spec.head.activation != "linear" and not spec.predicts_classes,
         ),
     }
     for pointer, (needed, received, broken) in obstacles.items():
@@ -98,6 +99,7 @@ NETWORK_RULES: tuple[Rule, ...] = (
     order_is_kept_where_it_matters,
     loss_arguments_suit_the_loss,
     quantiles_have_their_loss,
+    *CLASS_RULES,
     shrinkage_has_something_to_shrink,
     *OPTIMIZER_RULES,
     stopping_can_be_watched,

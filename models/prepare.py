@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from models.calendars import Calendar
+from models.classes import ClassCoding
 from models.dataset import Dataset, Track
 from models.errors import DataError
 from models.feature_fitting import DroppedChannel, FeaturePlan, fit_features
@@ -134,7 +135,7 @@ def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
     )
     fits = [each.fit(how) for each in gridded]
     return Prepared(
-        dataset=_dataset(gridded, fits, how),
+        dataset=replace(_dataset(gridded, fits, how), classes=ClassCoding.of(spec)),
         pipeline=pipeline,
         channels=channels,
         targets=targets,

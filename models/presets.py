@@ -1,6 +1,7 @@
 """Ready specs by name, with what they are for."""
 
 from models.preset import Preset
+from models.presets_classes import CLASS_PRESETS
 from models.presets_jena import JENA_PRESETS
 from models.presets_textbook import TEXTBOOK_PRESETS
 
@@ -33,4 +34,5 @@ _GENERAL_PRESETS = (
     ),
 )
 
-PRESETS = {preset.name: preset for preset in (*_GENERAL_PRESETS, *JENA_PRESETS, *TEXTBOOK_PRESETS)}
+_ALL = (*_GENERAL_PRESETS, *JENA_PRESETS, *TEXTBOOK_PRESETS, *CLASS_PRESETS)
+PRESETS = {preset.name: preset for preset in _ALL}

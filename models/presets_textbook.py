@@ -29,6 +29,8 @@ TEXTBOOK_PRESETS = (
             "mode": "stateful",
             "layers": [{"cell": "rnn", "units": 100, "activation": "tanh", "use_bias": False}],
             "head": {"dropout": 0.0},
+            "highway": None,
+            "shrinkage": False,
             "loss": "mse",
             "optimizer": {"name": "adagrad", "learning_rate": 0.1, "clipvalue": 5.0},
         },

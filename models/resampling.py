@@ -1,7 +1,7 @@
 """How a forecaster's rows come out of observations: the same when training and serving."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -50,7 +50,8 @@ class GridRule:
     def phases(self) -> int:
         """How many ways there are to begin a row: 6 for hours made of 10 minutes."""
         resampled = isinstance(self.calendar, Continuous) and self.cadence != self.step
-        if resampled and self.cadence.fixed and self.step.is_multiple_of(self.cadence):
+        fixed = self.cadence.fixed and self.step.fixed
+        if resampled and fixed and self.step.is_multiple_of(self.cadence):
             return self.step.count // self.cadence.count
         return 1
 
@@ -69,6 +70,10 @@ class GridRule:
             phase=phase,
             after=after,
         )
+
+    def row_times(self, times: Times) -> Times:
+        """Times of the rows that observations at `times` become."""
+        return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
 
     def row_calendar(self, times: Times) -> Calendar:
         """When the next rows come, given the times of those that came."""

@@ -15,6 +15,7 @@ import onnxruntime
 from models.adaptation import intervals_of, is_known, known_fit
 from models.artefact import read_bundle
 from models.calendars import Calendar, calendar_from_json
+from models.classes import ClassCoding
 from models.errors import DataError
 from models.features import FeaturePipeline, clean_rows
 from models.future import FutureReader, FutureTable
@@ -33,7 +34,7 @@ from models.known_effects import KnownEffects
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
 from models.scaling import Floats, TargetScaling
-from models.series import Rows, Times, Values
+from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
@@ -43,6 +44,8 @@ __all__ = ["Forecast", "Forecaster", "Outputs", "State"]
 # Rows per call of the network: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
 WINDOWS_PER_RUN = 256
+# Rows of all windows in a call: long windows come in smaller calls.
+WINDOW_ROWS_PER_RUN = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,16 @@ class Forecast:
         leads: `(leads,)`, steps ahead.
         targets: Names of the targets.
         units: Their units.
-        values: `(leads, targets)` in original units, finite; the median of a quantile model.
+        values: `(leads, targets)` in original units, finite; the median of a quantile model. NaN
+            where classes are predicted.
         lower: `(levels, leads, targets)`, lower bounds at each of `intervals.LEVELS`; None
             without intervals.
         upper: The same for upper bounds.
         naive: `(targets,)`, the last observed values: what the naive forecast says.
         cadence: The length of a step.
+        classes: Names of the classes, in the order of their codes; empty where values are
+            predicted.
+        probabilities: `(leads, targets, classes)`; None where values are predicted.
     """
 
     origin: np.datetime64
@@ -73,6 +80,8 @@ class Forecast:
     upper: Values | None
     naive: Values
     cadence: str
+    classes: tuple[str, ...] = ()
+    probabilities: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ class Outputs:
             made yet.
         lower: `(levels, origins, leads, targets)`, lower bounds at the levels asked for.
         upper: The same for upper bounds.
+        probabilities: `(origins, leads, targets, classes)`; None where values are predicted,
+            which are NaN where classes are.
     """
 
     times: Times
@@ -95,6 +106,12 @@ class Outputs:
     values: Values
     lower: Values
     upper: Values
+    probabilities: Values | None = None
+
+    @property
+    def said(self) -> Values:
+        """The forecasts, whatever they are of."""
+        return self.values if self.probabilities is None else self.probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +143,8 @@ class ScaledOutputs:
 
     Args:
         times: `(rows,)`, grid times.
-        said: `(origins, leads, targets, quantiles)`, scaled.
-        labels: `(origins, leads, targets)`, scaled; NaN is missing.
+        said: `(origins, leads, targets, quantiles)`, scaled; or scores of classes.
+        labels: `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
     """
 
     times: Times
@@ -155,6 +172,8 @@ class Forecaster:
         self._columns: list[int] = manifest["targets"]["columns"]
         self._targets = tuple(manifest["targets"]["names"])
         self._quantiles = tuple(manifest["targets"]["quantiles"])
+        classes = manifest["targets"]["classes"]
+        self._classes = ClassCoding.from_json(classes) if classes else None
         self._units = tuple(manifest["targets"]["units"])
         self._rule = GridRule.from_json(manifest["grid"])
         self._calendar = calendar_from_json(manifest["calendar"])
@@ -225,6 +244,11 @@ class Forecaster:
     def quantiles(self) -> tuple[float, ...]:
         """What the network predicts of each lead and target: `(0.5,)` for a point."""
         return self._quantiles
+
+    @property
+    def classes(self) -> ClassCoding | None:
+        """What the classes are; None if values are predicted."""
+        return self._classes
 
     @property
     def known_future(self) -> tuple[str, ...]:
@@ -359,8 +383,10 @@ class Forecaster:
         origin = self._origin(state)
         naive = state.tail[-1, self._columns]
         said = self._output(state, known)[np.newaxis]
-        (values,) = self._medians(said, naive[np.newaxis])
-        self._check_finite(values, naive)
+        (values,) = self._values(said, naive[np.newaxis])
+        probabilities = self._probabilities(said)
+        if probabilities is None:
+            self._check_finite(values, naive)
         lower = upper = None
         if self._intervals is not None:
             adapted = state.adaptation
@@ -379,6 +405,8 @@ class Forecaster:
             upper=upper,
             naive=naive,
             cadence=self._rule.step.text,
+            classes=self._classes.names if self._classes else (),
+            probabilities=None if probabilities is None else probabilities[0],
         )
 
     def _origin(self, state: State) -> np.datetime64:
@@ -433,10 +461,13 @@ class Forecaster:
             np.full(shape, np.nan),
             np.full((len(bounded), *shape), np.nan),
             np.full((len(bounded), *shape), np.nan),
+            np.full((*shape, len(self._classes.names)), np.nan) if self._classes else None,
         )
-        for some, said, log_factors in self._runs_at(reading, origins):
+        for some, said, log_factors in self._runs_at(reading, origins, tracked=bool(bounded)):
             base = reading.base[origins[some]]
-            found.values[some] = self._medians(said, base)
+            found.values[some] = self._values(said, base)
+            if found.probabilities is not None:
+                found.probabilities[some] = self._probabilities(said)
             if bounded:
                 bounds_of_piece = self._bounds(said, base, log_factors)
                 for target, each in zip((found.lower, found.upper), bounds_of_piece, strict=True):
@@ -445,7 +476,7 @@ class Forecaster:
         early = origins < self.least_rows - 1
         if reading.future is not None:
             early |= ~reading.future.complete(origins)
-        for each in (found.values, *found.lower, *found.upper):
+        for each in (found.said, found.values, *found.lower, *found.upper):
             each[early] = np.nan
         return found
 
@@ -459,12 +490,30 @@ class Forecaster:
         """
         grid = self._grid(times, values, None)
         reading = self._read(self._pipeline.empty_tail(), grid)
-        said = np.full((len(at), *self._scaling.scale.shape, len(self._quantiles)), np.nan)
+        said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
         for some, here, _ in self._runs_at(reading, at):
             said[some] = self._shaped(here)
-        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
-        labels = self._scaling.encode(actual, reading.base[at][:, np.newaxis])
-        return ScaledOutputs(grid.times, said, labels)
+        return ScaledOutputs(grid.times, said, self._labels(reading, at))
+
+    def labels(self, times: Times, values: Values, at: Rows) -> Values:
+        """What the network should say at some rows; the arguments are those of `scaled_outputs`.
+
+        Returns:
+            `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
+        """
+        grid = self._grid(times, values, None)
+        return self._labels(self._read(self._pipeline.empty_tail(), grid), at)
+
+    def values_of(self, data: SeriesData) -> Values:
+        """A copy of a series' values, `(rows, channels)`, in the order that is read here.
+
+        Raises:
+            DataError: If the series lacks a channel.
+        """
+        wanted: list[str] = self.manifest["channels"]
+        if missing := [name for name in wanted if name not in data.channel_names]:
+            raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
+        return data.values[:, [data.channel_names.index(name) for name in wanted]]
 
     def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
         return self._rule.grid(times, values, after=after)
@@ -489,6 +538,11 @@ class Forecaster:
             lag_windows=lag_windows,
             future=future,
         )
+
+    def _labels(self, reading: Reading, at: Rows) -> Values:
+        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
+        coding = self._classes or self._scaling
+        return coding.encode(actual, reading.base[at][:, np.newaxis])
 
     def _lag_values(self, filled: Values) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""
@@ -549,15 +603,19 @@ class Forecaster:
         return replace(state, window=window, output=said[0])
 
     def _runs_at(
-        self, reading: Reading, origins: Rows
+        self, reading: Reading, origins: Rows, *, tracked: bool = False
     ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        """Positions in `origins`, what the network says there, and the intervals' factors."""
+        """Positions in `origins`, what the network says there, and the intervals' factors.
+
+        Following the intervals takes longer than the network: only if they are wanted.
+        """
         if self._offsets is not None:
             yield from self._windows_at(reading, origins, self._offsets)
             return
         start = self.initial_state()
-        adaptation = start.adaptation
+        adaptation = start.adaptation if tracked else None
         for rows, said, _ in self._reading_runs(reading, start.recurrent):
+            _require_finite(said, reading.times[rows])
             adaptation, log_factors = self._track(adaptation, reading, rows, said)
             some = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
             here = origins[some] - rows.start
@@ -567,10 +625,12 @@ class Forecaster:
         self, reading: Reading, origins: Rows, offsets: Rows
     ) -> Iterator[tuple[Rows, Floats, Values | None]]:
         whole = np.flatnonzero(origins >= -offsets[0])
-        for first in range(0, len(whole), WINDOWS_PER_RUN):
-            some = whole[first : first + WINDOWS_PER_RUN]
+        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(offsets)))
+        for first in range(0, len(whole), count):
+            some = whole[first : first + count]
             windows = reading.features[origins[some, np.newaxis] + offsets]
             (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
+            _require_finite(said, reading.times[origins[some]])
             yield some, said, None
 
     def _reading_runs(
@@ -605,13 +665,24 @@ class Forecaster:
             adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
         )
 
+    @property
+    def _outputs(self) -> int:
+        """Outputs for each lead and target."""
+        return len(self._quantiles) if self._classes is None else self._classes.outputs
+
     def _shaped(self, said: Floats) -> Values:
-        """Outputs as `(origins, leads, targets, quantiles)`."""
-        shape = (len(said), *self._scaling.scale.shape, len(self._quantiles))
+        """Outputs as `(origins, leads, targets, quantiles or scores)`."""
+        shape = (len(said), *self._scaling.scale.shape, self._outputs)
         return said.astype(np.float64).reshape(shape)
 
-    def _medians(self, said: Floats, base: Values) -> Values:
-        """Forecasts in original units, `(origins, leads, targets)`."""
+    def _probabilities(self, said: Floats) -> Values | None:
+        """`(origins, leads, targets, classes)`; None where values are predicted."""
+        return None if self._classes is None else self._classes.probabilities(self._shaped(said))
+
+    def _values(self, said: Floats, base: Values) -> Values:
+        """Forecasts in original units, `(origins, leads, targets)`; NaN of classes."""
+        if self._classes is not None:
+            return np.full((len(said), *self._scaling.scale.shape), np.nan)
         return self._scaling.decode(median(self._shaped(said), self._quantiles), base)
 
     def _bounds(
@@ -634,3 +705,14 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+
+def _require_finite(said: Floats, times: Times) -> None:
+    """Refuse what is no number: the inputs always are, so the states have grown without bound."""
+    finite = np.isfinite(said).all(axis=-1)
+    if not finite.all():
+        raise DataError(
+            f"The network's outputs are no finite numbers from {iso(times[~finite][0])} on: its "
+            "states grow without bound. Take bounded activations (tanh, and sigmoid for gates), or "
+            "a `recurrent_constraint`."
+        )

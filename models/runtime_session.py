@@ -1,9 +1,11 @@
 """One ONNX Runtime session per network: how it is opened and run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import onnxruntime
 
+from models.dataset import Batch
 from models.errors import ArtefactError
 from models.scaling import Floats
 
@@ -32,3 +34,26 @@ def run_session(session: onnxruntime.InferenceSession, inputs: Sequence[Floats])
     names = [each.name for each in session.get_inputs()]
     outputs: list[Floats] = session.run(None, dict(zip(names, inputs, strict=True)))
     return outputs
+
+
+def run_batches(
+    graph: bytes, batches: Iterable[Batch], state_shapes: Sequence[tuple[str, int]]
+) -> Iterator[tuple[Floats, Batch]]:
+    """Run a graph on batches in order; its state is carried through them.
+
+    Args:
+        graph: An exported network without a highway.
+        batches: All of the same shape.
+        state_shapes: Name and units of each recurrent state.
+
+    Yields:
+        What the network says of each batch, and the batch.
+    """
+    session = open_session(graph)
+    states: list[Floats] | None = None
+    for batch in batches:
+        if states is None:
+            lanes = len(batch.features)
+            states = [np.zeros((lanes, units), np.float32) for _, units in state_shapes]
+        y, *states = run_session(session, [*batch.inputs, *states])
+        yield y, batch

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
+from models.class_rules import CLASS_SERIES_RULES, class_count
 from models.errors import Problem
 from models.facts import ChannelFacts, Layout, SeriesFacts
 from models.spec import Spec
@@ -83,12 +84,13 @@ def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[
             f"`{given[0]}` must be shorter than the history of {len(layout.times)} rows every "
             f"{layout.step.text}. Received: {max(leads)}",
         )
-    outputs = len(leads) * len(spec.targets or []) * len(spec.quantiles or [0.5])
+    of_each = class_count(spec) or len(spec.quantiles or [0.5])
+    outputs = len(leads) * len(spec.targets or []) * of_each
     if outputs > MOST_OUTPUTS:
         yield Problem(
             f"/{given[0]}",
             f"A forecaster may have at most {MOST_OUTPUTS} outputs (leads times "
-            "targets times quantiles). "
+            "targets times quantiles or classes). "
             f"Received: {outputs}",
         )
 
@@ -191,6 +193,7 @@ def lanes_hold_a_chunk(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
 
 SERIES_RULES: tuple[Rule, ...] = (
     targets_can_be_predicted,
+    *CLASS_SERIES_RULES,
     features_can_teach,
     leads_lie_ahead,
     differences_lie_back,

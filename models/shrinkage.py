@@ -5,47 +5,32 @@ output is multiplied by the share from 0 (none of it) to 1 (all of it) that is b
 did not learn from.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from models.dataset import Batch
-from models.runtime_session import open_session, run_session
 from models.scaling import Floats
 from models.series import Values
 
 SHARES = np.linspace(0.0, 1.0, 21)
 
 
-def fit_shares(
-    graph: bytes,
-    batches: Iterator[Batch],
-    state_shapes: list[tuple[str, int]],
-    penalty: Callable[[Values], Values],
-) -> Floats:
+def fit_shares(said: Iterable[tuple[Floats, Batch]], penalty: Callable[[Values], Values]) -> Floats:
     """Find the best share of every output.
 
     Args:
-        graph: The exported network, without a highway.
-        batches: The validation batches in order; the state is carried through them.
-        state_shapes: Name and units of each recurrent state.
+        said: What the exported network, without a highway, says of the validation batches.
         penalty: Of an error, the larger the worse: the loss by which a share is chosen.
 
     Returns:
         `(outputs,)` of float32 from 0 to 1; 1 where nothing is known.
     """
-    session = open_session(graph)
     penalties: Values | float = 0.0
-    states: list[Floats] | None = None
-    for batch in batches:
-        if states is None:
-            states = [
-                np.zeros((len(batch.features), units), np.float32) for _, units in state_shapes
-            ]
-        y, *states = run_session(session, [*batch.inputs, *states])
+    for y, batch in said:
         penalties = penalties + _penalties(y, batch, penalty)
     if np.ndim(penalties) == 0:
-        raise ValueError("`batches` must not be empty.")
+        raise ValueError("`said` must not be empty.")
     # The largest share wins a tie, which is all there is where nothing is known.
     best = len(SHARES) - 1 - np.argmin(np.asarray(penalties)[::-1], axis=0)
     shares: Floats = SHARES[best].astype(np.float32)

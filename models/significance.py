@@ -7,6 +7,7 @@ import numpy as np
 
 from models.correlation import autocovariances
 from models.series import Values
+from models.student_t import two_sided_tail
 
 SIGNIFICANT = 0.05
 
@@ -66,7 +67,7 @@ def diebold_mariano(
     horizon = overlap + 1
     correction = (origins + 1 - 2 * horizon + horizon * (horizon - 1) / origins) / origins
     statistic = float(differences.mean() / np.sqrt(variance / origins) * np.sqrt(correction))
-    p_value = _two_sided(statistic, origins - 1)
+    p_value = two_sided_tail(statistic, origins - 1)
     return DifferenceTest(statistic, p_value, origins, _sentence(statistic, p_value, names))
 
 
@@ -81,13 +82,6 @@ def _long_run_variance(differences: Values, overlap: int) -> float:
         return float(total)
     weights = 1 - np.arange(1, overlap + 1) / (overlap + 1)
     return float(covariances[0] + 2 * (weights * covariances[1:]).sum())
-
-
-def _two_sided(statistic: float, degrees: int) -> float:
-    # Installed with the training libraries; a web process compares nothing.
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(degrees, -abs(statistic)))
 
 
 def _sameness(differences: Values, names: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ from models.part import Part
 
 __all__ = [
     "BidirectionalSpec",
+    "DeadBandSpec",
     "DenseSpec",
     "EarlyStoppingSpec",
     "HeadSpec",
@@ -41,6 +42,17 @@ class HighwaySpec(Part):
     )
 
 
+class DeadBandSpec(Part):
+    """Changes that count as none."""
+
+    size: float = Field(
+        ge=0, allow_inf_nan=False, description="The largest change that is flat; 0: none at all."
+    )
+    unit: Literal["bps", "units"] = Field(
+        "bps", description="Basis points of the last value, or the target's own unit."
+    )
+
+
 class EarlyStoppingSpec(Part):
     """When to stop: the best epoch's weights are restored."""
 
@@ -60,7 +72,31 @@ class Spec(Part):
     """A forecaster as data. Every field may be left out: `{}` trains a sensible model."""
 
     mode: Literal["stateful", "windowed"] = "stateful"
-    task: Literal["regression"] = "regression"
+    task: Literal["regression", "direction", "classification"] = Field(
+        "regression",
+        description="What is said of each lead: a value; whether the target goes down or up "
+        "(`direction`, with a `dead_band` also flat) from its last value; or one of several "
+        "`classes`, whose codes 0, 1, ... are the target's values. Of classes, probabilities "
+        "are given, calibrated on the validation part.",
+    )
+    dead_band: DeadBandSpec | None = Field(
+        None,
+        description="`direction` only: changes up to this size are `flat`. Without it there is "
+        "no such class, and an unchanged value counts for neither side.",
+    )
+    classes: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="`classification` only: how many classes there are; by default the target's "
+        "largest value plus 1.",
+    )
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = Field(
+        None,
+        description="How much an error on each class costs in training, in the order of the "
+        "classes (down, flat, up; or 0, 1, ...); `balanced`: classes count the same however rare, "
+        "which bends the probabilities towards the rare ones.",
+    )
     targets: list[str] | None = None
     features: list[str] | None = None
     calendar_features: list[Literal["day", "week", "year"]] | None = None
@@ -119,8 +155,20 @@ class Spec(Part):
         description="Networks that are trained side by side, from different initial weights, and "
         "averaged.",
     )
-    loss: Literal["mae", "mse", "huber", "log_cosh", "pinball"] = Field(
-        "mae", description="What training minimises; `pinball` goes with `quantiles`."
+    loss: Literal[
+        "mae",
+        "mse",
+        "huber",
+        "log_cosh",
+        "pinball",
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+    ] = Field(
+        "mae",
+        description="What training minimises; `pinball` goes with `quantiles`, the cross-entropies "
+        "with classes: the binary one with a sigmoid head, the other two, which are the same for "
+        "numbered classes, with a softmax head. Left out, it follows from the task.",
     )
     huber_delta: float | None = Field(
         None,
@@ -152,6 +200,18 @@ class Spec(Part):
         if self.delay is not None:
             return [self.delay]
         return list(range(1, (self.horizon or 1) + 1))
+
+    @property
+    def predicts_classes(self) -> bool:
+        """Whether the network says which class, instead of which value."""
+        return self.task != "regression"
+
+    @property
+    def network_head(self) -> HeadSpec:
+        """The head of the network: what makes probabilities of its scores is no part of it."""
+        if not self.predicts_classes:
+            return self.head
+        return self.head.model_copy(update={"activation": "linear"})
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON values."""

@@ -6,7 +6,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,59 +15,49 @@ import keras
 import numpy as np
 import onnxruntime
 
-from models.artefact import FORMAT, Artefact, write_bundle
+from models.artefact import Artefact, write_bundle
 from models.audit import audit_forecasts, audit_report, audit_training
-from models.builders import (
-    add_highway,
-    average_members,
-    build_network,
-    describe_network,
-    scale_outputs,
-    state_shapes,
-)
+from models.builders import build_network, start_outputs
 from models.checkpoint import TrainingRun
 from models.checks import SeriesFacts, resolve
+from models.class_balance import ClassBalance
 from models.devices import describe_kernels, machine_facts
 from models.divergence import likely_causes
 from models.engine import device_name, gpu_name, make_engine
-from models.errors import TrainingError
-from models.export import export_onnx, verify_export
+from models.feeds import make_feed
+from models.finishing import finish
 from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
 from models.judgement import judge, put_intervals
 from models.known_effects import KnownEffects
 from models.lags import LaidHighway
-from models.lanes import LaneFeed, LaneSizes
+from models.lanes import LaneFeed
 from models.layer_rules import steps_per_row
-from models.losses import MEDIAN, objective_of
+from models.losses import objective_of, outputs_per_label
+from models.manifest import describe
 from models.optimizers import make_optimizer, plateau_rate
-from models.panel_report import pool_data
 from models.precision import (
     build_for_training,
     network_to_serve,
     require_precision,
     scale_losses,
 )
-from models.prepare import Prepared, PreparedSeries, prepare
+from models.prepare import Prepared, prepare
 from models.reproducibility import (
-    arrays_sha256,
     make_deterministic,
     read_weights,
     weights_sha256,
 )
 from models.runtime import Forecaster
 from models.runtime_session import open_session
-from models.scaling import Floats
-from models.series import SeriesData, Times, as_panel, iso
-from models.shrinkage import fit_shares
+from models.series import SeriesData, as_panel
 from models.spec import Spec
-from models.windows import WindowFeed, Windows, window_offsets
+from models.windows import WindowFeed
 
 Report = Callable[[Progress], None]
 
 # What share of a run's fraction the epochs are; the rest is before and after them.
 FIT_BEGINS, FIT_ENDS = 0.05, 0.9
-VERIFIED_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +136,13 @@ def train(
     network = network_to_serve(spec, fitted.network, lambda: _network(spec, prepared))
 
     notify("exporting", FIT_ENDS)
-    network = average_members(network, spec.ensemble)
-    shares = _shrink(network, spec, feed)
-    laid = prepared.dataset.highway
-    if laid is not None:
-        network = add_highway(network, laid.highway, len(spec.quantiles or MEDIAN))
-    graph = export_onnx(network, spec, laid.highway if laid else None)
-    difference = verify_export(network, graph, _verified_inputs(prepared, feed))
-    manifest = _manifest(spec, panel, prepared, network)
-    keras_bytes = _keras_bytes(network)
+    finished = finish(network, spec, prepared, feed)
+    manifest = describe(spec, panel, prepared, finished.network)
+    keras_bytes = _keras_bytes(finished.network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
-    session = open_session(graph)
-    put_intervals(manifest, session, prepared)
+    session = open_session(finished.graph)
+    if prepared.dataset.classes is None:
+        put_intervals(manifest, session, prepared)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, prepared)])
     found = judge(served, prepared)
@@ -173,15 +158,14 @@ def train(
         "versions": _versions(),
         "seed": spec.seed,
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
-        "export_difference": difference,
         "highway": begun.choice and begun.choice.report,
-        "shares": shares,
+        **finished.report,
     }
     manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
     manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
-        bundle=write_bundle(Artefact(manifest, keras_bytes, graph)),
+        bundle=write_bundle(Artefact(manifest, keras_bytes, finished.graph)),
         manifest=manifest,
         spec=manifest["spec"],
         data=manifest["data"],
@@ -201,6 +185,7 @@ class Begun:
     prepared: Prepared
     choice: Choice | None
     feed: LaneFeed | WindowFeed
+    balance: ClassBalance | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +201,7 @@ def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
     make_deterministic()
     require_precision(spec, device_name())
     prepared, choice = lay_highway(spec, prepare(spec, data))
-    return Begun(prepared, choice, make_feed(spec, prepared))
+    return Begun(prepared, choice, make_feed(spec, prepared), ClassBalance.of(prepared.dataset))
 
 
 def fit(
@@ -229,12 +214,15 @@ def fit(
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
 ) -> Fitted:
     """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
-    prepared, feed = begun.prepared, begun.feed
+    prepared, feed, balance = begun.prepared, begun.feed, begun.balance
     network = build_for_training(spec, lambda: _network(spec, prepared))
+    weights = None if balance is None else balance.weights(spec)
+    if balance is not None and weights is None:
+        start_outputs(network, balance.first_scores, spec.ensemble)
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
     )
-    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec))
+    engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec, weights))
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
@@ -269,33 +257,6 @@ class _Notifier:
         self._progress(progress)
 
 
-def make_feed(spec: Spec, prepared: Prepared) -> LaneFeed | WindowFeed:
-    """The batches that a spec asks for: lanes of the series, or windows.
-
-    Raises:
-        TrainingError: If not even one window fits into the training rows.
-    """
-    if spec.mode == "stateful":
-        sizes = LaneSizes(spec.chunk or 1, spec.lanes or 1, spec.burn_in or 0)
-        return LaneFeed.of(prepared.dataset, sizes, _states(spec))
-    offsets = window_offsets(spec.lookback or 1, spec.step or 1)
-    training = Windows.of(prepared.dataset, "train", offsets)
-    size = min(spec.batch_size or 32, len(training.origins))
-    if size == 0:
-        raise TrainingError(
-            f"No window of {spec.lookback} rows and {max(spec.lead_steps)} steps ahead fits into "
-            "the training rows."
-        )
-    return WindowFeed(
-        training=training,
-        validation=Windows.of(prepared.dataset, "validation", offsets),
-        batch_size=size,
-        updates_per_epoch=spec.steps_per_epoch or -(-len(training.origins) // size),
-        seed=spec.seed,
-        shuffle=spec.shuffle is not False,
-    )
-
-
 def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
     """What the learning rate becomes as losses come in; None if it does not follow them."""
     if spec.optimizer.schedule.name != "reduce_on_plateau":
@@ -306,9 +267,9 @@ def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
 def _network(spec: Spec, prepared: Prepared) -> keras.Model:
     return build_network(
         spec.layers or [],
-        spec.head,
+        spec.network_head,
         features=prepared.pipeline.width,
-        outputs=prepared.dataset.outputs * len(spec.quantiles or MEDIAN),
+        outputs=prepared.dataset.outputs * outputs_per_label(spec),
         members=spec.ensemble,
         stateful=spec.mode == "stateful",
         seed=spec.seed,
@@ -334,139 +295,6 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     pipeline = replace(prepared.pipeline, lags=lags)
     dataset = replace(dataset, highway=laid)
     return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
-
-
-def _shrink(network: keras.Model, spec: Spec, feed: LaneFeed | WindowFeed) -> list[float] | None:
-    """Scale the network's outputs by what is best on validation; None if that is not wanted."""
-    if not spec.shrinkage or next(feed.validation_batches(), None) is None:
-        return None
-    graph = export_onnx(network, spec)
-    penalty = np.square if spec.loss == "mse" else np.abs
-    shares = fit_shares(graph, feed.validation_batches(), feed.state_shapes, penalty)
-    scale_outputs(network, shares, spec.ensemble)
-    return [round(share, 2) for share in shares.tolist()]
-
-
-def _verified_inputs(prepared: Prepared, feed: LaneFeed | WindowFeed) -> list[Floats]:
-    """Inputs that training never learnt from, or its own if nothing was held out."""
-    batch = next(feed.validation_batches(), None) or next(feed.train_batches(1))
-    inputs = [each[:VERIFIED_ROWS] for each in batch.inputs]
-    laid = prepared.dataset.highway
-    if laid is None:
-        return inputs
-    # One row of lags for every output: a step of a sequence, or a window.
-    rows = np.arange(batch.labels[:VERIFIED_ROWS, ..., 0].size).reshape(
-        batch.labels[:VERIFIED_ROWS].shape[:-1]
-    )
-    return [*inputs, laid.table.inputs(rows % len(prepared.dataset.features))]
-
-
-def _manifest(
-    spec: Spec, panel: Sequence[SeriesData], prepared: Prepared, network: keras.Model
-) -> dict[str, Any]:
-    """Everything that serving needs, and what was trained on which data.
-
-    Grid, calendar, scales and intervals are those of the first series; `panel` holds those of
-    each where there are several.
-    """
-    data, fit = panel[0], prepared.series[0].fit
-    channels = [prepared.channels[column] for column in prepared.targets]
-    stateful = spec.mode == "stateful"
-    laid = prepared.dataset.highway
-    return {
-        "format": FORMAT,
-        "spec": spec.to_json(),
-        "series": {
-            "name": data.name,
-            "kind": data.kind,
-            "timezone": data.timezone,
-            "calendar": data.calendar,
-        },
-        "panel": _panel_entries(prepared),
-        "cadence": fit.rule.step.text,
-        "channels": [channel.name for channel in prepared.channels],
-        "grid": fit.rule.to_json(),
-        "calendar": fit.calendar.to_json(),
-        "features": prepared.pipeline.to_json(),
-        "targets": {
-            "names": [channel.name for channel in channels],
-            "units": [channel.unit for channel in channels],
-            "columns": prepared.targets,
-            "quantiles": spec.quantiles or list(MEDIAN),
-            "scaling": fit.scaling.to_json(),
-        },
-        "highway": laid and laid.highway.reader.to_json(),
-        "known_effects": prepared.effects and prepared.effects.to_json(),
-        "intervals": None,
-        "window": None if stateful else {"lookback": spec.lookback, "step": spec.step},
-        "states": _states(spec) if stateful else [],
-        "least_rows": _least_rows(spec),
-        "data": _data_report(prepared),
-        "network": describe_network(network),
-    }
-
-
-def _panel_entries(prepared: Prepared) -> list[dict[str, Any]]:
-    """What belongs to each series of a panel; none where there is one series."""
-    if len(prepared.series) == 1:
-        return []
-    return [{**each.fit.to_json(), "intervals": None} for each in prepared.series]
-
-
-def _states(spec: Spec) -> list[tuple[str, int]]:
-    """Name and units of every state of every member of the ensemble."""
-    return state_shapes((spec.layers or []) * spec.ensemble)
-
-
-def _least_rows(spec: Spec) -> int:
-    """Rows before the first forecast: the burn-in without loss, or a whole window."""
-    if spec.mode == "stateful":
-        return max(1, spec.burn_in or 0)
-    return 1 - int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
-
-
-def _data_report(prepared: Prepared) -> dict[str, Any]:
-    infinite = sum(int(np.isinf(each.observed[1]).sum()) for each in prepared.series)
-    return {
-        **pool_data([_series_report(each) for each in prepared.series]),
-        "dropped_channels": [asdict(channel) for channel in prepared.dropped],
-        "known_future": _known_future_sentence(prepared),
-        "infinite_values": infinite,
-        "sha256": prepared.sha256,
-        "arrays_sha256": arrays_sha256(prepared.dataset),
-    }
-
-
-def _series_report(series: PreparedSeries) -> dict[str, Any]:
-    track, times = series.track, series.times
-    spans = {part: track.span(part) for part in ("train", "validation", "test")}
-    return {
-        "name": series.fit.name,
-        "rows": len(times),
-        "first": iso(times[0]),
-        "last": iso(times[-1]),
-        "splits": {part: _span_report(times, *span) for part, span in spans.items()},
-        "sha256": series.sha256,
-    }
-
-
-def _known_future_sentence(prepared: Prepared) -> str | None:
-    """What the report's errors took as known, for its reader."""
-    columns = prepared.pipeline.known_columns
-    if not columns:
-        return None
-    names = ", ".join(prepared.channels[column].name for column in sorted(columns))
-    return (
-        f"The errors were measured with the true values of {names} at the target times, as if "
-        "they had been known exactly; a forecast is as good as the values that come with its "
-        "request."
-    )
-
-
-def _span_report(times: Times, first: int, stop: int) -> dict[str, Any]:
-    if first >= stop:
-        return {"rows": 0, "first": None, "last": None}
-    return {"rows": stop - first, "first": iso(times[first]), "last": iso(times[stop - 1])}
 
 
 def _fingerprint(spec: Spec, prepared: Prepared) -> str:

@@ -79,7 +79,8 @@ def run_measured_trial(
     """Train a spec to the end, and measure it as its report will: against the naive forecast.
 
     Arguments and errors are those of `run_trial`. The value is the mean absolute error on the
-    validation part over the naive forecast's, all leads pooled, mean of the targets.
+    validation part over the naive forecast's, all leads pooled, mean of the targets; of classes
+    the log loss over that of a coin with the class frequencies.
     """
     trained = train(
         spec, data, progress=progress, checkpoint=checkpoint, save_checkpoint=save_checkpoint
@@ -88,11 +89,16 @@ def run_measured_trial(
     return Score(fmean(ratios), trained.training["epochs"], trained.training["fit_seconds"])
 
 
+# What a forecaster's figure is divided by, by its name.
+_REFERENCES = {"mae": "naive_mae", "log_loss": "coin_log_loss"}
+
+
 def _ratio(figures: dict[str, Any]) -> float:
-    error, naive = figures.get("mae"), figures.get("naive_mae")
-    if error is None or not naive:
+    name = "log_loss" if "log_loss" in figures else "mae"
+    error, reference = figures.get(name), figures.get(_REFERENCES[name])
+    if error is None or not reference:
         raise TrainingError(
-            "The validation part has no error to compare with the naive forecast's. "
-            f"Received: {error} and {naive}"
+            f"The validation part has no `{name}` to compare with `{_REFERENCES[name]}`. "
+            f"Received: {error} and {reference}"
         )
-    return float(error / naive)
+    return float(error / reference)

@@ -44,17 +44,24 @@ class Windows:
     def of(cls, dataset: Dataset, part: Part, offsets: Rows) -> Self:
         """The windows whose origin lies in a part and whose last label does too.
 
+        Those without any label are left out: there is nothing to learn from them.
+
         Args:
             dataset: The arrays.
             part: Which part of the split.
             offsets: Rows relative to the origin.
         """
         farthest = int(dataset.scaling.leads.max())
+        observed = np.asarray(~np.isnan(dataset.actual).all(axis=1))
         origins, ends = [], []
         for track in dataset.tracks:
             first, stop = track.span(part)
             # A window may begin in the part before: only its labels must not cross.
             found = np.arange(max(first, track.train - int(offsets[0])), stop - farthest)
+            labelled = np.zeros(len(found), bool)
+            for lead in dataset.scaling.leads:
+                labelled |= observed[found + lead]
+            found = found[labelled]
             origins.append(found)
             ends.append(np.full(len(found), stop))
         return cls(dataset, np.concatenate(origins), np.concatenate(ends), offsets)

@@ -45,6 +45,15 @@ class TestWebProcess:
         loaded = loaded_by("import app.backtests.router, models.backtest, models.evaluate")
         assert not loaded & TRAINING
 
+    def test_a_promotion_is_judged_without_them(self) -> None:
+        loaded = loaded_by(
+            "import app.registry.gate, numpy\n"
+            "from models.significance import diebold_mariano\n"
+            "one, other = numpy.random.default_rng(0).normal(size=(2, 50))\n"
+            "assert diebold_mariano(one, other, overlap=0, names=('a', 'b')).p_value"
+        )
+        assert not loaded & (TRAINING | HEAVY_READERS)
+
     def test_the_worker_s_parent_never_loads_tensorflow(self) -> None:
         loaded = loaded_by("import app.worker.parent")
         assert not loaded & TRAINING

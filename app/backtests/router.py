@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Response
 from fastapi.responses import StreamingResponse
 
-from app.backtests import service
-from app.backtests.points import COLUMNS
+from app.backtests import points, service
 from app.backtests.queries import BacktestRow, backtest_rows, get_backtest
 from app.backtests.schemas import (
+    BacktestClassPoint,
     BacktestCreate,
     BacktestPoint,
     BacktestQueued,
@@ -21,6 +21,7 @@ from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.registry.queries import get_model
+from models.backtest_points import ClassPoints, Points, ValuePoints
 
 router = APIRouter(tags=["backtests"], prefix="/models/{name}/backtests")
 
@@ -49,7 +50,8 @@ def create_backtest(
     """Queue a backtest: forecasts from many past origins, each knowing only what came before.
 
     Without `refit_every` the stored network forecasts from all origins in one pass over the
-    series; with it a network is trained again on the way, on rows before its origins only.
+    series; with it a network is trained again on the way, on rows before its origins only: of a
+    panel on all of its series, each up to that moment.
     """
     with database.transaction() as session:
 
@@ -87,8 +89,8 @@ def get_one_backtest(
     with database.reading() as session:
         row = get_backtest(session, name, backtest_id)
         if "text/csv" in accept.lower():
-            points = service.read_points(row[0], row[4])
-            return StreamingResponse(points.csv(), media_type="text/csv", headers=_VARIES)
+            lines = points.csv_lines(service.read_points(row[0], row[4]))
+            return StreamingResponse(lines, media_type="text/csv", headers=_VARIES)
         read = BacktestRead(**_summary(row).model_dump(), report=row[0].report)
     return Response(read.model_dump_json(), media_type="application/json", headers=_VARIES)
 
@@ -96,25 +98,25 @@ def get_one_backtest(
 @router.get("/{backtest_id}/points", responses=documented(NotFound, Conflict))
 def list_points(
     name: str, backtest_id: str, database: DatabaseDependency, paging: Paging
-) -> Page[BacktestPoint]:
+) -> Page[BacktestPoint | BacktestClassPoint]:
     """List the points of a backtest in the order of origin, lead and target."""
     first = paging.after(int)
     start = 0 if first is None else max(0, first + 1)
     with database.reading() as session:
         row = get_backtest(session, name, backtest_id)
-        points = service.read_points(row[0], row[4])
-    found = [
-        {"number": start + offset, **dict(zip(COLUMNS, fields, strict=True))}
-        for offset, fields in enumerate(points.rows(start, start + paging.limit + 1))
-    ]
-    return paging.page(found, key=lambda point: int(point["number"]), read=_point)
+        stored = service.read_points(row[0], row[4])
+    found = enumerate(points.rows(stored, start, start + paging.limit + 1), start)
+    schema = _SCHEMAS[type(stored)]
+    return paging.page(
+        list(found), key=lambda each: each[0], read=lambda each: schema.model_validate(each[1])
+    )
 
 
 _VARIES = {"Vary": "Accept"}
-
-
-def _point(fields: dict[str, Any]) -> BacktestPoint:
-    return BacktestPoint.model_validate({name: fields[name] for name in COLUMNS})
+_SCHEMAS: dict[type[Points], type[BacktestPoint | BacktestClassPoint]] = {
+    ValuePoints: BacktestPoint,
+    ClassPoints: BacktestClassPoint,
+}
 
 
 def _summary(row: BacktestRow) -> BacktestSummary:
@@ -127,6 +129,7 @@ def _summary(row: BacktestRow) -> BacktestSummary:
         state=job.state,
         error=job.error,
         data_revision=backtest.data_revision,
+        panel_revisions=backtest.panel_revisions,
         request=backtest.request,
         created_at=backtest.created_at,
     )

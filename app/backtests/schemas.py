@@ -31,12 +31,15 @@ class BacktestCreate(BacktestSpec):
     )
 
     version: int | str | None = Field(
-        None, description="A version's number; by default the newest trained one."
+        None,
+        description="A version's number, an alias, or `latest`, the default: the newest trained "
+        "one.",
     )
     series: str | None = Field(
         None,
         description="One that the model learnt from; by default the only one, of a panel its "
-        "first. Of a panel the stored network is tested as it is, without refits.",
+        "first. With `refit_every` all series of the panel are learnt from, each up to the "
+        "origin's moment; those of a rolling window from `train_rows` rows of their own.",
     )
 
 
@@ -61,6 +64,9 @@ class BacktestSummary(BaseModel):
     state: JobState
     error: str | None
     data_revision: int
+    panel_revisions: dict[str, int] | None = Field(
+        description="Of a backtest with refits: the revision of every series that they learn from."
+    )
     request: dict[str, Any]
     created_at: datetime
 
@@ -79,6 +85,7 @@ class BacktestRead(BacktestSummary):
                     "state": "succeeded",
                     "error": None,
                     "data_revision": 1,
+                    "panel_revisions": None,
                     "request": {"origins": {"every": 4}},
                     "created_at": "2026-11-21T12:00:00Z",
                     "report": {
@@ -100,9 +107,11 @@ class BacktestRead(BacktestSummary):
 
     report: dict[str, Any] | None = Field(
         description="By target, over all leads and for each: errors of the forecasts and of the "
-        "baselines on the same points, skill, and whether the difference is more than luck. "
-        "`in_sample_origins` counts origins that the network has learnt from. Null until the "
-        "job has succeeded."
+        "baselines on the same points, skill, and whether the difference is more than luck. Of "
+        "classes accuracy, balanced accuracy, log loss and Brier score beside those of the most "
+        "frequent class and of a coin with the `frequencies` of the rows known at the first "
+        "origin, with a `calibration` table. `in_sample_origins` counts origins that the network "
+        "has learnt from. Null until the job has succeeded."
     )
 
 
@@ -118,3 +127,44 @@ class BacktestPoint(BaseModel):
     error: float | None = Field(description="Forecast less actual.")
     naive_error: float | None
     seasonal_naive_error: float | None
+
+
+class BacktestClassPoint(BaseModel):
+    """One target at one moment as its class was forecast from one origin."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "origin": "2001-12-22T00:00:00Z",
+                    "time": "2001-12-29T00:00:00Z",
+                    "lead": 1,
+                    "target": "co2",
+                    "class": "up",
+                    "actual_class": "flat",
+                    "probabilities": {"down": 0.2, "flat": 0.3, "up": 0.5},
+                    "log_loss": 1.2,
+                    "coin_log_loss": 1.1,
+                }
+            ]
+        }
+    )
+
+    origin: datetime
+    time: datetime
+    lead: int = Field(description="Steps after the origin.")
+    target: str
+    class_: str | None = Field(
+        alias="class", description="The likeliest class; null where no forecast could be made."
+    )
+    actual_class: str | None = Field(description="What came; null where it is missing.")
+    probabilities: dict[str, float | None] = Field(
+        description="The probability of every class; in CSV one column for each, such as "
+        "`probability_up`."
+    )
+    log_loss: float | None = Field(
+        description="Minus the logarithm of the probability of what came."
+    )
+    coin_log_loss: float | None = Field(
+        description="That of a coin with the class frequencies known at the first origin."
+    )

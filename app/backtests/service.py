@@ -1,13 +1,14 @@
 """Backtests: checked and queued here, run by a worker, published here."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.series.service as series_service
-from app.backtests.points import Points
+from app.backtests import points
 from app.backtests.schemas import BacktestCreate, BacktestQueued
 from app.backtests.tables import Backtest
 from app.errors import Conflict, Invalid, NotFound
@@ -18,21 +19,23 @@ from app.registry.queries import WITH_PANEL, get_version
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
 from models.backtest_plan import BacktestPlan, plan_backtest
+from models.backtest_points import BacktestResult, Points
 from models.errors import Problem
 from models.runtime import Forecaster
 from models.series import SeriesData
 
-if TYPE_CHECKING:
-    from models.backtest import BacktestResult
-
 
 @dataclass(frozen=True, slots=True)
 class BacktestInput:
-    """What a backtest needs: the stored forecaster, the series as it was, the plan."""
+    """What a backtest needs: the stored forecaster, the series as they were, the plan.
+
+    `panel` is what refits learn from: nothing without them.
+    """
 
     forecaster: Forecaster
     data: SeriesData
     plan: BacktestPlan
+    panel: tuple[SeriesData, ...]
 
 
 def request_backtest(session: Session, name: str, request: BacktestCreate) -> BacktestQueued:
@@ -49,13 +52,16 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
     series = _asked_series(session, request, version)
     forecaster = forecasters.get(session, version, training).for_series(series.name)
     data = series_service.load_series(session, series.id)
-    plan = plan_backtest(forecaster, data, request)
+    revisions = _panel_revisions(request, version)
+    panel = _panel(session, version, data, revisions or {})
+    plan = plan_backtest(forecaster, data, request, panel)
     job = jobs.enqueue(session, "backtest", {"model": model.name, "version": version.number})
     backtest = Backtest(
         id=job.id,
         version_id=version.id,
         series_id=series.id,
         data_revision=series.revision,
+        panel_revisions=revisions,
         request=request.model_dump(mode="json", exclude_unset=True),
     )
     session.add(backtest)
@@ -65,7 +71,7 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
         model=model.name,
         version=version.number,
         origins=len(plan.origins),
-        refits=0 if request.refit_every is None else len(plan.groups),
+        refits=plan.refits,
         job=JobRead.from_row(job),
     )
 
@@ -77,17 +83,20 @@ def backtest_input(session: Session, job_id: str) -> BacktestInput:
         NotFound: If the model was deleted in the meantime.
     """
     backtest = _backtest_of(session, job_id)
-    version = session.get_one(ModelVersion, backtest.version_id)
+    version = session.get_one(ModelVersion, backtest.version_id, options=[WITH_PANEL])
     forecaster = forecasters.get(session, version, session.get_one(Job, version.job_id))
     data = series_service.load_series(
         session, backtest.series_id, until_revision=backtest.data_revision
     )
     request = BacktestCreate.model_validate(backtest.request)
+    # Backtests of before there were refits of panels name the revision of their one series only.
+    revisions = backtest.panel_revisions or {data.name: backtest.data_revision}
+    panel = tuple(_panel(session, version, data, revisions)) if request.refit_every else ()
     own = forecaster.for_series(data.name)
-    return BacktestInput(own, data, plan_backtest(own, data, request))
+    return BacktestInput(own, data, plan_backtest(own, data, request, panel), panel)
 
 
-def publish(session: Session, job_id: str, result: "BacktestResult") -> dict[str, Any]:
+def publish(session: Session, job_id: str, result: BacktestResult) -> dict[str, Any]:
     """Store what a backtest found; the caller's transaction also ends the job.
 
     Returns:
@@ -98,7 +107,7 @@ def publish(session: Session, job_id: str, result: "BacktestResult") -> dict[str
     """
     backtest = _backtest_of(session, job_id)
     backtest.report = result.report
-    backtest.points = Points.of(result).to_bytes()
+    backtest.points = points.to_bytes(result.points)
     version = session.get_one(ModelVersion, backtest.version_id)
     model = session.get_one(Model, version.model_id)
     return {"model": model.name, "version": version.number, "backtest": backtest.id}
@@ -112,7 +121,7 @@ def read_points(backtest: Backtest, job: Job) -> Points:
     """
     if backtest.points is None:
         raise Conflict(f"The backtest {backtest.id} has no points: its job is {job.state}.")
-    return Points.from_bytes(backtest.points)
+    return points.from_bytes(backtest.points)
 
 
 def _asked_series(session: Session, request: BacktestCreate, version: ModelVersion) -> Series:
@@ -127,6 +136,27 @@ def _asked_series(session: Session, request: BacktestCreate, version: ModelVersi
         f"Received: {request.series}"
     )
     raise Invalid(message, errors=[Problem("/series", message)])
+
+
+def _panel_revisions(request: BacktestCreate, version: ModelVersion) -> dict[str, int] | None:
+    """What refits learn from, as it is now; None without refits."""
+    if request.refit_every is None:
+        return None
+    return {each.series.name: each.series.revision for each in version.panel}
+
+
+def _panel(
+    session: Session, version: ModelVersion, data: SeriesData, revisions: dict[str, int]
+) -> Iterator[SeriesData]:
+    """Every series that the version learnt from, each read in its turn; `data` is one of them."""
+    for each in version.panel:
+        name = each.series.name
+        if name == data.name:
+            yield data
+        else:
+            yield series_service.load_series(
+                session, each.series_id, until_revision=revisions[name]
+            )
 
 
 def _backtest_of(session: Session, job_id: str) -> Backtest:

@@ -22,6 +22,8 @@ class Backtest(Base):
         sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
     )
     data_revision: Mapped[int]
+    # With refits, of every series that they learn from, by name.
+    panel_revisions: Mapped[dict[str, int] | None] = mapped_column(Json)
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     report: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -51,8 +51,8 @@ def at_levels(body: str, stored: Bounds | None, levels: Sequence[float]) -> str:
     """
     if stored is None:
         message = (
-            "`levels` must be empty for this forecast, which has no intervals: they need a "
-            f"validation part. Received: {list(levels)}"
+            "`levels` must be empty for this forecast, which has no intervals: they are of values, "
+            f"and need a validation part. Received: {list(levels)}"
         )
         raise Invalid(message, errors=[Problem("/levels", message)])
     answer = json.loads(body)

@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db import insert_for_id, utc_now
+from app.db import finite_or_none, insert_for_id, utc_now
 from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
 from app.forecasts.known_future import KnownValues, known_values
 from app.forecasts.schemas import ForecastCreate, KnownFuture
@@ -185,15 +185,27 @@ def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> d
 def points_of(made: Forecast) -> list[dict[str, Any]]:
     """The points of a forecast, target by target, without intervals."""
     times = [to_wire(time) for time in made.times]
-    leads, values, naive = made.leads.tolist(), made.values.tolist(), made.naive.tolist()
+    leads, naive = made.leads.tolist(), [finite_or_none(each) for each in made.naive.tolist()]
     return [
         {
             "time": time,
             "lead": lead,
             "target": target,
-            "value": values[row][column],
+            **_said(made, row, column),
             "naive": naive[column],
         }
         for column, target in enumerate(made.targets)
         for row, (time, lead) in enumerate(zip(times, leads, strict=True))
     ]
+
+
+def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
+    """What is said of a lead and target: a value, or the probability of every class."""
+    if made.probabilities is None:
+        return {"value": float(made.values[row, column])}
+    shares = made.probabilities[row, column]
+    return {
+        "value": None,
+        "class": made.classes[int(shares.argmax())],
+        "probabilities": dict(zip(made.classes, shares.tolist(), strict=True)),
+    }

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from app.forecasts.tables import StoredForecast
 from app.jobs.tables import Job, JobState
 from app.live.tables import KeptState
-from app.registry.tables import Model, ModelVersion
+from app.registry.queries import CHAMPION
+from app.registry.tables import Alias, Model, ModelVersion
 from app.series.tables import Series
 
 SUMMARY_COLUMNS = (
@@ -33,7 +34,21 @@ def summaries() -> sa.Select[int, str, str, int, str, datetime, int, datetime]:
     )
 
 
-def _default_version() -> sa.ScalarSelect[int]:
+def _default_version() -> sa.ColumnElement[int]:
+    """The champion's id, else that of the newest trained version, which is then not looked for."""
+    return sa.func.coalesce(_champion(), _newest_trained())
+
+
+def _champion() -> sa.ScalarSelect[int]:
+    return (
+        sa.select(Alias.version_id)
+        .join(Model, Model.id == Alias.model_id)
+        .where(Model.name == sa.bindparam("model"), Alias.name == CHAMPION)
+        .scalar_subquery()
+    )
+
+
+def _newest_trained() -> sa.ScalarSelect[int]:
     return (
         sa.select(ModelVersion.id)
         .join(Model, Model.id == ModelVersion.model_id)

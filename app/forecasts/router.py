@@ -151,9 +151,15 @@ def _matches(if_none_match: str, key: str) -> bool:
 
 
 def _csv(body: str) -> str:
-    points = json.loads(body)["points"]
+    points = [_flat(point) for point in json.loads(body)["points"]]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(points[0]))
     writer.writeheader()
     writer.writerows(points)
     return text.getvalue()
+
+
+def _flat(point: dict[str, Any]) -> dict[str, Any]:
+    """A point as one row: each class has a column `probability_...`."""
+    shares = point.pop("probabilities", {})
+    return {**point, **{f"probability_{name}": share for name, share in shares.items()}}

@@ -41,12 +41,19 @@ class ForecastCreate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{}, {"origin": "1994-06-04T00:00:00Z"}, {"series": "co2-barrow"}]
+            "examples": [
+                {},
+                {"origin": "1994-06-04T00:00:00Z"},
+                {"series": "co2-barrow"},
+                {"version": "challenger"},
+            ]
         },
     )
 
     version: int | str | None = Field(
-        None, description="A version's number; by default the newest trained one."
+        None,
+        description="A version's number, an alias, or `latest` for the newest trained one. By "
+        "default `champion` if there is one, else `latest`.",
     )
     series: str | None = Field(
         None,
@@ -90,8 +97,21 @@ class ForecastPoint(BaseModel):
         },
     )
 
-    value: float = Field(description="The median for a quantile model.")
-    naive: float = Field(description="The naive forecast: the last value seen at the origin.")
+    value: float | None = Field(
+        description="The median for a quantile model; `null` for a model of classes."
+    )
+    class_: str | None = Field(
+        None, alias="class", description="The likeliest class, of a model of classes only."
+    )
+    probabilities: dict[str, float] | None = Field(
+        None,
+        description="The probability of every class (`down`, `flat`, `up` of a direction; `0`, "
+        "`1`, ... of a classification), of a model of classes only.",
+        examples=[{"down": 0.21, "flat": 0.5, "up": 0.29}],
+    )
+    naive: float | None = Field(
+        description="The naive forecast: the last value seen at the origin; `null` if none was."
+    )
 
 
 class ForecastRead(BaseModel):

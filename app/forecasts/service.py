@@ -12,7 +12,7 @@ from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.live import scores
 from app.registry.artefacts import forecasters
-from app.registry.queries import get_version
+from app.registry.queries import get_default_version, get_version
 from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_numpy
@@ -68,7 +68,11 @@ def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None
 
 
 def _issue(session: Session, model: str, request: ForecastCreate) -> Issued:
-    version, owner, default, job = get_version(session, model, str(request.version or "latest"))
+    if request.version is None:
+        row = get_default_version(session, model)
+    else:
+        row = get_version(session, model, str(request.version))
+    version, owner, default, job = row
     forecaster = forecasters.get(session, version, job)
     try:
         return issuing.issue(

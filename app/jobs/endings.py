@@ -9,17 +9,16 @@ from app.jobs.tables import Job
 
 # By name, as with the workers' handlers: the jobs know nothing of those who use them. Web
 # process, worker and its children all end jobs, so these modules must be light.
-ENDINGS: dict[str, str] = {
-    "study": "app.studies.course:study_ended",
-    "trial": "app.studies.course:trial_ended",
-    "train": "app.studies.course:training_ended",
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "study": ("app.studies.course:study_ended",),
+    "trial": ("app.studies.course:trial_ended",),
+    "train": ("app.studies.course:training_ended", "app.webhooks.service:training_ended"),
 }
 
 
 def follow(session: Session, job: Job) -> None:
     """Let those who wait for a job know that it has ended."""
-    name = ENDINGS.get(job.kind)
-    if name is not None:
+    for name in ENDINGS.get(job.kind, ()):
         module, _, function = name.partition(":")
         ended: Callable[[Session, Job], None] = getattr(import_module(module), function)
         ended(session, job)

@@ -71,9 +71,13 @@ def _place(point: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _numbers(points: list[dict[str, Any]]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Every number of the points: values and bounds."""
-    names = [name for name in sorted(points[0]) if name not in ("time", "target", "lead")]
-    return np.array([[point[name] for name in names] for point in points], float)
+    """Every number of the points: values and bounds, or probabilities."""
+    names = sorted(set(points[0]) - {"time", "target", "lead", "class", "probabilities"})
+    rows = [
+        [*(point[name] for name in names), *point.get("probabilities", {}).values()]
+        for point in points
+    ]
+    return np.array(rows, float)
 
 
 def _compared(

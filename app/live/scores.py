@@ -51,12 +51,14 @@ class Ticket:
 
 
 def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
-    """The points of a forecast whose observations are still to come.
+    """The points of a forecast of values whose observations are still to come.
 
     Args:
-        made: The forecast.
+        made: The forecast. Of classes nothing is scored yet.
         last_time: The series' last observation when it was made.
     """
+    if made.probabilities is not None:
+        return []
     columns = {"value": made.values, "naive": np.broadcast_to(made.naive, made.values.shape)}
     for side, bounds in (("lower", made.lower), ("upper", made.upper)):
         for level in SCORED_LEVELS:

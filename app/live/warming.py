@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from app.db import Database
+from app.errors import ServiceError
 from app.live import service as live
 from app.live.tables import KeptState
 from app.registry.artefacts import forecasters
@@ -26,13 +27,15 @@ def make_ready(database: Database, version_id: int) -> None:
 
 def _make_ready(database: Database, version_id: int, series_id: int) -> None:
     with database.reading() as session:
-        version = session.get_one(ModelVersion, version_id)
-        series = session.get_one(Series, series_id)
+        version = session.get(ModelVersion, version_id)
+        series = session.get(Series, series_id)
+        if version is None or series is None:
+            return
         kept = session.get(KeptState, (version_id, series_id))
         forecaster = forecasters.get_trained(session, version_id, version.job_id)
         try:
             current = live.current_state(session, forecaster, kept, series)
-        except ForecastingError:
+        except (ForecastingError, ServiceError):
             return
     if not current.kept:
         with database.transaction() as session:

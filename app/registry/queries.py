@@ -6,14 +6,21 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from app.errors import Invalid, NotFound
 from app.jobs.tables import Job, JobState
-from app.registry.tables import Model, ModelVersion, VersionSeries
+from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.errors import Problem
 
 VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 
-# An option of statements: versions come with all the series that they learnt from.
+# The alias of the version that is forecast with by default.
+CHAMPION = "champion"
+# The newest trained version: no alias, because it moves by itself.
+NEWEST = "latest"
+
+# Options of statements: versions come with all the series that they learnt from, and with the
+# aliases that point to them.
 WITH_PANEL = selectinload(ModelVersion.panel).joinedload(VersionSeries.series)
+WITH_ALIASES = selectinload(ModelVersion.aliases)
 
 
 def version_rows() -> sa.Select[ModelVersion, Model, Series, Job]:
@@ -54,26 +61,44 @@ def get_model(session: Session, name: str) -> Model:
 def get_version(
     session: Session, name: str, version: str, *options: ExecutableOption
 ) -> VersionRow:
-    """The version of this number, or `latest` for the newest trained one.
+    """The version of this number or alias, or `latest` for the newest trained one.
 
     Raises:
         NotFound: If the model or the version does not exist.
     """
-    statement = version_rows().options(*options).where(Model.name == name)
-    if version == "latest":
-        statement = statement.where(Job.state == JobState.SUCCEEDED)
-    elif version.isascii() and version.isdecimal() and len(version) < 10:
-        statement = statement.where(ModelVersion.number == int(version))
-    else:
-        statement = statement.where(sa.false())
-    row = session.execute(statement.order_by(ModelVersion.number.desc()).limit(1)).first()
+    row = find_version(session, name, version, *options)
     if row is None:
         get_model(session, name)
         raise NotFound(_no_such_version(name, version))
     return row
 
 
+def get_default_version(session: Session, name: str) -> VersionRow:
+    """The version that is forecast with by default: the champion, else the newest trained one.
+
+    Raises:
+        NotFound: If the model does not exist or has no trained version.
+    """
+    return find_version(session, name, CHAMPION) or get_version(session, name, NEWEST)
+
+
+def find_version(
+    session: Session, name: str, version: str, *options: ExecutableOption
+) -> VersionRow | None:
+    """As `get_version`, or None if there is none."""
+    statement = version_rows().options(*options).where(Model.name == name)
+    if version == NEWEST:
+        statement = statement.where(Job.state == JobState.SUCCEEDED)
+    elif version.isascii() and version.isdecimal():
+        number = int(version) if len(version) < 10 else -1
+        statement = statement.where(ModelVersion.number == number)
+    else:
+        pointed = sa.and_(Alias.model_id == Model.id, Alias.name == version)
+        statement = statement.join(Alias, Alias.version_id == ModelVersion.id).where(pointed)
+    return session.execute(statement.order_by(ModelVersion.number.desc()).limit(1)).first()
+
+
 def _no_such_version(name: str, version: str) -> str:
-    if version == "latest":
+    if version == NEWEST:
         return f"The model {name!r} has no trained version yet."
     return f"The model {name!r} has no version {version!r}."

@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
@@ -15,7 +15,7 @@ from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
 from app.registry import artefacts, service, verification
-from app.registry.queries import WITH_PANEL, get_model, get_version, version_rows
+from app.registry.queries import WITH_ALIASES, WITH_PANEL, get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
     ModelCreate,
@@ -41,6 +41,9 @@ from models.search_presets import SEARCH_PRESETS
 router = APIRouter(tags=["models"])
 
 Format = Literal["bundle", "keras", "onnx"]
+VersionName = Annotated[
+    str, Path(description="A number, an alias, or `latest` for the newest trained version.")
+]
 
 
 @router.get("/presets")
@@ -111,14 +114,14 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
 
 
 @router.get("/models/{name}/versions/{version}", responses=documented(NotFound))
-def get_one_version(name: str, version: str, database: DatabaseDependency) -> VersionRead:
+def get_one_version(name: str, version: VersionName, database: DatabaseDependency) -> VersionRead:
     """Show a version: spec, data, network, errors per split and lead, training."""
     with database.reading() as session:
-        return read_version(get_version(session, name, version, WITH_PANEL))
+        return read_version(get_version(session, name, version, WITH_PANEL, WITH_ALIASES))
 
 
 @router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
-def get_history(name: str, version: str, database: DatabaseDependency) -> HistoryRead:
+def get_history(name: str, version: VersionName, database: DatabaseDependency) -> HistoryRead:
     """Show the learning curves: loss and validation loss of every epoch."""
     with database.reading() as session:
         row, model, _, _ = get_version(session, name, version)
@@ -132,7 +135,7 @@ def get_history(name: str, version: str, database: DatabaseDependency) -> Histor
 )
 def download_artefact(
     name: str,
-    version: str,
+    version: VersionName,
     database: DatabaseDependency,
     format: Annotated[Format, Query(description="What to download.")] = "bundle",  # noqa: A002 - the contract's name
 ) -> Response:
@@ -151,7 +154,7 @@ def download_artefact(
 )
 def verify_version(
     name: str,
-    version: str,
+    version: VersionName,
     database: DatabaseDependency,
     once_only: OnceOnlyDependency,
     device: Annotated[
@@ -173,7 +176,7 @@ def verify_version(
 
 
 def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
-    return version_rows().options(WITH_PANEL)
+    return version_rows().options(WITH_PANEL, WITH_ALIASES)
 
 
 def _queue(session: Session, body: ModelCreate) -> Answer:

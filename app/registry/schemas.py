@@ -83,25 +83,31 @@ class VersionRead(BaseModel):
         "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
         "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
         "of the difference from naive and from the best baseline. Of a panel: the means over its "
-        "series, without what has no mean."
+        "series, without what has no mean. Of classes: accuracy, balanced accuracy, log loss and "
+        "Brier score, beside those of the most frequent class and of a coin with the frequencies "
+        "of the training rows; `skill` is then 1 - log_loss / coin_log_loss."
     )
     metrics_by_series: dict[str, dict[str, Any]] | None = Field(
         description="The metrics of each series of a panel; `null` for a model of one series."
     )
     baselines: dict[str, Any] | None = Field(
         description="The season of the seasonal naive forecast, and the order of each target's "
-        "AR(p); of a panel by series."
+        "AR(p); of classes their frequencies in the training rows. Of a panel by series."
     )
     residuals: dict[str, Any] | None = Field(
         description="Actual less forecast on validation and test, per target and lead: mean, "
         "standard deviation, quantiles and autocorrelations, in the target's unit; of a panel by "
         "series."
     )
+    calibration: dict[str, Any] | None = Field(
+        description="Of classes, on validation and test, per target and lead: how often what was "
+        "said with some confidence came true. Of values that table is `metrics`' `calibration`."
+    )
     audit: dict[str, Any] | None = Field(
         description="The leakage audit: every check with its result and a sentence."
     )
     training: dict[str, Any] | None
-    aliases: list[str]
+    aliases: list[str] = Field(description="The aliases that point to it.")
     created_at: datetime
 
 
@@ -114,6 +120,7 @@ class VersionSummary(BaseModel):
     series: list[str]
     job: str
     metrics: dict[str, Any] | None
+    aliases: list[str]
     created_at: datetime
 
 
@@ -124,6 +131,7 @@ class ModelRead(BaseModel):
     version: int | None
     latest: VersionSummary
     versions: int
+    aliases: dict[str, int] = Field(description="The version that each alias points to.")
     created_at: datetime
 
 

@@ -49,6 +49,9 @@ class ModelVersion(Base):
     panel: Mapped[list["VersionSeries"]] = relationship(
         order_by="VersionSeries.position", lazy="raise", passive_deletes=True
     )
+    aliases: Mapped[list["Alias"]] = relationship(
+        order_by="Alias.name", lazy="raise", viewonly=True
+    )
 
 
 class VersionSeries(Base):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.jobs.tables import JobState
-from app.registry.queries import VersionRow
+from app.registry.queries import CHAMPION, VersionRow
 from app.registry.schemas import (
     ModelRead,
     PresetRead,
@@ -49,7 +49,7 @@ def read_search_preset(preset: SearchPreset) -> PresetRead:
 
 
 def read_version(row: VersionRow) -> VersionRead:
-    """Everything known of a version whose panel is loaded."""
+    """Everything known of a version whose panel and aliases are loaded."""
     version, model, _, job = row
     diagnostics = version.diagnostics or {}
     return VersionRead(
@@ -67,15 +67,16 @@ def read_version(row: VersionRow) -> VersionRead:
         metrics_by_series=_metrics_by_series(version),
         baselines=diagnostics.get("baselines"),
         residuals=diagnostics.get("residuals"),
+        calibration=diagnostics.get("calibration"),
         audit=diagnostics.get("audit"),
         training=version.training,
-        aliases=[],
+        aliases=_alias_names(version),
         created_at=version.created_at,
     )
 
 
 def summarise_version(row: VersionRow) -> VersionSummary:
-    """One line about a version whose panel is loaded."""
+    """One line about a version whose panel and aliases are loaded."""
     version, _, _, job = row
     return VersionSummary(
         version=version.number,
@@ -84,6 +85,7 @@ def summarise_version(row: VersionRow) -> VersionSummary:
         series=_series_names(version),
         job=job.id,
         metrics=version.metrics,
+        aliases=_alias_names(version),
         created_at=version.created_at,
     )
 
@@ -91,14 +93,22 @@ def summarise_version(row: VersionRow) -> VersionSummary:
 def read_model(newest_first: Sequence[VersionRow]) -> ModelRead:
     """A model from the rows of all its versions."""
     _, model, _, _ = newest_first[0]
-    trained = [row for row in newest_first if row[3].state is JobState.SUCCEEDED]
+    trained = [row[0].number for row in newest_first if row[3].state is JobState.SUCCEEDED]
+    aliases = {
+        alias.name: version.number for version, _, _, _ in newest_first for alias in version.aliases
+    }
     return ModelRead(
         name=model.name,
-        version=trained[0][0].number if trained else None,
+        version=aliases.get(CHAMPION, trained[0] if trained else None),
         latest=summarise_version(newest_first[0]),
         versions=len(newest_first),
+        aliases=dict(sorted(aliases.items())),
         created_at=model.created_at,
     )
+
+
+def _alias_names(version: ModelVersion) -> list[str]:
+    return [alias.name for alias in version.aliases]
 
 
 def _series_names(version: ModelVersion) -> list[str]:

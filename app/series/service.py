@@ -107,9 +107,13 @@ def update_series(
 
 
 def load_series(
-    session: Session, series_or_id: str | int, *, until_revision: int | None = None
+    session: Session,
+    series_or_id: str | int,
+    *,
+    until_revision: int | None = None,
+    last: int | None = None,
 ) -> SeriesData:
-    """A whole series in memory, as it is or as it was at a revision.
+    """A whole series in memory, or only its last rows, as it is or as it was at a revision.
 
     Raises:
         NotFound: If there is no such series.
@@ -119,7 +123,12 @@ def load_series(
     if series.cadence is None:
         raise Invalid(_no_cadence(series))
     channels = series.channels
-    rows = storage.read_rows(session, series.id, len(channels), until_revision=until_revision)
+    start = storage.FIRST_TIME
+    if last is not None and last < series.rows:
+        start = storage.time_from_end(session, series.id, last)
+    rows = storage.read_rows(
+        session, series.id, len(channels), start=start, until_revision=until_revision
+    )
     return SeriesData(
         name=series.name,
         kind=cast(Kind, series.kind),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.series import binary_copy
 from app.series.binary_copy import Insertion, Microseconds
+from app.series.tables import Observation
 from models.series import Values
 
 FIRST_TIME = -(2**63)
@@ -54,6 +55,13 @@ def read_rows(
     )
     replaced = _select(session, _replaced(condition, until_revision), channels)
     return _merged(present, replaced).where(slice(limit))
+
+
+def time_from_end(session: Session, series_id: int, count: int) -> int:
+    """The time of the first of the last `count` observations, of which there are that many."""
+    times = sa.select(Observation.time).where(Observation.series_id == series_id)
+    statement = times.order_by(Observation.time.desc()).offset(count - 1).limit(1)
+    return session.scalars(statement).one()
 
 
 def insert_observations(session: Session, series_id: int, rows: Rows) -> None:

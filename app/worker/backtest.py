@@ -1,12 +1,13 @@
 """The handler of `backtest`: a plan in, a published report out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
 import app.backtests.service as backtests
 from app.worker.task import Publish, Task
-from models.backtest import BacktestResult, Run
+from models.backtest import Run
+from models.backtest_points import BacktestResult
 from models.series import SeriesData
 from models.spec import Spec
 from models.train import train
@@ -22,11 +23,12 @@ def run_backtest(task: Task) -> Publish:
         refit=_refit,
         notify=lambda phase, fraction: task.report(phase=phase, fraction=fraction),
         save_checkpoint=task.save_checkpoint,
+        panel=given.panel,
     )
     return _publishing(task.attempt.job_id, run(task.load_checkpoint()))
 
 
-def _refit(spec: Spec, data: SeriesData, tell: Callable[[float], None]) -> bytes:
+def _refit(spec: Spec, data: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
     return train(spec, data, progress=lambda progress: tell(progress.fraction)).bundle
 
 

@@ -13,6 +13,7 @@ from app.worker.devices import CPU, default_device, visible_gpus
 from app.worker.heart import Heart, Reaper, bury_the_gone
 from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
+from app.worker.postman import Postman
 from app.worker.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -56,13 +57,16 @@ def _work(
         run_job=runner.run,
     )
     reaper = Reaper(database, queue, settings)
+    postman = Postman(database, settings)
     queue.start()
     children.warm_up()
     reaper.start()
+    postman.start()
     logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
     stop.wait()
     logger.info("worker %s stops", identity.executor)
     reaper.stop()
+    postman.stop()
     runner.stop(STOP_TIMEOUT_SECONDS)
     children.stop()
     queue.stop()

@@ -167,10 +167,71 @@ class TestBacktest:
         assert error["pointer"] == "/series"
         assert "learnt from: weekly, large. Received: guest" in error["message"]
 
-    def test_refits_are_422(self, client: TestClient, panel: str) -> None:
-        answer = client.post(f"/v1/models/{panel}/backtests", json={"refit_every": 5})
+    def test_refits_learn_from_all_series_as_they_were(
+        self,
+        client: TestClient,
+        panel: str,
+        work: Callable[[str], dict[str, Any]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        import app.worker.backtest
+        from models.train import train
+
+        seen: list[Any] = []
+
+        def recording(spec: Any, data: Any, **options: Any) -> Any:
+            seen.append(data)
+            return train(spec, data, **options)
+
+        # Compiling with XLA takes longer than training these small nets.
+        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+        monkeypatch.setattr(app.worker.backtest, "train", recording)
+        path = f"/v1/models/{panel}/backtests"
+        body = {
+            "series": "large",
+            "origins": {"start": (START + 150 * WEEK).isoformat(), "every": 20},
+            "window": "rolling",
+            "train_rows": 120,
+            "refit_every": 2,
+        }
+        queued = client.post(path, json=body).json()
+        assert (queued["origins"], queued["refits"]) == (3, 2)
+        # What is written now, at times that the refits learn from, comes too late.
+        put_rows(client, [[(START + 100 * WEEK).isoformat(), 99.0]])
+        assert work(queued["id"])["error"] is None
+        read = client.get(f"{path}/{queued['id']}").json()
+        assert read["panel_revisions"] == {"weekly": 1, "large": 1}
+        assert (read["series"], read["report"]["refits"]) == ("large", 2)
+        assert read["report"]["targets"]["y"]["mae"] < 1000 * 10
+        points = client.get(f"{path}/{queued['id']}/points").json()["items"]
+        assert points[0]["actual"] == 1000 * weekly_value(151)
+        for row, data in zip((150, 190), seen, strict=True):
+            assert [each.name for each in data] == ["weekly", "large"]
+            for each, scale in zip(data, (1, 1000), strict=True):
+                weeks = range(row - 119, row + 1)
+                assert each.values[:, 0].tolist() == [scale * weekly_value(w) for w in weeks]
+
+    def test_what_one_series_has_too_few_rows_for_is_422(
+        self, client: TestClient, weekly: str, database: Database
+    ) -> None:
+        rows = [[time, value] for time, value in weekly_rows(150, 150)]
+        pair = [weekly, make_series(client, "young", rows)]
+        body = {"name": "young-too", "series": pair, "spec": SPEC}
+        job = client.post("/v1/models", json=body).json()["job"]
+        Trainer(database, []).finish(job["id"])
+        start = (START + 140 * WEEK).isoformat()
+        body = {"origins": {"start": start}, "refit_every": 5}
+        answer = client.post("/v1/models/young-too/backtests", json=body)
         (error,) = check_problem(answer, 422)["errors"]
-        assert error["pointer"] == "/refit_every"
+        assert error["pointer"] == "/origins/start"
+        assert "The series 'young'" in error["message"]
+        assert client.get("/v1/jobs?kind=backtest").json()["items"] == []
+        kept = client.post("/v1/models/young-too/backtests", json={"origins": {"start": start}})
+        assert kept.status_code == 202
+        assert (
+            client.get("/v1/models/young-too/backtests").json()["items"][0]["panel_revisions"]
+            is None
+        )
 
 
 class TestRefusedPanel:

@@ -15,10 +15,11 @@ from models.checks import SeriesFacts, resolve
 from models.dataset import Dataset, Track
 from models.errors import SpecError, TrainingError
 from models.features import FeaturePipeline
+from models.feeds import make_feed
 from models.lanes import Lanes, LaneSizes
 from models.runtime import Forecaster, Outputs
 from models.series import Rows, SeriesData, Times, Values
-from models.train import make_feed, train
+from models.train import train
 from models.windows import Windows
 from tests.models.conftest import make_wave
 from tests.models.test_train import small

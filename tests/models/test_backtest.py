@@ -1,6 +1,6 @@
 """Backtests: origins by hand, one pass for all of them, refits that know the past only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +10,10 @@ import pytest
 
 from models import backtest_plan
 from models.artefact import read_bundle
-from models.backtest import BacktestResult, Run
-from models.backtest_plan import BacktestPlan, BacktestSpec, plan_backtest, refit_input
+from models.backtest import Run
+from models.backtest_plan import BacktestPlan, BacktestSpec, plan_backtest
+from models.backtest_points import BacktestResult
+from models.backtest_refits import cut, refit_spec
 from models.errors import SpecError, TrainingError
 from models.runtime import Forecaster
 from models.series import SeriesData
@@ -96,7 +98,7 @@ class TestOrigins:
     def test_too_many_are_refused(
         self, forecaster: Forecaster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(backtest_plan, "MOST_POINTS", 30)
+        monkeypatch.setattr(backtest_plan, "MOST_NUMBERS", 4 * 30)
         assert "at most 10 origins" in problems(forecaster)["/origins"]
         assert len(plan(forecaster, origins={"count": 10}).origins) == 10
 
@@ -126,18 +128,19 @@ class TestWindow:
 
     def test_a_refit_knows_nothing_after_its_origin(self, forecaster: Forecaster) -> None:
         data = make_wave()
-        expanding = plan(forecaster, refit_every=20)
-        spec, part = refit_input(forecaster, data, expanding, 530)
-        assert (part.times[0], part.times[-1]) == (data.times[0], data.times[530])
+        seen = cut(forecaster, data, data.times[530], None)
+        spec = refit_spec(forecaster, [seen])
+        assert (seen.data.times[0], seen.data.times[-1]) == (data.times[0], data.times[530])
+        assert seen.rows == 531
         assert spec.split.test == 0.0
         assert spec.split.validation == pytest.approx(90 / 510)
 
     def test_a_rolling_window_has_the_last_rows_only(self, forecaster: Forecaster) -> None:
         data = make_wave()
-        rolling = plan(forecaster, window="rolling", train_rows=200, refit_every=20)
-        spec, part = refit_input(forecaster, data, rolling, 530)
-        assert (part.times[0], part.times[-1]) == (data.times[331], data.times[530])
-        assert len(part.times) == 200
+        seen = cut(forecaster, data, data.times[530], 200)
+        spec = refit_spec(forecaster, [seen])
+        assert (seen.data.times[0], seen.data.times[-1]) == (data.times[331], data.times[530])
+        assert seen.rows == len(seen.data.times) == 200
         assert spec.chunk is not None
         assert spec.lanes is not None
         assert spec.lanes * spec.chunk <= 200
@@ -150,7 +153,10 @@ class Refits:
         self.bundle = bundle
         self.seen: list[SeriesData] = []
 
-    def __call__(self, spec: Spec, data: SeriesData, tell: Callable[[float], None]) -> bytes:
+    def __call__(
+        self, spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]
+    ) -> bytes:
+        (data,) = panel
         self.seen.append(data)
         tell(0.5)
         return self.bundle
@@ -168,7 +174,7 @@ class TestRun:
         result = run(forecaster, data, refits, origins={"every": 7})
         assert refits.seen == []
         order = [data.channel_names.index(name) for name in forecaster.manifest["channels"]]
-        for row, origin in zip(result.values, result.origins, strict=True):
+        for row, origin in zip(result.points.values, result.points.origins, strict=True):
             seen = data.times <= origin
             state = forecaster.advance(
                 forecaster.initial_state(), data.times[seen], data.values[seen][:, order]
@@ -178,8 +184,8 @@ class TestRun:
     def test_figures_are_those_of_the_points(self, forecaster: Forecaster, bundle: bytes) -> None:
         result = run(forecaster, make_wave(), Refits(bundle), origins={"every": 2})
         target = result.report["targets"]["value"]
-        errors = np.abs(result.values - result.actual)
-        naive_errors = np.abs(result.naive - result.actual)
+        errors = np.abs(result.points.values - result.points.actual)
+        naive_errors = np.abs(result.points.naive - result.points.actual)
         assert target["mae"] == pytest.approx(errors.mean())
         assert target["leads"][2]["naive_mae"] == pytest.approx(naive_errors[:, 2].mean())
         assert target["skill"] == pytest.approx(1 - errors.mean() / naive_errors.mean())
@@ -187,7 +193,8 @@ class TestRun:
         assert result.report["origins"]["every"] == 2
         assert result.report["season"] == {"steps": 24, "source": "cadence"}
         np.testing.assert_array_equal(
-            result.times, result.origins[:, np.newaxis] + np.arange(1, 4) * np.timedelta64(1, "h")
+            result.points.times,
+            result.points.origins[:, np.newaxis] + np.arange(1, 4) * np.timedelta64(1, "h"),
         )
 
     def test_a_training_s_test_figures_are_a_backtest_of_the_test_part(
@@ -221,8 +228,8 @@ class TestRun:
             run(forecaster, changed, other, **fields),
         )
         # Origins 520, 530 and 540 come before the change, and so do the refits at 520 and 540.
-        np.testing.assert_array_equal(before.values[:3], after.values[:3])
-        assert (before.values[3:] != after.values[3:]).any()
+        np.testing.assert_array_equal(before.points.values[:3], after.points.values[:3])
+        assert (before.points.values[3:] != after.points.values[3:]).any()
         for left, right in zip(one.seen[:2], other.seen[:2], strict=True):
             np.testing.assert_array_equal(left.values, right.values)
         last = [part.times[-1] for part in one.seen]
@@ -233,8 +240,8 @@ class TestRun:
         values = data.values.copy()
         values[597:, 0] = np.nan
         result = run(forecaster, replace(data, values=values), Refits(bundle), origins={"count": 2})
-        assert np.isnan(result.actual[1]).all()
-        assert np.isfinite(result.values).all()
+        assert np.isnan(result.points.actual[1]).all()
+        assert np.isfinite(result.points.values).all()
         assert result.report["targets"]["value"]["leads"][2]["mae"] is None
 
 
@@ -277,10 +284,10 @@ class TestProgress:
         refits = Refits(bundle)
         resumed, straight = make(refits)(saved[-1]), make(Refits(bundle))()
         assert len(refits.seen) == 1
-        np.testing.assert_array_equal(resumed.values, straight.values)
+        np.testing.assert_array_equal(resumed.points.values, straight.points.values)
 
     def test_a_refit_that_fails_is_named(self, forecaster: Forecaster) -> None:
-        def refit(spec: Spec, data: SeriesData, tell: Callable[[float], None]) -> bytes:
+        def refit(spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
             raise TrainingError("The loss is not a number.")
 
         wanted = plan(forecaster, origins={"count": 2}, refit_every=1)

@@ -98,6 +98,12 @@ class TestDefaults:
         assert resolved(cadence="120min").cadence == "2h"
         assert resolved(cadence="120min").aggregate == "last"
 
+    def test_hours_can_make_months_which_have_no_length(self) -> None:
+        hours = series(40_000)
+        assert resolved(hours, cadence="MS", horizon=2).cadence == "MS"
+        with pytest.raises(SpecError, match="at least"):
+            resolved(series(400), cadence="MS")
+
     def test_a_short_series_has_a_short_horizon_and_a_small_network(self) -> None:
         spec = resolved(series(60))
         assert spec.horizon == 8

@@ -241,7 +241,7 @@ class TestServing:
         inputs = forecaster._inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._medians(y, reading.base)
+        said = forecaster._values(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
         np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
 

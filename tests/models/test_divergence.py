@@ -44,6 +44,11 @@ class TestLikelyCause:
         assert "`layers.1.activation` relu has no bound" in said
         assert "layers.0" not in said
 
+    def test_gates_without_a_bound_are_named_too(self) -> None:
+        said = causes(layers=[{"cell": "gru", "recurrent_activation": "softplus"}])
+        assert "`layers.0.recurrent_activation` softplus has no bound" in said
+        assert "recurrent_activation" not in causes(layers=[{"cell": "rnn"}])
+
     def test_float16_may_overflow(self) -> None:
         assert "mixed_bfloat16" in causes(precision="mixed_float16")
 

@@ -36,6 +36,16 @@ class TestCells:
         refused(f"/layers/0/{field}", f", not to {cell}.", layers=layers)
         assert problems(layers=layers)[f"/layers/0/{field}"].endswith(str(value).lower())
 
+    def test_a_single_unit_is_orthogonal_to_nothing(self) -> None:
+        given = {"name": "orthogonal_regularizer", "factor": 0.1}
+        layers: list[dict[str, Any]] = [
+            {"cell": "gru", "units": 2, "recurrent_regularizer": given},
+            {"units": 1},
+        ]
+        assert resolved(layers=layers).layers is not None
+        layers[1]["recurrent_regularizer"] = "orthogonal_regularizer"
+        refused("/layers/1/recurrent_regularizer", "needs at least 2 `units`", layers=layers)
+
     def test_a_filled_in_spec_can_be_read_back(self) -> None:
         layers = [{"cell": cell} for cell in ("rnn", "lstm", "gru")]
         spec = resolved(layers=layers)

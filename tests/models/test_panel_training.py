@@ -1,6 +1,6 @@
 """Panels trained: each series judged, audited, forecast and tested on its own; unseen ones too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,9 @@ from models.audit import audit_training
 from models.backtest import Run
 from models.backtest_plan import BacktestSpec, plan_backtest
 from models.checks import SeriesFacts, resolve
-from models.errors import DataError, SpecError
+from models.errors import DataError
 from models.features import FeaturePipeline
+from models.feeds import make_feed
 from models.intervals import LEVELS, Intervals
 from models.prepare import prepare
 from models.reproducibility import Record, arrays_sha256, compare
@@ -22,7 +23,7 @@ from models.runtime import Forecaster, State
 from models.series import SeriesData
 from models.series_fit import SeriesFit
 from models.spec import Spec
-from models.train import Trained, make_feed, train
+from models.train import Trained, train
 from tests.models.test_panel import counting, small, wave
 
 
@@ -192,13 +193,8 @@ class TestBacktest:
         )
         assert result.report["in_sample_origins"] == 0
 
-    def test_refits_are_refused(self, forecaster: Forecaster, panel: list[SeriesData]) -> None:
-        with pytest.raises(SpecError) as caught:
-            plan_backtest(forecaster, panel[0], BacktestSpec(refit_every=5))
-        assert [problem.pointer for problem in caught.value.problems] == ["/refit_every"]
 
-
-def never(spec: Spec, data: SeriesData, notify: Callable[[float], None]) -> bytes:
+def never(spec: Spec, panel: Sequence[SeriesData], notify: Callable[[float], None]) -> bytes:
     raise AssertionError("nothing is to be trained")
 
 

@@ -105,3 +105,10 @@ class TestTraining:
         spec = Spec.model_validate({**SMALL, "precision": "mixed_float16"})
         with pytest.raises(TrainingError, match=r"needs a GPU.*Received: mixed_float16 on a cpu"):
             train(spec, make_wave())
+
+
+def test_penalties_of_regularizers_are_added_in_float32() -> None:
+    layers = [{"cell": "gru", "units": 6, "kernel_regularizer": "l2", "activity_regularizer": "l2"}]
+    fields = {**SMALL, "layers": layers, "epochs": 1, "precision": "mixed_bfloat16"}
+    history = train(Spec.model_validate(fields), make_wave()).history
+    assert np.isfinite(history[0]["loss"])

@@ -12,13 +12,14 @@ from models.builders import build_network, describe_network
 from models.checks import SeriesFacts, resolve
 from models.engine import make_engine, zero_states
 from models.export import export_onnx, verify_export
-from models.losses import objective_of
+from models.feeds import make_feed
+from models.losses import objective_of, outputs_per_label
 from models.optimizers import make_optimizer
 from models.prepare import prepare
 from models.presets import PRESETS
 from models.series import Channel, Kind, SeriesData, Times
 from models.spec import EarlyStoppingSpec, Spec
-from models.train import make_feed
+from models.train import train
 from models.windows import window_offsets
 
 HOUR = np.timedelta64(1, "h")
@@ -71,7 +72,44 @@ def hours() -> SeriesFacts:
     return facts(("load",), np.datetime64("2016-07-01", "us") + np.arange(5000) * HOUR)
 
 
+def sequences() -> SeriesFacts:
+    return SeriesFacts.from_data(labelled(28, 10, 200))
+
+
+def binary_sequences() -> SeriesFacts:
+    return SeriesFacts.from_data(labelled(24, 2, 200))
+
+
+def labelled(steps: int, kinds: int, count: int) -> SeriesData:
+    """Sequences of 28 channels one after the other; the row after each holds its kind.
+
+    A sequence of kind k is a bump of noise around channel 2k.
+    """
+    generator = np.random.default_rng(0)
+    codes = np.arange(count) % kinds
+    bumps = np.exp(-np.square(np.arange(28) - 2 * codes[:, np.newaxis]) / 8)
+    rows = bumps.repeat(steps, axis=0) + 0.2 * generator.normal(size=(count * steps, 28))
+    label = np.full((len(rows), 1), np.nan)
+    label[steps::steps, 0] = codes[:-1]
+    names = [*(f"x{number}" for number in range(28)), "kind"]
+    return SeriesData(
+        name="sequences",
+        kind="generic",
+        channels=tuple(Channel(name) for name in names),
+        times=np.datetime64("2024-01-01", "us") + np.arange(len(rows)) * HOUR,
+        values=np.concatenate([rows, label], axis=1),
+        cadence="1h",
+        calendar="continuous",
+        timezone="UTC",
+    )
+
+
 MADE_FOR = {
+    "ohlc-direction": minute_bars,
+    "ohlc-direction-5-bars": minute_bars,
+    "lstm-sequence-classifier": sequences,
+    "binary-rnn-classifier": binary_sequences,
+    "binary-lstm-classifier": binary_sequences,
     "default": hours,
     "jena-stateful": jena,
     "jena-gru-windowed": jena,
@@ -101,12 +139,20 @@ class TestPresets:
     @pytest.mark.parametrize("name", sorted(PRESETS))
     def test_each_works_on_the_series_it_is_for(self, name: str) -> None:
         series = MADE_FOR[name]()
-        spec = resolve(Spec.model_validate(PRESETS[name].spec), series)
+        spec = resolve(specified(name), series)
         assert resolve(spec, series) == spec
 
 
+def specified(name: str) -> Spec:
+    """A preset's spec, with the target that a user would name."""
+    fields = PRESETS[name].spec
+    if fields.get("task") == "classification":
+        fields = {**fields, "targets": ["kind"]}
+    return Spec.model_validate(fields)
+
+
 def resolved(name: str) -> Spec:
-    return resolve(Spec.model_validate(PRESETS[name].spec), MADE_FOR[name]())
+    return resolve(specified(name), MADE_FOR[name]())
 
 
 class TestJenaRecipe:
@@ -186,7 +232,7 @@ def network_of(name: str) -> Any:
     spec = resolved(name)
     return build_network(
         spec.layers or [],
-        spec.head,
+        spec.network_head,
         features=FEATURES,
         outputs=outputs_of(spec),
         stateful=spec.mode == "stateful",
@@ -195,7 +241,7 @@ def network_of(name: str) -> Any:
 
 
 def outputs_of(spec: Spec) -> int:
-    return len(spec.lead_steps) * len(spec.targets or [])
+    return len(spec.lead_steps) * len(spec.targets or []) * outputs_per_label(spec)
 
 
 # Layers by name, units and parameters, by hand: a SimpleRNN has units x (inputs + units + 1), an
@@ -234,6 +280,22 @@ NETWORKS: dict[str, list[tuple[str, int, int]]] = {
         ("gru_2", 60, 3 * 60 * 212),
         ("output", 24, 24 * 61),
     ],
+    "ohlc-direction": [
+        ("lstm_0", 32, 4 * 32 * 40),
+        ("lstm_0_dropout", 32, 0),
+        ("output", 2, 2 * 33),
+    ],
+    "lstm-sequence-classifier": [
+        ("lstm_0", 256, 4 * 256 * 264),
+        ("lstm_0_dropout", 256, 0),
+        ("lstm_1", 256, 4 * 256 * 513),
+        ("lstm_1_dropout", 256, 0),
+        ("dense_0", 32, 32 * 257),
+        ("dense_dropout_0", 32, 0),
+        ("output", 10, 10 * 33),
+    ],
+    "binary-rnn-classifier": [("rnn_0", 32, 32 * 40), ("output", 1, 33)],
+    "binary-lstm-classifier": [("lstm_0", 32, 4 * 32 * 40), ("output", 1, 33)],
     "jena-stateful": [
         ("lstm_0", 64, 4 * 64 * 72),
         ("head_dropout", 64, 0),
@@ -251,9 +313,9 @@ class TestNetworks:
         assert [(each["name"], each["shape"][-1], each["parameters"]) for each in layers] == (
             NETWORKS[name]
         )
-        recurrent = [each for each in layers if each["cell"] in ("rnn", "lstm", "gru")]
+        cells = [each["cell"] in ("rnn", "lstm", "gru") for each in layers]
         for position, each in enumerate(layers):
-            every_step = stateful or position < len(recurrent) - 1
+            every_step = stateful or any(cells[position + 1 :])
             assert len(each["shape"]) == (3 if every_step else 2), each["name"]
         assert described["parameters"] == sum(each[2] for each in NETWORKS[name])
 
@@ -293,19 +355,38 @@ def transformer(shared_data: Path) -> SeriesData:
     return replace(whole, times=whole.times[:4000], values=whole.values[:4000])
 
 
+@pytest.fixture(scope="module")
+def bars(shared_data: Path) -> SeriesData:
+    """The first 20 days of one-minute bars of an index, written day-first in Indian time."""
+    frame = pd.read_csv(shared_data / "nifty_1min_2022_ddmmyyyy.csv.gz").drop_duplicates("Date")
+    local = pd.to_datetime(frame.pop("Date"), format="%d-%m-%Y %H:%M")
+    frame.index = pd.DatetimeIndex(local).tz_localize("Asia/Kolkata").tz_convert(None)
+    frame = frame.sort_index().head(20 * 375)
+    return SeriesData(
+        name="bars",
+        kind="ohlc",
+        channels=tuple(Channel(each) for each in frame.columns),
+        times=frame.index.to_numpy().astype("datetime64[us]"),
+        values=frame.to_numpy(np.float64),
+        cadence="1min",
+        calendar="sessions",
+        timezone="Asia/Kolkata",
+    )
+
+
 class TestOnRealData:
     """A few updates with each recipe's own batches, then the exported graph against Keras."""
 
     def updates(self, name: str, data: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-        spec = resolve(Spec.model_validate(PRESETS[name].spec), SeriesFacts.from_data(data))
+        spec = resolve(specified(name), SeriesFacts.from_data(data))
         prepared = prepare(spec, data)
         feed = make_feed(spec, prepared)
         network = build_network(
             spec.layers or [],
-            spec.head,
+            spec.network_head,
             features=prepared.pipeline.width,
-            outputs=prepared.dataset.outputs,
+            outputs=prepared.dataset.outputs * outputs_per_label(spec),
             stateful=spec.mode == "stateful",
             seed=0,
         )
@@ -325,8 +406,32 @@ class TestOnRealData:
     def test_weather(self, name: str, weather: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
         self.updates(name, weather, monkeypatch)
 
-    @pytest.mark.parametrize("name", [name for name in NETWORKS if not name.startswith("jena-")])
+    @pytest.mark.parametrize(
+        "name", [name for name in NETWORKS if MADE_FOR[name] in (hours, daily_bars)]
+    )
     def test_transformer(
         self, name: str, transformer: SeriesData, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.updates(name, transformer, monkeypatch)
+
+    def test_market_bars(self, bars: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.updates("ohlc-direction", bars, monkeypatch)
+
+    @pytest.mark.parametrize(
+        ("name", "steps", "kinds"),
+        [
+            ("lstm-sequence-classifier", 28, 10),
+            ("binary-rnn-classifier", 24, 2),
+            ("binary-lstm-classifier", 24, 2),
+        ],
+    )
+    def test_sequences(
+        self, name: str, steps: int, kinds: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.updates(name, labelled(steps, kinds, 200), monkeypatch)
+
+    def test_market_bars_train_to_the_end(self, bars: SeriesData) -> None:
+        found = train(specified("ohlc-direction").model_copy(update={"epochs": 1}), bars)
+        figures = found.metrics["test"]["Close"]
+        assert 0.4 < figures["accuracy"] < 0.6
+        assert figures["log_loss"] < 0.7

@@ -90,7 +90,7 @@ class TestReport:
         assert against["best_baseline"]["baseline"] == target["best_baseline"]
 
     def test_residuals_baselines_and_audit_are_in_the_manifest_too(self, trained: Trained) -> None:
-        assert set(trained.diagnostics) == {"baselines", "residuals", "audit"}
+        assert set(trained.diagnostics) == {"baselines", "residuals", "calibration", "audit"}
         assert trained.manifest.items() >= trained.diagnostics.items()
         assert trained.diagnostics["baselines"]["season"] == {"steps": 24, "source": "cadence"}
         assert trained.diagnostics["residuals"]["test"]["value"]["unit"] == "m"
@@ -151,7 +151,7 @@ class TestServing:
         inputs = forecaster._inputs(reading.features, reading, slice(None))
         state = np.zeros((1, 6), np.float32)
         y = np.asarray(network([*(each[np.newaxis] for each in inputs), state])[0])[0]
-        keras_values = forecaster._medians(y, reading.base)
+        keras_values = forecaster._values(y, reading.base)
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
@@ -290,6 +290,19 @@ class TestModes:
             np.testing.assert_allclose(
                 forecaster.forecast(state).values, whole.values[row], atol=1e-6
             )
+
+    def test_states_that_grow_without_bound_are_never_served(self) -> None:
+        """Twice as large with every step: short lanes stay finite, the whole series does not."""
+        growing = {
+            "cell": "rnn",
+            "units": 2,
+            "activation": "linear",
+            "recurrent_initializer": {"name": "identity", "gain": 2.0},
+        }
+        optimizer = {"name": "sgd", "learning_rate": 1e-9, "clipnorm": 1e-9}
+        spec = small(layers=[growing], lanes=20, chunk=12, epochs=1, optimizer=optimizer)
+        with pytest.raises(DataError, match="states grow without bound"):
+            train(spec, make_wave())
 
     def test_hours_made_of_ten_minutes_train_on_all_phases_and_serve_one(self) -> None:
         data = make_wave(rows=1800)

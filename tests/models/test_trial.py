@@ -113,8 +113,15 @@ class TestRunMeasuredTrial:
         expected = sum(target["mae"] / target["naive_mae"] for target in report) / 2
         assert score.value == pytest.approx(expected, rel=1e-6)
 
+    def test_of_classes_it_is_the_log_loss_over_that_of_a_coin(self, wave: SeriesData) -> None:
+        spec = resolved(wave, task="direction")
+        score = run_measured_trial(spec, wave, progress=lambda _: None)
+        figures = train(spec, wave).metrics["validation"]["value"]
+        expected = figures["log_loss"] / figures["coin_log_loss"]
+        assert score.value == pytest.approx(expected, rel=1e-6)
+
     def test_without_a_naive_error_there_is_no_value(self) -> None:
         data = make_wave()
         data.values[420:510, 0] = float("nan")
-        with pytest.raises(TrainingError, match="no error to compare"):
+        with pytest.raises(TrainingError, match="no `mae` to compare"):
             run_measured_trial(resolved(data), data, progress=lambda _: None)

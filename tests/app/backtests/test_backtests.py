@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.backtests.tables import Backtest
 from app.db import Database
-from app.jobs import attempts
-from app.worker.task import Task
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows, weekly_value
 from tests.app.test_problems import check_problem
 
@@ -35,24 +34,6 @@ def read(client: TestClient, model: str, backtest: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
-
-
-@pytest.fixture
-def work(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Does a queued job as a worker's child does."""
-    from app.worker import child
-    from app.worker.backtest import run_backtest
-
-    # Compiling with XLA takes longer than training these small nets.
-    monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-
-    def do(job_id: str) -> None:
-        with database.transaction() as session:
-            attempt = attempts.start(session, job_id, "tester")
-        assert attempt is not None
-        child.run(Task(database, attempt), {"backtest": run_backtest})
-
-    return do
 
 
 class TestRequest:
@@ -186,8 +167,19 @@ class TestResult:
         report = read(client, model, queued["id"])["report"]
         assert report["refits"] == 2
         assert report["targets"]["y"]["mae"] > 0
+        assert read(client, model, queued["id"])["panel_revisions"] == {"weekly": 1}
         events = client.get(f"/v1/jobs/{queued['id']}/events").text
         assert "evaluating" in events
+
+    def test_one_that_was_queued_when_only_its_own_revision_was_stored_runs(
+        self, client: TestClient, model: str, work: Callable[[str], None], database: Database
+    ) -> None:
+        body = {"origins": {"count": 1}, "window": "rolling", "train_rows": 120, "refit_every": 1}
+        queued = request(client, model, **body)
+        with database.transaction() as session:
+            session.get_one(Backtest, queued["id"]).panel_revisions = None
+        work(queued["id"])
+        assert read(client, model, queued["id"])["report"]["refits"] == 1
 
 
 class TestRead:
@@ -242,7 +234,7 @@ class TestRefused:
     def test_more_points_than_the_bound_are_422(
         self, client: TestClient, model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("models.backtest_plan.MOST_POINTS", 40)
+        monkeypatch.setattr("models.backtest_plan.MOST_NUMBERS", 4 * 40)
         problem = check_problem(client.post(f"/v1/models/{model}/backtests", json={}), 422)
         assert problem["errors"][0]["pointer"] == "/origins"
         assert "at most 10 origins" in problem["detail"]

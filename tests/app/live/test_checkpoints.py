@@ -55,3 +55,14 @@ def test_a_version_is_made_ready_before_it_is_needed(
             kept = session.scalars(sa.select(KeptState)).one()
             assert kept.time == START + (week - 1) * WEEK
         put_rows(client, weekly_rows(week, 1))
+
+
+def test_pointing_an_alias_at_a_version_makes_it_ready(
+    client: TestClient, database: Database, model: str
+) -> None:
+    answer = client.put(f"/v1/models/{model}/aliases/challenger", json={"version": 1})
+    assert answer.status_code == 200, answer.text
+    with database.reading() as session:
+        assert session.scalars(sa.select(KeptState)).one().time == START + (ROWS - 1) * WEEK
+    (entry,) = put_rows(client, weekly_rows(ROWS, 1))["forecasts"]
+    assert (entry["version"], entry["aliases"], entry["error"]) == (1, ["challenger"], None)

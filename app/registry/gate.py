@@ -1,0 +1,105 @@
+"""The gate before `champion`: a version has to beat the baselines and the present champion."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+import app.series.service as series_service
+from app.errors import Conflict
+from app.registry.artefacts import forecasters
+from app.registry.queries import CHAMPION, VersionRow, find_version
+from app.registry.tables import Alias, ModelVersion, VersionSeries
+from models.errors import DataError
+from models.held_out_losses import Excerpt
+from models.promotion import TITLES, Evidence, judge
+
+# Observations that a web process reads for one comparison, in all and of each series of a panel:
+# the ends of longer series. It bounds memory to some tens of megabytes and time to some seconds.
+MOST_ROWS = 50_000
+LEAST_ROWS = 5_000
+
+
+class PromotionRefused(Conflict):
+    """The version does not beat what it has to beat."""
+
+    slug = "promotion-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a comparison found, and between whom.
+
+    Args:
+        version: The version that is to be champion.
+        champion_id: The champion it was compared with; None if there was none.
+        evidence: One line per rival; none if the version is the champion already.
+    """
+
+    version: ModelVersion
+    champion_id: int | None
+    evidence: list[Evidence]
+
+    def is_about(self, version: ModelVersion, champion: Alias | None) -> bool:
+        """Whether the comparison was between these."""
+        present = None if champion is None else champion.version_id
+        return (version.id, present) == (self.version.id, self.champion_id)
+
+    def check(self) -> None:
+        """Refuse a version that did not beat all.
+
+        Raises:
+            PromotionRefused: With the table of evidence.
+        """
+        unbeaten = [TITLES[each.against] for each in self.evidence if not each.passed]
+        if unbeaten:
+            raise PromotionRefused(
+                f"Version {self.version.number} does not beat {' and '.join(unbeaten)}: see "
+                "`evidence`. `force: true` with a `reason` makes it champion all the same.",
+                extensions={"evidence": self.to_json()},
+            )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The table of evidence as plain values."""
+        return [each.to_json() for each in self.evidence]
+
+
+def examine(session: Session, row: VersionRow, margin: float) -> Verdict:
+    """Compare a trained version, whose panel is loaded, with its rivals.
+
+    Raises:
+        Conflict: If a series is not such that it could be forecast.
+    """
+    version, model, _, _ = row
+    champion = find_version(session, model.name, CHAMPION)
+    if champion is None:
+        return Verdict(version, None, _compare(session, row, None, margin))
+    if champion[0].id == version.id:
+        return Verdict(version, version.id, [])
+    return Verdict(version, champion[0].id, _compare(session, row, champion, margin))
+
+
+def _compare(
+    session: Session, row: VersionRow, champion: VersionRow | None, margin: float
+) -> list[Evidence]:
+    version, _, _, job = row
+    rival = None if champion is None else forecasters.get(session, champion[0], champion[3])
+    try:
+        return judge(
+            forecasters.get(session, version, job),
+            rival,
+            _excerpts(session, version.panel),
+            margin=margin,
+            name=f"version {version.number}",
+        )
+    except DataError as error:
+        raise Conflict(f"Version {version.number} cannot be compared: {error}") from error
+
+
+def _excerpts(session: Session, panel: list[VersionSeries]) -> Iterator[Excerpt]:
+    """The series as they are now, one in memory at a time; of long ones the end."""
+    most = max(LEAST_ROWS, MOST_ROWS // len(panel))
+    for each in panel:
+        data = series_service.load_series(session, each.series_id, last=most)
+        yield Excerpt(data, whole=each.series.rows <= most)

@@ -1,0 +1,123 @@
+"""Routes of webhooks: create, list, show, change, delete, and what was sent."""
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
+from app.pagination import Page, Paging
+from app.webhooks import service
+from app.webhooks.schemas import (
+    DeliveryRead,
+    WebhookCreate,
+    WebhookCreated,
+    WebhookRead,
+    WebhookUpdate,
+)
+from app.webhooks.tables import DeliveryState, Webhook, WebhookDelivery
+
+router = APIRouter(tags=["webhooks"], prefix="/webhooks")
+
+
+@router.post("", status_code=201, response_model=WebhookCreated, responses=documented(Invalid))
+def create_webhook(
+    body: WebhookCreate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
+) -> Response:
+    """Tell an address of events, each signed, and again until it answers with a 2xx status."""
+
+    def create() -> Answer:
+        webhook = service.create_webhook(session, body, private_allowed=settings.webhook_private)
+        created = WebhookCreated(**_read(webhook).model_dump(), secret=webhook.secret)
+        return Answer(201, created, f"/v1/webhooks/{webhook.id}")
+
+    with database.transaction() as session:
+        return once_only.run(session, create)
+
+
+@router.get("")
+def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookRead]:
+    """List the webhooks, oldest first."""
+    statement = sa.select(Webhook).order_by(Webhook.id).limit(paging.limit + 1)
+    after = paging.after(int)
+    if after is not None:
+        statement = statement.where(Webhook.id > after)
+    with database.reading() as session:
+        rows = list(session.scalars(statement))
+    return paging.page(rows, key=lambda webhook: webhook.id, read=_read)
+
+
+@router.get("/{webhook_id}", responses=documented(NotFound))
+def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
+    """Show a webhook, and whether it is still told anything."""
+    with database.reading() as session:
+        return _read(service.get_webhook(session, webhook_id))
+
+
+@router.patch("/{webhook_id}", responses=documented(NotFound, Invalid))
+def update_webhook(
+    webhook_id: int,
+    body: WebhookUpdate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+) -> WebhookRead:
+    """Change a webhook, switch it off, or on again after it was disabled."""
+    with database.transaction() as session:
+        return _read(
+            service.update_webhook(
+                session, webhook_id, body, private_allowed=settings.webhook_private
+            )
+        )
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=documented(NotFound))
+def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
+    """Delete a webhook with all that is on its way."""
+    with database.transaction() as session:
+        session.delete(service.get_webhook(session, webhook_id))
+
+
+@router.get("/{webhook_id}/deliveries", responses=documented(NotFound))
+def list_deliveries(
+    webhook_id: int, database: DatabaseDependency, paging: Paging
+) -> Page[DeliveryRead]:
+    """List what was sent in the last seven days or is on its way, newest first."""
+    statement = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
+    after = paging.after(int)
+    if after is not None:
+        statement = statement.where(WebhookDelivery.id < after)
+    statement = statement.order_by(WebhookDelivery.id.desc()).limit(paging.limit + 1)
+    with database.reading() as session:
+        service.get_webhook(session, webhook_id)
+        rows = list(session.scalars(statement))
+    return paging.page(rows, key=lambda delivery: delivery.id, read=_read_delivery)
+
+
+def _read(webhook: Webhook) -> WebhookRead:
+    return WebhookRead(
+        id=webhook.id,
+        url=webhook.url,
+        events=webhook.events,
+        model=webhook.model,
+        active=webhook.disabled is None,
+        disabled=webhook.disabled,
+        failures=webhook.failures,
+        created_at=webhook.created_at,
+    )
+
+
+def _read_delivery(delivery: WebhookDelivery) -> DeliveryRead:
+    pending = delivery.state is DeliveryState.PENDING
+    return DeliveryRead(
+        id=delivery.id,
+        event=delivery.event,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        error=delivery.error,
+        due_at=delivery.due_at if pending else None,
+        created_at=delivery.created_at,
+        delivered_at=delivery.delivered_at,
+    )

@@ -1,0 +1,162 @@
+"""Webhooks are kept here, and events are written down for them in the event's own transaction."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import utc_now
+from app.errors import Invalid, NotFound
+from app.jobs.tables import Job
+from app.webhooks.addresses import Refused, resolve
+from app.webhooks.schemas import Event, WebhookCreate, WebhookUpdate
+from app.webhooks.tables import DeliveryState, Webhook, WebhookDelivery
+from models.errors import Problem
+
+# Attempts of a delivery: the last one comes about ten minutes after the event.
+MOST_ATTEMPTS = 7
+FIRST_WAIT = timedelta(seconds=10)
+# Deliveries in a row that failed in all their attempts.
+FAILURES_TO_DISABLE = 5
+# Somebody who tries a delivery has it for himself for so long.
+LEASE = timedelta(minutes=2)
+KEPT = timedelta(days=7)
+TRIED_AT_ONCE = 20
+
+
+def create_webhook(session: Session, request: WebhookCreate, *, private_allowed: bool) -> Webhook:
+    """Store a webhook.
+
+    Raises:
+        Invalid: If its address must not be called.
+    """
+    _check_url(request.url, private_allowed=private_allowed)
+    webhook = Webhook(
+        url=request.url,
+        events=sorted(set(request.events)),
+        model=request.model,
+        secret=request.secret or secrets.token_urlsafe(32),
+    )
+    session.add(webhook)
+    session.flush()
+    return webhook
+
+
+def update_webhook(
+    session: Session, webhook_id: int, request: WebhookUpdate, *, private_allowed: bool
+) -> Webhook:
+    """Change a webhook; one that is active again begins without failures.
+
+    Raises:
+        NotFound: If there is none.
+        Invalid: If its address must not be called.
+    """
+    webhook = get_webhook(session, webhook_id)
+    if request.url is not None:
+        _check_url(request.url, private_allowed=private_allowed)
+        webhook.url = request.url
+    if request.events is not None:
+        webhook.events = sorted(set(request.events))
+    if request.active is not None:
+        webhook.failures = 0
+        webhook.disabled = None if request.active else "It was switched off."
+    return webhook
+
+
+def get_webhook(session: Session, webhook_id: int) -> Webhook:
+    """The webhook of that number.
+
+    Raises:
+        NotFound: If there is none.
+    """
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None:
+        raise NotFound(f"There is no webhook {webhook_id}.")
+    return webhook
+
+
+def emit(session: Session, event: Event, model: str, data: Mapping[str, object]) -> None:
+    """Write an event down for every webhook that wants it; it is sent if this is committed."""
+    statement = sa.select(Webhook).where(
+        Webhook.disabled.is_(None), sa.or_(Webhook.model.is_(None), Webhook.model == model)
+    )
+    now = utc_now()
+    for webhook in session.scalars(statement):
+        if event in webhook.events:
+            body = {
+                "delivery": secrets.token_hex(16),
+                "event": event,
+                "created_at": now.isoformat().replace("+00:00", "Z"),
+                "data": {"model": model, **data},
+            }
+            session.add(
+                WebhookDelivery(
+                    webhook_id=webhook.id, event=event, body=json.dumps(body), due_at=now
+                )
+            )
+
+
+def training_ended(session: Session, job: Job) -> None:
+    """Tell of a training, however it ended."""
+    version = job.subject.get("version")
+    told = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
+    emit(session, "training.finished", str(job.subject.get("model")), told)
+
+
+def claim_due(session: Session) -> list[WebhookDelivery]:
+    """Deliveries that are due, reserved for the caller, each with one more attempt."""
+    now = utc_now()
+    pending = sa.and_(WebhookDelivery.state == DeliveryState.PENDING, WebhookDelivery.due_at <= now)
+    statement = sa.select(WebhookDelivery).where(pending).order_by(WebhookDelivery.due_at)
+    taken = (
+        sa.update(WebhookDelivery)
+        .where(pending)
+        .values(due_at=now + LEASE, attempts=WebhookDelivery.attempts + 1)
+        .returning(WebhookDelivery.id)
+    )
+    found = session.scalars(statement.limit(TRIED_AT_ONCE)).all()
+    # Another worker may have been faster.
+    return [each for each in found if session.scalar(taken.where(WebhookDelivery.id == each.id))]
+
+
+def record(session: Session, delivery_id: int, error: str | None) -> None:
+    """Write down how an attempt ended; `error` is None if the receiver has heard."""
+    delivery = session.get(WebhookDelivery, delivery_id)
+    if delivery is None or delivery.state is not DeliveryState.PENDING:
+        return
+    webhook = session.get_one(Webhook, delivery.webhook_id)
+    now = utc_now()
+    delivery.error = error
+    if error is None:
+        delivery.state, delivery.delivered_at, webhook.failures = DeliveryState.DELIVERED, now, 0
+    elif delivery.attempts < MOST_ATTEMPTS:
+        delivery.due_at = _next_try(now, delivery.attempts)
+    else:
+        delivery.state = DeliveryState.FAILED
+        webhook.failures += 1
+        if webhook.failures >= FAILURES_TO_DISABLE and webhook.disabled is None:
+            webhook.disabled = f"{webhook.failures} deliveries in a row failed; the last: {error}"
+
+
+def forget_old(session: Session) -> None:
+    """Delete deliveries that ended a week ago, and those of webhooks that are told nothing."""
+    ended = WebhookDelivery.state != DeliveryState.PENDING
+    old = WebhookDelivery.created_at < utc_now() - KEPT
+    disabled = sa.select(Webhook.id).where(Webhook.disabled.is_not(None))
+    unwanted = sa.and_(~ended, WebhookDelivery.webhook_id.in_(disabled))
+    session.execute(sa.delete(WebhookDelivery).where(sa.or_(sa.and_(ended, old), unwanted)))
+
+
+def _next_try(now: datetime, attempts: int) -> datetime:
+    wait: timedelta = FIRST_WAIT * 2 ** (attempts - 1)
+    return now + wait
+
+
+def _check_url(url: str, *, private_allowed: bool) -> None:
+    try:
+        resolve(url, private_allowed=private_allowed)
+    except Refused as error:
+        raise Invalid(str(error), errors=[Problem("/url", str(error))]) from error

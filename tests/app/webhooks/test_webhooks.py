@@ -1,0 +1,286 @@
+"""Webhooks over HTTP, and their deliveries to a real receiver."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from app.db import Database, utc_now
+from app.jobs.tables import Job, JobState
+from app.settings import Settings
+from app.webhooks import service
+from app.webhooks.addresses import Refused, resolve
+from app.webhooks.schemas import EVENTS
+from app.webhooks.signing import sign
+from app.webhooks.tables import DeliveryState, WebhookDelivery
+from app.worker.postman import Postman
+from tests.app.test_problems import check_problem
+
+SECRET = "a secret of some length"
+PUBLIC = "https://93.184.215.14/hook"
+
+
+@dataclass
+class Receiver:
+    """A server that answers with a status and keeps what it was sent."""
+
+    status: int = 204
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver on this machine."""
+    kept = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            kept.heard.append((dict(self.headers), body))
+            self.send_response(kept.status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    kept.url = f"http://127.0.0.1:{server.server_port}/hook?a=1"
+    yield kept
+    server.shutdown()
+    server.server_close()
+
+
+def add(database: Database, url: str, model: str | None = None) -> int:
+    """A webhook for all events, stored without a look at its address."""
+    request = service.WebhookCreate(url=url, events=list(EVENTS), secret=SECRET, model=model)
+    with database.transaction() as session:
+        return service.create_webhook(session, request, private_allowed=True).id
+
+
+def tell(database: Database, model: str = "m") -> None:
+    with database.transaction() as session:
+        service.emit(session, "training.finished", model, {"version": 1})
+
+
+def deliveries(database: Database) -> list[WebhookDelivery]:
+    with database.reading() as session:
+        return list(session.scalars(sa.select(WebhookDelivery).order_by(WebhookDelivery.id)))
+
+
+def make_due(database: Database) -> None:
+    """Let the time pass until everything is due."""
+    with database.transaction() as session:
+        session.execute(sa.update(WebhookDelivery).values(due_at=utc_now() - timedelta(seconds=1)))
+
+
+def postman(database: Database, *, private: bool = True) -> Postman:
+    return Postman(database, Settings(webhook_private=private))
+
+
+class TestDelivery:
+    def test_the_receiver_hears_the_event_signed(
+        self, database: Database, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url)
+        tell(database)
+        assert postman(database).deliver() == 1
+        ((headers, body),) = receiver.heard
+        told = json.loads(body)
+        assert (told["event"], told["data"]) == ("training.finished", {"model": "m", "version": 1})
+        stamp, signature = headers["Statecast-Signature"].split(",")
+        text = stamp.removeprefix("t=").encode() + b"." + body
+        wanted = hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()
+        assert signature == f"v1={wanted}"
+        (delivery,) = deliveries(database)
+        assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
+        assert postman(database).deliver() == 0
+
+    @pytest.mark.parametrize("status", [500, 404, 302])
+    def test_a_refusal_is_tried_again_later_and_no_redirect_is_followed(
+        self, database: Database, receiver: Receiver, status: int
+    ) -> None:
+        receiver.status = status
+        add(database, receiver.url)
+        tell(database)
+        assert postman(database).deliver() == 1
+        (delivery,) = deliveries(database)
+        assert delivery.state is DeliveryState.PENDING
+        assert delivery.error == f"The receiver answered with the status {status}."
+        assert delivery.due_at > utc_now() + timedelta(seconds=5)
+        assert postman(database).deliver() == 0
+        make_due(database)
+        receiver.status = 200
+        postman(database).deliver()
+        assert len(receiver.heard) == 2
+        assert receiver.heard[0][1] == receiver.heard[1][1]
+        assert deliveries(database)[0].state is DeliveryState.DELIVERED
+
+    def test_a_receiver_that_never_hears_is_given_up_and_at_last_disabled(
+        self, database: Database, client: TestClient, receiver: Receiver
+    ) -> None:
+        receiver.status = 500
+        number = add(database, receiver.url)
+        for _ in range(service.FAILURES_TO_DISABLE):
+            tell(database)
+        for _ in range(service.MOST_ATTEMPTS):
+            make_due(database)
+            postman(database).deliver()
+        assert {each.state for each in deliveries(database)} == {DeliveryState.FAILED}
+        shown = client.get(f"/v1/webhooks/{number}").json()
+        assert not shown["active"]
+        assert "5 deliveries in a row failed" in shown["disabled"]
+        tell(database)
+        assert len(deliveries(database)) == service.FAILURES_TO_DISABLE
+        again = client.patch(f"/v1/webhooks/{number}", json={"active": True}).json()
+        assert (again["active"], again["failures"]) == (True, 0)
+
+    def test_nobody_there(self, database: Database) -> None:
+        add(database, "http://127.0.0.1:9/hook")
+        tell(database)
+        postman(database).deliver()
+        (delivery,) = deliveries(database)
+        assert delivery.state is DeliveryState.PENDING
+        assert delivery.error
+
+    def test_an_address_is_checked_again_before_it_is_called(
+        self, database: Database, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url)
+        tell(database)
+        postman(database, private=False).deliver()
+        assert receiver.heard == []
+        assert "private network" in (deliveries(database)[0].error or "")
+
+    def test_what_one_postman_has_another_leaves(
+        self, database: Database, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url)
+        tell(database)
+        with database.transaction() as session:
+            assert len(service.claim_due(session)) == 1
+        assert postman(database).deliver() == 0
+
+    def test_an_event_that_is_rolled_back_was_never_told(
+        self, database: Database, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url)
+        with database.transaction() as session:
+            service.emit(session, "training.finished", "m", {})
+            session.rollback()
+        assert deliveries(database) == []
+
+    def test_only_the_model_that_was_asked_for(
+        self, database: Database, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url, model="mine")
+        tell(database, "other")
+        tell(database, "mine")
+        assert [json.loads(each.body)["data"]["model"] for each in deliveries(database)] == ["mine"]
+
+    def test_old_ones_are_forgotten(self, database: Database, receiver: Receiver) -> None:
+        add(database, receiver.url)
+        tell(database)
+        postman(database).deliver()
+        tell(database)
+        with database.transaction() as session:
+            long_ago = utc_now() - timedelta(days=8)
+            session.execute(sa.update(WebhookDelivery).values(created_at=long_ago))
+            service.forget_old(session)
+        assert [each.state for each in deliveries(database)] == [DeliveryState.PENDING]
+
+
+class TestTraining:
+    @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
+    def test_its_end_is_told(self, database: Database, receiver: Receiver, state: JobState) -> None:
+        add(database, receiver.url)
+        job = Job(kind="train", subject={"model": "m", "version": 3}, state=state, error=None)
+        with database.transaction() as session:
+            service.training_ended(session, job)
+        (delivery,) = deliveries(database)
+        data = json.loads(delivery.body)["data"]
+        assert (data["version"], data["state"]) == (3, state)
+
+
+class TestRoutes:
+    def test_a_webhook_from_start_to_end(self, client: TestClient) -> None:
+        body = {"url": PUBLIC, "events": ["forecast.issued", "alias.changed"]}
+        answer = client.post("/v1/webhooks", json=body)
+        assert answer.status_code == 201
+        created = answer.json()
+        assert len(created["secret"]) >= 16
+        path = answer.headers["Location"]
+        shown = client.get(path).json()
+        assert shown == {name: value for name, value in created.items() if name != "secret"}
+        assert client.get("/v1/webhooks").json()["items"] == [shown]
+        changed = client.patch(path, json={"events": ["drift.found"], "active": False}).json()
+        assert (changed["events"], changed["active"]) == (["drift.found"], False)
+        assert client.get(f"{path}/deliveries").json() == {"items": [], "next": None}
+        assert client.delete(path).status_code == 204
+        check_problem(client.get(path), 404)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "ftp://example.com/x",
+            "not a url",
+            "https://",
+            "http://user:password@93.184.215.14/",
+            "http://127.0.0.1/hook",
+            "http://10.0.0.1/hook",
+            "http://169.254.169.254/latest/meta-data",
+            "http://[::1]/hook",
+            "http://[::ffff:127.0.0.1]/hook",
+            "http://0.0.0.0/hook",
+            "http://localhost/hook",
+            "http://93.184.215.14:99999/hook",
+            "http://no-such-host.invalid/hook",
+        ],
+    )
+    def test_addresses_that_must_not_be_called(self, client: TestClient, url: str) -> None:
+        body = {"url": url, "events": ["drift.found"]}
+        problem = check_problem(client.post("/v1/webhooks", json=body), 422)
+        assert problem["errors"][0]["pointer"] == "/url"
+
+    @pytest.mark.parametrize(
+        ("change", "pointer"),
+        [
+            ({"events": []}, "/events"),
+            ({"events": ["rain"]}, "/events/0"),
+            ({"secret": "short"}, "/secret"),
+            ({"other": 1}, "/other"),
+        ],
+    )
+    def test_what_cannot_be(self, client: TestClient, change: dict[str, Any], pointer: str) -> None:
+        body = {"url": PUBLIC, "events": ["drift.found"], **change}
+        problem = check_problem(client.post("/v1/webhooks", json=body), 422)
+        assert problem["errors"][0]["pointer"] == pointer
+
+    @pytest.mark.parametrize("method", ["get", "patch", "delete"])
+    def test_one_that_is_not_there(self, client: TestClient, method: str) -> None:
+        body = {"json": {"active": True}} if method == "patch" else {}
+        check_problem(getattr(client, method)("/v1/webhooks/7", **body), 404)
+
+
+def test_a_public_name_is_called_by_its_number() -> None:
+    target = resolve("http://93.184.215.14:8080/a?b=c", private_allowed=False)
+    assert (target.address, target.port, target.path) == ("93.184.215.14", 8080, "/a?b=c")
+    with pytest.raises(Refused, match="private network"):
+        resolve("https://192.168.1.1", private_allowed=False)
+
+
+def test_a_signature_is_the_documented_one() -> None:
+    digest = hmac.new(b"key", b"12.body", hashlib.sha256).hexdigest()
+    assert sign("key", b"body", moment=12) == f"t=12,v1={digest}"
