@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVarTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -199,8 +200,27 @@ def _statement_engine(engine: sa.Engine) -> sa.Engine:
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
     """Insert a row unless a unique constraint has it already; whether it was inserted."""
-    dialect = session.get_bind().dialect.name
+    insert = _insert_if_new(session.get_bind().dialect.name, table)
+    statement = insert.values(**values).returning(sa.literal(1))
+    return session.connection().execute(statement).first() is not None
+
+
+def insert_for_id(
+    session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
+) -> int | None:
+    """Insert a row of plain values and give its key; None if a constraint has it already."""
+    statement = _insert_for_id(session.get_bind().dialect.name, table, key)
+    return session.connection().execute(statement, values).scalar()
+
+
+@cache
+def _insert_for_id(
+    dialect: str, table: type[Base], key: InstrumentedAttribute[int]
+) -> sa.Executable:
+    """Made once for each table: building a statement costs more than running it on SQLite."""
+    return _insert_if_new(dialect, table).returning(key)
+
+
+def _insert_if_new(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    inserted = session.connection().execute(statement.returning(sa.literal(1)))
-    return inserted.first() is not None
+    return insert(table).on_conflict_do_nothing()

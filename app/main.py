@@ -19,6 +19,7 @@ from app.errors import (
 from app.forecasts.router import router as forecasts_router
 from app.jobs.router import router as jobs_router
 from app.limits import BodyLimit
+from app.live.router import router as live_router
 from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
@@ -66,6 +67,7 @@ def _version_one() -> APIRouter:
         studies_router,
         jobs_router,
         forecasts_router,
+        live_router,
         backtests_router,
         webhooks_router,
     ):

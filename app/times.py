@@ -5,11 +5,18 @@ from datetime import UTC, datetime
 import numpy as np
 
 from app.db import EPOCH, MICROSECOND
+from models.series import Times
 
 
 def to_datetime(moment: np.datetime64) -> datetime:
     """A NumPy moment as an aware datetime."""
     return EPOCH + int(moment.astype("datetime64[us]").astype(np.int64)) * MICROSECOND
+
+
+def to_datetimes(moments: Times) -> list[datetime]:
+    """NumPy moments as aware datetimes."""
+    microseconds: list[int] = moments.astype("datetime64[us]").astype(np.int64).tolist()
+    return [EPOCH + each * MICROSECOND for each in microseconds]
 
 
 def to_numpy(moment: datetime) -> np.datetime64:

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "coverage",
     "shift",
     "serving",
+    "append",
     "upload",
     "memory",
 )

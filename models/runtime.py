@@ -347,6 +347,29 @@ class Forecaster:
         found[here] = self._clean(grid.values)[there][:, self._pipeline.known_columns]
         return found
 
+    def observed_targets(self, times: Times, values: Values, wanted: Times) -> Values:
+        """What came of the targets at some rows of the grid.
+
+        Args:
+            times: `(observations,)`, UTC, increasing: every observation from two steps before
+                the first of `wanted` up to the last of `wanted`.
+            values: `(observations, channels)` in the order of `manifest["channels"]`; NaN is
+                missing.
+            wanted: `(rows,)`, UTC, increasing: labels of rows that are complete.
+
+        Returns:
+            `(rows, targets)` in original units; NaN where nothing was observed.
+        """
+        if not len(times) or times[-1] < wanted[-1]:
+            # What makes the last row complete was observed later: this says that it is.
+            times = np.append(times, wanted[-1])
+            values = np.vstack([values, np.full(values.shape[1], np.nan)])
+        grid = self._grid(times, values, None)
+        found = np.full((len(wanted), len(self._columns)), np.nan)
+        _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
+        found[here] = self._clean(grid.values)[there][:, self._columns]
+        return found
+
     def forecast(self, state: State, known: Values | None = None) -> Forecast:
         """Say what comes after the last row that was read.
 

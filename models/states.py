@@ -40,6 +40,20 @@ class State:
     adaptation: Adaptation | None
     output: Floats | None
 
+    @property
+    def finite(self) -> bool:
+        """Whether every number of the network and its intervals is one: nothing else may be kept.
+
+        A missing value may stand in `tail`, and a forecast that waits for its truth in
+        `adaptation`.
+        """
+        arrays: list[Values | Floats] = [*self.recurrent, self.window]
+        if self.output is not None:
+            arrays.append(self.output)
+        if self.adaptation is not None:
+            arrays.append(self.adaptation.log_factors)
+        return all(bool(np.isfinite(each).all()) for each in arrays)
+
     def to_bytes(self) -> bytes:
         """Serialise: a JSON header and the arrays' little-endian bytes."""
         arrays: list[Values | Floats] = [self.tail, self.window, *self.recurrent]

@@ -8,14 +8,17 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi.responses import JSONResponse
 
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.forecasts import service
+from app.forecasts.issuing import Answer
 from app.forecasts.queries import summaries
 from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
-from app.forecasts.service import Answer
+from app.forecasts.scored import read_forecast
 from app.forecasts.tables import StoredForecast
+from app.live.replaying import replay_forecast
 from app.pagination import Page, Paging
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
@@ -30,6 +33,7 @@ BOTH_FORMS: dict[int | str, dict[str, Any]] = {
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
+UNCHANGED = {"description": "The forecast is the one named in `If-None-Match`."}
 
 
 @router.post(
@@ -52,7 +56,7 @@ def create_forecast(
     response_class=Response,
     responses={
         **BOTH_FORMS,
-        304: {"description": "The forecast is the one named in `If-None-Match`."},
+        304: UNCHANGED,
         **documented(NotFound, Conflict, Invalid),
     },
 )
@@ -69,10 +73,7 @@ def latest_forecast(
 
     For a version with known-future channels that is the last one that was asked for with values.
     """
-    answer = service.latest(database, name, series)
-    if if_none_match is not None and _matches(if_none_match, answer.key):
-        return Response(status_code=304, headers=_headers(answer))
-    return _response(answer, accept)
+    return _response(service.latest(database, name, series), accept, if_none_match)
 
 
 @router.get("/forecasts")
@@ -100,18 +101,30 @@ def list_forecasts(
 @router.get(
     "/forecasts/{forecast_id}",
     response_class=Response,
-    responses={**BOTH_FORMS, **documented(NotFound)},
+    responses={**BOTH_FORMS, 304: UNCHANGED, **documented(NotFound)},
 )
 def get_forecast(
-    forecast_id: str, database: DatabaseDependency, accept: Accept = "application/json"
+    forecast_id: str,
+    database: DatabaseDependency,
+    replay: Annotated[
+        bool, Query(description="Make it again from the data of its revision, and compare.")
+    ] = False,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept: Accept = "application/json",
 ) -> Response:
-    """Show a stored forecast."""
-    statement = sa.select(StoredForecast.key, StoredForecast.body)
+    """Show a stored forecast; once its truth begins to come, with a score at each point.
+
+    The entity tag changes whenever a score does. With `?replay=true` the answer is
+    `{forecast, replay: {identical, max_abs_difference, sentence}}`: the series is read from its
+    start, as it was at the forecast's revision, and every number is compared. They may differ by
+    a millionth, which is the rounding of float32.
+    """
     with database.reading() as session:
-        row = session.execute(statement.where(StoredForecast.key == forecast_id)).first()
-    if row is None:
-        raise NotFound(f"There is no forecast with the id {forecast_id!r}.")
-    return _response(Answer(row.key, row.body), accept)
+        answer = read_forecast(session, forecast_id)
+        replayed = replay_forecast(session, forecast_id) if replay else None
+    if replayed is not None:
+        return JSONResponse({"forecast": json.loads(answer.body), "replay": replayed})
+    return _response(answer, accept, if_none_match)
 
 
 def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> ForecastSummary:
@@ -119,7 +132,9 @@ def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> F
     return ForecastSummary.model_validate({**fields, "id": row.key})
 
 
-def _response(answer: Answer, accept: str) -> Response:
+def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> Response:
+    if if_none_match is not None and _matches(if_none_match, answer.key):
+        return Response(status_code=304, headers=_headers(answer))
     if "text/csv" in accept.lower():
         return Response(_csv(answer.body), media_type="text/csv", headers=_headers(answer))
     return Response(answer.body, media_type="application/json", headers=_headers(answer))

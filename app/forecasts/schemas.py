@@ -89,9 +89,10 @@ class ForecastPoint(BaseModel):
         extra="allow",
         json_schema_extra={
             "additionalProperties": {
-                "type": "number",
+                "type": ["number", "boolean", "null"],
                 "description": "`lower_L` and `upper_L`: the truth lies between them with a "
-                "probability of L percent.",
+                "probability of L percent. Once the truth begins to come, `actual`, `error` "
+                "(value less actual), `inside_80` and `inside_95`; null where it has not come yet.",
             }
         },
     )

@@ -1,24 +1,27 @@
 """States kept per version and series: a new observation costs one step, not a whole history."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.series.service as series_service
-from app.db import insert_or_ignore
+from app.db import insert_or_ignore, to_microseconds
 from app.errors import Invalid
+from app.live import checkpoints
 from app.live.tables import KeptState
-from app.registry.tables import ModelVersion
-from app.series.tables import Series, SeriesRevision
+from app.series.tables import Observation, Series, SeriesRevision
 from app.times import to_datetime
 from models.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
-from models.errors import Problem
+from models.errors import ArtefactError, Problem
 from models.panel import Traits
 from models.runtime import Forecaster, State
 from models.series import SeriesData, Times, Values
 from models.series_fit import SeriesFit
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class CurrentState:
         state: What it remembers.
         revision: The series' revision.
         kept: Whether just this is stored.
+        moved: Whether it has seen a later step than what is stored.
+        stale_from: Stored checkpoints from this moment on have seen what changed since.
+        checkpoints: States on the way, to be stored with it.
+        checkpoint_rows: The rows that the newest checkpoint had read.
     """
 
     forecaster: Forecaster
@@ -38,32 +45,71 @@ class CurrentState:
     state: State
     revision: int
     kept: bool
+    moved: bool
+    stale_from: datetime | None
+    checkpoints: tuple[State, ...]
+    checkpoint_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A past state to go on from."""
+
+    forecaster: Forecaster
+    fit: SeriesFit | None
+    state: State
+    stale_from: datetime | None
+    checkpoint_rows: int
 
 
 def current_state(
-    session: Session, forecaster: Forecaster, version: ModelVersion, series: Series
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState | None,
+    series: Series,
+    *,
+    changed_last: datetime | None = None,
 ) -> CurrentState:
     """The state after the series' last complete step.
 
-    The kept state is advanced by the observations that came since. It is replayed from
-    the start when a later write changed what it had already seen, or when the series has grown
-    enough for its scales to be learnt anew.
+    The kept state is advanced by the observations that came since. When a later write changed
+    what it had already seen, it is replayed from the newest checkpoint before that; from the
+    start if there is none, if the stored state is damaged, or if the series has grown enough
+    for its scales to be learnt anew.
+
+    Args:
+        session: The database.
+        forecaster: As it was loaded.
+        kept: What is stored.
+        series: What to read.
+        changed_last: The earliest moment that the series' last revision changed, if it is known.
 
     Raises:
         Invalid: If the forecaster cannot read a series like this.
         DataError: If the forecaster did not learn from the series and it is too short to be
-            scaled.
+            scaled, or if its values make the state infinite.
     """
-    kept = session.get(KeptState, (version.id, series.id))
-    if kept is None or _history_changed(session, kept) or _outgrown(forecaster, kept, series):
+    start = None if kept is None else _start(session, forecaster, kept, series, changed_last)
+    if kept is None or start is None:
         return replay(session, forecaster, series)
-    fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
-    own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
-    state = State.from_bytes(kept.content)
-    if kept.revision == series.revision:
-        return CurrentState(own, fit, state, series.revision, kept=True)
-    times, values = observed_after(session, own, series, state)
-    return CurrentState(own, fit, own.advance(state, times, values), series.revision, kept=False)
+    own, revision = start.forecaster, series.revision
+    if kept.revision == revision:
+        return CurrentState(
+            own, start.fit, start.state, revision, True, False, None, (), start.checkpoint_rows
+        )
+    times, values = observed_after(session, own, series, start.state)
+    read = checkpoints.advance(own, start.state, times, values, start.checkpoint_rows)
+    return CurrentState(
+        forecaster=own,
+        fit=start.fit,
+        state=read.state,
+        revision=revision,
+        kept=False,
+        moved=_is_later(read.state, kept.time),
+        stale_from=start.stale_from,
+        checkpoints=read.checkpoints,
+        checkpoint_rows=_last_rows(read.checkpoints, start.checkpoint_rows),
+    )
 
 
 def observed_after(
@@ -71,7 +117,7 @@ def observed_after(
 ) -> tuple[Times, Values]:
     """What the series holds after a state's last row, in the forecaster's channels."""
     times, values = series_service.load_after(session, series.id, state.time)
-    return times, values[:, _columns(forecaster, series)]
+    return times, values[:, columns_of(forecaster, series)]
 
 
 def replay(
@@ -79,23 +125,42 @@ def replay(
     forecaster: Forecaster,
     series: Series,
     until: np.datetime64 | None = None,
+    *,
+    at_revision: int | None = None,
 ) -> CurrentState:
     """The state after reading the series from its start, up to and with a moment.
+
+    Args:
+        session: The database.
+        forecaster: As it was loaded.
+        series: What to read.
+        until: The last moment to read; None for all.
+        at_revision: Read the series as it was then; None for as it is.
 
     Raises:
         Invalid: If the forecaster cannot read a series like this.
         DataError: If the forecaster did not learn from the series and it is too short to be
-            scaled.
+            scaled, or if its values make the state infinite.
     """
-    data = series_service.load_series(session, series.id)
+    data = series_service.load_series(session, series.id, until_revision=at_revision)
     if until is not None:
         seen = data.times <= until
         data = replace(data, times=data.times[seen], values=data.values[seen])
     fit = None if is_known(forecaster.manifest, series.name) else _fit(forecaster, data)
     own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
-    known = data.values[:, _columns(forecaster, series)]
-    state = own.advance(own.initial_state(), data.times, known)
-    return CurrentState(own, fit, state, series.revision, kept=False)
+    known = data.values[:, columns_of(forecaster, series)]
+    read = checkpoints.advance(own, own.initial_state(), data.times, known, 0)
+    return CurrentState(
+        forecaster=own,
+        fit=fit,
+        state=read.state,
+        revision=series.revision if at_revision is None else at_revision,
+        kept=False,
+        moved=False,
+        stale_from=BEGINNING,
+        checkpoints=read.checkpoints,
+        checkpoint_rows=_last_rows(read.checkpoints, 0),
+    )
 
 
 def keep_state(session: Session, version_id: int, series_id: int, current: CurrentState) -> None:
@@ -105,16 +170,77 @@ def keep_state(session: Session, version_id: int, series_id: int, current: Curre
         "time": None if current.state.time is None else to_datetime(current.state.time),
         "content": current.state.to_bytes(),
         "fit": current.fit and current.fit.to_json(),
+        "checkpoint_rows": current.checkpoint_rows,
     }
     keys = {"version_id": version_id, "series_id": series_id}
-    if insert_or_ignore(session, KeptState, **keys, **values):
+    # One made anew from the start also takes the place of a damaged one of the same revision.
+    last_replaced = current.revision - (current.stale_from != BEGINNING)
+    which = {"of_version": version_id, "of_series": series_id, "last_replaced": last_replaced}
+    updated = session.connection().execute(_REPLACE, {**which, **values}).first()
+    if updated is None and not insert_or_ignore(session, KeptState, **keys, **values):
         return
-    older = sa.and_(
-        KeptState.version_id == version_id,
-        KeptState.series_id == series_id,
-        KeptState.revision < current.revision,
+    if current.stale_from is not None:
+        checkpoints.forget_from(session, version_id, series_id, current.stale_from)
+    checkpoints.store(session, version_id, series_id, current.checkpoints)
+
+
+def _replace_older() -> sa.UpdateBase:
+    columns = ("revision", "time", "content", "fit", "checkpoint_rows")
+    types = {name: KeptState.__table__.c[name].type for name in columns}
+    return (
+        sa.update(KeptState)
+        .where(
+            KeptState.version_id == sa.bindparam("of_version"),
+            KeptState.series_id == sa.bindparam("of_series"),
+            KeptState.revision <= sa.bindparam("last_replaced"),
+        )
+        .values({name: sa.bindparam(name, type_=types[name]) for name in columns})
+        .returning(KeptState.version_id)
     )
-    session.execute(sa.update(KeptState).where(older).values(**values))
+
+
+# Made once, because every append runs it.
+_REPLACE = _replace_older()
+
+
+def columns_of(forecaster: Forecaster, series: Series) -> list[int]:
+    """Where the forecaster's channels are today: a series may have got more since."""
+    names = [channel["name"] for channel in series.channels]
+    return [names.index(name) for name in forecaster.manifest["channels"]]
+
+
+def _start(
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState,
+    series: Series,
+    changed_last: datetime | None,
+) -> _Start | None:
+    """Where to go on reading; None for the start of the series."""
+    if kept.time is None or _outgrown(forecaster, kept, series):
+        return None
+    fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
+    own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+    if kept.revision == series.revision - 1 and changed_last is not None:
+        changed: datetime | None = changed_last
+    else:
+        changed = _earliest_change(session, kept, series)
+    if changed is None or changed > kept.time:
+        state = _readable(kept)
+        return None if state is None else _Start(own, fit, state, None, kept.checkpoint_rows)
+    if not _scales_hold(session, kept, series, changed):
+        return None
+    state = checkpoints.latest_before(session, kept, changed)
+    return None if state is None else _Start(own, fit, state, changed, state.rows)
+
+
+def _readable(kept: KeptState) -> State | None:
+    """The stored state, unless it is damaged or not finite: then it has to be made again."""
+    try:
+        state = State.from_bytes(kept.content)
+    except ArtefactError:
+        return None
+    return state if state.finite else None
 
 
 def _fit(forecaster: Forecaster, data: SeriesData) -> SeriesFit:
@@ -137,19 +263,31 @@ def _outgrown(forecaster: Forecaster, kept: KeptState, series: Series) -> bool:
     return bool(kept.fit["observations"] != due)
 
 
-def _columns(forecaster: Forecaster, series: Series) -> list[int]:
-    """Where the forecaster's channels are today: a series may have got more since."""
-    names = [channel["name"] for channel in series.channels]
-    return [names.index(name) for name in forecaster.manifest["channels"]]
-
-
-def _history_changed(session: Session, kept: KeptState) -> bool:
-    """Whether a later write touched a moment that the state has already seen."""
-    if kept.time is None:
+def _scales_hold(session: Session, kept: KeptState, series: Series, changed: datetime) -> bool:
+    """Whether a change lies after the observations that the series' scales were learnt from."""
+    if kept.fit is None:
         return True
-    touched = sa.exists().where(
-        SeriesRevision.series_id == kept.series_id,
-        SeriesRevision.revision > kept.revision,
-        SeriesRevision.min_time <= kept.time,
+    moment = to_microseconds(changed)
+    later = sa.select(sa.func.count()).where(
+        Observation.series_id == series.id, Observation.time >= moment
     )
-    return bool(session.scalar(sa.select(touched)))
+    untouched = series.rows - (session.scalar(later) or 0)
+    return bool(untouched >= kept.fit["observations"])
+
+
+def _earliest_change(session: Session, kept: KeptState, series: Series) -> datetime | None:
+    """The earliest moment that was written after the revision that the state has seen."""
+    if kept.revision == series.revision:
+        return None
+    statement = sa.select(sa.func.min(SeriesRevision.min_time)).where(
+        SeriesRevision.series_id == kept.series_id, SeriesRevision.revision > kept.revision
+    )
+    return session.scalar(statement)
+
+
+def _is_later(state: State, moment: datetime | None) -> bool:
+    return moment is not None and state.time is not None and to_datetime(state.time) > moment
+
+
+def _last_rows(made: tuple[State, ...], before: int) -> int:
+    return made[-1].rows if made else before

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from app.db import Database, utc_now
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs.tables import JobState
+from app.live.warming import make_ready
 from app.registry import gate
 from app.registry.alias_schemas import AliasRead, AliasSet
 from app.registry.alias_views import read_alias
@@ -35,11 +36,15 @@ def point(database: Database, name: str, alias: str, request: AliasSet, margin: 
         raise Invalid(message, errors=[Problem("/reason", message)])
     for _ in range(MOST_COMPARISONS):
         verdict = None
-        if alias == CHAMPION and not request.force:
-            with database.reading() as session:
-                version = _trained(session, name, str(request.version))
+        with database.reading() as session:
+            version = _trained(session, name, str(request.version))
+            version_id = version[0].id
+            if alias == CHAMPION and not request.force:
                 verdict = gate.examine(session, version, margin)
+        if verdict is not None:
             verdict.check()
+        # Or the next append to its series would read it whole, with the lock in its hand.
+        make_ready(database, version_id)
         with database.transaction() as session:
             model = _lock_model(session, name)
             if _point(session, model, alias, request, verdict):

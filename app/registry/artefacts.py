@@ -1,6 +1,7 @@
 """Artefacts of trained versions: from the database to a download or a ready forecaster."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Literal
 
@@ -38,14 +39,26 @@ class ForecasterCache:
         Raises:
             Conflict: If the version is not trained (yet).
         """
+        return self._get(job.id, lambda: read_bundle_bytes(session, version, job))
+
+    def get_trained(self, session: Session, version_id: int, job_id: str) -> Forecaster:
+        """The forecaster of a version that is known to be trained, by ids alone."""
+
+        def read() -> bytes:
+            statement = sa.select(Bundle.content).where(Bundle.version_id == version_id)
+            return session.execute(statement).scalar_one()
+
+        return self._get(job_id, read)
+
+    def _get(self, job_id: str, read: Callable[[], bytes]) -> Forecaster:
         with self._lock:
-            found = self._ready.get(job.id)
+            found = self._ready.get(job_id)
             if found is not None:
-                self._ready.move_to_end(job.id)
+                self._ready.move_to_end(job_id)
                 return found
-        made = Forecaster.from_bundle(read_bundle_bytes(session, version, job))
+        made = Forecaster.from_bundle(read())
         with self._lock:
-            self._ready[job.id] = made
+            self._ready[job_id] = made
             if len(self._ready) > self._capacity:
                 self._ready.popitem(last=False)
         return made

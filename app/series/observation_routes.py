@@ -8,9 +8,11 @@ from fastapi.responses import StreamingResponse
 
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
+from app.live.appending import after_write
 from app.pagination import PageRequest
 from app.series import formats, observations
 from app.series.observation_schemas import (
+    CausedForecast,
     ObservationsQuery,
     ObservationsRead,
     ObservationsWrite,
@@ -37,15 +39,20 @@ ALL_FORMS: dict[int | str, dict[str, Any]] = {
 def put_observations(
     name: str, body: ObservationsWrite, database: DatabaseDependency
 ) -> ObservationsWritten:
-    """Insert rows or replace those of the same times; columns left out keep their values."""
+    """Insert rows or replace those of the same times; columns left out keep their values.
+
+    In the same transaction, earlier forecasts of these times are scored, and every deployed
+    version (one that an alias points to) reads on and stores its next forecast.
+    """
     with database.transaction() as session:
         series = lock_series(session, name)
         written = observations.put_observations(session, series, body)
+        forecasts = after_write(session, series, written)
     return ObservationsWritten(
         rows_stored=written.rows_stored,
         rows_updated=written.rows_updated,
         revision=written.revision,
-        forecasts=[],
+        forecasts=[CausedForecast.model_validate(each) for each in forecasts],
     )
 
 

@@ -33,13 +33,53 @@ class ObservationsWrite(BaseModel):
     )
 
 
+class CausedForecast(BaseModel):
+    """The forecast of one deployed version, stored together with the observations."""
+
+    id: str | None = Field(description="Read it at `/v1/forecasts/{id}`; null with an `error`.")
+    model: str
+    version: int
+    series: str
+    origin: datetime | None = Field(description="The last step that the forecast has seen.")
+    aliases: list[str] = Field(description="The aliases that point to the version.")
+    error: str | None = Field(
+        description="Why the version could not forecast; the observations are stored all the same."
+    )
+
+
 class ObservationsWritten(BaseModel):
-    """What a write changed, and the forecasts that it caused."""
+    """What a write changed, and the forecasts that it caused.
+
+    A write that changes nothing causes none.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "rows_stored": 1,
+                    "rows_updated": 0,
+                    "revision": 2,
+                    "forecasts": [
+                        {
+                            "id": "4f2d1c0b9a884e3f8d7c6b5a49382716",
+                            "model": "co2-weekly",
+                            "version": 1,
+                            "series": "co2",
+                            "origin": "2002-01-05T00:00:00Z",
+                            "aliases": ["champion"],
+                            "error": None,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     rows_stored: int
     rows_updated: int
     revision: int
-    forecasts: list[dict[str, Any]]
+    forecasts: list[CausedForecast]
 
 
 class ObservationsRead(BaseModel):

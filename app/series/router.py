@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
+from app.live.appending import after_write
 from app.pagination import Page, Paging
 from app.series import deletion, observation_routes, quality, service, upload_routes
 from app.series.quality import QualityRead
@@ -59,7 +60,10 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesRead:
     """Change settings; new missing-value numbers apply to stored rows too."""
     with database.transaction() as session:
-        return SeriesRead.from_row(service.update_series(session, name, body))
+        series, written = service.update_series(session, name, body)
+        if written is not None:
+            after_write(session, series, written)
+        return SeriesRead.from_row(series)
 
 
 @router.delete("/series/{name}", status_code=204, responses=documented(NotFound, Conflict))

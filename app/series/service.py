@@ -77,8 +77,13 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
     )
 
 
-def update_series(session: Session, name: str, request: SeriesUpdate) -> Series:
+def update_series(
+    session: Session, name: str, request: SeriesUpdate
+) -> tuple[Series, writing.Written | None]:
     """Change settings; new missing-value numbers apply to what is stored as well.
+
+    Returns:
+        The series, locked, and what was written to its observations, if anything was.
 
     Raises:
         NotFound: If there is no such series.
@@ -91,13 +96,14 @@ def update_series(session: Session, name: str, request: SeriesUpdate) -> Series:
     if request.timezone is not None and request.timezone != series.timezone:
         _change_timezone(series, request.timezone)
     _change_step(session, series, request)
+    written = None
     if request.channels is not None:
         series.channels = merged_channels(
             series.channels, request.channels, has_rows=series.rows > 0
         )
-        _forget_sentinels(session, series)
+        written = _forget_sentinels(session, series)
     session.flush()
-    return series
+    return series, written
 
 
 def load_series(
@@ -188,14 +194,15 @@ def _change_step(session: Session, series: Series, request: SeriesUpdate) -> Non
         writing.infer_step(session, series)
 
 
-def _forget_sentinels(session: Session, series: Series) -> None:
+def _forget_sentinels(session: Session, series: Series) -> writing.Written | None:
     """Store the channels' missing-value numbers as missing, as a write of its own."""
     sentinels = sentinels_of(series.channels)
     if not series.rows or not sentinels:
-        return
+        return None
     rows = storage.read_rows(session, series.id, len(series.channels))
     values = rows.values.copy()
     for column, channel in enumerate(series.channels):
         values[np.isin(values[:, column], sentinels.get(channel["name"], [])), column] = np.nan
     names = tuple(channel["name"] for channel in series.channels)
-    writing.write(session, series, writing.Batch(rows.times, values, names), source="settings")
+    batch = writing.Batch(rows.times, values, names)
+    return writing.write(session, series, batch, source="settings")

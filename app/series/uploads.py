@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
+from app.live.appending import after_write
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.gaps import describe_gaps
@@ -168,6 +169,7 @@ def _store(
     session.flush()
     batch = writing.Batch(table.times, table.values, table.channels)
     written = writing.write(session, series, batch, source="upload", upload_id=row.id)
+    after_write(session, series, written)
     row.report = _report(row, table, written, series)
     _quarantine(session, row, table)
     session.flush()

@@ -1,6 +1,7 @@
 """One write to a series: what is new, what changed, and the revision that says so."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +38,21 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write changed; without a change the revision stays."""
+    """What a write changed; without a change the revision stays.
+
+    Args:
+        rows_stored: New rows.
+        rows_updated: Rows whose values were replaced.
+        revision: The series' revision after it.
+        changed: The times of these rows, increasing.
+        last_before: The time of the last row before the write.
+    """
 
     rows_stored: int
     rows_updated: int
     revision: int
+    changed: Microseconds
+    last_before: datetime | None
 
 
 def write(
@@ -57,16 +68,16 @@ def write(
     is_old, position = _matched(batch.times, stored.times)
     old = stored.where(position[is_old])
     merged = _on_all_channels(series, batch, old, is_old)
-    changed = ~_equal_rows(merged[is_old], old.values)
+    differs = ~_equal_rows(merged[is_old], old.values)
     new = Rows(batch.times, np.full(len(batch.times), revision), merged)
-    fresh, replacing = new.where(~is_old), new.where(is_old).where(changed)
+    fresh, replacing = new.where(~is_old), new.where(is_old).where(differs)
     if not len(fresh) and not len(replacing):
-        return Written(0, 0, series.revision)
+        return Written(0, 0, series.revision, np.empty(0, np.int64), series.last_time)
     storage.insert_observations(session, series.id, fresh)
-    storage.replace_observations(session, series.id, old.where(changed), replacing)
-    written = Written(len(fresh), len(replacing), revision)
-    first = min(rows.times[0] for rows in (fresh, replacing) if len(rows))
-    _record(session, series, written, int(first), source=source, upload_id=upload_id)
+    storage.replace_observations(session, series.id, old.where(differs), replacing)
+    changed = np.sort(np.concatenate([fresh.times, replacing.times]))
+    written = Written(len(fresh), len(replacing), revision, changed, series.last_time)
+    _record(session, series, written, source=source, upload_id=upload_id)
     _extend(series, fresh)
     if series.cadence is None or len(fresh) * INFERENCE_SHARE >= series.rows:
         infer_step(session, series)
@@ -124,7 +135,6 @@ def _record(
     session: Session,
     series: Series,
     written: Written,
-    first: int,
     *,
     source: str,
     upload_id: int | None,
@@ -137,7 +147,7 @@ def _record(
             upload_id=upload_id,
             rows_stored=written.rows_stored,
             rows_updated=written.rows_updated,
-            min_time=EPOCH + first * MICROSECOND,
+            min_time=EPOCH + int(written.changed[0]) * MICROSECOND,
         )
     )
     series.revision = written.revision

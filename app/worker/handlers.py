@@ -10,6 +10,7 @@ Handler = Callable[[Task], Publish]
 # By name: a kind's module is imported by the children that run it, not by their parent.
 HANDLERS: dict[str, str] = {
     "backtest": "app.worker.backtest:run_backtest",
+    "check": "app.worker.check:check_states",
     "train": "app.worker.train:train_version",
     "trial": "app.worker.trial:run_study_trial",
     "verify": "app.worker.verify:verify_version",

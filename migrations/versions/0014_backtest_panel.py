@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json
 
 revision = "0014_backtest_panel"
-down_revision = "0012_aliases"
+down_revision = "0013_live"
 branch_labels = None
 depends_on = None
 

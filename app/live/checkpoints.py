@@ -1,0 +1,157 @@
+"""Checkpoints of states: dense near the present, so that a late change costs a short replay."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.live.tables import KeptState, StateCheckpoint
+from app.times import to_datetime
+from models.errors import DataError
+from models.runtime import Forecaster, State
+from models.series import Times, Values
+
+# Rows between the newest checkpoints: reading so many anew costs about as much as the append's
+# own transaction, and each write of a checkpoint is shared by so many appends.
+CHECKPOINT_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A state that has read on, and the states on the way that are worth keeping."""
+
+    state: State
+    checkpoints: tuple[State, ...]
+
+
+def advance(
+    forecaster: Forecaster, state: State, times: Times, values: Values, checkpoint_rows: int
+) -> Advanced:
+    """Read observations, as `Forecaster.advance` does, and stop at checkpoints.
+
+    Args:
+        forecaster: On the grid and scales of the series.
+        state: What was kept of the series up to `state.time`.
+        times: Every observation after `state.time`.
+        values: One column for each channel of the forecaster.
+        checkpoint_rows: The rows that the latest checkpoint had read.
+
+    Raises:
+        DataError: If the state is not finite any more: it would never be again.
+    """
+    ends = _planned_ends(len(times), _observations_per_row(forecaster))
+    made = []
+    # A value that is too large for float32 is found below, in the state.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for end in ends:
+            before = state.rows
+            state = forecaster.advance(state, times[:end], values[:end])
+            if state.rows > before and state.finite:
+                made.append(state)
+        state = forecaster.advance(state, times, values)
+    if not state.finite:
+        raise DataError(
+            "The network's state is not a finite number after the last observations: it is not "
+            "kept. Values far outside of what it learnt from do this; correct them."
+        )
+    if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
+        made.append(state)
+    return Advanced(state, tuple(made))
+
+
+def latest_before(session: Session, kept: KeptState, moment: datetime) -> State | None:
+    """The newest checkpoint that has read nothing from a moment on."""
+    statement = (
+        sa.select(StateCheckpoint.content)
+        .where(*_of(kept.version_id, kept.series_id), StateCheckpoint.time < moment)
+        .order_by(StateCheckpoint.time.desc())
+        .limit(1)
+    )
+    content = session.scalar(statement)
+    return None if content is None else State.from_bytes(content)
+
+
+def forget_from(session: Session, version_id: int, series_id: int, moment: datetime) -> None:
+    """Delete the checkpoints that have read what changed at or after a moment."""
+    session.execute(
+        sa.delete(StateCheckpoint)
+        .where(*_of(version_id, series_id), StateCheckpoint.time >= moment)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def store(session: Session, version_id: int, series_id: int, states: Sequence[State]) -> None:
+    """Add checkpoints, and thin out the older ones."""
+    if not states:
+        return
+    keys = {"version_id": version_id, "series_id": series_id}
+    new = [
+        {**keys, "time": to_datetime(state.time), "rows": state.rows, "content": state.to_bytes()}
+        for state in states
+        if state.time is not None
+    ]
+    session.execute(sa.insert(StateCheckpoint), new)
+    statement = sa.select(StateCheckpoint.time, StateCheckpoint.rows)
+    found = session.execute(
+        statement.where(*_of(version_id, series_id)).order_by(StateCheckpoint.time)
+    ).all()
+    dropped = [found[place].time for place in surplus([row.rows for row in found])]
+    if dropped:
+        session.execute(
+            sa.delete(StateCheckpoint)
+            .where(*_of(version_id, series_id), StateCheckpoint.time.in_(dropped))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def surplus(rows: Sequence[int]) -> list[int]:
+    """Places of checkpoints that can go.
+
+    One can go while the gap that it leaves is at most half of the rows that came after the gap.
+    So a change `d` rows ago is replayed from at most `1.5 d` rows ago (or one gap of the newest),
+    and the number of checkpoints grows with the logarithm of the length of the series.
+
+    Args:
+        rows: How many rows each had read, increasing.
+    """
+    dropped: list[int] = []
+    older = 0
+    for place in range(1, len(rows) - 1):
+        newer = rows[place + 1]
+        if newer - rows[older] <= (rows[-1] - newer) / 2:
+            dropped.append(place)
+        else:
+            older = place
+    return dropped
+
+
+def _planned_ends(observations: int, per_row: float) -> list[int]:
+    """Where to stop while reading so many observations: ever farther apart, back from the end."""
+    ends: list[int] = []
+    for distance in _distances():
+        end = int(observations - distance * per_row)
+        if end <= 0:
+            return ends[::-1]
+        ends.append(end)
+    raise AssertionError
+
+
+def _distances() -> Iterator[float]:
+    """Rows before the end: 1, 1.5, 2, 3, 4, 6, 8, ... times the least distance."""
+    distance = float(CHECKPOINT_ROWS)
+    while True:
+        yield distance
+        yield 1.5 * distance
+        distance *= 2
+
+
+def _observations_per_row(forecaster: Forecaster) -> float:
+    rule = forecaster.rule
+    return max(1.0, rule.step.approximate_seconds / rule.cadence.approximate_seconds)
+
+
+def _of(version_id: int, series_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return (StateCheckpoint.version_id == version_id, StateCheckpoint.series_id == series_id)

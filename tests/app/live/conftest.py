@@ -1,0 +1,38 @@
+"""Models that are deployed: an alias points to their first version."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from app.registry.tables import Alias, Model, ModelVersion
+
+
+def point(database: Database, model: str, alias: str, version: int) -> None:
+    """Let an alias point to a version, without the gate that promotion passes."""
+    with database.transaction() as session:
+        statement = sa.select(ModelVersion).join(Model, Model.id == ModelVersion.model_id)
+        row = session.scalars(
+            statement.where(Model.name == model, ModelVersion.number == version)
+        ).one()
+        session.merge(Alias(model_id=row.model_id, name=alias, version_id=row.id))
+
+
+def read_forecast(client: TestClient, key: str) -> dict[str, Any]:
+    answer = client.get(f"/v1/forecasts/{key}")
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def values(body: dict[str, Any]) -> list[float]:
+    return [point["value"] for point in body["points"]]
+
+
+@pytest.fixture
+def deployed(database: Database, model: str) -> str:
+    """The small model, its version 1 being the champion."""
+    point(database, model, "champion", 1)
+    return model

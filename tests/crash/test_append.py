@@ -1,0 +1,113 @@
+"""The web process is killed in the middle of appends: all of an append is there, or nothing."""
+
+import random
+import threading
+from typing import Any
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from app.forecasts.tables import StoredForecast
+from app.live.tables import ForecastScore, KeptState, StateCheckpoint
+from app.series.tables import Observation, Series, SeriesRevision
+from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows
+from tests.app.live.conftest import point, values
+from tests.crash.conftest import Fleet, kill
+
+KILLS = 20
+LEADS = 4
+
+# One training serves both databases.
+TRAINED: list[Any] = []
+
+
+@pytest.fixture
+def deployed(client: TestClient, database: Database) -> str:
+    """A small trained model that an alias points to."""
+    client.post("/v1/series", json={"name": "weekly", "kind": "generic"})
+    put_rows(client, weekly_rows(0, ROWS))
+    body = {"name": "weekly-gru", "series": "weekly", "spec": SPEC}
+    answer = client.post("/v1/models", json=body)
+    assert answer.status_code == 202, answer.text
+    Trainer(database, TRAINED).finish(answer.json()["job"]["id"])
+    point(database, "weekly-gru", "champion", 1)
+    return "weekly-gru"
+
+
+class Feed:
+    """A client that appends week after week until the connection breaks."""
+
+    def __init__(self, client: httpx2.Client, first: int) -> None:
+        self.acknowledged = first - 1
+        self.begun = threading.Event()
+        self._client = client
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it has noticed that nobody answers any more."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                rows = weekly_rows(self.acknowledged + 1, 1)
+                body = {"columns": ["time", "y"], "rows": rows}
+                answer = self._client.put("/v1/series/weekly/observations", json=body)
+                assert answer.status_code == 200, answer.text
+                self.acknowledged += 1
+                self.begun.set()
+        except httpx2.TransportError:
+            self.begun.set()
+
+
+def check_all_or_none(database: Database, acknowledged: int) -> int:
+    """Observations, state, forecasts and scores tell the same; the last week that is stored."""
+    with database.reading() as session:
+        series = session.scalars(sa.select(Series)).one()
+        assert series.last_time is not None
+        last = (series.last_time - START) // WEEK
+        assert last >= acknowledged
+        assert series.rows == last + 1
+        count = sa.select(sa.func.count()).select_from(Observation)
+        assert session.scalar(count) == series.rows
+        revisions = session.scalars(sa.select(SeriesRevision.revision)).all()
+        assert sorted(revisions) == list(range(1, series.revision + 1))
+        kept = session.scalars(sa.select(KeptState)).one()
+        assert (kept.revision, kept.time) == (series.revision, series.last_time)
+        made = session.scalars(sa.select(StoredForecast)).all()
+        assert {each.data_revision: each.origin for each in made} == {
+            revision: START + (ROWS - 2 + revision) * WEEK
+            for revision in range(2, series.revision + 1)
+        }
+        scores = session.scalars(sa.select(ForecastScore)).all()
+        assert len(scores) == LEADS * len(made)
+        for score in scores:
+            assert (score.actual is not None) == (score.time <= series.last_time)
+        return last
+
+
+def test_an_append_that_is_killed_is_stored_as_a_whole_or_not_at_all(
+    fleet: Fleet, client: TestClient, database: Database, deployed: str
+) -> None:
+    chance = random.Random(4)  # noqa: S311 - moments, not secrets
+    last = ROWS - 1
+    for _ in range(KILLS):
+        with fleet.web() as (web, http):
+            feed = Feed(http, last + 1)
+            assert feed.begun.wait(60)
+            threading.Event().wait(chance.uniform(0, 0.1))
+            kill(web)
+            feed.wait()
+        before, last = last, check_all_or_none(database, feed.acknowledged)
+        assert last > before
+    streamed = client.get(f"/v1/models/{deployed}/forecasts/latest").json()
+    with database.transaction() as session:
+        for table in (KeptState, StateCheckpoint, StoredForecast):
+            session.execute(sa.delete(table))
+    replayed = client.post(f"/v1/models/{deployed}/forecasts").json()
+    assert streamed["origin"] == replayed["origin"]
+    assert values(streamed) == pytest.approx(values(replayed), abs=1e-6)
