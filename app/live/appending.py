@@ -17,6 +17,9 @@ from app.live.watching import Watcher, watchers
 from app.registry.artefacts import forecasters
 from app.series.tables import Series
 from app.series.writing import Written
+from app.times import to_numpy, to_wire
+from app.webhooks import service as webhooks
+from app.webhooks.service import Happening
 from models.errors import ForecastingError
 
 logger = logging.getLogger(__name__)
@@ -42,7 +45,19 @@ def after_write(session: Session, series: Series, written: Written) -> list[dict
     if not concerned:
         return []
     scores.score(session, series, concerned, after=after, until=last)
-    return [_entry(session, series, each, first) for each in concerned if each.aliases]
+    entries = [_entry(session, series, each, first) for each in concerned if each.aliases]
+    webhooks.emit(session, *(_happening(each) for each in entries if each["id"] is not None))
+    return entries
+
+
+def _happening(entry: dict[str, Any]) -> Happening:
+    told = ("id", "version", "series", "aliases")
+    origin = to_wire(to_numpy(entry["origin"]))
+    return Happening(
+        "forecast.issued",
+        entry["model"],
+        {**{name: entry[name] for name in told}, "origin": origin},
+    )
 
 
 def _moment(microseconds: Any) -> datetime:

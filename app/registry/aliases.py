@@ -13,6 +13,8 @@ from app.registry.alias_views import read_alias
 from app.registry.gate import Verdict
 from app.registry.queries import CHAMPION, WITH_PANEL, VersionRow, get_model, get_version
 from app.registry.tables import Alias, AliasAction, AliasChange, Model, ModelVersion
+from app.webhooks import service as webhooks
+from app.webhooks.service import Happening
 from models.errors import Problem
 
 # Each comparison of the gate is about one champion; if that changes meanwhile, it is made anew.
@@ -70,7 +72,7 @@ def roll_back(session: Session, name: str, alias: str) -> Model:
     change, version_id = earlier
     present.version_id = version_id
     present.changed_at = utc_now()
-    _record(session, present, AliasAction.ROLLED_BACK, change.version, before=change.before)
+    _record(session, model, present, AliasAction.ROLLED_BACK, change.version, before=change.before)
     session.flush()
     return model
 
@@ -84,7 +86,7 @@ def delete_alias(session: Session, name: str, alias: str) -> None:
     model = _lock_model(session, name)
     present = _get_alias(session, model, alias)
     present.changed_at = utc_now()
-    _record(session, present, AliasAction.DELETED, None, before=None)
+    _record(session, model, present, AliasAction.DELETED, None, before=None)
     session.delete(present)
     session.flush()
 
@@ -103,7 +105,7 @@ def _point(
     moved = Alias(model_id=model.id, name=alias, version_id=version.id, changed_at=utc_now())
     present = session.merge(moved)
     before = None if last is None or last.version is None else last.number
-    change = _record(session, present, AliasAction.SET, version.number, before=before)
+    change = _record(session, model, present, AliasAction.SET, version.number, before=before)
     change.forced = request.force and alias == CHAMPION
     change.reason = request.reason
     change.evidence = None if verdict is None else verdict.to_json()
@@ -152,13 +154,22 @@ def _earlier(session: Session, change: AliasChange) -> tuple[AliasChange, int] |
 
 
 def _record(
-    session: Session, alias: Alias, action: AliasAction, version: int | None, before: int | None
+    session: Session,
+    model: Model,
+    alias: Alias,
+    action: AliasAction,
+    version: int | None,
+    *,
+    before: int | None,
 ) -> AliasChange:
-    """A new line of the history; its number is free, because the model is locked."""
-    mine = sa.and_(AliasChange.model_id == alias.model_id, AliasChange.name == alias.name)
+    """A new line of the history; its number is free, because the model is locked.
+
+    Webhooks are told of it.
+    """
+    mine = sa.and_(AliasChange.model_id == model.id, AliasChange.name == alias.name)
     highest = session.scalar(sa.select(sa.func.max(AliasChange.number)).where(mine))
     change = AliasChange(
-        model_id=alias.model_id,
+        model_id=model.id,
         name=alias.name,
         number=(highest or 0) + 1,
         action=action,
@@ -167,4 +178,6 @@ def _record(
         changed_at=alias.changed_at,
     )
     session.add(change)
+    told = {"alias": alias.name, "version": version, "action": str(action)}
+    webhooks.emit(session, Happening("alias.changed", model.name, told))
     return change

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -78,32 +79,47 @@ def get_webhook(session: Session, webhook_id: int) -> Webhook:
     return webhook
 
 
-def emit(session: Session, event: Event, model: str, data: Mapping[str, object]) -> None:
-    """Write an event down for every webhook that wants it; it is sent if this is committed."""
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something to tell of: the event, the model that it is about, and more as plain JSON."""
+
+    event: Event
+    model: str
+    data: Mapping[str, object]
+
+
+def emit(session: Session, *happenings: Happening) -> None:
+    """Write events down for every webhook that wants them; they are sent if this is committed."""
+    if not happenings:
+        return
+    models = {each.model for each in happenings}
     statement = sa.select(Webhook).where(
-        Webhook.disabled.is_(None), sa.or_(Webhook.model.is_(None), Webhook.model == model)
+        Webhook.disabled.is_(None), sa.or_(Webhook.model.is_(None), Webhook.model.in_(models))
     )
     now = utc_now()
     for webhook in session.scalars(statement):
-        if event in webhook.events:
-            body = {
-                "delivery": secrets.token_hex(16),
-                "event": event,
-                "created_at": now.isoformat().replace("+00:00", "Z"),
-                "data": {"model": model, **data},
-            }
-            session.add(
-                WebhookDelivery(
-                    webhook_id=webhook.id, event=event, body=json.dumps(body), due_at=now
-                )
-            )
+        for each in happenings:
+            if each.event in webhook.events and webhook.model in (None, each.model):
+                session.add(_delivery(webhook, each, now))
+
+
+def _delivery(webhook: Webhook, happening: Happening, now: datetime) -> WebhookDelivery:
+    body = {
+        "delivery": secrets.token_hex(16),
+        "event": happening.event,
+        "created_at": now.isoformat().replace("+00:00", "Z"),
+        "data": {"model": happening.model, **happening.data},
+    }
+    return WebhookDelivery(
+        webhook_id=webhook.id, event=happening.event, body=json.dumps(body), due_at=now
+    )
 
 
 def training_ended(session: Session, job: Job) -> None:
     """Tell of a training, however it ended."""
     version = job.subject.get("version")
     told = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
-    emit(session, "training.finished", str(job.subject.get("model")), told)
+    emit(session, Happening("training.finished", str(job.subject.get("model")), told))
 
 
 def claim_due(session: Session) -> list[WebhookDelivery]:

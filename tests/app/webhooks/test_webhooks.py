@@ -20,9 +20,11 @@ from app.settings import Settings
 from app.webhooks import service
 from app.webhooks.addresses import Refused, resolve
 from app.webhooks.schemas import EVENTS
+from app.webhooks.service import Happening
 from app.webhooks.signing import sign
 from app.webhooks.tables import DeliveryState, WebhookDelivery
 from app.worker.postman import Postman
+from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.test_problems import check_problem
 
 SECRET = "a secret of some length"
@@ -72,7 +74,7 @@ def add(database: Database, url: str, model: str | None = None) -> int:
 
 def tell(database: Database, model: str = "m") -> None:
     with database.transaction() as session:
-        service.emit(session, "training.finished", model, {"version": 1})
+        service.emit(session, Happening("training.finished", model, {"version": 1}))
 
 
 def deliveries(database: Database) -> list[WebhookDelivery]:
@@ -178,7 +180,7 @@ class TestDelivery:
     ) -> None:
         add(database, receiver.url)
         with database.transaction() as session:
-            service.emit(session, "training.finished", "m", {})
+            service.emit(session, Happening("training.finished", "m", {}))
             session.rollback()
         assert deliveries(database) == []
 
@@ -214,6 +216,27 @@ class TestTraining:
         assert (data["version"], data["state"]) == (3, state)
 
 
+class TestModels:
+    def test_aliases_and_the_forecasts_of_appends_are_told_of(
+        self, database: Database, client: TestClient, model: str, receiver: Receiver
+    ) -> None:
+        add(database, receiver.url, model=model)
+        answer = client.put(f"/v1/models/{model}/aliases/challenger", json={"version": 1})
+        assert answer.status_code == 200, answer.text
+        (entry,) = put_rows(client, weekly_rows(ROWS, 1))["forecasts"]
+        aliased, issued = (json.loads(each.body) for each in deliveries(database)[-2:])
+        assert aliased["event"] == "alias.changed"
+        assert aliased["data"] == {
+            "model": model,
+            "alias": "challenger",
+            "version": 1,
+            "action": "set",
+        }
+        assert issued["event"] == "forecast.issued"
+        assert issued["data"]["id"] == entry["id"]
+        assert issued["data"]["origin"] == entry["origin"]
+
+
 class TestRoutes:
     def test_a_webhook_from_start_to_end(self, client: TestClient) -> None:
         body = {"url": PUBLIC, "events": ["forecast.issued", "alias.changed"]}
@@ -225,8 +248,8 @@ class TestRoutes:
         shown = client.get(path).json()
         assert shown == {name: value for name, value in created.items() if name != "secret"}
         assert client.get("/v1/webhooks").json()["items"] == [shown]
-        changed = client.patch(path, json={"events": ["drift.found"], "active": False}).json()
-        assert (changed["events"], changed["active"]) == (["drift.found"], False)
+        changed = client.patch(path, json={"events": ["training.finished"], "active": False}).json()
+        assert (changed["events"], changed["active"]) == (["training.finished"], False)
         assert client.get(f"{path}/deliveries").json() == {"items": [], "next": None}
         assert client.delete(path).status_code == 204
         check_problem(client.get(path), 404)
@@ -250,7 +273,7 @@ class TestRoutes:
         ],
     )
     def test_addresses_that_must_not_be_called(self, client: TestClient, url: str) -> None:
-        body = {"url": url, "events": ["drift.found"]}
+        body = {"url": url, "events": ["training.finished"]}
         problem = check_problem(client.post("/v1/webhooks", json=body), 422)
         assert problem["errors"][0]["pointer"] == "/url"
 
@@ -264,7 +287,7 @@ class TestRoutes:
         ],
     )
     def test_what_cannot_be(self, client: TestClient, change: dict[str, Any], pointer: str) -> None:
-        body = {"url": PUBLIC, "events": ["drift.found"], **change}
+        body = {"url": PUBLIC, "events": ["training.finished"], **change}
         problem = check_problem(client.post("/v1/webhooks", json=body), 422)
         assert problem["errors"][0]["pointer"] == pointer
 
