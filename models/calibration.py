@@ -8,8 +8,9 @@ import numpy as np
 
 from models.baselines import Leads
 from models.dataset import Part, Track
+from models.forecast import Outputs
 from models.intervals import LEVELS, Intervals
-from models.runtime import Forecaster, Outputs
+from models.runtime import Forecaster
 from models.series import Rows, Times, Values
 
 PARTS: tuple[Part, ...] = ("validation", "test")

@@ -5,7 +5,7 @@ is evaluated at the end of training is what is served.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,32 +14,22 @@ import onnxruntime
 
 from models.adaptation import intervals_of, is_known, known_fit
 from models.artefact import read_bundle
-from models.calendars import Calendar, calendar_from_json
+from models.calendars import Calendar
 from models.classes import ClassCoding
+from models.decoder import Decoder
 from models.errors import DataError
-from models.features import FeaturePipeline, clean_rows
-from models.future import FutureReader, FutureTable
-from models.grid import Grid
-from models.highway import LagReader
-from models.intervals import (
-    TRACKED_LEVELS,
-    Adaptation,
-    Intervals,
-    Tracker,
-    at_level,
-    bounds,
-    median,
-)
-from models.known_effects import KnownEffects
+from models.forecast import Forecast, Outputs, ScaledOutputs
+from models.intervals import Adaptation, Intervals, Tracker, at_level
+from models.reader import Reader, Reading
 from models.resampling import GridRule
 from models.runtime_session import open_session, run_session
-from models.scaling import Floats, TargetScaling
+from models.scaling import Floats
 from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.windows import window_offsets
 
-__all__ = ["Forecast", "Forecaster", "Outputs", "State"]
+__all__ = ["Forecaster", "State"]
 
 # Rows per call of the network: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
@@ -48,110 +38,6 @@ WINDOWS_PER_RUN = 256
 WINDOW_ROWS_PER_RUN = 32_768
 # Outputs that are put into original units at once: each has bounds at every level.
 OUTPUTS_AT_ONCE = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a forecaster says after its last row.
-
-    Args:
-        origin: The grid time of the last row consumed.
-        times: `(leads,)`, when each value is due.
-        leads: `(leads,)`, steps ahead.
-        targets: Names of the targets.
-        units: Their units.
-        values: `(leads, targets)` in original units, finite; the median of a quantile model. NaN
-            where classes are predicted.
-        lower: `(levels, leads, targets)`, lower bounds at each of `intervals.LEVELS`; None
-            without intervals.
-        upper: The same for upper bounds.
-        naive: `(targets,)`, the last observed values: what the naive forecast says.
-        cadence: The length of a step.
-        classes: Names of the classes, in the order of their codes; empty where values are
-            predicted.
-        probabilities: `(leads, targets, classes)`; None where values are predicted.
-    """
-
-    origin: np.datetime64
-    times: Times
-    leads: npt.NDArray[np.int64]
-    targets: tuple[str, ...]
-    units: tuple[str | None, ...]
-    values: Values
-    lower: Values | None
-    upper: Values | None
-    naive: Values
-    cadence: str
-    classes: tuple[str, ...] = ()
-    probabilities: Values | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Forecasts from many rows of a series.
-
-    Args:
-        times: `(rows,)`, grid times.
-        actual: `(rows, targets)` in original units; NaN is missing.
-        origins: `(origins,)`, the rows that were forecast from.
-        values: `(origins, leads, targets)` in original units; NaN where no forecast can be
-            made yet.
-        lower: `(levels, origins, leads, targets)`, lower bounds at the levels asked for.
-        upper: The same for upper bounds.
-        probabilities: `(origins, leads, targets, classes)`; None where values are predicted,
-            which are NaN where classes are.
-    """
-
-    times: Times
-    actual: Values
-    origins: Rows
-    values: Values
-    lower: Values
-    upper: Values
-    probabilities: Values | None = None
-
-    @property
-    def said(self) -> Values:
-        """The forecasts, whatever they are of."""
-        return self.values if self.probabilities is None else self.probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """New rows as the network and the intervals see them.
-
-    Args:
-        times: `(rows,)`, grid times.
-        features: `(rows, features)`.
-        tail: `(memory, channels)`, the last filled rows.
-        base: `(rows, targets)`, the last observed values.
-        actual: `(rows, targets)`; NaN is missing.
-        lag_windows: What the highway's lags are made of, if there is one.
-        future: What is known of the steps ahead of each row, if anything is.
-    """
-
-    times: Times
-    features: Floats
-    tail: Values
-    base: Values
-    actual: Values
-    lag_windows: Values | None
-    future: FutureTable | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScaledOutputs:
-    """What the network says at many rows, and what it should have said.
-
-    Args:
-        times: `(rows,)`, grid times.
-        said: `(origins, leads, targets, quantiles)`, scaled; or scores of classes.
-        labels: `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
-    """
-
-    times: Times
-    said: Values
-    labels: Values
 
 
 class Forecaster:
@@ -169,32 +55,21 @@ class Forecaster:
     ) -> None:
         self.manifest = manifest
         self._session = session
-        self._pipeline = FeaturePipeline.from_json(manifest["features"])
-        self._scaling = TargetScaling.from_json(manifest["targets"]["scaling"])
-        self._columns: list[int] = manifest["targets"]["columns"]
-        self._targets = tuple(manifest["targets"]["names"])
-        self._quantiles = tuple(manifest["targets"]["quantiles"])
-        classes = manifest["targets"]["classes"]
-        self._classes = ClassCoding.from_json(classes) if classes else None
-        self._units = tuple(manifest["targets"]["units"])
-        self._rule = GridRule.from_json(manifest["grid"])
-        self._calendar = calendar_from_json(manifest["calendar"])
-        highway = manifest["highway"]
-        self._lags = LagReader.from_json(highway) if highway else None
-        effects = manifest["known_effects"]
-        self._effects = KnownEffects.from_json(effects) if effects else None
-        window = manifest["window"]
+        self._reader = Reader(manifest, fit)
+        targets, window = manifest["targets"], manifest["window"]
+        self._targets = tuple(targets["names"])
+        self._units = tuple(targets["units"])
         self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
-        if fit is not None:
-            self._adopt(fit)
-        self._future: FutureReader | None = None
-        if self._pipeline.future_width:
-            self._future = FutureReader(self._pipeline, self._scaling.leads, self._calendar)
-        self._intervals = intervals_of(manifest, fit.name if fit else manifest["series"]["name"])
+        self._decoder = Decoder(
+            self._reader.scaling,
+            tuple(targets["quantiles"]),
+            ClassCoding.from_json(targets["classes"]) if targets["classes"] else None,
+            intervals_of(manifest, fit.name if fit else manifest["series"]["name"]),
+        )
         # What a row with a future would have said is known too late to follow its errors.
         self._tracker: Tracker | None = None
-        if self._intervals is not None and self._future is None:
-            self._tracker = Tracker(self._intervals, self._scaling)
+        if self._decoder.intervals is not None and self._reader.future is None:
+            self._tracker = Tracker(self._decoder.intervals, self._reader.scaling)
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -223,19 +98,10 @@ class Forecaster:
         """The forecaster as it reads a series of this grid and these scales."""
         return type(self)(self.manifest, self._session, fit)
 
-    def _adopt(self, fit: SeriesFit) -> None:
-        if self._effects is not None:
-            unit = fit.scaling.scale[-1] / self._scaling.scale[-1]
-            self._effects = self._effects.in_unit(unit)
-        self._rule, self._calendar, self._scaling = fit.rule, fit.calendar, fit.scaling
-        self._pipeline = fit.pipeline(self._pipeline)
-        if self._lags is not None:
-            self._lags = LagReader.of(fit.scaling, self._lags.lags)
-
     @property
     def leads(self) -> npt.NDArray[np.int64]:
         """Steps ahead, `(leads,)`, increasing."""
-        return self._scaling.leads
+        return self._reader.scaling.leads
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -245,33 +111,33 @@ class Forecaster:
     @property
     def quantiles(self) -> tuple[float, ...]:
         """What the network predicts of each lead and target: `(0.5,)` for a point."""
-        return self._quantiles
+        return self._decoder.quantiles
 
     @property
     def classes(self) -> ClassCoding | None:
         """What the classes are; None if values are predicted."""
-        return self._classes
+        return self._decoder.classes
 
     @property
     def known_future(self) -> tuple[str, ...]:
         """The channels whose values at the target times a forecast needs."""
         channels: list[str] = self.manifest["channels"]
-        return tuple(channels[column] for column in self._pipeline.known_columns)
+        return tuple(channels[column] for column in self._reader.pipeline.known_columns)
 
     @property
     def rule(self) -> GridRule:
         """How observations become rows."""
-        return self._rule
+        return self._reader.rule
 
     @property
     def calendar(self) -> Calendar:
         """When rows come."""
-        return self._calendar
+        return self._reader.calendar
 
     @property
     def intervals(self) -> Intervals | None:
         """How wide its intervals are before they adapt; None if it has none."""
-        return self._intervals
+        return self._decoder.intervals
 
     @property
     def windowed(self) -> bool:
@@ -289,11 +155,11 @@ class Forecaster:
         return State(
             time=None,
             rows=0,
-            tail=self._pipeline.empty_tail(),
+            tail=self._reader.pipeline.empty_tail(),
             recurrent=tuple(
                 np.zeros((1, units), np.float32) for _, units in self.manifest["states"]
             ),
-            window=np.zeros((span, self._pipeline.width), np.float32),
+            window=np.zeros((span, self._reader.pipeline.width), np.float32),
             adaptation=self._tracker.start() if self._tracker else None,
             output=None,
         )
@@ -310,10 +176,10 @@ class Forecaster:
         Returns:
             The state after the last complete grid row; `state` itself if there is none.
         """
-        grid = self._grid(times, values, state.time)
+        grid = self._reader.grid(times, values, state.time)
         if len(grid.times) == 0:
             return state
-        reading = self._read(state.tail, grid)
+        reading = self._reader.read(state.tail, grid)
         return replace(
             self._run_rows(state, reading),
             time=grid.times[-1],
@@ -327,7 +193,7 @@ class Forecaster:
         Raises:
             DataError: If too few rows were read yet.
         """
-        return self._calendar.future(self._origin(state), int(self._scaling.leads[-1]))
+        return self.calendar.future(self._origin(state), int(self.leads[-1]))
 
     def observed_future(self, state: State, times: Times, values: Values) -> Values:
         """What was observed of the known-future channels at the target times of a state.
@@ -340,12 +206,9 @@ class Forecaster:
         Returns:
             `(leads, known-future channels)` in original units; NaN where nothing was observed.
         """
-        wanted = self.steps_ahead(state)[self._scaling.leads - 1]
-        grid = self._grid(times, values, state.time)
-        found = np.full((len(wanted), len(self.known_future)), np.nan)
-        _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
-        found[here] = self._clean(grid.values)[there][:, self._pipeline.known_columns]
-        return found
+        wanted = self.steps_ahead(state)[self.leads - 1]
+        grid = self._reader.grid(times, values, state.time)
+        return self._reader.observed(grid, wanted, list(self._reader.pipeline.known_columns))
 
     def observed_targets(self, times: Times, values: Values, wanted: Times) -> Values:
         """What came of the targets at some rows of the grid.
@@ -364,11 +227,8 @@ class Forecaster:
             # What makes the last row complete was observed later: this says that it is.
             times = np.append(times, wanted[-1])
             values = np.vstack([values, np.full(values.shape[1], np.nan)])
-        grid = self._grid(times, values, None)
-        found = np.full((len(wanted), len(self._columns)), np.nan)
-        _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
-        found[here] = self._clean(grid.values)[there][:, self._columns]
-        return found
+        grid = self._reader.grid(times, values)
+        return self._reader.observed(grid, wanted, self._reader.columns)
 
     def forecast(self, state: State, known: Values | None = None) -> Forecast:
         """Say what comes after the last row that was read.
@@ -383,31 +243,31 @@ class Forecaster:
                 value is missing.
         """
         origin = self._origin(state)
-        naive = state.tail[-1, self._columns]
+        naive = state.tail[-1, self._reader.columns]
         said = self._output(state, known)[np.newaxis]
-        (values,) = self._values(said, naive[np.newaxis])
-        probabilities = self._probabilities(said)
+        (values,) = self._decoder.values(said, naive[np.newaxis])
+        probabilities = self._decoder.probabilities(said)
         if probabilities is None:
             self._check_finite(values, naive)
         lower = upper = None
-        if self._intervals is not None:
+        if self.intervals is not None:
             adapted = state.adaptation
             log_factors = None if adapted is None else adapted.log_factors[np.newaxis]
             lower, upper = (
-                each[:, 0] for each in self._bounds(said, naive[np.newaxis], log_factors)
+                each[:, 0] for each in self._decoder.bounds(said, naive[np.newaxis], log_factors)
             )
         return Forecast(
             origin=origin,
-            times=self.steps_ahead(state)[self._scaling.leads - 1],
-            leads=self._scaling.leads,
+            times=self.steps_ahead(state)[self.leads - 1],
+            leads=self.leads,
             targets=self._targets,
             units=self._units,
             values=values,
             lower=lower,
             upper=upper,
             naive=naive,
-            cadence=self._rule.step.text,
-            classes=self._classes.names if self._classes else (),
+            cadence=self.rule.step.text,
+            classes=self.classes.names if self.classes else (),
             probabilities=None if probabilities is None else probabilities[0],
         )
 
@@ -422,18 +282,14 @@ class Forecaster:
 
     def _output(self, state: State, known: Values | None) -> Floats:
         """What the network says at the last row: kept, or made now that its future is known."""
-        if self._future is None or state.time is None:
+        future = self._reader.future
+        if future is None or state.time is None:
             assert state.output is not None, "a network without a future has spoken"  # noqa: S101
             return state.output
         x = state.window
         if self._offsets is not None:
             x = x[self._offsets - 1 + len(x)]
-        inputs = [x, self._future.inputs(state.time, known)]
-        if self._lags is not None:
-            tail = state.tail[-self._lags.lags - 1 :]
-            values = self._lag_values(tail[:, self._columns], self._pipeline.known(tail))
-            windows = self._lags.windows(values)
-            inputs.append(self._lags.inputs(windows))
+        inputs = [x, future.inputs(state.time, known), *self._reader.last_lags(state.tail)]
         if self._offsets is None:
             inputs = [each[np.newaxis] for each in inputs]
         else:
@@ -453,10 +309,10 @@ class Forecaster:
             at: The grid rows to forecast from, increasing; None for all.
             levels: Percent, for which bounds are wanted, if there are intervals.
         """
-        reading = self._read_whole(times, values)
+        reading = self._reader.whole(times, values)
         origins = np.arange(len(reading.times)) if at is None else at
-        bounded = tuple(levels) if self._intervals else ()
-        shape = (len(origins), *self._scaling.scale.shape)
+        bounded = tuple(levels) if self.intervals else ()
+        shape = (len(origins), *self._reader.scaling.scale.shape)
         found = Outputs(
             reading.times,
             reading.actual,
@@ -464,15 +320,15 @@ class Forecaster:
             np.full(shape, np.nan),
             np.full((len(bounded), *shape), np.nan),
             np.full((len(bounded), *shape), np.nan),
-            np.full((*shape, len(self._classes.names)), np.nan) if self._classes else None,
+            np.full((*shape, len(self.classes.names)), np.nan) if self.classes else None,
         )
         for some, said, log_factors in self._runs_at(reading, origins, tracked=bool(bounded)):
             base = reading.base[origins[some]]
-            found.values[some] = self._values(said, base)
+            found.values[some] = self._decoder.values(said, base)
             if found.probabilities is not None:
-                found.probabilities[some] = self._probabilities(said)
+                found.probabilities[some] = self._decoder.probabilities(said)
             if bounded:
-                bounds_of_piece = self._bounds(said, base, log_factors)
+                bounds_of_piece = self._decoder.bounds(said, base, log_factors)
                 for target, each in zip((found.lower, found.upper), bounds_of_piece, strict=True):
                     for index, level in enumerate(bounded):
                         target[index, some] = at_level(level, found.values[some], each)
@@ -491,10 +347,10 @@ class Forecaster:
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
             at: The grid rows, increasing; all leads of each lie inside the series.
         """
-        reading = self._read_whole(times, values)
-        said = np.full((len(at), *self._scaling.scale.shape, self._outputs), np.nan)
+        reading = self._reader.whole(times, values)
+        said = np.full((len(at), *self._reader.scaling.scale.shape, self._decoder.width), np.nan)
         for some, here, _ in self._runs_at(reading, at):
-            said[some] = self._shaped(here)
+            said[some] = self._decoder.shaped(here)
         return ScaledOutputs(reading.times, said, self._labels(reading, at))
 
     def labels(self, times: Times, values: Values, at: Rows) -> Values:
@@ -503,7 +359,7 @@ class Forecaster:
         Returns:
             `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
         """
-        return self._labels(self._read_whole(times, values), at)
+        return self._labels(self._reader.whole(times, values), at)
 
     def values_of(self, data: SeriesData) -> Values:
         """A copy of a series' values, `(rows, channels)`, in the order that is read here.
@@ -516,69 +372,14 @@ class Forecaster:
             raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
         return data.values[:, [data.channel_names.index(name) for name in wanted]]
 
-    def _grid(self, times: Times, values: Values, after: np.datetime64 | None) -> Grid:
-        return self._rule.grid(times, values, after=after)
-
-    def _read_whole(self, times: Times, values: Values) -> Reading:
-        """A series from its beginning; its grid, which may be a copy, is gone afterwards."""
-        return self._read(self._pipeline.empty_tail(), self._grid(times, values, None))
-
-    def _read(self, tail: Values, grid: Grid) -> Reading:
-        """Everything that the network and the intervals need of new rows."""
-        rows = self._clean(grid.values)
-        pipeline, lags = self._pipeline, self._lags.lags if self._lags else 0
-        earlier = tail[len(tail) - lags :]
-        features = np.empty((len(rows), pipeline.width), np.float32)
-        base = np.empty((lags + len(rows), len(self._columns)), order="F")
-        known = np.empty((lags + len(rows), pipeline.known_width), np.float32)
-        base[:lags], known[:lags] = earlier[:, self._columns], pipeline.known(earlier)
-        for piece, found, filled in pipeline.pieces(tail, grid.times, rows):
-            here = slice(lags + piece.start, lags + piece.stop)
-            tail, new = filled[-pipeline.memory_rows :], filled[pipeline.memory_rows :]
-            features[piece], base[here] = found, new[:, self._columns]
-            known[here] = pipeline.known(new)
-        actual = rows[:, self._columns]
-        lag_windows = future = None
-        if self._lags is not None:
-            lag_windows = self._lags.windows(self._lag_values(base, known))
-        if self._future is not None:
-            future = self._future.table([(grid.times, known[lags:], self._calendar)])
-        return Reading(
-            times=grid.times,
-            features=features,
-            tail=tail,
-            base=base[lags:],
-            # Without gaps the values are the last observed ones.
-            actual=actual if np.isnan(actual).any() else base[lags:],
-            lag_windows=lag_windows,
-            future=future,
-        )
-
     def _labels(self, reading: Reading, at: Rows) -> Values:
-        actual = reading.actual[at[:, np.newaxis] + self._scaling.leads]
-        coding = self._classes or self._scaling
-        return coding.encode(actual, reading.base[at][:, np.newaxis])
-
-    def _lag_values(self, base: Values, known: Floats) -> Values:
-        """The values that lags are made of: without what known-future channels did to them."""
-        return base if self._effects is None else self._effects.removed(base, known)
-
-    def _clean(self, rows: Values) -> Values:
-        return clean_rows(rows, self._columns if self._scaling.transform == "log_return" else [])
-
-    def _inputs(self, x: Floats, reading: Reading, rows: slice | Rows) -> list[Floats]:
-        """The network's inputs but the states, without the batch axis of a sequence."""
-        inputs = [x]
-        if reading.future is not None:
-            inputs.append(reading.future.inputs(np.arange(len(reading.times))[rows]))
-        if self._lags is not None and reading.lag_windows is not None:
-            inputs.append(self._lags.inputs(reading.lag_windows[rows]))
-        return inputs
+        actual = reading.actual[at[:, np.newaxis] + self.leads]
+        return self._decoder.labels(actual, reading.base[at])
 
     def _run_rows(self, state: State, reading: Reading) -> State:
         """Run the network over new rows; only the last output is kept."""
-        if self._future is not None:
-            return self._wait(state, reading.features, self._future.width)
+        if self._reader.future is not None:
+            return self._wait(state, reading.features)
         if self._offsets is not None:
             return self._run_last_window(state, reading, self._offsets)
         for rows, said, recurrent in self._reading_runs(reading, state.recurrent):
@@ -586,7 +387,7 @@ class Forecaster:
             state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
         return state
 
-    def _wait(self, state: State, features: Floats, future_width: int) -> State:
+    def _wait(self, state: State, features: Floats) -> State:
         """Step over all rows but the last, which waits until its future is known.
 
         The states depend on no future, so the rows before it are told of none.
@@ -597,11 +398,7 @@ class Forecaster:
 
         def inputs(rows: slice) -> list[Floats]:
             x = waiting[:-1][rows]
-            blank = [np.zeros((len(x), future_width), np.float32)]
-            if self._lags is not None:
-                shape = (len(x), len(self._columns), self._lags.lags)
-                blank.append(np.zeros(shape, np.float32))
-            return [x, *blank]
+            return [x, *self._reader.blank_inputs(len(x))]
 
         runs = self._sequence_runs(len(waiting) - 1, inputs, state.recurrent)
         *_, recurrent = state.recurrent, *(after for _, _, after in runs)
@@ -610,7 +407,7 @@ class Forecaster:
     def _run_last_window(self, state: State, reading: Reading, offsets: Rows) -> State:
         window = np.concatenate([state.window, reading.features])[-len(state.window) :]
         samples = window[offsets - 1 + len(window)][np.newaxis]
-        inputs = self._inputs(samples, reading, slice(-1, None))
+        inputs = self._reader.inputs(samples, reading, slice(-1, None))
         (said,) = run_session(self._session, inputs)
         return replace(state, window=window, output=said[0])
 
@@ -644,7 +441,9 @@ class Forecaster:
         for first in range(0, len(whole), count):
             some = whole[first : first + count]
             windows = reading.features[origins[some, np.newaxis] + offsets]
-            (said,) = run_session(self._session, self._inputs(windows, reading, origins[some]))
+            (said,) = run_session(
+                self._session, self._reader.inputs(windows, reading, origins[some])
+            )
             _require_finite(said, reading.times[origins[some]])
             yield some, said, None
 
@@ -652,7 +451,7 @@ class Forecaster:
         self, reading: Reading, recurrent: tuple[Floats, ...]
     ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
         def inputs(rows: slice) -> list[Floats]:
-            return self._inputs(reading.features[rows], reading, rows)
+            return self._reader.inputs(reading.features[rows], reading, rows)
 
         return self._sequence_runs(len(reading.features), inputs, recurrent)
 
@@ -680,42 +479,12 @@ class Forecaster:
             adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
         )
 
-    @property
-    def _outputs(self) -> int:
-        """Outputs for each lead and target."""
-        return len(self._quantiles) if self._classes is None else self._classes.outputs
-
-    def _shaped(self, said: Floats) -> Values:
-        """Outputs as `(origins, leads, targets, quantiles or scores)`."""
-        shape = (len(said), *self._scaling.scale.shape, self._outputs)
-        return said.astype(np.float64).reshape(shape)
-
-    def _probabilities(self, said: Floats) -> Values | None:
-        """`(origins, leads, targets, classes)`; None where values are predicted."""
-        return None if self._classes is None else self._classes.probabilities(self._shaped(said))
-
-    def _values(self, said: Floats, base: Values) -> Values:
-        """Forecasts in original units, `(origins, leads, targets)`; NaN of classes."""
-        if self._classes is not None:
-            return np.full((len(said), *self._scaling.scale.shape), np.nan)
-        return self._scaling.decode(median(self._shaped(said), self._quantiles), base)
-
-    def _bounds(
-        self, said: Floats, base: Values, log_factors: Values | None
-    ) -> tuple[Values, Values]:
-        """Lower and upper bounds at every level, `(levels, origins, leads, targets)` each."""
-        if self._intervals is None:
-            raise DataError("This forecaster has no intervals.")
-        if log_factors is None:
-            log_factors = np.zeros((len(said), len(TRACKED_LEVELS), *self._scaling.scale.shape))
-        return bounds(self._intervals, self._scaling, self._shaped(said), base, log_factors)
-
     def _check_finite(self, values: Values, naive: Values) -> None:
         broken = ~np.isfinite(values).all(axis=0)
         if not broken.any():
             return
         names = ", ".join(np.array(self._targets)[broken])
-        if np.isnan(naive[broken]).any() and self._scaling.transform != "none":
+        if np.isnan(naive[broken]).any() and self._reader.scaling.transform != "none":
             raise DataError(
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )

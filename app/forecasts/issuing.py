@@ -21,7 +21,8 @@ from app.live.service import CurrentState
 from app.live.tables import KeptState
 from app.series.tables import Series
 from app.times import to_datetime, to_wire
-from models.runtime import Forecast, Forecaster
+from models.forecast import Forecast
+from models.runtime import Forecaster
 
 
 @dataclass(frozen=True, slots=True)

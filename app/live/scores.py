@@ -20,8 +20,9 @@ from app.series import storage
 from app.series.tables import Series
 from app.times import to_datetime, to_datetimes, to_numpy
 from models.errors import ForecastingError
+from models.forecast import Forecast
 from models.intervals import LEVELS
-from models.runtime import Forecast, Forecaster
+from models.runtime import Forecaster
 from models.series import Times, Values
 from models.series_fit import SeriesFit
 

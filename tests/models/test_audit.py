@@ -16,8 +16,9 @@ from models.dataset import Dataset, Track
 from models.errors import SpecError, TrainingError
 from models.features import FeaturePipeline
 from models.feeds import make_feed
+from models.forecast import Outputs
 from models.lanes import Lanes, LaneSizes
-from models.runtime import Forecaster, Outputs
+from models.runtime import Forecaster
 from models.series import Rows, SeriesData, Times, Values
 from models.train import train
 from models.windows import Windows

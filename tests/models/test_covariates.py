@@ -236,12 +236,12 @@ class TestServing:
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
         rows = 60
-        grid = forecaster._grid(data.times[:rows], data.values[:rows], None)
-        reading = forecaster._read(forecaster._pipeline.empty_tail(), grid)
-        inputs = forecaster._inputs(reading.features, reading, slice(None))
+        grid = forecaster._reader.grid(data.times[:rows], data.values[:rows])
+        reading = forecaster._reader.read(forecaster._reader.pipeline.empty_tail(), grid)
+        inputs = forecaster._reader.inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._values(y, reading.base)
+        said = forecaster._decoder.values(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
         np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
 

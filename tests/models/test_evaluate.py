@@ -8,7 +8,8 @@ import pytest
 from models import evaluate as evaluation
 from models.dataset import Track
 from models.evaluate import Evaluation, evaluate
-from models.runtime import Forecaster, Outputs
+from models.forecast import Outputs
+from models.runtime import Forecaster
 from models.series import Rows, Times, Values
 
 

@@ -146,12 +146,12 @@ class TestServing:
         path = tmp_path / "model.keras"
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
-        tail = forecaster._pipeline.empty_tail()
-        reading = forecaster._read(tail, Grid(data.times[:60], values[:60]))
-        inputs = forecaster._inputs(reading.features, reading, slice(None))
+        tail = forecaster._reader.pipeline.empty_tail()
+        reading = forecaster._reader.read(tail, Grid(data.times[:60], values[:60]))
+        inputs = forecaster._reader.inputs(reading.features, reading, slice(None))
         state = np.zeros((1, 6), np.float32)
         y = np.asarray(network([*(each[np.newaxis] for each in inputs), state])[0])[0]
-        keras_values = forecaster._values(y, reading.base)
+        keras_values = forecaster._decoder.values(y, reading.base)
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
