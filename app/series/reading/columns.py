@@ -9,22 +9,23 @@ from app.series.reading.cells import CellKind
 from app.series.reading.findings import Findings
 from app.series.reading.layout import Layout
 from app.series.reading.options import ReadOptions
+from app.series.reading.time_guesses import clock_format
+from app.series.reading.time_parts import CLOCK_NAME, clock_parts, columns_of_parts, is_time_name
 
-TIME_NAME = re.compile(
-    r".*(date|time|timestamp|datum|fecha)|ds|dt|t|index|month|year|quarter|week|day|period"
-    r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
-)
-CLOCK_NAME = re.compile(r".*time|hour|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The columns in use, by number: those of the time, and a name for each channel."""
+    """The columns in use, by number: those of the time, and a name for each channel.
+
+    `time_format` is the format of the joined texts of the time, where the columns' names say it.
+    """
 
     time: tuple[int, ...]
     channels: dict[int, str]
     text: tuple[int, ...]
+    time_format: str | None = None
 
 
 def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
@@ -66,9 +67,9 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
     """
     names, kinds = layout.names, layout.kinds
     has_header = layout.header_lines > 0
-    time = _named_time(names, options) or _found_time(
-        names, kinds, first_row, has_header=has_header
-    )
+    time, form = _named_time(names, options), None
+    if not time:
+        time, form = _found_time(names, kinds, first_row, has_header=has_header)
     if not time:
         raise Invalid(
             "No column holds times. Columns: "
@@ -77,12 +78,12 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
         )
     others = [number for number in range(len(names)) if number not in time]
     if options.columns and has_header:
-        return Chosen(time, _asked(names, others, options.columns), ())
+        return Chosen(time, _asked(names, others, options.columns), (), form)
     text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
     channels = {n: names[n] for n in others if names[n] and n not in text}
     if not channels:
         raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
-    return Chosen(time, channels, tuple(text))
+    return Chosen(time, channels, tuple(text), form)
 
 
 def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
@@ -96,20 +97,37 @@ def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]
 
 def _found_time(
     names: tuple[str, ...], kinds: tuple[CellKind, ...], first_row: list[str], *, has_header: bool
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], str | None]:
+    """The columns of the time, and their format where it follows from their names."""
     columns = range(len(names))
     plain = [_plain(name) for name in names]
-    named = [n for n in columns if TIME_NAME.fullmatch(plain[n])]
+    named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
     if not has_header:
         possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
+    parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
+    if parts and not sure:
+        return _parts_and_clock(parts, form, kinds, first_row)
     candidates = [n for n in sure if n in named] or sure or possible
     if not candidates:
-        return ()
+        return (), None
     date = candidates[0]
     clock = _clock_beside(date, plain, kinds, first_row)
-    return (date,) if clock is None else (date, clock)
+    if clock is None:
+        return (date,), None
+    return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def _parts_and_clock(
+    parts: dict[str, int], form: str, kinds: tuple[CellKind, ...], first_row: list[str]
+) -> tuple[tuple[int, ...], str | None]:
+    """Year, month and day, with a column of the time of day where there is one."""
+    time = tuple(parts.values())
+    clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
+    if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
+        return time, form
+    return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
 
 
 def _clock_beside(

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -50,7 +51,7 @@ def detect_delimiter(lines: Lines) -> str:
     return max(reversed(CANDIDATES), key=lambda mark: sum(text.count(mark) for text in sample))
 
 
-def count_fields(texts: list[str], delimiter: str) -> npt.NDArray[np.int64]:
+def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
     """How many fields each line has; 0 where quotes are open or misplaced."""
     if delimiter == WHITESPACE:
         return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)

@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,14 @@ import numpy.typing as npt
 from app.series import arrow
 from app.series.arrow import to_floats, to_integers, to_mask
 from app.series.reading.lines import Mask
+from app.series.reading.month_names import MONTHS
 from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
 
 Integers = npt.NDArray[np.int64]
 
 FIRST_YEAR, LAST_YEAR = 1000, 2999
-# Two digits mean 1969 to 2068, as strptime has it.
+# Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
-SHORT_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
-LONG_MONTHS = (
-    "january february march april may june july august september october november december"
-)
 MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 
@@ -81,23 +79,35 @@ def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
 
 
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
-    days, days_valid = _days(fields, len(matched))
+    days, days_valid = _days(fields, matched)
     clock, clock_valid = _clock(fields, len(matched))
     offset = _offset(fields["z"]) if "z" in fields else 0
     times = days.astype("datetime64[us]").astype(np.int64) + clock - offset
     return Reading(form, times, matched & days_valid & clock_valid)
 
 
-def _days(fields: dict[str, Any], rows: int) -> tuple[npt.NDArray[np.datetime64], Mask]:
+def full_years(digits: Integers, matched: Mask) -> Integers:
+    """Two-digit years with the century in which the rows stand closest together.
+
+    Measurements are of the past: of two centuries that are alike the one that does not reach
+    beyond next year is meant, so that 49 to 60 are 1949 to 1960.
+    """
+    next_year = datetime.now(UTC).year + 1 - 2000
+    last_years = (next_year, LAST_TWO_DIGIT_YEAR)
+    readings = [digits + np.where(digits > last, 1900, 2000) for last in last_years]
+    return min(readings, key=lambda years: int(np.ptp(years[matched])))
+
+
+def _days(fields: dict[str, Any], matched: Mask) -> tuple[npt.NDArray[np.datetime64], Mask]:
     if "Y" in fields:
         year = to_integers(fields["Y"])
     else:
-        year = to_integers(fields["y"])
-        year = year + np.where(year > LAST_TWO_DIGIT_YEAR, 1900, 2000)
+        year = full_years(to_integers(fields["y"]), matched)
     valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
     start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
     if "j" in fields:
         return _within(start, start + 1, to_integers(fields["j"]), valid)
+    rows = len(matched)
     month = _month(fields, rows)
     valid &= (month >= 1) & (month <= 12)
     start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
@@ -121,16 +131,15 @@ def _within(
 def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
         return to_integers(fields["m"])
+    if "q" in fields:
+        return to_integers(fields["q"]) * 3 - 2
     if "b" not in fields:
         return np.ones(rows, dtype=np.int64)
     import pyarrow.compute as pc
 
-    name = pc.replace_substring_regex(pc.utf8_lower(fields["b"]), "^sept$", "sep")
-    month = np.zeros(rows, dtype=np.int64)
-    for names in (SHORT_MONTHS, LONG_MONTHS):
-        place = pc.index_in(name, value_set=arrow.texts(names.split()))
-        month = np.maximum(month, (to_integers(place) + 1) * to_mask(pc.is_valid(place)))
-    return month
+    place = pc.index_in(pc.utf8_lower(fields["b"]), value_set=arrow.texts(list(MONTHS)))
+    numbers = np.array([*MONTHS.values(), 0])
+    return numbers[np.where(to_mask(pc.is_valid(place)), to_integers(place), len(MONTHS))]
 
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:

@@ -28,7 +28,8 @@ _DIRECTIVES = {
     "S": r"\d{1,2}",
     "f": r"\d{1,9}",
     "p": r"[AaPp]\.?[Mm]\.?",
-    "b": r"[A-Za-z]{3,9}",
+    "b": r"[A-Za-zÀ-ÿ]{3,10}",
+    "q": r"[1-4]",
     "z": r"Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}",
     "a": r"[A-Za-z]{2,9}",
 }
@@ -98,7 +99,7 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
     """The expression of a directive; between digits without a separator its width is fixed."""
     if name == "a":
         return _DIRECTIVES[name]
-    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBa%"]
+    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBaq%"]
     is_fixed = name in _NUMBERS and len(touching) > 1
     group = rf"(?P<{name}>{_TWO_DIGITS if is_fixed else _DIRECTIVES[name]})"
     return rf"{group}\.?" if name == "b" else group
@@ -108,5 +109,5 @@ def _unknown(text: str, what: str) -> str:
     return (
         "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
         "epoch_us, epoch_ns, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p %b "
-        f"%a %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+        f"%a %q %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
     )

@@ -18,6 +18,8 @@ MOST_UNKNOWN = 1000
 # One typing error must not turn the order of a whole file: the other order may be
 # supported by at most this share of the rows that prove the chosen one.
 CONTRARY_SHARE = 0.05
+# Fewer rows run one way by chance.
+LEAST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def _settled(
     if order is not None:
         asked = [reading for reading in group if reading.format.order == order]
         return (asked or group)[0]
+    group = _one_way(group)
     if len(group) == 1:
         return group[0]
     skeleton = group[0].format.skeleton
@@ -94,6 +97,27 @@ def _settled(
         if other is not best and not _same(best, other):
             _require_proof(column, alike, best, other)
     return best
+
+
+def _one_way(group: list[Reading]) -> list[Reading]:
+    """Without the order in which time runs to and fro, where two digits may be year or day.
+
+    `03/01/22` is a date in three orders, and nearly every row allows two of them: the rows'
+    own order tells whether the years come first. Day and month are never told apart so.
+    """
+    by_year = [reading for reading in group if reading.format.text.startswith("%y")]
+    others = [reading for reading in group if not reading.format.text.startswith("%y")]
+    if not by_year or not others:
+        return group
+    years_run, others_run = (any(map(_runs_one_way, some)) for some in (by_year, others))
+    if years_run == others_run:
+        return group
+    return by_year if years_run else others
+
+
+def _runs_one_way(reading: Reading) -> bool:
+    steps = np.diff(reading.times[reading.valid])
+    return len(steps) >= LEAST_STEPS and bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _support(alike: list[list[Reading]], order: str) -> int:
