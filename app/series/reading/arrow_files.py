@@ -57,15 +57,16 @@ def _from_parquet(content: Any, limit_bytes: int) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(pa.BufferReader(content))
+    opened = pq.ParquetFile(pa.BufferReader(content))
+    metadata, schema = opened.metadata, opened.schema_arrow
     unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     _require_size(metadata.num_rows, metadata.num_columns, unpacked, limit_bytes)
-    schema = pq.read_schema(pa.BufferReader(content))
+    # Texts as numbers of a dictionary: one long text on all rows is stored once.
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
-    # Texts as numbers of a dictionary: one long text on all rows is stored once.
-    return pq.read_table(
-        pa.BufferReader(content), columns=flat, use_threads=False, read_dictionary=texts
+    # `read_table` would do, and import pandas.
+    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read(
+        columns=flat, use_threads=False
     )
 
 

@@ -19,13 +19,15 @@ VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 class Chosen:
     """The columns in use, by number: those of the time, and a name for each channel.
 
-    `time_format` is the format of the joined texts of the time, where the columns' names say it.
+    `time_format` is the format of the joined texts of the time, where the columns' names say it;
+    `asked` whether the sender named the channels.
     """
 
     time: tuple[int, ...]
     channels: dict[int, str]
     text: tuple[int, ...]
     time_format: str | None = None
+    asked: bool = False
 
 
 def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
         )
     others = [number for number in range(len(names)) if number not in time]
     if options.columns and has_header:
-        return Chosen(time, _asked(names, others, options.columns), (), form)
+        return Chosen(time, _asked(names, others, options.columns), (), form, asked=True)
     text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
     channels = {n: names[n] for n in others if names[n] and n not in text}
     if not channels:

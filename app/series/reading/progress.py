@@ -17,6 +17,7 @@ class Progress:
         names: The columns' names.
         kinds: What the fields of each column mostly are.
         time: Which columns hold the time.
+        again: Which other columns say the time once more.
         channels: The channel that each column became.
     """
 
@@ -27,4 +28,5 @@ class Progress:
     names: tuple[str, ...] = ()
     kinds: tuple[CellKind, ...] = ()
     time: tuple[int, ...] = ()
+    again: frozenset[int] = frozenset()
     channels: dict[int, str] = field(default_factory=dict)

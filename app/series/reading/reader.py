@@ -12,7 +12,8 @@ from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.order import Ordered, in_order
 from app.series.reading.progress import Progress
 from app.series.reading.rows import Rows
-from app.series.reading.time_columns import read_times, refuse_several_series, second_times
+from app.series.reading.several_series import refuse_several_series
+from app.series.reading.time_columns import read_times, second_times
 from app.series.reading.time_fields import Integers
 from app.series.reading.value_columns import read_values, report_text
 from models.series import Values
@@ -79,6 +80,7 @@ def read_table(
     progress.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
     progress.dialect["timezone"] = options.timezone
     content = _read_columns(replace(grid, layout=layout), chosen, options, findings)
+    progress.again = content.again
     progress.channels = content.channels_of
     progress.dialect |= content.dialect
     return Table(
@@ -100,6 +102,7 @@ class _Content:
 
     kind: Kind
     channels_of: dict[int, str]
+    again: frozenset[int]
     rows: Ordered
     dialect: dict[str, Any]
 
@@ -113,8 +116,10 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
     times, formats = read_times(
         [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
     )
-    refuse_several_series(columns, layout.names, chosen, times, rows)
-    again = () if options.columns else second_times(columns, layout.names, chosen, times, rows)
+    refuse_several_series(columns, layout, chosen, times, rows)
+    again: frozenset[int] = frozenset()
+    if not options.columns:
+        again = second_times(columns, layout.names, chosen, times, rows)
     asked = {number: name for number, name in chosen.channels.items() if number not in again}
     places, values, decimal = read_values(
         [columns[number] for number in asked],
@@ -141,4 +146,4 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
         "decimal": decimal,
         "columns": dict(zip(channels, old_names, strict=True)),
     }
-    return _Content(kind, dict(zip(numbers, channels, strict=True)), ordered, dialect)
+    return _Content(kind, dict(zip(numbers, channels, strict=True)), again, ordered, dialect)

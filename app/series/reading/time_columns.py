@@ -6,7 +6,7 @@ import numpy as np
 
 from app.errors import Invalid
 from app.series import arrow
-from app.series.arrow import to_integers, to_mask
+from app.series.arrow import to_mask
 from app.series.reading.columns import Chosen
 from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
@@ -47,31 +47,6 @@ def _report_centuries(moments: Moments, rows: Rows) -> None:
         years = moments.times[moments.read].astype("datetime64[us]").astype("datetime64[Y]")
         message = f"Two-digit years were read as {years.min()} to {years.max()}."
         rows.findings.report("two_digit_years", message, len(years))
-
-
-def refuse_several_series(
-    columns: list[Any], names: tuple[str, ...], chosen: Chosen, times: Integers, rows: Rows
-) -> None:
-    """Refuse a file with rows of several series: a text column that differs at one time.
-
-    Raises:
-        Invalid: With the names that were found.
-    """
-    import pyarrow.compute as pc
-
-    if not chosen.text or len(np.unique(times[rows.usable])) == rows.usable.sum():
-        return
-    for number in chosen.text:
-        values = [str(value) for value in pc.unique(columns[number])]
-        codes = to_integers(pc.index_in(columns[number], value_set=pc.unique(columns[number])))
-        keys = np.stack([times, codes], axis=1)[rows.usable]
-        distinct = len(np.unique(keys, axis=0))
-        if distinct > len(np.unique(keys[:, 0])):
-            shown = ", ".join(repr(value) for value in values[:10])
-            raise Invalid(
-                f"The file holds several series: the column {names[number]!r} has {len(values)} "
-                f"values ({shown}) with rows at the same time. Upload each as its own series."
-            )
 
 
 def second_times(

@@ -883,6 +883,22 @@ REFUSED = [
         ).encode(),
         "'AAPL', 'MSFT'",
     ),
+    Refused(
+        "several symbols, one channel asked for",
+        "".join(
+            f"{m:%Y-%m-%d},{'AB'[n % 2] * 3},{close(n)}\n" for n, m in enumerate(DAYS)
+        ).encode(),
+        "'AAA', 'BBB'",
+        {"columns": "date,symbol,close", "header": False},
+    ),
+    Refused(
+        "several series by their numbers",
+        "".join(
+            ["date,store,sales\n"]
+            + [f"{m:%Y-%m-%d},{s},{close(n) + s}\n" for n, m in enumerate(DAYS) for s in (1, 2)]
+        ).encode(),
+        "the column 'store' has 2 values ('1', '2')",
+    ),
     Refused("zip with two files", zipped({"a.csv": b"x", "b.csv": b"y"}), "a.csv, b.csv"),
     Refused("zip of nothing", zipped({}), "exactly one file"),
     Refused("damaged gzip", gzip.compress(weather().encode())[:-30], "damaged"),
