@@ -12,6 +12,8 @@ from app.series.reading.options import ReadOptions
 from app.series.reading.time_guesses import clock_format
 from app.series.reading.time_parts import CLOCK_NAME, clock_parts, columns_of_parts, is_time_name
 
+# A column of one of these names is the time and nothing else.
+TIMES = frozenset({"date", "datetime", "time", "timestamp"})
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
@@ -114,11 +116,24 @@ def _found_time(
     candidates = [n for n in sure if n in named] or sure or possible
     if not candidates:
         return (), None
+    _require_named(names, kinds, candidates[0], named)
     date = candidates[0]
     clock = _clock_beside(date, plain, kinds, first_row)
     if clock is None:
         return (date,), None
     return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def _require_named(
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], found: int, named: list[int]
+) -> None:
+    """Refuse names that stand over other columns than theirs."""
+    numbers = [n for n in named if kinds[n] == CellKind.NUMBER and _plain(names[n]) in TIMES]
+    if found not in named and numbers:
+        raise Invalid(
+            f"The column {names[numbers[0]]!r} holds numbers and {names[found]!r} holds times: the "
+            "names may have shifted. Name the column of the time with `timestamp=`."
+        )
 
 
 def _parts_and_clock(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import Invalid
+from app.series.reading.findings import Rejected
 from app.series.reading.lines import Lines
 
 WHITESPACE = "whitespace"
@@ -75,6 +76,29 @@ def split_fields(text: str, delimiter: str) -> list[str]:
         field[1:-1].replace('""', '"').strip() if field.startswith('"') else field
         for field in fields
     ]
+
+
+def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
+    """Refuse a file of which several unusable lines are rows with another separator.
+
+    Raises:
+        Invalid: With the other separator and an example.
+    """
+    for other in CANDIDATES:
+        alike = [
+            one
+            for one in rejected
+            if other != delimiter
+            and other in one.text
+            and count_fields([one.text], other)[0] == fields
+        ]
+        if len(alike) > 1:
+            raise Invalid(
+                f"The file mixes separators: {len(alike)} lines have {fields} fields with "
+                f"{other!r}, as the others have with {delimiter!r} (line {alike[0].line}: "
+                f"{alike[0].text[:100]!r}). Send them as two files, or say which rows count with "
+                "`delimiter=`: the others are kept aside."
+            )
 
 
 def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:

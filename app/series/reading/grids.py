@@ -26,12 +26,12 @@ class Grid:
     Args:
         layout: Names, kinds and rows.
         columns: For each name an Arrow array of strings, or of numbers where the format has them.
-        points_are_sure: Whether a point in a number can only be a decimal point.
+        delimiter: What separates the fields; None where the format has no separators.
     """
 
     layout: Layout
     columns: list[Any]
-    points_are_sure: bool
+    delimiter: str | None = None
 
     @property
     def first_row(self) -> list[str]:
@@ -62,13 +62,13 @@ def read_grid(
             layout, columns = arrow_files.read_arrow(
                 content, file_format, findings, limit_bytes=limit_bytes
             )
-            return Grid(layout, columns, points_are_sure=True)
+            return Grid(layout, columns)
         text, encoding = read_text(content)
     progress.dialect |= {"format": "csv", "encoding": encoding}
     if json_rows.START.match(text):
         progress.dialect["format"] = "json"
         layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
-        return Grid(layout, columns, points_are_sure=True)
+        return Grid(layout, columns)
     return _delimited(text, options, findings, progress)
 
 
@@ -77,7 +77,7 @@ def _delimited(text: str, options: ReadOptions, findings: Findings, progress: Pr
     layout = find_layout(lines, delimiter, options.header, findings)
     progress.dialect["header_lines"] = layout.header_lines
     columns = to_columns(layout.body, delimiter, len(layout.names))
-    return Grid(layout, columns, points_are_sure=delimiter == ",")
+    return Grid(layout, columns, delimiter)
 
 
 def _split(

@@ -5,6 +5,7 @@ from typing import IO, Any
 
 from app.series.reading import bars
 from app.series.reading.columns import Chosen, choose_columns, column_names
+from app.series.reading.delimiters import refuse_mixed
 from app.series.reading.doubts import apply_missing, report_doubts
 from app.series.reading.findings import Findings, Issue, Rejected
 from app.series.reading.grids import Grid, read_grid
@@ -126,7 +127,7 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
         list(asked.values()),
         options.decimal,
         rows,
-        points_are_sure=grid.points_are_sure,
+        points_are_sure=grid.delimiter in (None, ","),
     )
     numbers = [list(asked)[place] for place in places]
     old_names = [asked[number] for number in numbers]
@@ -138,6 +139,8 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
         broken = bars.broken_bars(channels, values)
         rows.reject(broken, "ohlc_violation", lambda row: bars.describe(channels, values[row]))
     rows.require_enough()
+    if grid.delimiter and not options.delimiter:
+        refuse_mixed(findings.rejected, grid.delimiter, len(columns))
     usable = rows.usable
     ordered = in_order(times[usable], values[usable], rows.lines.where(usable), findings)
     report_doubts(channels, ordered.values, findings)

@@ -1,7 +1,9 @@
 """The bytes of an upload: unpacked within limits, and decoded."""
 
 import gzip
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -36,6 +38,11 @@ FOREIGN_MAGIC = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
 }
+# What the libraries raise over archives that someone's disk or network broke.
+DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 # Encodings that a table of numbers comes in when it is not Unicode. Fewer foreign bytes
@@ -86,7 +93,7 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
         try:
             with _opened(file, container) as packed:
                 _copy(packed, target, limit_bytes)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        except DAMAGE as error:
             raise Invalid(
                 f"The file is a damaged or locked {container} archive: {error}"
             ) from error

@@ -61,6 +61,11 @@ class TimeFormat:
         return "".join(_PART_OF_DATE.get(letter, "") for letter in self.directives)
 
     @property
+    def is_digits(self) -> bool:
+        """Whether a moment of this form is a bare number."""
+        return self.text in EPOCH_UNITS or re.fullmatch(r"(%[YmdHMS])+", self.text) is not None
+
+    @property
     def skeleton(self) -> str:
         """The date's form without the order: formats that share it are read in one order."""
         date = re.sub(r"%[mdyY]", "n", self.text)

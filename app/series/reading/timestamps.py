@@ -1,6 +1,6 @@
 """Columns of text to moments: formats found or given, day and month order proven."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,8 @@ def read_moments(column: Column, timestamp_format: str | None) -> Moments:
         return _combined([apply_format(column, compile_format(timestamp_format))], len(column))
     order = ORDERS[timestamp_format] if timestamp_format else None
     groups = _readings_of_each_form(column)
-    return _combined([_settled(column, groups, group, order) for group in groups], len(column))
+    settled = [_settled(column, groups, group, order) for group in groups]
+    return _combined(_without_strays(settled), len(column))
 
 
 def _readings_of_each_form(column: Column) -> list[list[Reading]]:
@@ -120,6 +121,32 @@ def _runs_one_way(reading: Reading) -> bool:
     return len(steps) >= LEAST_STEPS and bool((steps >= 0).all() or (steps <= 0).all())
 
 
+def _without_strays(readings: list[Reading]) -> list[Reading]:
+    """Without numbers that strayed into a column of dates and only look like a time.
+
+    Beside dates with separators, bare digits are a time if they lie about where the others do;
+    a bare year never is.
+    """
+    written = [reading for reading in readings if not reading.format.is_digits]
+    if not written or len(written) == len(readings):
+        return readings
+    times = np.concatenate([reading.times[reading.valid] for reading in written])
+    first, last = int(times.min()), int(times.max())
+    span = last - first
+    return [
+        reading
+        if not reading.format.is_digits
+        else replace(
+            reading,
+            valid=reading.valid
+            & (reading.format.text != "%Y")
+            & (reading.times >= first - span)
+            & (reading.times <= last + span),
+        )
+        for reading in readings
+    ]
+
+
 def _support(alike: list[list[Reading]], order: str) -> int:
     readings = [reading for group in alike for reading in group]
     return sum(int(r.valid.sum()) for r in readings if r.format.order == order)
@@ -178,4 +205,5 @@ def _combined(readings: list[Reading], rows: int) -> Moments:
         has_offset[new] = bool({"z", "epoch"} & set(reading.format.directives))
         read |= new
         counts[reading.format.text] = int(new.sum())
-    return Moments(times, has_offset, read, tuple(sorted(counts, key=lambda text: -counts[text])))
+    used = [text for text, count in counts.items() if count]
+    return Moments(times, has_offset, read, tuple(sorted(used, key=lambda text: -counts[text])))
