@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,10 @@ def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
     """How many fields each line has; 0 where quotes are open or misplaced."""
     if delimiter == WHITESPACE:
         return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)
-    counts = [
-        text.count(delimiter) + 1 if '"' not in text else _count_quoted(text, delimiter)
-        for text in texts
-    ]
-    return np.array(counts, dtype=np.int64)
+    counts = np.fromiter(map(str.count, texts, repeat(delimiter)), np.int64, len(texts)) + 1
+    for row in [row for row, text in enumerate(texts) if '"' in text]:
+        counts[row] = _count_quoted(texts[row], delimiter)
+    return counts
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:
@@ -103,8 +103,6 @@ def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
 
 def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:
     """Lines in which `a, "b"` reads `a,"b"`: readers take a quote after a blank for text."""
-    if delimiter == WHITESPACE or not any(f'{delimiter} "' in text for text in lines.texts):
-        return lines
     loose = re.compile(rf'{re.escape(delimiter)} +"')
     tight = f'{delimiter}"'
     return Lines([loose.sub(lambda _: tight, text) for text in lines.texts], lines.numbers)
@@ -123,18 +121,18 @@ def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
     if delimiter == WHITESPACE:
         texts = ["\t".join(_blank_separated(text)) for text in texts]
         delimiter = "\t"
-    body = "\n".join(texts).encode()
+    body = "\n".join(texts)
     names = [str(number) for number in range(fields)]
     try:
         table = arrow_csv.read_csv(
-            pa.py_buffer(body),
+            pa.py_buffer(body.encode()),
             read_options=arrow_csv.ReadOptions(
                 column_names=names, block_size=BLOCK_BYTES, use_threads=False
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter,
                 ignore_empty_lines=False,
-                newlines_in_values=any("\n" in text for text in texts),
+                newlines_in_values=body.count("\n") >= len(texts),
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string())

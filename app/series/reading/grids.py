@@ -87,7 +87,9 @@ def _split(
     lines = unquoted(split_lines(text))
     delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
     progress.dialect["delimiter"] = delimiter
-    lines, blank = without_blank(without_blanks_before_quotes(lines, delimiter), delimiter)
+    if f'{delimiter} "' in text:
+        lines = without_blanks_before_quotes(lines, delimiter)
+    lines, blank = without_blank(lines, delimiter)
     progress.lines = list(lines.slice(0, progress.MOST_LINES).examples())
     if not len(lines):
         raise Invalid("The file is empty: no line holds anything but separators.")

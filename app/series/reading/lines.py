@@ -107,14 +107,13 @@ def _joined(lines: Lines) -> Lines:
 def without_blank(lines: Lines, delimiter: str) -> tuple[Lines, int]:
     """The lines that hold anything but separators, and how many hold nothing."""
     ignored = f'{delimiter}" \t\ufeff\x1a'
-    filled = np.array([bool(text.strip(ignored)) for text in lines.texts], dtype=bool)
-    kept = lines.where(filled)
-    return kept, _blank_rows(lines, filled)
-
-
-def _blank_rows(lines: Lines, filled: Mask) -> int:
-    """Blank rows hold separators; an empty line at the end is only the last line's end."""
-    return sum(bool(lines.texts[index]) for index in np.flatnonzero(~filled).tolist())
+    # A blank line begins with what is ignored: most lines need no second look.
+    suspects = [row for row, text in enumerate(lines.texts) if text[:1] in ignored]
+    blank = [row for row in suspects if not lines.texts[row].strip(ignored)]
+    filled = np.ones(len(lines), dtype=bool)
+    filled[blank] = False
+    # Blank rows hold separators; an empty line at the end is only the last line's end.
+    return lines.where(filled), sum(bool(lines.texts[row]) for row in blank)
 
 
 def unquoted(lines: Lines) -> Lines:

@@ -33,7 +33,8 @@ def refuse_several_series(
     Raises:
         Invalid: With the names that were found.
     """
-    repeated = int(rows.usable.sum()) - len(np.unique(times[rows.usable]))
+    # Sorting what is nearly in order costs a tenth of `np.unique`.
+    repeated = int((np.diff(np.sort(times[rows.usable], kind="stable")) == 0).sum())
     others = [number for number in range(len(columns)) if number not in chosen.time]
     for number in others:
         column, kind, name = columns[number], layout.kinds[number], layout.names[number]

@@ -10,10 +10,11 @@ from app.series.arrow import to_mask
 from app.series.reading.columns import Chosen
 from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
-from app.series.reading.time_fields import Column, Integers
+from app.series.reading.time_fields import Integers
 from app.series.reading.time_formats import ORDERS
 from app.series.reading.time_guesses import guess_epoch
 from app.series.reading.time_parts import is_time_name
+from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
 from app.series.reading.zones import localise
 

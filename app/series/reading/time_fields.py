@@ -1,7 +1,5 @@
 """One time format applied to a whole column: groups of digits to microseconds, all at once."""
 
-import itertools
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +12,7 @@ from app.series.arrow import to_floats, to_integers, to_mask
 from app.series.reading.lines import Mask
 from app.series.reading.month_names import MONTHS
 from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
+from app.series.reading.time_texts import Column
 
 Integers = npt.NDArray[np.int64]
 
@@ -32,35 +31,13 @@ class Reading:
     valid: Mask
 
 
-class Column:
-    """An Arrow array of trimmed strings; formats that differ in the order only share a search."""
-
-    def __init__(self, texts: Any) -> None:
-        self.texts = texts
-        self._found: dict[str, Any] = {}
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def text(self, row: int) -> str:
-        """The text of one row."""
-        return str(self.texts[row])
-
-    def search(self, form: TimeFormat) -> Any:
-        """The groups of a format in every row, as an Arrow struct; null where it fails."""
-        import pyarrow.compute as pc
-
-        numbers = itertools.count()
-        pattern = re.sub(r"\?P<\w+>", lambda match: f"?P<g{next(numbers)}>", form.pattern)
-        if pattern not in self._found:
-            self._found[pattern] = pc.extract_regex(self.texts, pattern)
-        return self._found[pattern]
-
-
 def apply_format(column: Column, form: TimeFormat) -> Reading:
     """Read every row of a column by one format; most may not match."""
     import pyarrow.compute as pc
 
+    digits = column.digits(form)
+    if digits is not None:
+        return _civil(form, digits, np.ones(len(column), dtype=bool))
     found = column.search(form)
     matched = to_mask(pc.is_valid(found))
     if not matched.any():
@@ -69,6 +46,11 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
     if form.text in EPOCH_UNITS:
         return _epoch(form, fields["epoch"], matched)
     return _civil(form, fields, matched)
+
+
+def _numbers(field: Any) -> Integers:
+    """The numbers of a group, which are digits in an Arrow array or known already."""
+    return field if isinstance(field, np.ndarray) else to_integers(field)
 
 
 def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
@@ -99,19 +81,16 @@ def full_years(digits: Integers, matched: Mask) -> Integers:
 
 
 def _days(fields: dict[str, Any], matched: Mask) -> tuple[npt.NDArray[np.datetime64], Mask]:
-    if "Y" in fields:
-        year = to_integers(fields["Y"])
-    else:
-        year = full_years(to_integers(fields["y"]), matched)
+    year = _numbers(fields["Y"]) if "Y" in fields else full_years(_numbers(fields["y"]), matched)
     valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
     start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
     if "j" in fields:
-        return _within(start, start + 1, to_integers(fields["j"]), valid)
+        return _within(start, start + 1, _numbers(fields["j"]), valid)
     rows = len(matched)
     month = _month(fields, rows)
     valid &= (month >= 1) & (month <= 12)
     start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
-    day = to_integers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
+    day = _numbers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
     return _within(start, start + 1, day, valid)
 
 
@@ -130,9 +109,9 @@ def _within(
 
 def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
-        return to_integers(fields["m"])
+        return _numbers(fields["m"])
     if "q" in fields:
-        return to_integers(fields["q"]) * 3 - 2
+        return _numbers(fields["q"]) * 3 - 2
     if "b" not in fields:
         return np.ones(rows, dtype=np.int64)
     import pyarrow.compute as pc
@@ -144,10 +123,10 @@ def _month(fields: dict[str, Any], rows: int) -> Integers:
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:
     """Microseconds since midnight; 24:00 is the next midnight, as in ISO 8601."""
-    parts = {name: to_integers(fields[name]) for name in ("H", "M", "S") if name in fields}
+    parts = {name: _numbers(fields[name]) for name in ("H", "M", "S") if name in fields}
     valid = np.ones(rows, dtype=bool)
     if "I" in fields:
-        hour = to_integers(fields["I"])
+        hour = _numbers(fields["I"])
         valid &= (hour >= 1) & (hour <= 12)
         parts["H"] = hour % 12 + 12 * _afternoon(fields, rows)
     clock = np.zeros(rows, dtype=np.int64)
@@ -179,6 +158,8 @@ def _offset(texts: Any) -> Integers:
     """Microseconds east of Greenwich; a name such as Z or UTC is none."""
     import pyarrow.compute as pc
 
+    if isinstance(texts, np.ndarray):
+        return texts
     found = pc.extract_regex(texts, r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
     hours = to_integers(pc.struct_field(found, "hours"))
     minutes_text = pc.struct_field(found, "minutes")

@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from app.errors import Invalid
 from app.series.reading.lines import Mask
-from app.series.reading.time_fields import Column, Reading, apply_format
+from app.series.reading.time_fields import Reading, apply_format
 from app.series.reading.time_formats import ORDERS, TimeFormat, compile_format
 from app.series.reading.time_guesses import guess_epoch, guess_formats, guess_year
+from app.series.reading.time_texts import Column
 
 Integers = npt.NDArray[np.int64]
 
