@@ -185,7 +185,7 @@ class UploadQuery(BaseModel):
     timestamp_format: str | None = Field(
         None,
         description="`dayfirst`, `monthfirst`, `yearfirst`, `epoch_s`, `epoch_ms`, `epoch_us`, "
-        "`epoch_ns` or a strptime format.",
+        "`epoch_ns`, `excel` (days of a spreadsheet) or a strptime format; `%q` is a quarter.",
         examples=["%d/%m/%Y %H:%M"],
     )
     timezone: TimezoneName | None = Field(None, description="Zone of times without an offset.")

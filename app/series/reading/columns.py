@@ -113,7 +113,9 @@ def _found_time(
     parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
     if parts and not sure:
         return _parts_and_clock(parts, form, kinds, first_row)
-    candidates = [n for n in sure if n in named] or sure or possible
+    # A column named after time whose texts are in no known form: the refusal shows them.
+    unknown = [n for n in named if kinds[n] == CellKind.TEXT]
+    candidates = [n for n in sure if n in named] or sure or possible or unknown
     if not candidates:
         return (), None
     _require_named(names, kinds, candidates[0], named)

@@ -2,6 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -13,12 +16,26 @@ from app.series.reading.layout import MOST_FIELDS, Layout, clean_name, sample_ro
 from app.series.reading.lines import MOST_LINES, Lines
 
 START = re.compile(r"\ufeff?\s*(?:\{\s*[\"}]|\[\s*[{\[])")
+BETWEEN = re.compile(r"[\s,]*")
 MOST_WRONG_SHARE = 1 / 3
+PIECE_ROWS = 20_000
+OFFSET_BYTES = 8
 WANTED = (
     "JSON must be one flat object on each line, or an array of flat objects, such as "
     '{"time": "2024-01-01T00:00:00Z", "temperature": 3.5}.'
 )
 _WORDS = {True: "1", False: "0", None: ""}
+# Numbers as they are written: no digit is lost before they are read like those of any file.
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object of the file, where it stands and how; no value if it is none."""
+
+    number: int
+    text: str
+    value: dict[str, Any] | None
 
 
 def read_json(text: str, findings: Findings, *, limit_bytes: int) -> tuple[Layout, list[Any]]:
@@ -28,72 +45,125 @@ def read_json(text: str, findings: Findings, *, limit_bytes: int) -> tuple[Layou
         TooLarge: If there are too many rows or keys.
         Invalid: If it holds anything else than flat objects.
     """
-    is_array = text.lstrip("\ufeff \t\r\n").startswith("[")
-    rows, lines = _from_array(text) if is_array else _from_lines(text, findings)
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    if not names:
-        raise Invalid(f"No object has a key. {WANTED}")
-    if len(names) > MOST_FIELDS or len(rows) * len(names) * 8 > limit_bytes:
-        raise TooLarge(f"The file must have at most {MOST_FIELDS} keys and fit into memory.")
-    columns = [_column(rows, name) for name in names]
-    sample = [[str(column[row]) for column in columns] for row in _sample(rows, names)]
+    text = text.lstrip("\ufeff \t\r\n")
+    objects = _of_array(text) if text.startswith("[") else _of_lines(text)
+    collected = _Collected(limit_bytes)
+    wrong = 0
+    for piece in iter(lambda: list(islice(objects, PIECE_ROWS)), []):
+        good = [one for one in piece if one.value is not None]
+        for one in (one for one in piece if one.value is None):
+            wrong += 1
+            findings.reject(one.number, "unreadable_json", "the line is no JSON object", one.text)
+        collected.add(good)
+    rows = len(collected.texts)
+    if wrong > MOST_WRONG_SHARE * (rows + wrong):
+        raise Invalid(f"{wrong} lines are no JSON objects and {rows} are. {WANTED}")
+    names, columns = collected.columns()
+    sample = [
+        [str(column[row]) for column in columns]
+        for row in range(min(rows, sample_rows(len(names))))
+    ]
     layout = Layout(
         names=tuple(clean_name(name) for name in names),
         header_lines=1,
         kinds=usual_kinds(sample, len(names)),
-        body=lines,
-        rows_read=len(rows),
+        body=Lines(collected.texts, np.array(collected.numbers, dtype=np.int64)),
+        rows_read=rows + wrong,
     )
     return layout, columns
 
 
-def _from_lines(text: str, findings: Findings) -> tuple[list[dict[str, Any]], Lines]:
-    rows, texts, numbers = [], [], []
-    wrong = 0
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+class _Collected:
+    """Columns in pieces: the objects of a whole file would take many times its size."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.texts: list[str] = []
+        self.numbers: list[int] = []
+        self._pieces: dict[str, list[Any]] = {}
+        self._lengths: list[int] = []
+
+    def add(self, objects: list[_Object]) -> None:
+        """Take the values of some rows."""
+        rows = [one.value for one in objects if one.value is not None]
+        self.texts += [one.text for one in objects]
+        self.numbers += [one.number for one in objects]
+        for name in dict.fromkeys(key for row in rows for key in row):
+            if name not in self._pieces:
+                _require_whole(name, [name])
+                self._pieces[name] = [_empty(length) for length in self._lengths]
+        if (
+            len(self.texts) > MOST_LINES
+            or len(self._pieces) > MOST_FIELDS
+            or len(self.texts) * len(self._pieces) * OFFSET_BYTES > self.limit_bytes
+        ):
+            raise TooLarge(
+                f"The file must have at most {MOST_LINES} rows of {MOST_FIELDS} keys and be at "
+                f"most {self.limit_bytes} bytes long once every row has every key."
+            )
+        for name, pieces in self._pieces.items():
+            pieces.append(_texts(name, [row.get(name) for row in rows]))
+        self._lengths.append(len(rows))
+
+    def columns(self) -> tuple[list[str], list[Any]]:
+        """The names and the columns, empty where a row does not have the key."""
+        import pyarrow as pa
+
+        if not self._pieces:
+            raise Invalid(f"No object has a key. {WANTED}")
+        return list(self._pieces), [pa.concat_arrays(one) for one in self._pieces.values()]
+
+
+def _of_lines(text: str) -> Iterator[_Object]:
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = _parsed(line)
-        if isinstance(row, dict):
-            rows.append(row)
-            texts.append(line)
-            numbers.append(number)
-        else:
-            wrong += 1
-            findings.reject(number, "unreadable_json", "the line is no JSON object", line)
-    if wrong > MOST_WRONG_SHARE * (len(rows) + wrong) or len(rows) > MOST_LINES:
-        raise Invalid(f"{wrong} lines are no JSON objects and {len(rows)} are. {WANTED}")
-    return rows, Lines(texts, np.array(numbers, dtype=np.int64))
+        try:
+            value = _DECODER.decode(line)
+        except (ValueError, RecursionError):
+            value = None
+        yield _Object(number, line, value if isinstance(value, dict) else None)
 
 
-def _from_array(text: str) -> tuple[list[dict[str, Any]], Lines]:
-    rows = _parsed(text)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Invalid(f"The file begins like a JSON array and is none of objects. {WANTED}")
-    if len(rows) > MOST_LINES:
-        raise TooLarge(f"The file must have at most {MOST_LINES} rows.")
-    texts = [json.dumps(row, ensure_ascii=False) for row in rows]
-    return rows, Lines(texts, np.arange(1, len(rows) + 1))
+def _of_array(text: str) -> Iterator[_Object]:
+    place = _behind_blanks(text, 1)
+    for number in count(1):
+        if text.startswith("]", place):
+            return
+        try:
+            value, end = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            shown = text[place : place + 100]
+            raise Invalid(
+                f"Item {number} of the JSON array is broken: {shown!r}. {WANTED}"
+            ) from error
+        if not isinstance(value, dict):
+            raise Invalid(f"Item {number} of the JSON array is no object. {WANTED}")
+        yield _Object(number, text[place:end], value)
+        place = _behind_blanks(text, end)
 
 
-def _parsed(text: str) -> Any:
-    """A JSON value with its numbers as they are written; None if it is broken."""
-    try:
-        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
+def _behind_blanks(text: str, place: int) -> int:
+    found = BETWEEN.match(text, place)
+    return found.end() if found else place
 
 
-def _column(rows: list[dict[str, Any]], name: str) -> Any:
-    values = [row.get(name) for row in rows]
+def _texts(name: str, values: list[Any]) -> Any:
     nested = next((value for value in values if isinstance(value, (dict, list))), None)
     if nested is not None:
         raise Invalid(f"The key {name!r} holds {str(nested)[:60]!r}, no single value. {WANTED}")
+    texts = [value if isinstance(value, str) else _WORDS[value] for value in values]
+    _require_whole(name, texts)
+    return arrow.texts(texts)
+
+
+def _empty(rows: int) -> Any:
+    return arrow.texts([""] * rows)
+
+
+def _require_whole(name: str, texts: list[str]) -> None:
+    """Refuse escapes that are half of a character: no database takes them."""
     try:
-        return arrow.texts([v if isinstance(v, str) else _WORDS[v] for v in values])
+        "".join(texts).encode()
     except UnicodeEncodeError as error:
         raise Invalid(f"The key {name!r} holds half a character. {WANTED}") from error
-
-
-def _sample(rows: list[dict[str, Any]], names: list[str]) -> range:
-    return range(min(len(rows), sample_rows(len(names))))

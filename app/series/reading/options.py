@@ -16,7 +16,7 @@ class ReadOptions:
         decimal: The decimal sign.
         timestamp: Names of the columns that hold the time, in the order they are joined in.
         timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
-            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`.
+            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, or `"excel"`.
         timezone: IANA name in which times without an offset are read.
         header: Whether the first line holds names.
         columns: Names to keep, each as `name` or `name in the file=channel`; without a

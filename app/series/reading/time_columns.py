@@ -115,8 +115,8 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     raise Invalid(
         f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
         f"cannot be read by {formats}, such as {shown}. Say how they are written with "
-        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or name the right columns with "
-        "`timestamp=`."
+        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for days of a spreadsheet, or "
+        "name the right columns with `timestamp=`."
     )
 
 

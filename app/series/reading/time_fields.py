@@ -11,12 +11,14 @@ from app.series import arrow
 from app.series.arrow import to_floats, to_integers, to_mask
 from app.series.reading.lines import Mask
 from app.series.reading.month_names import MONTHS
-from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
+from app.series.reading.time_formats import EPOCH_UNITS, SPREADSHEET, TimeFormat
 from app.series.reading.time_texts import Column
 
 Integers = npt.NDArray[np.int64]
 
 FIRST_YEAR, LAST_YEAR = 1000, 2999
+# Day 0 is 30 December 1899: spreadsheets count a 29 February 1900 that never was.
+SPREADSHEET_EPOCH_DAYS = 25_569
 # Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
 MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
@@ -45,6 +47,8 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
     fields = {name: pc.struct_field(found, n) for n, name in enumerate(form.directives)}
     if form.text in EPOCH_UNITS:
         return _epoch(form, fields["epoch"], matched)
+    if form.text == SPREADSHEET:
+        return _serial(form, fields["serial"], matched)
     return _civil(form, fields, matched)
 
 
@@ -58,6 +62,13 @@ def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
     years = microseconds / (365.2425 * 86_400e6) + 1970
     valid = matched & (years > FIRST_YEAR) & (years < LAST_YEAR)
     return Reading(form, np.rint(np.where(valid, microseconds, 0)).astype(np.int64), valid)
+
+
+def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
+    """Days of a spreadsheet, whose fractions are exact to the millisecond at best."""
+    days = to_floats(numbers, 0.0) - SPREADSHEET_EPOCH_DAYS
+    times = np.rint(days * 86_400_000).astype(np.int64) * 1000
+    return Reading(form, times, matched & (days > -SPREADSHEET_EPOCH_DAYS))
 
 
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:

@@ -14,6 +14,7 @@ EPOCH_DIGITS = {
     "epoch_us": (15, 17),
     "epoch_ns": (18, 20),
 }
+SPREADSHEET = "excel"
 ORDERS = {"dayfirst": "dmy", "monthfirst": "mdy", "yearfirst": "ymd"}
 
 _DIRECTIVES = {
@@ -46,7 +47,7 @@ class TimeFormat:
     """A form of writing a moment.
 
     Args:
-        text: A strptime format or one of `EPOCH_UNITS`.
+        text: A strptime format, one of `EPOCH_UNITS`, or `SPREADSHEET`.
         pattern: A regular expression with a named group for each directive that has a value.
         directives: The letters of those directives.
     """
@@ -81,6 +82,8 @@ def compile_format(text: str) -> TimeFormat:
     """
     if text in EPOCH_UNITS:
         return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
+    if text == SPREADSHEET:
+        return TimeFormat(text, r"^(?P<serial>\d{1,6}(?:\.\d+)?)$", ("serial",))
     expanded = re.sub(r"%([TRFD])", lambda match: _SHORTHANDS[match[1]], text)
     tokens = _TOKEN.findall(expanded)
     parts, directives = [], []
@@ -113,6 +116,6 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
 def _unknown(text: str, what: str) -> str:
     return (
         "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
-        "epoch_us, epoch_ns, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p %b "
-        f"%a %q %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+        "epoch_us, epoch_ns, excel, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p "
+        f"%b %a %q %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
     )

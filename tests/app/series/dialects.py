@@ -438,6 +438,17 @@ COLUMNS = [
         timestamp_format="%Y %m %d",
     ),
     case("newest first", newest_first(weather())),
+    case(
+        "days of a spreadsheet",
+        weather(time=lambda m: f"{(m - datetime(1899, 12, 30, tzinfo=UTC)) / DAY:.10f}"),
+        timestamp_format="excel",
+    ),
+    case(
+        "a zone's name as part of the format",
+        weather(time=lambda m: f"{m - 5 * HOUR:%Y-%m-%d %H:%M} EST"),
+        timestamp_format="%Y-%m-%d %H:%M EST",
+        timezone="Etc/GMT+5",
+    ),
     case("newest first, day first", newest_first(weather(time="%d.%m.%Y %H:%M"))),
 ]
 
@@ -910,6 +921,8 @@ REFUSED = [
     ),
     Refused("nested JSON", b'{"data": {"time": ["2022-01-03"], "a": [1]}}', "JSON"),
     Refused("an object over several lines", json.dumps(json_rows()[0], indent=1).encode(), "JSON"),
+    Refused("a zone's name", weather(time="%Y-%m-%d %H:%M EST").encode(), "`timestamp_format="),
+    Refused("half a character", b'{"time": "2022-01-03", "\\ud800": 1}\n' * 3, "half a character"),
     Refused("an array of arrays", b'[["2022-01-03", 1], ["2022-01-04", 2]]', "JSON"),
     Refused("damaged Parquet", parquet(arrow_table())[:-50] + b"PAR1", "damaged parquet"),
     Refused("damaged Arrow", arrow_stream(arrow_table())[:-600], "damaged arrow"),
