@@ -72,7 +72,13 @@ async def upload_file(
     settings: SettingsDependency,
     query: Annotated[UploadQuery, Query()],
 ) -> Response:
-    """Read a file into a series and report what was found; bad rows are kept aside."""
+    """Read a file into a series and report what was found; bad rows are kept aside.
+
+    Dialect, columns and times are found in the file. What can be read in two ways is refused
+    with 422: the detail shows both readings and the query parameter that settles it. Bars are
+    known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
+    without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
+    """
     asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
         stored = await run_in_threadpool(

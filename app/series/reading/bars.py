@@ -108,7 +108,9 @@ def canonical_names(
     changed = [f"{old} to {new}" for old, new in renamed.items() if old != new]
     if changed:
         findings.report("renamed_columns", f"Renamed {', '.join(changed)}.", len(changed))
-    return [renamed.get(name, name) for name in names], "ohlc"
+    taken = set(renamed.values())
+    others = {name: f"{name}_2" if name in taken else name for name in names}
+    return [renamed.get(name, others[name]) for name in names], "ohlc"
 
 
 def broken_bars(names: list[str], values: Values) -> Mask:

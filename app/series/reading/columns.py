@@ -8,12 +8,13 @@ from app.errors import Invalid
 from app.series.reading.cells import CellKind
 from app.series.reading.findings import Findings
 from app.series.reading.layout import Layout
-from app.series.reading.options import ReadOptions
+from app.series.reading.options import MOST_NAME_LENGTH, ReadOptions
 from app.series.reading.time_guesses import clock_format
 from app.series.reading.time_parts import CLOCK_NAME, clock_parts, columns_of_parts, is_time_name
 
 # A column of one of these names is the time and nothing else.
 TIMES = frozenset({"date", "datetime", "time", "timestamp"})
+LONGEST_NAME = MOST_NAME_LENGTH - 10
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
@@ -47,6 +48,7 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
                 f"`columns` must name all {len(names)} columns of a file without a header (an "
                 f"empty name skips one). Received {len(options.columns)} names."
             )
+        _require_different([name for name in options.columns if name])
         return options.columns
     if not has_header:
         count = len(names)
@@ -55,6 +57,7 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
         name or ("" if kind == CellKind.NOTHING else f"column_{number}")
         for number, (name, kind) in enumerate(zip(names, layout.kinds, strict=True), start=1)
     ]
+    filled = _cut(filled, findings)
     unique = _unique(filled)
     if unique != filled:
         renamed = [new for old, new in zip(filled, unique, strict=True) if old != new]
@@ -171,10 +174,30 @@ def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) 
             known = ", ".join(names[number] for number in others)
             raise Invalid(f"`columns` must name columns of the file: {known}. Received: {text!r}")
         channels[names.index(old)] = new.strip() or old
-    repeated = [name for name, times in Counter(channels.values()).items() if times > 1]
+    _require_different(list(channels.values()))
+    return channels
+
+
+def _require_different(names: list[str]) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise Invalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
-    return channels
+    longest = max(names, key=len, default="")
+    if len(longest) > MOST_NAME_LENGTH:
+        raise Invalid(
+            f"`columns` must give names of at most {MOST_NAME_LENGTH} characters. Received: "
+            f"{longest[:50]!r}... with {len(longest)}"
+        )
+
+
+def _cut(names: list[str], findings: Findings) -> list[str]:
+    """Names that a channel can have; a number behind them still finds its place."""
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names]
+    long = sum(one != other for one, other in zip(names, cut, strict=True))
+    if long:
+        message = f"{long} names of columns were cut to {LONGEST_NAME} characters."
+        findings.report("long_names", message, long)
+    return cut
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Literal
 Kind = Literal["ohlc", "climate", "generic"]
 Decimal = Literal[".", ","]
 
+MOST_NAME_LENGTH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
