@@ -7,7 +7,7 @@ import numpy as np
 
 from app.errors import Invalid, TooLarge
 from app.series.reading.cells import CellKind, kind_of
-from app.series.reading.delimiters import count_fields, split_fields
+from app.series.reading.delimiters import CANDIDATES, count_fields, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Lines, Mask, Numbers
 from app.series.reading.time_parts import is_time_name
@@ -58,6 +58,8 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     # The first rows may be names and have no say.
     kinds = usual_kinds(sample[min(MOST_HEADER_LINES, len(sample) // 2) :], fields)
     header_lines = _header_lines(sample, kinds, header)
+    if header is None:
+        _refuse_mixed_header(table.slice(0, header_lines), delimiter, fields)
     names = _joined_names(sample[:header_lines], fields)
     if not header_lines and start and header is not False:
         names = _names_before(lines.texts[start - 1], delimiter, kinds) or names
@@ -121,6 +123,19 @@ def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
                 cell == kind for cell, usual in zip(cells, kinds, strict=True) if usual == kind
             )
     return False
+
+
+def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
+    """Refuse lines that were taken for names and are rows with another separator."""
+    for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
+        others = (mark for mark in CANDIDATES if mark != delimiter and mark in text)
+        other = next((mark for mark in others if count_fields([text], mark)[0] == fields), None)
+        if fields > 2 and other is not None:
+            raise Invalid(
+                f"The file mixes separators: line {number} ({text[:100]!r}) has {fields} fields "
+                f"with {other!r}, as others have with {delimiter!r}. Send them as two files, or "
+                "say with `header=true` that the line holds names."
+            )
 
 
 def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:

@@ -921,6 +921,18 @@ REFUSED = [
     ),
     Refused("nested JSON", b'{"data": {"time": ["2022-01-03"], "a": [1]}}', "JSON"),
     Refused("an object over several lines", json.dumps(json_rows()[0], indent=1).encode(), "JSON"),
+    Refused(
+        "rows of another separator before the header",
+        "\n".join(
+            [*weather(None, mark="\t", number=european).splitlines()[:3], weather()]
+        ).encode(),
+        "mixes separators",
+    ),
+    Refused(
+        "a few rows of another separator",
+        (weather(None, mark=";", number=european) + weather(None)[:300]).encode(),
+        "mixes separators",
+    ),
     Refused("a zone's name", weather(time="%Y-%m-%d %H:%M EST").encode(), "`timestamp_format="),
     Refused("half a character", b'{"time": "2022-01-03", "\\ud800": 1}\n' * 3, "half a character"),
     Refused("an array of arrays", b'[["2022-01-03", 1], ["2022-01-04", 2]]', "JSON"),
