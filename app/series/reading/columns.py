@@ -90,7 +90,7 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
     channels = {n: names[n] for n in others if names[n] and n not in text}
     if not channels:
         raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
-    return Chosen(time, channels, tuple(text), form)
+    return Chosen(time, channels, tuple(text), form, asked=bool(options.columns))
 
 
 def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:

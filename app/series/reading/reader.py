@@ -119,34 +119,55 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
     )
     refuse_several_series(columns, layout, chosen, times, rows)
     again: frozenset[int] = frozenset()
-    if not options.columns:
+    if not chosen.asked:
         again = second_times(columns, layout.names, chosen, times, rows)
     asked = {number: name for number, name in chosen.channels.items() if number not in again}
+    channels = _read_channels(grid, asked, options, rows)
+    rows.require_enough()
+    if grid.delimiter and not options.delimiter:
+        refuse_mixed(findings.rejected, grid.delimiter, len(columns))
+    usable = rows.usable
+    ordered = in_order(times[usable], channels.values[usable], rows.lines.where(usable), findings)
+    report_doubts(list(channels.names.values()), ordered.values, findings)
+    dialect = {
+        "timestamp_format": list(formats),
+        "decimal": channels.decimal,
+        "columns": {name: asked[number] for number, name in channels.names.items()},
+    }
+    return _Content(channels.kind, channels.names, again, ordered, dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    """The names of the channels by their columns, and their values on all rows."""
+
+    kind: Kind
+    names: dict[int, str]
+    values: Values
+    decimal: str
+
+
+def _read_channels(
+    grid: Grid, asked: dict[int, str], options: ReadOptions, rows: Rows
+) -> _Channels:
+    """Columns as numbers; bars under the names that bars have, and checked."""
     places, values, decimal = read_values(
-        [columns[number] for number in asked],
+        [grid.columns[number] for number in asked],
         list(asked.values()),
         options.decimal,
         rows,
         points_are_sure=grid.delimiter in (None, ","),
     )
     numbers = [list(asked)[place] for place in places]
-    old_names = [asked[number] for number in numbers]
-    channels, kind = bars.canonical_names(
-        old_names, values, options.kind, has_header=layout.header_lines > 0, findings=findings
+    names, kind = bars.canonical_names(
+        [asked[number] for number in numbers],
+        values,
+        options.kind,
+        has_header=grid.layout.header_lines > 0,
+        findings=rows.findings,
     )
-    values = apply_missing(channels, values, options.missing)
+    values = apply_missing(names, values, options.missing)
     if kind == "ohlc":
-        broken = bars.broken_bars(channels, values)
-        rows.reject(broken, "ohlc_violation", lambda row: bars.describe(channels, values[row]))
-    rows.require_enough()
-    if grid.delimiter and not options.delimiter:
-        refuse_mixed(findings.rejected, grid.delimiter, len(columns))
-    usable = rows.usable
-    ordered = in_order(times[usable], values[usable], rows.lines.where(usable), findings)
-    report_doubts(channels, ordered.values, findings)
-    dialect = {
-        "timestamp_format": list(formats),
-        "decimal": decimal,
-        "columns": dict(zip(channels, old_names, strict=True)),
-    }
-    return _Content(kind, dict(zip(numbers, channels, strict=True)), again, ordered, dialect)
+        broken = bars.broken_bars(names, values)
+        rows.reject(broken, "ohlc_violation", lambda row: bars.describe(names, values[row]))
+    return _Channels(kind, dict(zip(numbers, names, strict=True)), values, decimal)
