@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD_SUFFIX = "/uploads"
+UPLOAD_SUFFIXES = ("/uploads", "/uploads:inspect")
 
 
 class BodyLimit:
@@ -20,7 +20,7 @@ class BodyLimit:
         self.limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].endswith(UPLOAD_SUFFIX):
+        if scope["type"] == "http" and not scope["path"].endswith(UPLOAD_SUFFIXES):
             receive = _Counted(receive, self.limit_bytes)
         await self.app(scope, receive, send)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.series import dialects
+
 ROOT = Path(__file__).parent.parent
 TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
 # Slow to load, or large: each is imported where it is used.
@@ -61,6 +63,22 @@ class TestWebProcess:
     def test_what_follows_from_the_end_of_a_job_is_light(self) -> None:
         loaded = loaded_by("import app.studies.course")
         assert not loaded & (TRAINING | HEAVY_READERS)
+
+    @pytest.mark.parametrize("make", ["weather", "json_lines", "parquet", "arrow_file"])
+    def test_reading_a_file_loads_no_pandas(self, tmp_path: Path, make: str) -> None:
+        made: dict[str, bytes] = {
+            "weather": dialects.weather(number=lambda value: f"${value:.2f}").encode(),
+            "json_lines": dialects.json_lines(dialects.json_rows()).encode(),
+            "parquet": dialects.parquet(dialects.arrow_table(symbol=["x"] * dialects.ROWS)),
+            "arrow_file": dialects.arrow_file(dialects.arrow_table(), "lz4"),
+        }
+        (tmp_path / "file").write_bytes(made[make])
+        loaded = loaded_by(
+            "from app.series.reading.reader import ReadOptions, read_table\n"
+            f"read_table(open({str(tmp_path / 'file')!r}, 'rb'), ReadOptions(), limit_bytes=10**6)"
+        )
+        assert "pyarrow" in loaded
+        assert not loaded & (TRAINING | {"pandas"})
 
 
 class TestLibrary:

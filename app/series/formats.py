@@ -11,7 +11,7 @@ import numpy as np
 from app.pagination import encode_cursor
 from app.series import arrow
 from app.series.observations import Observations
-from models.series import Times
+from models.series import Times, Values
 
 PIECE_ROWS = 20_000
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
@@ -21,18 +21,24 @@ def as_json(found: Observations, *, limit: int | None) -> str:
     """Columns, rows and the cursor of the next page; `found` has one row more if there is one."""
     more = limit is not None and len(found.times) > limit
     times, values = found.times[:limit], found.values[:limit]
-    rows = np.empty((len(times), 1 + values.shape[1]), dtype=object)
-    rows[:, 0] = wire_times(times)
-    rows[:, 1:] = values
-    rows[:, 1:][np.isnan(values)] = None
     next_page = encode_cursor(int(times[-1].astype(np.int64))) if more else None
     content = {
         "columns": ["time", *found.channels],
-        "rows": rows.tolist(),
+        "rows": wire_rows(times, values),
         "revision": found.revision,
         "next": next_page,
     }
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def wire_rows(times: Times, values: Values) -> list[list[Any]]:
+    """Rows of a time and its values; a missing value is None."""
+    rows = np.empty((len(times), 1 + values.shape[1]), dtype=object)
+    rows[:, 0] = wire_times(times)
+    rows[:, 1:] = values
+    rows[:, 1:][np.isnan(values)] = None
+    listed: list[list[Any]] = rows.tolist()
+    return listed
 
 
 def as_csv(found: Observations) -> Iterator[bytes]:

@@ -33,9 +33,10 @@ class IssueRead(BaseModel):
 class DialectRead(BaseModel):
     """How the file is written, in the words of the query parameters."""
 
-    encoding: str
+    format: Literal["csv", "json", "parquet", "arrow"] = "csv"
+    encoding: str | None
     compression: Literal["gzip", "zip"] | None
-    delimiter: str
+    delimiter: str | None
     decimal: str
     header_lines: int
     timestamp: list[str]
@@ -64,6 +65,7 @@ class UploadReport(BaseModel):
                     "cadence": "10min",
                     "gaps": {"count": 1, "longest": "00:30:00", "longest_seconds": 1800},
                     "dialect": {
+                        "format": "csv",
                         "encoding": "utf-8",
                         "compression": "gzip",
                         "delimiter": ",",

@@ -11,6 +11,7 @@ from pydantic import (
     FiniteFloat,
 )
 
+from app.series.reading.options import MOST_NAME_LENGTH
 from app.series.tables import Series
 from models.cadence import Cadence
 from models.errors import DataError
@@ -61,7 +62,7 @@ class ChannelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=MOST_NAME_LENGTH)
     unit: str | None = Field(None, max_length=50)
     missing: list[FiniteFloat] = Field(
         default_factory=list, description="Numbers that mean missing, such as -9999."
@@ -185,7 +186,7 @@ class UploadQuery(BaseModel):
     timestamp_format: str | None = Field(
         None,
         description="`dayfirst`, `monthfirst`, `yearfirst`, `epoch_s`, `epoch_ms`, `epoch_us`, "
-        "`epoch_ns` or a strptime format.",
+        "`epoch_ns`, `excel` (days of a spreadsheet) or a strptime format; `%q` is a quarter.",
         examples=["%d/%m/%Y %H:%M"],
     )
     timezone: TimezoneName | None = Field(None, description="Zone of times without an offset.")

@@ -12,6 +12,8 @@ from app.dependencies import DatabaseDependency, SettingsDependency
 from app.errors import Conflict, Invalid, NotFound, TooLarge, documented
 from app.pagination import Page, Paging
 from app.series import uploads
+from app.series.inspection import InspectionRead, inspect
+from app.series.reading.options import ReadOptions
 from app.series.receiving import received_file
 from app.series.reports import UploadReport
 from app.series.schemas import SeriesName, UploadQuery
@@ -20,10 +22,12 @@ from app.series.uploads import UploadRequest
 
 router = APIRouter(tags=["uploads"])
 
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "CSV or another delimited text, plain, gzip or zip with one file.",
+        "description": "CSV or another delimited text, JSON lines, a JSON array of objects, "
+        "Parquet or Arrow (IPC file or stream); plain, gzip or zip with one file.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -36,7 +40,10 @@ FILE_BODY = {
                 "schema": {"type": "string"},
                 "example": "time,temperature\n2024-01-01T00:00:00Z,3.5\n",
             },
-            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/vnd.apache.parquet": BINARY,
+            "application/vnd.apache.arrow.stream": BINARY,
+            "application/gzip": BINARY,
         },
     }
 }
@@ -65,7 +72,13 @@ async def upload_file(
     settings: SettingsDependency,
     query: Annotated[UploadQuery, Query()],
 ) -> Response:
-    """Read a file into a series and report what was found; bad rows are kept aside."""
+    """Read a file into a series and report what was found; bad rows are kept aside.
+
+    Dialect, columns and times are found in the file. What can be read in two ways is refused
+    with 422: the detail shows both readings and the query parameter that settles it. Bars are
+    known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
+    without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
+    """
     asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
         stored = await run_in_threadpool(
@@ -73,6 +86,26 @@ async def upload_file(
         )
     location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
     return JSONResponse(stored.report, 201 if stored.is_new else 200, headers=location)
+
+
+@router.post(
+    "/uploads:inspect",
+    responses=documented(TooLarge, Invalid),
+    openapi_extra=FILE_BODY,
+)
+async def inspect_file(
+    request: Request, settings: SettingsDependency, query: Annotated[UploadQuery, Query()]
+) -> InspectionRead:
+    """Read a file as an upload would and say how it was understood; nothing is stored.
+
+    A file that cannot be read is answered with 200 too: `problems` says why, and which query
+    parameters settle it. Times without an offset are read in UTC unless `timezone` is given.
+    """
+    options = ReadOptions(**query.options(), kind=query.kind)
+    async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
+        return await run_in_threadpool(
+            inspect, file, options, limit_bytes=settings.decompressed_limit_bytes
+        )
 
 
 @router.get("/series/{name}/uploads", responses=documented(NotFound))

@@ -12,31 +12,59 @@ from app.series.reading.options import Kind
 from models.series import Values
 
 PRICES = ("open", "high", "low", "close")
+# The likeliest first: a file with both `Close` and `Last` means the close by the former.
 SYNONYMS = {
-    "open": {"open", "openprice", "o", "op", "1open"},
-    "high": {"high", "highprice", "h", "hi", "2high", "max"},
-    "low": {"low", "lowprice", "l", "lo", "3low", "min"},
-    "close": {"close", "closeprice", "c", "cl", "4close", "closelast"},
-    "adj_close": {"adjclose", "adjustedclose", "adjusted", "closeadj", "5adjustedclose"},
-    "volume": {"volume", "vol", "v", "tickvol", "tickvolume", "5volume", "6volume"},
+    "open": ("open", "openprice", "o", "op", "1open", "opening", "openingprice"),
+    "high": ("high", "highprice", "h", "hi", "2high", "max", "highest"),
+    "low": ("low", "lowprice", "l", "lo", "3low", "min", "lowest"),
+    "close": (
+        *("close", "closeprice", "c", "cl", "4close", "closelast", "closing", "closingprice"),
+        *("price", "last", "lastprice", "settle"),
+    ),
+    "adj_close": (
+        *("adjclose", "adjustedclose", "adjusted", "closeadj", "5adjustedclose", "closeadjusted"),
+        *("adjcloseprice", "adj"),
+    ),
+    "volume": ("volume", "vol", "v", "5volume", "6volume", "volumefrom", "tickvol", "tickvolume"),
 }
+SEPARATOR = re.compile(r"[ ._\-:/]+")
 # Prices are rounded when they are split-adjusted: a bar may miss its rule by this share.
 ROUNDING = 1e-6
 SURE_SHARE = 0.99
+MOST_HIGH_TO_LOW = 2.0
 
 
 def named_bars(names: list[str]) -> dict[str, str]:
-    """The canonical names of the columns that are known; empty unless all prices are there."""
-    known: dict[str, str] = {}
+    """The canonical names of the columns that are known; empty unless all prices are there.
+
+    A symbol before or behind the names is no harm, as in `GSPC.Open` or `Close AAPL`; several
+    symbols with all prices each are several series and no bars.
+    """
+    split: dict[str, dict[str, str]] = {}
     for name in names:
-        # quantmod writes GSPC.Open, others Open_AAPL or "Close AAPL".
-        plain = re.sub(r"[^a-z0-9]", "", name.lower())
-        last = re.sub(r"[^a-z0-9]", "", name.lower().rsplit(".", 1)[-1])
-        for canonical, synonyms in SYNONYMS.items():
-            if {plain, last} & synonyms and canonical not in known.values():
-                known[name] = canonical
-                break
-    return known if set(PRICES) <= set(known.values()) else {}
+        for affix, rest in _splits(name):
+            split.setdefault(affix, {}).setdefault(re.sub(r"[^a-z0-9]", "", rest), name)
+    found = [known for known in map(_known, split.values()) if set(PRICES) <= set(known.values())]
+    return found[0] if len(found) == 1 else {}
+
+
+def _splits(name: str) -> list[tuple[str, str]]:
+    """A name as a symbol and what follows or precedes it, in every way; without one first."""
+    lower = name.lower()
+    marks = [match.span() for match in SEPARATOR.finditer(lower)]
+    before = [(lower[:start] + ">", lower[end:]) for start, end in marks]
+    behind = [("<" + lower[end:], lower[:start]) for start, end in marks]
+    return [("", lower), *before, *behind]
+
+
+def _known(plain: dict[str, str]) -> dict[str, str]:
+    """Names by what they mean, of `plain` names without marks."""
+    known: dict[str, str] = {}
+    for canonical, synonyms in SYNONYMS.items():
+        match = next((plain[one] for one in synonyms if one in plain), None)
+        if match is not None and match not in known:
+            known[match] = canonical
+    return known
 
 
 def recognised_bars(values: Values) -> dict[int, str]:
@@ -45,6 +73,8 @@ def recognised_bars(values: Values) -> dict[int, str]:
         quarter = values[:, first : first + 4]
         with np.errstate(invalid="ignore"):
             holds = (quarter > 0).all(axis=1) & _obeys(quarter)
+            # Pressure, wind and humidity obey too; the prices of a bar are near each other.
+            holds &= quarter[:, 1] <= quarter[:, 2] * MOST_HIGH_TO_LOW
         moves = (quarter[:, 1] > quarter[:, 2]).any()
         if holds.mean() >= SURE_SHARE and moves:
             found = {first + place: name for place, name in enumerate(PRICES)}
@@ -78,7 +108,9 @@ def canonical_names(
     changed = [f"{old} to {new}" for old, new in renamed.items() if old != new]
     if changed:
         findings.report("renamed_columns", f"Renamed {', '.join(changed)}.", len(changed))
-    return [renamed.get(name, name) for name in names], "ohlc"
+    taken = set(renamed.values())
+    others = {name: f"{name}_2" if name in taken else name for name in names}
+    return [renamed.get(name, others[name]) for name in names], "ohlc"
 
 
 def broken_bars(names: list[str], values: Values) -> Mask:

@@ -3,11 +3,13 @@
 import re
 from enum import StrEnum
 
+from app.series.reading.signs import without_signs
 from app.series.reading.time_guesses import clock_format, guess_epoch, guess_formats
 
 NULLS = frozenset(
     {"", "-", "--", "?", ".", "*", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
-    | {"#na", "-nan", "<na>", "nat", "\\n", "#value!", "#div/0!", "#num!", "m"}
+    | {"#na", "-nan", "<na>", "nat", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "m"}
+    | {"n.a.", "n.a", "n.d.", "nd", "..", "...", ":", "---", "(null)", "undefined", "no data"}
 )
 NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -36,6 +38,8 @@ def kind_of(cell: str) -> CellKind:
         return CellKind.NOTHING
     if NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell):
         return _kind_of_number(cell)
+    if NUMBER.fullmatch(without_signs(cell)):
+        return CellKind.NUMBER
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
     return CellKind.MOMENT if guess_formats(cell) else CellKind.TEXT

@@ -8,23 +8,29 @@ from app.errors import Invalid
 from app.series.reading.cells import CellKind
 from app.series.reading.findings import Findings
 from app.series.reading.layout import Layout
-from app.series.reading.options import ReadOptions
+from app.series.reading.options import MOST_NAME_LENGTH, ReadOptions
+from app.series.reading.time_guesses import clock_format
+from app.series.reading.time_parts import CLOCK_NAME, clock_parts, columns_of_parts, is_time_name
 
-TIME_NAME = re.compile(
-    r".*(date|time|timestamp|datum|fecha)|ds|dt|t|index|month|year|quarter|week|day|period"
-    r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
-)
-CLOCK_NAME = re.compile(r".*time|hour|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
+# A column of one of these names is the time and nothing else.
+TIMES = frozenset({"date", "datetime", "time", "timestamp"})
+LONGEST_NAME = MOST_NAME_LENGTH - 10
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The columns in use, by number: those of the time, and a name for each channel."""
+    """The columns in use, by number: those of the time, and a name for each channel.
+
+    `time_format` is the format of the joined texts of the time, where the columns' names say it;
+    `asked` whether the sender named the channels.
+    """
 
     time: tuple[int, ...]
     channels: dict[int, str]
     text: tuple[int, ...]
+    time_format: str | None = None
+    asked: bool = False
 
 
 def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
@@ -42,6 +48,7 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
                 f"`columns` must name all {len(names)} columns of a file without a header (an "
                 f"empty name skips one). Received {len(options.columns)} names."
             )
+        _require_different([name for name in options.columns if name])
         return options.columns
     if not has_header:
         count = len(names)
@@ -50,6 +57,7 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
         name or ("" if kind == CellKind.NOTHING else f"column_{number}")
         for number, (name, kind) in enumerate(zip(names, layout.kinds, strict=True), start=1)
     ]
+    filled = _cut(filled, findings)
     unique = _unique(filled)
     if unique != filled:
         renamed = [new for old, new in zip(filled, unique, strict=True) if old != new]
@@ -66,9 +74,9 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
     """
     names, kinds = layout.names, layout.kinds
     has_header = layout.header_lines > 0
-    time = _named_time(names, options) or _found_time(
-        names, kinds, first_row, has_header=has_header
-    )
+    time, form = _named_time(names, options), None
+    if not time:
+        time, form = _found_time(names, kinds, first_row, has_header=has_header)
     if not time:
         raise Invalid(
             "No column holds times. Columns: "
@@ -77,12 +85,12 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
         )
     others = [number for number in range(len(names)) if number not in time]
     if options.columns and has_header:
-        return Chosen(time, _asked(names, others, options.columns), ())
+        return Chosen(time, _asked(names, others, options.columns), (), form, asked=True)
     text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
     channels = {n: names[n] for n in others if names[n] and n not in text}
     if not channels:
         raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
-    return Chosen(time, channels, tuple(text))
+    return Chosen(time, channels, tuple(text), form, asked=bool(options.columns))
 
 
 def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
@@ -96,20 +104,52 @@ def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]
 
 def _found_time(
     names: tuple[str, ...], kinds: tuple[CellKind, ...], first_row: list[str], *, has_header: bool
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], str | None]:
+    """The columns of the time, and their format where it follows from their names."""
     columns = range(len(names))
     plain = [_plain(name) for name in names]
-    named = [n for n in columns if TIME_NAME.fullmatch(plain[n])]
+    named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
     if not has_header:
         possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
-    candidates = [n for n in sure if n in named] or sure or possible
+    parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
+    if parts and not sure:
+        return _parts_and_clock(parts, form, kinds, first_row)
+    # A column named after time whose texts are in no known form: the refusal shows them.
+    unknown = [n for n in named if kinds[n] == CellKind.TEXT]
+    candidates = [n for n in sure if n in named] or sure or possible or unknown
     if not candidates:
-        return ()
+        return (), None
+    _require_named(names, kinds, candidates[0], named)
     date = candidates[0]
     clock = _clock_beside(date, plain, kinds, first_row)
-    return (date,) if clock is None else (date, clock)
+    if clock is None:
+        return (date,), None
+    return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def _require_named(
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], found: int, named: list[int]
+) -> None:
+    """Refuse names that stand over other columns than theirs."""
+    numbers = [n for n in named if kinds[n] == CellKind.NUMBER and _plain(names[n]) in TIMES]
+    if found not in named and numbers:
+        raise Invalid(
+            f"The column {names[numbers[0]]!r} holds numbers and {names[found]!r} holds times: the "
+            "names may have shifted. Name the column of the time with `timestamp=`."
+        )
+
+
+def _parts_and_clock(
+    parts: dict[str, int], form: str, kinds: tuple[CellKind, ...], first_row: list[str]
+) -> tuple[tuple[int, ...], str | None]:
+    """Year, month and day, with a column of the time of day where there is one."""
+    time = tuple(parts.values())
+    clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
+    if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
+        return time, form
+    return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
 
 
 def _clock_beside(
@@ -134,10 +174,30 @@ def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) 
             known = ", ".join(names[number] for number in others)
             raise Invalid(f"`columns` must name columns of the file: {known}. Received: {text!r}")
         channels[names.index(old)] = new.strip() or old
-    repeated = [name for name, times in Counter(channels.values()).items() if times > 1]
+    _require_different(list(channels.values()))
+    return channels
+
+
+def _require_different(names: list[str]) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise Invalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
-    return channels
+    longest = max(names, key=len, default="")
+    if len(longest) > MOST_NAME_LENGTH:
+        raise Invalid(
+            f"`columns` must give names of at most {MOST_NAME_LENGTH} characters. Received: "
+            f"{longest[:50]!r}... with {len(longest)}"
+        )
+
+
+def _cut(names: list[str], findings: Findings) -> list[str]:
+    """Names that a channel can have; a number behind them still finds its place."""
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names]
+    long = sum(one != other for one, other in zip(names, cut, strict=True))
+    if long:
+        message = f"{long} names of columns were cut to {LONGEST_NAME} characters."
+        findings.report("long_names", message, long)
+    return cut
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -2,13 +2,16 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from app.errors import Invalid
+from app.series.reading.findings import Rejected
 from app.series.reading.lines import Lines
 
 WHITESPACE = "whitespace"
@@ -50,15 +53,14 @@ def detect_delimiter(lines: Lines) -> str:
     return max(reversed(CANDIDATES), key=lambda mark: sum(text.count(mark) for text in sample))
 
 
-def count_fields(texts: list[str], delimiter: str) -> npt.NDArray[np.int64]:
+def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
     """How many fields each line has; 0 where quotes are open or misplaced."""
     if delimiter == WHITESPACE:
         return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)
-    counts = [
-        text.count(delimiter) + 1 if '"' not in text else _count_quoted(text, delimiter)
-        for text in texts
-    ]
-    return np.array(counts, dtype=np.int64)
+    counts = np.fromiter(map(str.count, texts, repeat(delimiter)), np.int64, len(texts)) + 1
+    for row in [row for row, text in enumerate(texts) if '"' in text]:
+        counts[row] = _count_quoted(texts[row], delimiter)
+    return counts
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:
@@ -76,10 +78,31 @@ def split_fields(text: str, delimiter: str) -> list[str]:
     ]
 
 
+def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
+    """Refuse a file of which several unusable lines are rows with another separator.
+
+    Raises:
+        Invalid: With the other separator and an example.
+    """
+    for other in CANDIDATES:
+        alike = [
+            one
+            for one in rejected
+            if other != delimiter
+            and other in one.text
+            and count_fields([one.text], other)[0] == fields
+        ]
+        if len(alike) > 1:
+            raise Invalid(
+                f"The file mixes separators: {len(alike)} lines have {fields} fields with "
+                f"{other!r}, as the others have with {delimiter!r} (line {alike[0].line}: "
+                f"{alike[0].text[:100]!r}). Send them as two files, or say which rows count with "
+                "`delimiter=`: the others are kept aside."
+            )
+
+
 def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:
     """Lines in which `a, "b"` reads `a,"b"`: readers take a quote after a blank for text."""
-    if delimiter == WHITESPACE or not any(f'{delimiter} "' in text for text in lines.texts):
-        return lines
     loose = re.compile(rf'{re.escape(delimiter)} +"')
     tight = f'{delimiter}"'
     return Lines([loose.sub(lambda _: tight, text) for text in lines.texts], lines.numbers)
@@ -98,18 +121,18 @@ def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
     if delimiter == WHITESPACE:
         texts = ["\t".join(_blank_separated(text)) for text in texts]
         delimiter = "\t"
-    body = "\n".join(texts).encode()
+    body = "\n".join(texts)
     names = [str(number) for number in range(fields)]
     try:
         table = arrow_csv.read_csv(
-            pa.py_buffer(body),
+            pa.py_buffer(body.encode()),
             read_options=arrow_csv.ReadOptions(
                 column_names=names, block_size=BLOCK_BYTES, use_threads=False
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter,
                 ignore_empty_lines=False,
-                newlines_in_values=any("\n" in text for text in texts),
+                newlines_in_values=body.count("\n") >= len(texts),
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string())

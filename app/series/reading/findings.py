@@ -38,6 +38,7 @@ class Rejected:
 
 REJECTIONS = {
     "wrong_field_count": "a wrong number of fields",
+    "unreadable_json": "no JSON object",
     "unreadable_time": "a time that cannot be read",
     "skipped_hour": "a time that no clock of the time zone showed",
     "unclear_hour": "a time that came twice when clocks went back, in no order that tells which",

@@ -7,9 +7,10 @@ import numpy as np
 
 from app.errors import Invalid, TooLarge
 from app.series.reading.cells import CellKind, kind_of
-from app.series.reading.delimiters import count_fields, split_fields
+from app.series.reading.delimiters import CANDIDATES, count_fields, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Lines, Mask, Numbers
+from app.series.reading.time_parts import is_time_name
 
 SAMPLE_ROWS = 100
 SAMPLE_FIELDS = 10_000
@@ -52,10 +53,13 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     table = lines.slice(start)
     sample = [
         split_fields(table.texts[row], delimiter)
-        for row in np.flatnonzero(counts[start:] == fields)[: _sample_rows(fields)].tolist()
+        for row in np.flatnonzero(counts[start:] == fields)[: sample_rows(fields)].tolist()
     ]
-    kinds = _usual_kinds(sample, fields)
+    # The first rows may be names and have no say.
+    kinds = usual_kinds(sample[min(MOST_HEADER_LINES, len(sample) // 2) :], fields)
     header_lines = _header_lines(sample, kinds, header)
+    if header is None:
+        _refuse_mixed_header(table.slice(0, header_lines), delimiter, fields)
     names = _joined_names(sample[:header_lines], fields)
     if not header_lines and start and header is not False:
         names = _names_before(lines.texts[start - 1], delimiter, kinds) or names
@@ -81,14 +85,13 @@ def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
     return fields
 
 
-def _sample_rows(fields: int) -> int:
+def sample_rows(fields: int) -> int:
     """Fewer rows of a wide file: looking at every field of a sample takes time."""
     return max(min(SAMPLE_ROWS, SAMPLE_FIELDS // fields), LEAST_SAMPLE_ROWS)
 
 
-def _usual_kinds(sample: list[list[str]], fields: int) -> tuple[CellKind, ...]:
-    """What most fields of each column are; the first rows may be names and have no say."""
-    rows = sample[min(MOST_HEADER_LINES, len(sample) // 2) :]
+def usual_kinds(rows: list[list[str]], fields: int) -> tuple[CellKind, ...]:
+    """What most fields of each column are."""
     return tuple(_most_common([row[column] for row in rows]) for column in range(fields))
 
 
@@ -122,17 +125,38 @@ def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
     return False
 
 
+def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
+    """Refuse lines that were taken for names and are rows with another separator."""
+    for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
+        others = (mark for mark in CANDIDATES if mark != delimiter and mark in text)
+        other = next((mark for mark in others if count_fields([text], mark)[0] == fields), None)
+        if fields > 2 and other is not None:
+            raise Invalid(
+                f"The file mixes separators: line {number} ({text[:100]!r}) has {fields} fields "
+                f"with {other!r}, as others have with {delimiter!r}. Send them as two files, or "
+                "say with `header=true` that the line holds names."
+            )
+
+
 def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
-    """Names of one or more header lines: the first line's where they are unique."""
+    """Names of one or more header lines.
+
+    The line that names every column and the time among them, such as `time,a,b`; else the
+    first line's where they are unique; else all lines' together, such as `Close AAPL`.
+    """
+    for row in rows:
+        cells = tuple(clean_name(cell) for cell in row)
+        if all(cells) and len(set(cells)) == fields and any(map(is_time_name, cells)):
+            return cells
     columns = [[row[column] for row in rows if row[column]] for column in range(fields)]
     first = [parts[0] if parts else "" for parts in columns]
     named = [name for name in first if name]
     if len(set(named)) < len(named):
         first = [" ".join(dict.fromkeys(parts)) for parts in columns]
-    return tuple(_clean(name) for name in first)
+    return tuple(clean_name(name) for name in first)
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name without a comment sign and without MetaTrader's angle brackets."""
     name = name.lstrip("#").strip().replace("\0", "")
     return name[1:-1] if name.startswith("<") and name.endswith(">") else name
@@ -140,7 +164,7 @@ def _clean(name: str) -> str:
 
 def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
     """Names from a header with one field more or less than the rows have; none if it is none."""
-    cells = [_clean(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
+    cells = [clean_name(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
     while len(cells) > len(kinds) and not cells[-1]:
         cells.pop()
     if len(cells) == len(kinds) - 1:

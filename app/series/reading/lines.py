@@ -1,8 +1,10 @@
 """The lines of a file, each with its number, so that every finding can name its place."""
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,29 @@ MOST_LINES = 5_000_000
 WHOLE_LINE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
 
+class RowTexts(Sequence[str]):
+    """Rows of a file without lines, as text: made only when a report shows them."""
+
+    def __init__(self, columns: list[Any], places: Numbers) -> None:
+        self.columns = columns
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return RowTexts(self.columns, self.places[index])
+        place = int(self.places[index])
+        cells = (column[place].as_py() for column in self.columns)
+        return ",".join("" if cell is None else str(cell) for cell in cells)
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Texts and their line numbers, counted from 1 in the file."""
 
-    texts: list[str]
+    texts: Sequence[str]
     numbers: Numbers
 
     def __len__(self) -> int:
@@ -36,8 +56,9 @@ class Lines:
         """The lines that a mask chooses."""
         if mask.all():
             return self
-        texts = [self.texts[index] for index in np.flatnonzero(mask).tolist()]
-        return Lines(texts, self.numbers[mask])
+        if isinstance(self.texts, RowTexts):
+            return Lines(RowTexts(self.texts.columns, self.texts.places[mask]), self.numbers[mask])
+        return Lines(list(itertools.compress(self.texts, mask.tolist())), self.numbers[mask])
 
     def examples(self, mask: Mask | None = None) -> Iterator[Example]:
         """The chosen lines one by one."""
@@ -86,14 +107,13 @@ def _joined(lines: Lines) -> Lines:
 def without_blank(lines: Lines, delimiter: str) -> tuple[Lines, int]:
     """The lines that hold anything but separators, and how many hold nothing."""
     ignored = f'{delimiter}" \t\ufeff\x1a'
-    filled = np.array([bool(text.strip(ignored)) for text in lines.texts], dtype=bool)
-    kept = lines.where(filled)
-    return kept, _blank_rows(lines, filled)
-
-
-def _blank_rows(lines: Lines, filled: Mask) -> int:
-    """Blank rows hold separators; an empty line at the end is only the last line's end."""
-    return sum(bool(lines.texts[index]) for index in np.flatnonzero(~filled).tolist())
+    # A blank line begins with what is ignored: most lines need no second look.
+    suspects = [row for row, text in enumerate(lines.texts) if text[:1] in ignored]
+    blank = [row for row in suspects if not lines.texts[row].strip(ignored)]
+    filled = np.ones(len(lines), dtype=bool)
+    filled[blank] = False
+    # Blank rows hold separators; an empty line at the end is only the last line's end.
+    return lines.where(filled), sum(bool(lines.texts[row]) for row in blank)
 
 
 def unquoted(lines: Lines) -> Lines:

@@ -1,7 +1,7 @@
 """Columns of text to numbers: the decimal sign proven, missing values known."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.series.arrow import to_floats, to_mask
 from app.series.reading.cells import NULLS
 from app.series.reading.lines import Mask
 from app.series.reading.options import Decimal
+from app.series.reading.signs import read_signs
 
 # What only one decimal sign can explain; `1,234` is a thousand to some and not to others.
 ONLY_COMMA = (
@@ -29,7 +30,11 @@ THOUSANDS = {
     ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
 }
 INFINITE = r"^(?i)[+-]?inf(inity)?$"
+WITH_POINT = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"
+SHORT = r"^[+-]?\d{1,3}$"
 CONTRARY_SHARE = 0.05
+SAMPLE_ROWS = 1000
+_NO_SIGNS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,25 @@ class Numbers:
         values: The numbers; NaN where a field is empty, says so, or is unreadable.
         unreadable: Fields that are neither a number nor a word for a missing value.
         infinite: Fields that are infinite or too large for a float64.
+        signs: What stood beside the digits, such as a currency or a per cent sign.
     """
 
     values: npt.NDArray[np.float64]
     unreadable: Mask
     infinite: Mask
+    signs: frozenset[str] = _NO_SIGNS
 
 
-def read_numbers(columns: list[Any], decimal: Decimal | None) -> tuple[list[Numbers], Decimal]:
-    """Read Arrow arrays of strings, and say which decimal sign they have.
+def read_numbers(
+    columns: list[Any], decimal: Decimal | None, *, points_are_sure: bool
+) -> tuple[list[Numbers], Decimal]:
+    """Read Arrow arrays of strings or of numbers, and say which decimal sign they have.
+
+    Args:
+        columns: The columns; those of numbers come from files that hold numbers.
+        decimal: The decimal sign, if the sender says it.
+        points_are_sure: Whether `1.234` can only be a little more than one, as it is where
+            commas separate the fields.
 
     Raises:
         Invalid: If `decimal` is not given and nothing tells which it is.
@@ -56,9 +71,34 @@ def read_numbers(columns: list[Any], decimal: Decimal | None) -> tuple[list[Numb
     if decimal != ",":
         values = [_cast_at_once(column) for column in columns]
         if all(column is not None for column in values):
+            if not (points_are_sure or decimal):
+                refuse_unclear_points(columns)
             return [_as_numbers(column) for column in values if column is not None], "."
-    sign = decimal or decide_decimal(columns)
-    return [_as_numbers(*_read_carefully(column, sign)) for column in columns], sign
+    cleaned = [_cleaned(column) if _is_text(column) else (column, _NO_SIGNS) for column in columns]
+    texts = [column for column, _ in cleaned if _is_text(column)]
+    sign = decimal or decide_decimal(texts)
+    return [_carefully(column, signs, sign) for column, signs in cleaned], sign
+
+
+def refuse_unclear_points(columns: list[Any]) -> None:
+    """Refuse columns that read `1.234` and `987` when no number of the file tells what points are.
+
+    Raises:
+        Invalid: If every point of the file may stand for thousands, and one column mixes
+            such numbers with short ones: measured numbers would have their zeros, 987.000.
+    """
+    texts = [column for column in columns if _is_text(column)]
+    # A few rows of most files hold the proof.
+    if any(_matching(column.slice(0, SAMPLE_ROWS), ONLY_POINT) for column in texts):
+        return
+    unclear = [column for column in texts if _matching(column, WITH_POINT)]
+    mixed = [column for column in unclear if _matching(column, SHORT)]
+    if mixed and not any(_matching(column, ONLY_POINT) for column in texts):
+        example = next(str(text) for text in mixed[0] if re.match(WITH_POINT, str(text)))
+        raise Invalid(
+            f"{example!r} can be a number with a decimal point or with thousands: no field "
+            "of the file tells which. Say it with `decimal=,` or `decimal=.`."
+        )
 
 
 def decide_decimal(columns: list[Any]) -> Decimal:
@@ -118,11 +158,29 @@ def _as_numbers(values: npt.NDArray[np.float64], unreadable: Mask | None = None)
     return Numbers(values, nothing if unreadable is None else unreadable, infinite)
 
 
-def _read_carefully(column: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64], Mask]:
+def _is_text(column: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(column.type == pa.string())
+
+
+def _cleaned(column: Any) -> tuple[Any, frozenset[str]]:
+    """Trimmed texts with a plain minus and no signs beside the digits."""
+    import pyarrow.compute as pc
+
+    return read_signs(pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-"))
+
+
+def _carefully(column: Any, signs: frozenset[str], decimal: Decimal) -> Numbers:
+    if not _is_text(column):
+        return _as_numbers(to_floats(column, np.nan))
+    return replace(_as_numbers(*_read_carefully(column, decimal)), signs=signs)
+
+
+def _read_carefully(text: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64], Mask]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-")
     is_null = pc.is_in(pc.utf8_lower(text), value_set=arrow.texts(sorted(NULLS)))
     text = _with_point(text, decimal)
     is_infinite = pc.match_substring_regex(text, INFINITE)

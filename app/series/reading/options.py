@@ -6,6 +6,8 @@ from typing import Literal
 Kind = Literal["ohlc", "climate", "generic"]
 Decimal = Literal[".", ","]
 
+MOST_NAME_LENGTH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -16,7 +18,7 @@ class ReadOptions:
         decimal: The decimal sign.
         timestamp: Names of the columns that hold the time, in the order they are joined in.
         timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
-            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`.
+            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, or `"excel"`.
         timezone: IANA name in which times without an offset are read.
         header: Whether the first line holds names.
         columns: Names to keep, each as `name` or `name in the file=channel`; without a

@@ -3,28 +3,24 @@
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from app.errors import Invalid
 from app.series.reading import bars
 from app.series.reading.columns import Chosen, choose_columns, column_names
-from app.series.reading.delimiters import (
-    detect_delimiter,
-    named_delimiter,
-    split_fields,
-    to_columns,
-    without_blanks_before_quotes,
-)
+from app.series.reading.delimiters import refuse_mixed
 from app.series.reading.doubts import apply_missing, report_doubts
 from app.series.reading.findings import Findings, Issue, Rejected
-from app.series.reading.layout import Layout, find_layout
-from app.series.reading.lines import Lines, split_lines, unquoted, without_blank
+from app.series.reading.grids import Grid, read_grid
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.order import Ordered, in_order
+from app.series.reading.progress import Progress
 from app.series.reading.rows import Rows
-from app.series.reading.source import read_source
-from app.series.reading.time_columns import read_times, refuse_several_series
+from app.series.reading.several_series import refuse_several_series
+from app.series.reading.time_columns import read_times, second_times
 from app.series.reading.time_fields import Integers
 from app.series.reading.value_columns import read_values, report_text
 from models.series import Values
+
+# What a dialect says of a file that has none of it.
+NO_DIALECT = {"encoding": None, "compression": None, "delimiter": None, "header_lines": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,98 +50,124 @@ class Table:
     issues: list[Issue]
 
 
-def read_table(file: IO[bytes], options: ReadOptions, *, limit_bytes: int) -> Table:
-    """Read a delimited text file, plain or packed.
+def read_table(
+    file: IO[bytes],
+    options: ReadOptions,
+    *,
+    limit_bytes: int,
+    progress: Progress | None = None,
+    findings: Findings | None = None,
+) -> Table:
+    """Read a table: delimited text, JSON, Parquet or Arrow, plain or packed.
 
     Args:
         file: The file's bytes; it is read from its start.
         options: What the sender says about it.
         limit_bytes: The largest size once unpacked.
+        progress: Filled while the file is read, for a caller that wants to know how far it came.
+        findings: Filled likewise.
 
     Raises:
         TooLarge: If it is larger than that.
         Invalid: If it cannot be read, or not in one way only; the message says what was
             seen and which option settles it.
     """
-    findings = Findings()
-    source = read_source(file, limit_bytes=limit_bytes)
-    lines, delimiter = _split(source.text, options, findings)
-    layout = find_layout(lines, delimiter, options.header, findings)
-    layout = replace(layout, names=column_names(layout, options, findings))
-    first_row = split_fields(layout.body.texts[0], delimiter)
-    chosen = choose_columns(layout, first_row, options)
-    columns = to_columns(layout.body, delimiter, len(layout.names))
-    content = _read_columns(columns, layout, chosen, options, findings)
-    dialect = {
-        "encoding": source.encoding,
-        "compression": source.compression,
-        "delimiter": delimiter,
-        "header_lines": layout.header_lines,
-        "timestamp": [layout.names[number] for number in chosen.time],
-        "timezone": options.timezone,
-        **content.dialect,
-    }
+    progress, findings = progress or Progress(), findings or Findings()
+    grid = read_grid(file, options, findings, progress, limit_bytes=limit_bytes)
+    layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
+    progress.names, progress.kinds = layout.names, layout.kinds
+    chosen = choose_columns(layout, grid.first_row, options)
+    progress.time = chosen.time
+    progress.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
+    progress.dialect["timezone"] = options.timezone
+    content = _read_columns(replace(grid, layout=layout), chosen, options, findings)
+    progress.again = content.again
+    progress.channels = content.channels_of
+    progress.dialect |= content.dialect
     return Table(
         kind=content.kind,
-        channels=content.channels,
+        channels=tuple(content.channels_of.values()),
         times=content.rows.times,
         values=content.rows.values,
         rows_read=layout.rows_read,
         rows_duplicate=content.rows.duplicates,
         rejected=sorted(findings.rejected, key=lambda rejected: rejected.line),
-        dialect=dialect,
+        dialect=NO_DIALECT | progress.dialect,
         issues=findings.all_issues(),
     )
 
 
-def _split(text: str, options: ReadOptions, findings: Findings) -> tuple[Lines, str]:
-    """The lines that hold anything, and what separates their fields."""
-    lines = unquoted(split_lines(text))
-    delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
-    lines, blank = without_blank(without_blanks_before_quotes(lines, delimiter), delimiter)
-    if not len(lines):
-        raise Invalid("The file is empty: no line holds anything but separators.")
-    if blank:
-        findings.report("blank_rows", f"{blank} rows without any value were passed over.", blank)
-    return lines, delimiter
-
-
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """The rows of a file in order, and how their fields are written."""
+    """The rows of a file in order, the channel of each column, and how fields are written."""
 
     kind: Kind
-    channels: tuple[str, ...]
+    channels_of: dict[int, str]
+    again: frozenset[int]
     rows: Ordered
     dialect: dict[str, Any]
 
 
-def _read_columns(
-    columns: list[Any], layout: Layout, chosen: Chosen, options: ReadOptions, findings: Findings
-) -> _Content:
+def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Findings) -> _Content:
+    layout, columns = grid.layout, grid.columns
     rows = Rows(layout.body, findings)
     if chosen.text:
         report_text([layout.names[number] for number in chosen.text], rows)
     time_names = [layout.names[number] for number in chosen.time]
-    times, formats = read_times([columns[n] for n in chosen.time], time_names, options, rows)
-    refuse_several_series(columns, layout.names, chosen, times, rows)
-    cells = [columns[number] for number in chosen.channels]
-    asked_names = list(chosen.channels.values())
-    old_names, values, decimal = read_values(cells, asked_names, options.decimal, rows)
-    channels, kind = bars.canonical_names(
-        old_names, values, options.kind, has_header=layout.header_lines > 0, findings=findings
+    times, formats = read_times(
+        [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
     )
-    values = apply_missing(channels, values, options.missing)
-    if kind == "ohlc":
-        broken = bars.broken_bars(channels, values)
-        rows.reject(broken, "ohlc_violation", lambda row: bars.describe(channels, values[row]))
+    refuse_several_series(columns, layout, chosen, times, rows)
+    again: frozenset[int] = frozenset()
+    if not chosen.asked:
+        again = second_times(columns, layout.names, chosen, times, rows)
+    asked = {number: name for number, name in chosen.channels.items() if number not in again}
+    channels = _read_channels(grid, asked, options, rows)
     rows.require_enough()
+    if grid.delimiter and not options.delimiter:
+        refuse_mixed(findings.rejected, grid.delimiter, len(columns))
     usable = rows.usable
-    ordered = in_order(times[usable], values[usable], rows.lines.where(usable), findings)
-    report_doubts(channels, ordered.values, findings)
+    ordered = in_order(times[usable], channels.values[usable], rows.lines.where(usable), findings)
+    report_doubts(list(channels.names.values()), ordered.values, findings)
     dialect = {
         "timestamp_format": list(formats),
-        "decimal": decimal,
-        "columns": dict(zip(channels, old_names, strict=True)),
+        "decimal": channels.decimal,
+        "columns": {name: asked[number] for number, name in channels.names.items()},
     }
-    return _Content(kind, tuple(channels), ordered, dialect)
+    return _Content(channels.kind, channels.names, again, ordered, dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class _Channels:
+    """The names of the channels by their columns, and their values on all rows."""
+
+    kind: Kind
+    names: dict[int, str]
+    values: Values
+    decimal: str
+
+
+def _read_channels(
+    grid: Grid, asked: dict[int, str], options: ReadOptions, rows: Rows
+) -> _Channels:
+    """Columns as numbers; bars under the names that bars have, and checked."""
+    places, values, decimal = read_values(
+        [grid.columns[number] for number in asked],
+        list(asked.values()),
+        options.decimal,
+        rows,
+        points_are_sure=grid.delimiter in (None, ","),
+    )
+    numbers = [list(asked)[place] for place in places]
+    names, kind = bars.canonical_names(
+        [asked[number] for number in numbers],
+        values,
+        options.kind,
+        has_header=grid.layout.header_lines > 0,
+        findings=rows.findings,
+    )
+    values = apply_missing(names, values, options.missing)
+    if kind == "ohlc":
+        broken = bars.broken_bars(names, values)
+        rows.reject(broken, "ohlc_violation", lambda row: bars.describe(names, values[row]))
+    return _Channels(kind, dict(zip(numbers, names, strict=True)), values, decimal)

@@ -1,12 +1,13 @@
 """The bytes of an upload: unpacked within limits, and decoded."""
 
 import gzip
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -15,7 +16,10 @@ from app.series.reading.lines import MOST_LINES
 
 PIECE_BYTES = 1024 * 1024
 HEAD_BYTES = 64 * 1024
-BINARY = "The file is binary: its first 64 KiB hold control characters. Send CSV."
+BINARY = (
+    "The file is binary: its first 64 KiB hold control characters. Send CSV, JSON lines, Parquet "
+    "or Arrow."
+)
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 EMPTY_ZIP_MAGIC = b"PK\x05\x06"
@@ -25,8 +29,8 @@ FOREIGN_MAGIC = {
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
+    b"FEA1": "a Feather file of version 1",
+    b"ORC": "an ORC file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"SQLite format 3\0": "an SQLite database",
     b"\x89HDF": "an HDF5 file",
@@ -34,6 +38,11 @@ FOREIGN_MAGIC = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
 }
+# What the libraries raise over archives that someone's disk or network broke.
+DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 # Encodings that a table of numbers comes in when it is not Unicode. Fewer foreign bytes
@@ -42,34 +51,35 @@ LEAST_FOREIGN_BYTES = 32
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp932", "gb18030", "euc_kr"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The text of a file, the encoding it had, and `gzip` or `zip` where it was packed."""
-
-    text: str
-    encoding: str
-    compression: str | None
+# Pages that a download gave instead of the file.
+MARKUP = re.compile(r"\ufeff?\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
 
 
-def read_source(file: IO[bytes], *, limit_bytes: int) -> Source:
-    """The text of an upload.
+def read_text(unpacked: IO[bytes]) -> tuple[str, str]:
+    """The text of a file and the encoding it had.
 
     Raises:
-        TooLarge: If it is larger than the limit once unpacked.
-        Invalid: If it is empty, binary, damaged, or an archive of several files.
+        Invalid: If it is empty, binary, or a page.
     """
-    with _unpacked(file, limit_bytes) as (unpacked, container):
-        _refuse_foreign(unpacked.read(HEAD_BYTES))
-        unpacked.seek(0)
-        text, encoding = _decoded(unpacked.read())
+    unpacked.seek(0)
+    _refuse_foreign(unpacked.read(HEAD_BYTES))
+    unpacked.seek(0)
+    text, encoding = _decoded(unpacked.read())
     if not text or text.isspace():
         raise Invalid("The file is empty.")
-    return Source(text, encoding, container)
+    if MARKUP.match(text):
+        raise Invalid("The file is an HTML or XML page, not a table: send CSV, plain or packed.")
+    return text, encoding
 
 
 @contextmanager
-def _unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str | None]]:
-    """The file's content, and how it was packed; a bomb fills a bounded part of the disk only."""
+def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str | None]]:
+    """The file's content, and how it was packed; a bomb fills a bounded part of the disk only.
+
+    Raises:
+        TooLarge: If it is larger than the limit once unpacked.
+        Invalid: If it is empty, damaged, or an archive of several files.
+    """
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
@@ -83,7 +93,7 @@ def _unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], st
         try:
             with _opened(file, container) as packed:
                 _copy(packed, target, limit_bytes)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        except DAMAGE as error:
             raise Invalid(
                 f"The file is a damaged or locked {container} archive: {error}"
             ) from error
@@ -131,6 +141,8 @@ def _refuse_foreign(head: bytes) -> None:
 
 def _decoded(data: bytes) -> tuple[str, str]:
     text, encoding = _as_unicode(data) or _as_legacy(data)
+    # DOS ended its files with this character.
+    text = text.rstrip("\x1a\0") if text.endswith(("\x1a", "\0")) else text
     if CONTROL_CHARACTERS.search(text, 0, HEAD_BYTES):
         raise Invalid(BINARY)
     return text, encoding

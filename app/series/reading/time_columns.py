@@ -6,71 +6,106 @@ import numpy as np
 
 from app.errors import Invalid
 from app.series import arrow
-from app.series.arrow import to_integers
+from app.series.arrow import to_mask
 from app.series.reading.columns import Chosen
 from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
-from app.series.reading.time_fields import Column, Integers
+from app.series.reading.time_fields import Integers
+from app.series.reading.time_formats import ORDERS
+from app.series.reading.time_guesses import guess_epoch
+from app.series.reading.time_parts import is_time_name
+from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
 from app.series.reading.zones import localise
 
 LEAST_READ_SHARE = 0.5
+DAY = 86_400_000_000
 
 
 def read_times(
-    columns: list[Any], names: list[str], options: ReadOptions, rows: Rows
+    columns: list[Any], names: list[str], known_format: str | None, options: ReadOptions, rows: Rows
 ) -> tuple[Integers, tuple[str, ...]]:
     """The times of all rows in UTC, and the formats they are written in.
 
     Raises:
         Invalid: If most cannot be read, or if they can be read in two ways.
     """
-    column = Column(_joined(columns))
-    moments = read_moments(column, options.timestamp_format)
+    form = options.timestamp_format or known_format
+    column = Column(_joined(columns, pad=form is None or form in ORDERS))
+    moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
     rows.reject(
         ~moments.read, "unreadable_time", lambda row: f"no time can be read in {column.text(row)!r}"
     )
+    _report_centuries(moments, rows)
     return _in_utc(moments, options.timezone, rows), moments.formats
 
 
-def refuse_several_series(
+def _report_centuries(moments: Moments, rows: Rows) -> None:
+    """Say which years two digits were taken for: nothing in a file can prove them."""
+    if any("%y" in form for form in moments.formats):
+        years = moments.times[moments.read].astype("datetime64[us]").astype("datetime64[Y]")
+        message = f"Two-digit years were read as {years.min()} to {years.max()}."
+        rows.findings.report("two_digit_years", message, len(years))
+
+
+def second_times(
     columns: list[Any], names: tuple[str, ...], chosen: Chosen, times: Integers, rows: Rows
-) -> None:
-    """Refuse a file with rows of several series: a text column that differs at one time.
+) -> frozenset[int]:
+    """Channels that only say the time again, such as `unix` beside `date`: left out, reported."""
+    found = [
+        number
+        for number in chosen.channels
+        if is_time_name(names[number])
+        and guess_epoch(str(columns[number][0]))
+        and _says_the_time(columns[number], times, rows)
+    ]
+    if found:
+        shown = ", ".join(names[number] for number in found)
+        message = f"Columns that hold the time once more were left out: {shown}."
+        rows.findings.report("second_time", message, len(found))
+    return frozenset(found)
 
-    Raises:
-        Invalid: With the names that were found.
-    """
+
+def _says_the_time(column: Any, times: Integers, rows: Rows) -> bool:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not chosen.text or len(np.unique(times[rows.usable])) == rows.usable.sum():
-        return
-    for number in chosen.text:
-        values = [str(value) for value in pc.unique(columns[number])]
-        codes = to_integers(pc.index_in(columns[number], value_set=pc.unique(columns[number])))
-        keys = np.stack([times, codes], axis=1)[rows.usable]
-        distinct = len(np.unique(keys, axis=0))
-        if distinct > len(np.unique(keys[:, 0])):
-            shown = ", ".join(repr(value) for value in values[:10])
-            raise Invalid(
-                f"The file holds several series: the column {names[number]!r} has {len(values)} "
-                f"values ({shown}) with rows at the same time. Upload each as its own series."
-            )
+    moments = read_moments(Column(pc.cast(column, pa.string())), None)
+    both = moments.read & rows.usable
+    apart = (moments.times - times)[both]
+    return bool(both.sum() == rows.usable.sum() and len(apart) and np.ptp(apart) < DAY)
 
 
-def _joined(columns: list[Any]) -> Any:
+def _joined(columns: list[Any], *, pad: bool) -> Any:
     """One text for each row; empty where a part is missing, so that no midnight is made up."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [pc.utf8_trim_whitespace(column) for column in columns]
+    texts = [pc.cast(column, pa.string()) for column in columns]
+    first, *others = [pc.utf8_trim_whitespace(column) for column in texts]
+    parts = [first, *(_padded(column) if pad else column for column in others)]
     joined, empty = parts[0], arrow.text("")
     for part in parts[1:]:
         complete = pc.and_(pc.not_equal(joined, empty), pc.not_equal(part, empty))
         both = pc.binary_join_element_wise(joined, part, arrow.text(" "))
         joined = pc.if_else(complete, both, empty)
     return joined
+
+
+def _padded(column: Any) -> Any:
+    """A clock that is written as a number, 5 or 930, with its leading zeros: 0005, 0930.
+
+    The longest number says whether seconds are there; up to two digits are hours.
+    """
+    import pyarrow.compute as pc
+
+    digits = pc.match_substring_regex(column, r"^\d{1,6}$")
+    longest = pc.max(pc.utf8_length(column)).as_py() or 0
+    if not 3 <= longest <= 6 or not to_mask(pc.or_(digits, pc.equal(column, arrow.text("")))).all():
+        return column
+    return pc.if_else(digits, pc.utf8_lpad(column, longest + longest % 2, "0"), column)
 
 
 def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
@@ -80,8 +115,8 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     raise Invalid(
         f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
         f"cannot be read by {formats}, such as {shown}. Say how they are written with "
-        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or name the right columns with "
-        "`timestamp=`."
+        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for days of a spreadsheet, or "
+        "name the right columns with `timestamp=`."
     )
 
 

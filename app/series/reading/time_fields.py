@@ -1,8 +1,7 @@
 """One time format applied to a whole column: groups of digits to microseconds, all at once."""
 
-import itertools
-import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,17 @@ import numpy.typing as npt
 from app.series import arrow
 from app.series.arrow import to_floats, to_integers, to_mask
 from app.series.reading.lines import Mask
-from app.series.reading.time_formats import EPOCH_UNITS, TimeFormat
+from app.series.reading.month_names import MONTHS
+from app.series.reading.time_formats import EPOCH_UNITS, SPREADSHEET, TimeFormat
+from app.series.reading.time_texts import Column
 
 Integers = npt.NDArray[np.int64]
 
 FIRST_YEAR, LAST_YEAR = 1000, 2999
-# Two digits mean 1969 to 2068, as strptime has it.
+# Day 0 is 30 December 1899: spreadsheets count a 29 February 1900 that never was.
+SPREADSHEET_EPOCH_DAYS = 25_569
+# Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
-SHORT_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
-LONG_MONTHS = (
-    "january february march april may june july august september october november december"
-)
 MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 
@@ -34,35 +33,13 @@ class Reading:
     valid: Mask
 
 
-class Column:
-    """An Arrow array of trimmed strings; formats that differ in the order only share a search."""
-
-    def __init__(self, texts: Any) -> None:
-        self.texts = texts
-        self._found: dict[str, Any] = {}
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def text(self, row: int) -> str:
-        """The text of one row."""
-        return str(self.texts[row])
-
-    def search(self, form: TimeFormat) -> Any:
-        """The groups of a format in every row, as an Arrow struct; null where it fails."""
-        import pyarrow.compute as pc
-
-        numbers = itertools.count()
-        pattern = re.sub(r"\?P<\w+>", lambda match: f"?P<g{next(numbers)}>", form.pattern)
-        if pattern not in self._found:
-            self._found[pattern] = pc.extract_regex(self.texts, pattern)
-        return self._found[pattern]
-
-
 def apply_format(column: Column, form: TimeFormat) -> Reading:
     """Read every row of a column by one format; most may not match."""
     import pyarrow.compute as pc
 
+    digits = column.digits(form)
+    if digits is not None:
+        return _civil(form, digits, np.ones(len(column), dtype=bool))
     found = column.search(form)
     matched = to_mask(pc.is_valid(found))
     if not matched.any():
@@ -70,7 +47,14 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
     fields = {name: pc.struct_field(found, n) for n, name in enumerate(form.directives)}
     if form.text in EPOCH_UNITS:
         return _epoch(form, fields["epoch"], matched)
+    if form.text == SPREADSHEET:
+        return _serial(form, fields["serial"], matched)
     return _civil(form, fields, matched)
+
+
+def _numbers(field: Any) -> Integers:
+    """The numbers of a group, which are digits in an Arrow array or known already."""
+    return field if isinstance(field, np.ndarray) else to_integers(field)
 
 
 def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
@@ -80,28 +64,44 @@ def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
     return Reading(form, np.rint(np.where(valid, microseconds, 0)).astype(np.int64), valid)
 
 
+def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
+    """Days of a spreadsheet, whose fractions are exact to the millisecond at best."""
+    days = to_floats(numbers, 0.0) - SPREADSHEET_EPOCH_DAYS
+    times = np.rint(days * 86_400_000).astype(np.int64) * 1000
+    return Reading(form, times, matched & (days > -SPREADSHEET_EPOCH_DAYS))
+
+
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
-    days, days_valid = _days(fields, len(matched))
+    days, days_valid = _days(fields, matched)
     clock, clock_valid = _clock(fields, len(matched))
     offset = _offset(fields["z"]) if "z" in fields else 0
     times = days.astype("datetime64[us]").astype(np.int64) + clock - offset
     return Reading(form, times, matched & days_valid & clock_valid)
 
 
-def _days(fields: dict[str, Any], rows: int) -> tuple[npt.NDArray[np.datetime64], Mask]:
-    if "Y" in fields:
-        year = to_integers(fields["Y"])
-    else:
-        year = to_integers(fields["y"])
-        year = year + np.where(year > LAST_TWO_DIGIT_YEAR, 1900, 2000)
+def full_years(digits: Integers, matched: Mask) -> Integers:
+    """Two-digit years with the century in which the rows stand closest together.
+
+    Measurements are of the past: of two centuries that are alike the one that does not reach
+    beyond next year is meant, so that 49 to 60 are 1949 to 1960.
+    """
+    next_year = datetime.now(UTC).year + 1 - 2000
+    last_years = (next_year, LAST_TWO_DIGIT_YEAR)
+    readings = [digits + np.where(digits > last, 1900, 2000) for last in last_years]
+    return min(readings, key=lambda years: int(np.ptp(years[matched])))
+
+
+def _days(fields: dict[str, Any], matched: Mask) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    year = _numbers(fields["Y"]) if "Y" in fields else full_years(_numbers(fields["y"]), matched)
     valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
     start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
     if "j" in fields:
-        return _within(start, start + 1, to_integers(fields["j"]), valid)
+        return _within(start, start + 1, _numbers(fields["j"]), valid)
+    rows = len(matched)
     month = _month(fields, rows)
     valid &= (month >= 1) & (month <= 12)
     start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
-    day = to_integers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
+    day = _numbers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
     return _within(start, start + 1, day, valid)
 
 
@@ -120,25 +120,24 @@ def _within(
 
 def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
-        return to_integers(fields["m"])
+        return _numbers(fields["m"])
+    if "q" in fields:
+        return _numbers(fields["q"]) * 3 - 2
     if "b" not in fields:
         return np.ones(rows, dtype=np.int64)
     import pyarrow.compute as pc
 
-    name = pc.replace_substring_regex(pc.utf8_lower(fields["b"]), "^sept$", "sep")
-    month = np.zeros(rows, dtype=np.int64)
-    for names in (SHORT_MONTHS, LONG_MONTHS):
-        place = pc.index_in(name, value_set=arrow.texts(names.split()))
-        month = np.maximum(month, (to_integers(place) + 1) * to_mask(pc.is_valid(place)))
-    return month
+    place = pc.index_in(pc.utf8_lower(fields["b"]), value_set=arrow.texts(list(MONTHS)))
+    numbers = np.array([*MONTHS.values(), 0])
+    return numbers[np.where(to_mask(pc.is_valid(place)), to_integers(place), len(MONTHS))]
 
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:
     """Microseconds since midnight; 24:00 is the next midnight, as in ISO 8601."""
-    parts = {name: to_integers(fields[name]) for name in ("H", "M", "S") if name in fields}
+    parts = {name: _numbers(fields[name]) for name in ("H", "M", "S") if name in fields}
     valid = np.ones(rows, dtype=bool)
     if "I" in fields:
-        hour = to_integers(fields["I"])
+        hour = _numbers(fields["I"])
         valid &= (hour >= 1) & (hour <= 12)
         parts["H"] = hour % 12 + 12 * _afternoon(fields, rows)
     clock = np.zeros(rows, dtype=np.int64)
@@ -170,6 +169,8 @@ def _offset(texts: Any) -> Integers:
     """Microseconds east of Greenwich; a name such as Z or UTC is none."""
     import pyarrow.compute as pc
 
+    if isinstance(texts, np.ndarray):
+        return texts
     found = pc.extract_regex(texts, r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
     hours = to_integers(pc.struct_field(found, "hours"))
     minutes_text = pc.struct_field(found, "minutes")

@@ -14,6 +14,7 @@ EPOCH_DIGITS = {
     "epoch_us": (15, 17),
     "epoch_ns": (18, 20),
 }
+SPREADSHEET = "excel"
 ORDERS = {"dayfirst": "dmy", "monthfirst": "mdy", "yearfirst": "ymd"}
 
 _DIRECTIVES = {
@@ -28,7 +29,8 @@ _DIRECTIVES = {
     "S": r"\d{1,2}",
     "f": r"\d{1,9}",
     "p": r"[AaPp]\.?[Mm]\.?",
-    "b": r"[A-Za-z]{3,9}",
+    "b": r"[A-Za-zÀ-ÿ]{3,10}",
+    "q": r"[1-4]",
     "z": r"Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}",
     "a": r"[A-Za-z]{2,9}",
 }
@@ -45,7 +47,7 @@ class TimeFormat:
     """A form of writing a moment.
 
     Args:
-        text: A strptime format or one of `EPOCH_UNITS`.
+        text: A strptime format, one of `EPOCH_UNITS`, or `SPREADSHEET`.
         pattern: A regular expression with a named group for each directive that has a value.
         directives: The letters of those directives.
     """
@@ -58,6 +60,11 @@ class TimeFormat:
     def order(self) -> str:
         """The order of day, month and year, such as `dmy`."""
         return "".join(_PART_OF_DATE.get(letter, "") for letter in self.directives)
+
+    @property
+    def is_digits(self) -> bool:
+        """Whether a moment of this form is a bare number."""
+        return self.text in EPOCH_UNITS or re.fullmatch(r"(%[YmdHMS])+", self.text) is not None
 
     @property
     def skeleton(self) -> str:
@@ -75,6 +82,8 @@ def compile_format(text: str) -> TimeFormat:
     """
     if text in EPOCH_UNITS:
         return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
+    if text == SPREADSHEET:
+        return TimeFormat(text, r"^(?P<serial>\d{1,6}(?:\.\d+)?)$", ("serial",))
     expanded = re.sub(r"%([TRFD])", lambda match: _SHORTHANDS[match[1]], text)
     tokens = _TOKEN.findall(expanded)
     parts, directives = [], []
@@ -98,7 +107,7 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
     """The expression of a directive; between digits without a separator its width is fixed."""
     if name == "a":
         return _DIRECTIVES[name]
-    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBa%"]
+    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBaq%"]
     is_fixed = name in _NUMBERS and len(touching) > 1
     group = rf"(?P<{name}>{_TWO_DIGITS if is_fixed else _DIRECTIVES[name]})"
     return rf"{group}\.?" if name == "b" else group
@@ -107,6 +116,6 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
 def _unknown(text: str, what: str) -> str:
     return (
         "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
-        "epoch_us, epoch_ns, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p %b "
-        f"%a %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+        "epoch_us, epoch_ns, excel, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p "
+        f"%b %a %q %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
     )

@@ -1,23 +1,32 @@
 """The forms that a text which looks like a moment may be written in."""
 
 import re
+from collections.abc import Callable
 
+from app.series.reading.month_names import MONTHS
 from app.series.reading.time_formats import EPOCH_DIGITS, TimeFormat, compile_format
 
 _SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
-_MONTH = re.compile(r"(\d{4})([-/])(\d{1,2})(?![-/\d])")
+_MONTH = re.compile(r"(\d{4})([-/M])(\d{1,2})(?![-/\d])")
+_QUARTER = re.compile(r"(\d{4})([-/ ]?)Q[1-4](?!\d)")
+_QUARTER_YEAR = re.compile(r"Q[1-4]([-/ ]?)(\d{4})(?!\d)")
 _MONTH_YEAR = re.compile(r"(\d{1,2})([-/])(\d{4})(?![-/\d])")
-_DAY_NAME_YEAR = re.compile(r"(\d{1,2})([-/ .]?)([A-Za-z]{3,9})(\.?[-/ ,]*)(\d{4}|\d{2})(?!\d)")
-_NAME_DAY_YEAR = re.compile(r"([A-Za-z]{3,9})([-/ .]+)(\d{1,2})([-/ ,]+)(\d{4})(?!\d)")
-_YEAR_NAME_DAY = re.compile(r"(\d{4})([-/ ])([A-Za-z]{3,9})\2(\d{1,2})(?!\d)")
-_NAME_YEAR = re.compile(r"([A-Za-z]{3,9})([-/ ])(\d{4}|\d{2})(?!\d)")
+_NAME = r"([A-Za-zÀ-ÿ]{3,10})"
+_DAY_NAME_YEAR = re.compile(
+    rf"(\d{{1,2}})(\. |[-/ .]|)(?:de )?{_NAME}(\.?[-/ ,]*(?:de )?)(\d{{4}}|\d{{2}})(?!\d)"
+)
+_NAME_DAY_YEAR = re.compile(rf"{_NAME}([-/ .]+)(\d{{1,2}})([-/ ,]+)(\d{{4}})(?!\d)")
+_YEAR_NAME_DAY = re.compile(rf"(\d{{4}})([-/ ]){_NAME}\2(\d{{1,2}})(?!\d)")
+_NAME_YEAR = re.compile(rf"{_NAME}([-/ ])(\d{{4}}|\d{{2}})(?!\d)")
+_ASCTIME = re.compile(rf"{_NAME}( +)\d{{1,2}} \d{{1,2}}:\d{{2}}:\d{{2}} \d{{4}}$")
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
 _YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}([:.])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
 _COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
+_SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
 _SEPARATOR = re.compile(r"T|,?\s+|:")
-_HALF = re.compile(r"(\s*)[AaPp]\.?[Mm]\.?(?![A-Za-z])")
+_HALF = re.compile(r"([\s-]*)[AaPp]\.?[Mm]\.?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$")
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
@@ -76,9 +85,10 @@ def _clock(text: str) -> tuple[str | None, str]:
         parts = re.split(r"[:.,]", match[0])
         clock = match[1].join(["%H", "%M", "%S"][: min(len(parts), 3)])
         return clock + (f"{match[2]}%f" if match[2] else ""), text[match.end() :]
-    match = _COMPACT_CLOCK.match(text)
-    if match:
-        return "%H%M%S" if match[1] else "%H%M", text[match.end() :]
+    for pattern, mark in ((_SPACED_CLOCK, " "), (_COMPACT_CLOCK, "")):
+        if match := pattern.match(text):
+            parts = ["%H", "%M", "%S"] if match[1] else ["%H", "%M"]
+            return mark.join(parts), text[match.end() :]
     hour = re.match(r"\d{1,2}(?!\d)", text)
     return ("%H", text[hour.end() :]) if hour else (None, text)
 
@@ -87,13 +97,16 @@ def _dates(text: str) -> list[tuple[str, int]]:
     """Formats of the date at the start of a text, and where each ends."""
     if match := _SEPARATED.match(text):
         return [(form, match.end()) for form in _separated(match)]
-    if match := _MONTH.match(text):
-        return [(f"%Y{match[2]}%m", match.end())]
-    if match := _MONTH_YEAR.match(text):
-        return [(f"%m{match[2]}%Y", match.end())]
-    if match := _COMPACT.match(text):
-        return [("%Y%m%d", match.end())]
-    return _named_months(text)
+    found = _first(_NUMBERED_DATES, text)
+    if not found and any(word.lower() in MONTHS for word in re.findall(_NAME, text)):
+        found = _first(_NAMED_DATES, text)
+    return found
+
+
+def _first(dates: "tuple[_DateForm, ...]", text: str) -> list[tuple[str, int]]:
+    """The first form that a text begins with."""
+    matches = ((pattern.match(text), form) for pattern, form in dates)
+    return next(([(form(match), match.end())] for match, form in matches if match), [])
 
 
 def _separated(match: re.Match[str]) -> list[str]:
@@ -106,19 +119,28 @@ def _separated(match: re.Match[str]) -> list[str]:
     return forms + ([f"%y{mark}%m{mark}%d"] if len(first) == 2 else [])
 
 
-def _named_months(text: str) -> list[tuple[str, int]]:
-    if match := _DAY_NAME_YEAR.match(text):
-        between = match[4].removeprefix(".")
-        return [(f"%d{match[2]}%b{between}{_year(match[5])}", match.end())]
-    if match := _NAME_DAY_YEAR.match(text):
-        before = match[2].removeprefix(".")
-        return [(f"%b{before}%d{match[4]}%Y", match.end())]
-    if match := _YEAR_NAME_DAY.match(text):
-        return [(f"%Y{match[2]}%b{match[2]}%d", match.end())]
-    if match := _NAME_YEAR.match(text):
-        return [(f"%b{match[2]}{_year(match[3])}", match.end())]
-    return []
+def _day_name_year(match: re.Match[str]) -> str:
+    text = match.string
+    before, after = text[match.end(1) : match.start(3)], text[match.end(3) : match.start(5)]
+    return f"%d{before}%b{after.removeprefix('.')}{_year(match[5])}"
 
 
 def _year(digits: str) -> str:
     return "%Y" if len(digits) == 4 else "%y"
+
+
+_DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+_NUMBERED_DATES: tuple[_DateForm, ...] = (
+    (_MONTH, lambda match: f"%Y{match[2]}%m"),
+    (_MONTH_YEAR, lambda match: f"%m{match[2]}%Y"),
+    (_QUARTER, lambda match: f"%Y{match[2]}Q%q"),
+    (_QUARTER_YEAR, lambda match: f"Q%q{match[1]}%Y"),
+    (_COMPACT, lambda match: "%Y%m%d"),
+)
+_NAMED_DATES: tuple[_DateForm, ...] = (
+    (_ASCTIME, lambda match: f"%b{match[2]}%d %H:%M:%S %Y"),
+    (_DAY_NAME_YEAR, _day_name_year),
+    (_NAME_DAY_YEAR, lambda match: f"%b{match[2].removeprefix('.')}%d{match[4]}%Y"),
+    (_YEAR_NAME_DAY, lambda match: f"%Y{match[2]}%b{match[2]}%d"),
+    (_NAME_YEAR, lambda match: f"%b{match[2]}{_year(match[3])}"),
+)

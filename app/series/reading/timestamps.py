@@ -1,15 +1,16 @@
 """Columns of text to moments: formats found or given, day and month order proven."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from app.errors import Invalid
 from app.series.reading.lines import Mask
-from app.series.reading.time_fields import Column, Reading, apply_format
+from app.series.reading.time_fields import Reading, apply_format
 from app.series.reading.time_formats import ORDERS, TimeFormat, compile_format
 from app.series.reading.time_guesses import guess_epoch, guess_formats, guess_year
+from app.series.reading.time_texts import Column
 
 Integers = npt.NDArray[np.int64]
 
@@ -18,6 +19,8 @@ MOST_UNKNOWN = 1000
 # One typing error must not turn the order of a whole file: the other order may be
 # supported by at most this share of the rows that prove the chosen one.
 CONTRARY_SHARE = 0.05
+# Fewer rows run one way by chance.
+LEAST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def read_moments(column: Column, timestamp_format: str | None) -> Moments:
         return _combined([apply_format(column, compile_format(timestamp_format))], len(column))
     order = ORDERS[timestamp_format] if timestamp_format else None
     groups = _readings_of_each_form(column)
-    return _combined([_settled(column, groups, group, order) for group in groups], len(column))
+    settled = [_settled(column, groups, group, order) for group in groups]
+    return _combined(_without_strays(settled), len(column))
 
 
 def _readings_of_each_form(column: Column) -> list[list[Reading]]:
@@ -85,6 +89,7 @@ def _settled(
     if order is not None:
         asked = [reading for reading in group if reading.format.order == order]
         return (asked or group)[0]
+    group = _one_way(group)
     if len(group) == 1:
         return group[0]
     skeleton = group[0].format.skeleton
@@ -94,6 +99,53 @@ def _settled(
         if other is not best and not _same(best, other):
             _require_proof(column, alike, best, other)
     return best
+
+
+def _one_way(group: list[Reading]) -> list[Reading]:
+    """Without the order in which time runs to and fro, where two digits may be year or day.
+
+    `03/01/22` is a date in three orders, and nearly every row allows two of them: the rows'
+    own order tells whether the years come first. Day and month are never told apart so.
+    """
+    by_year = [reading for reading in group if reading.format.text.startswith("%y")]
+    others = [reading for reading in group if not reading.format.text.startswith("%y")]
+    if not by_year or not others:
+        return group
+    years_run, others_run = (any(map(_runs_one_way, some)) for some in (by_year, others))
+    if years_run == others_run:
+        return group
+    return by_year if years_run else others
+
+
+def _runs_one_way(reading: Reading) -> bool:
+    steps = np.diff(reading.times[reading.valid])
+    return len(steps) >= LEAST_STEPS and bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _without_strays(readings: list[Reading]) -> list[Reading]:
+    """Without numbers that strayed into a column of dates and only look like a time.
+
+    Beside dates with separators, bare digits are a time if they lie about where the others do;
+    a bare year never is.
+    """
+    written = [reading for reading in readings if not reading.format.is_digits]
+    if not written or len(written) == len(readings):
+        return readings
+    times = np.concatenate([reading.times[reading.valid] for reading in written])
+    first, last = int(times.min()), int(times.max())
+    span = last - first
+    return [
+        reading
+        if not reading.format.is_digits
+        else replace(
+            reading,
+            valid=reading.valid
+            & (reading.format.text != "%Y")
+            & (reading.times >= first - span)
+            & (reading.times <= last + span),
+        )
+        for reading in readings
+    ]
 
 
 def _support(alike: list[list[Reading]], order: str) -> int:
@@ -154,4 +206,5 @@ def _combined(readings: list[Reading], rows: int) -> Moments:
         has_offset[new] = bool({"z", "epoch"} & set(reading.format.directives))
         read |= new
         counts[reading.format.text] = int(new.sum())
-    return Moments(times, has_offset, read, tuple(sorted(counts, key=lambda text: -counts[text])))
+    used = [text for text, count in counts.items() if count]
+    return Moments(times, has_offset, read, tuple(sorted(used, key=lambda text: -counts[text])))

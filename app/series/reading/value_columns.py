@@ -16,14 +16,19 @@ MOST_UNREADABLE_SHARE = 0.5
 
 
 def read_values(
-    columns: list[Any], names: list[str], asked: Decimal | None, rows: Rows
-) -> tuple[list[str], Values, Decimal]:
-    """The columns that hold numbers: names, one row of numbers for each line, decimal sign.
+    columns: list[Any],
+    names: list[str],
+    asked: Decimal | None,
+    rows: Rows,
+    *,
+    points_are_sure: bool,
+) -> tuple[list[int], Values, Decimal]:
+    """The columns that hold numbers: places, one row of numbers for each line, decimal sign.
 
     Raises:
         Invalid: If no column holds numbers.
     """
-    read, decimal = read_numbers(columns, asked)
+    read, decimal = read_numbers(columns, asked, points_are_sure=points_are_sure)
     kept = [
         place
         for place, numbers in enumerate(read)
@@ -41,14 +46,26 @@ def read_values(
         reason = _reason(names[place], columns[place])
         rows.reject(read[place].unreadable, "unreadable_number", reason)
         rows.reject(read[place].infinite, "infinite_value", reason)
+    _report_signs({names[place]: read[place].signs for place in kept}, rows)
     values = np.column_stack([read[place].values for place in kept])
-    return [names[place] for place in kept], values, decimal
+    return kept, values, decimal
 
 
 def report_text(names: list[str], rows: Rows) -> None:
     """Report columns that hold text and were left out."""
     message = f"Columns that hold no numbers were left out: {', '.join(names)}."
     rows.findings.report("text_columns", message, len(names))
+
+
+def _report_signs(signs: dict[str, frozenset[str]], rows: Rows) -> None:
+    found = {name: "".join(sorted(one)) for name, one in signs.items() if one}
+    if found:
+        where = ", ".join(f"{name} ({one!r})" for name, one in found.items())
+        message = (
+            f"Signs beside the digits were read: {where}. Per cent stay per cent, K, M and B "
+            "are thousands, millions and billions (10^9), brackets are a minus."
+        )
+        rows.findings.report("number_signs", message, len(found))
 
 
 def _reason(name: str, column: Any) -> Callable[[int], str]:

@@ -81,6 +81,31 @@ class TestUpload:
         problem = check_problem(send(client, TEXT, delimeter=";"), 422)
         assert problem["errors"][0]["pointer"] == "/query/delimeter"
 
+    @pytest.mark.parametrize(
+        ("names", "channels"),
+        [
+            ("a" * 5_000 + ",b", ["a" * 190 + "…", "b"]),
+            ("a\x0bb,b", ["a\x0bb", "b"]),
+            ('"a\nb",b', ["a\nb", "b"]),
+            ("b,b", ["b", "b_2"]),
+            (",b", ["column_2", "b"]),
+        ],
+    )
+    def test_names_of_any_kind_become_channels(
+        self, client: TestClient, names: str, channels: list[str]
+    ) -> None:
+        assert send(client, f"time,{names}\n{DAYS}").status_code == 201
+        stored = client.get("/v1/series/days/observations").json()
+        assert stored["columns"] == ["time", *channels]
+        assert stored["rows"][-1][1:] == [10.0, 100.0]
+
+    @pytest.mark.parametrize("columns", ["time,a,a", f"time,a,{'b' * 201}"])
+    def test_names_that_no_channels_can_have_are_refused(
+        self, client: TestClient, columns: str
+    ) -> None:
+        problem = check_problem(send(client, DAYS, columns=columns), 422)
+        assert "`columns` must give" in problem["detail"]
+
     def test_uploads_are_listed_newest_first(self, client: TestClient) -> None:
         one = send(client, TEXT).json()
         two = send(client, TEXT + "2024-01-11,1,2\n").json()

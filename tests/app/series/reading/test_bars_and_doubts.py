@@ -14,6 +14,11 @@ class TestBars:
         assert table.channels == ("close", "adj_close", "low", "high", "open", "volume")
         assert codes(table)["renamed_columns"] == 5
 
+    def test_another_column_of_a_price_s_name_keeps_its_values(self) -> None:
+        table = read_text("date,Open,High,Low,Close,open\n2024-01-02,2,3,1,2,9\n")
+        assert table.channels == ("open", "high", "low", "close", "open_2")
+        assert column(table, "open") == [2.0]
+
     def test_single_letters_and_quantmod_names_are_known(self) -> None:
         for names in ("o,h,l,c,v", "GSPC.Open,GSPC.High,GSPC.Low,GSPC.Close,GSPC.Volume"):
             table = read_text(f"date,{names}\n2024-01-02,2,3,1,2.5,7\n")

@@ -1,0 +1,98 @@
+"""A file of any format as columns with names: the one place that knows which formats there are."""
+
+from dataclasses import dataclass
+from typing import IO, Any
+
+from app.errors import Invalid
+from app.series.reading import arrow_files, json_rows
+from app.series.reading.delimiters import (
+    detect_delimiter,
+    named_delimiter,
+    to_columns,
+    without_blanks_before_quotes,
+)
+from app.series.reading.findings import Findings
+from app.series.reading.layout import Layout, find_layout
+from app.series.reading.lines import Lines, split_lines, unquoted, without_blank
+from app.series.reading.options import ReadOptions
+from app.series.reading.progress import Progress
+from app.series.reading.source import HEAD_BYTES, read_text, unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The rows of a file as columns.
+
+    Args:
+        layout: Names, kinds and rows.
+        columns: For each name an Arrow array of strings, or of numbers where the format has them.
+        delimiter: What separates the fields; None where the format has no separators.
+    """
+
+    layout: Layout
+    columns: list[Any]
+    delimiter: str | None = None
+
+    @property
+    def first_row(self) -> list[str]:
+        """The fields of the first row as text."""
+        cells = (column[0].as_py() for column in self.columns)
+        return ["" if cell is None else str(cell).strip() for cell in cells]
+
+
+def read_grid(
+    file: IO[bytes],
+    options: ReadOptions,
+    findings: Findings,
+    progress: Progress,
+    *,
+    limit_bytes: int,
+) -> Grid:
+    """Read CSV, JSON, Parquet or Arrow, plain or packed.
+
+    Raises:
+        TooLarge: If the file is larger than the limit once unpacked.
+        Invalid: If it is no table.
+    """
+    with unpacked(file, limit_bytes) as (content, compression):
+        progress.dialect["compression"] = compression
+        file_format = arrow_files.format_of(content.read(HEAD_BYTES))
+        if file_format is not None:
+            progress.dialect |= {"format": file_format, "encoding": None}
+            layout, columns = arrow_files.read_arrow(
+                content, file_format, findings, limit_bytes=limit_bytes
+            )
+            return Grid(layout, columns)
+        text, encoding = read_text(content)
+    progress.dialect |= {"format": "csv", "encoding": encoding}
+    if json_rows.START.match(text):
+        progress.dialect["format"] = "json"
+        layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
+        return Grid(layout, columns)
+    return _delimited(text, options, findings, progress)
+
+
+def _delimited(text: str, options: ReadOptions, findings: Findings, progress: Progress) -> Grid:
+    lines, delimiter = _split(text, options, findings, progress)
+    layout = find_layout(lines, delimiter, options.header, findings)
+    progress.dialect["header_lines"] = layout.header_lines
+    columns = to_columns(layout.body, delimiter, len(layout.names))
+    return Grid(layout, columns, delimiter)
+
+
+def _split(
+    text: str, options: ReadOptions, findings: Findings, progress: Progress
+) -> tuple[Lines, str]:
+    """The lines that hold anything, and what separates their fields."""
+    lines = unquoted(split_lines(text))
+    delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
+    progress.dialect["delimiter"] = delimiter
+    if f'{delimiter} "' in text:
+        lines = without_blanks_before_quotes(lines, delimiter)
+    lines, blank = without_blank(lines, delimiter)
+    progress.lines = list(lines.slice(0, progress.MOST_LINES).examples())
+    if not len(lines):
+        raise Invalid("The file is empty: no line holds anything but separators.")
+    if blank:
+        findings.report("blank_rows", f"{blank} rows without any value were passed over.", blank)
+    return lines, delimiter

@@ -1,0 +1,83 @@
+"""Names of columns that hold times, whole or in parts: date, time, year, month, hour, ..."""
+
+import re
+
+from app.series.reading.month_names import MONTHS
+
+TIME_NAME = re.compile(
+    r".*(date|time|timestamp|datum|fecha)|ds|dt|t|index|month|year|quarter|week|day|period"
+    r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
+)
+CLOCK_NAME = re.compile(r".*time|hour|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
+
+# In the order of a time; what a column of that name must hold, and how it is read.
+PARTS: dict[str, tuple[str, str, str]] = {
+    "year": ("year yyyy yy yr y jahr annee an ano anno jaar", r"\d{4}|\d{2}", ""),
+    "month": ("month mm mo mon m monat mois mes mese maand", r"\d{1,2}", "%m"),
+    "day": ("day dd dy d tag jour dia giorno dayofmonth", r"\d{1,2}", "%d"),
+    "day of the year": ("doy dayofyear yday julianday jday", r"\d{1,3}", "%j"),
+    "hour": ("hour hh hr stunde heure hora ora", r"\d{1,2}", "%H"),
+    "minute": ("minute min mn mi mm minuto minuut", r"\d{1,2}", "%M"),
+    "second": ("second sec ss s segundo secondo", r"\d{1,2}", "%S"),
+}
+CLOCK = ("hour", "minute", "second")
+
+
+def is_time_name(name: str) -> bool:
+    """Whether a column of that name holds times."""
+    return TIME_NAME.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
+
+
+def columns_of_parts(names: tuple[str, ...], first_row: list[str]) -> tuple[dict[str, int], str]:
+    """The columns of a date in parts, largest first, and the format of their joined texts.
+
+    Empty unless there is a year with a month or a day of the year beside it.
+    """
+    found = _found(names, first_row)
+    if "year" not in found or not {"month", "day of the year"} & set(found):
+        return {}, ""
+    if "month" in found:
+        found.pop("day of the year", None)
+    has_day = {"day", "day of the year"} & set(found)
+    clock = _clock(found) if has_day else []
+    kept = [part for part in found if part not in CLOCK or part in clock]
+    formats = [_format(part, first_row[found[part]]) for part in kept]
+    return {part: found[part] for part in kept}, " ".join(formats)
+
+
+def clock_parts(names: tuple[str, ...], first_row: list[str], hour: int) -> tuple[int, ...]:
+    """The columns of minutes and seconds that go with a column of hours."""
+    found = _found(names, first_row)
+    if found.get("hour") != hour:
+        return ()
+    return tuple(found[part] for part in _clock(found)[1:])
+
+
+def _clock(found: dict[str, int]) -> list[str]:
+    """Hour, minute and second as far as the larger ones are there."""
+    parts: list[str] = []
+    for part in CLOCK:
+        if part not in found:
+            break
+        parts.append(part)
+    return parts
+
+
+def _found(names: tuple[str, ...], first_row: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part, (synonyms, pattern, _) in PARTS.items():
+        for number, name in enumerate(names):
+            plain = re.sub(r"[^a-z]", "", name.lower())
+            if number in found.values() or plain not in synonyms.split():
+                continue
+            cell = first_row[number]
+            if re.fullmatch(pattern, cell) or (part == "month" and cell.lower() in MONTHS):
+                found[part] = number
+                break
+    return found
+
+
+def _format(part: str, cell: str) -> str:
+    if part == "year":
+        return "%Y" if len(cell) == 4 else "%y"
+    return "%b" if part == "month" and not cell.isdigit() else PARTS[part][2]
