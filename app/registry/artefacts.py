@@ -13,6 +13,7 @@ from app.errors import Conflict
 from app.jobs.tables import Job
 from app.registry.tables import Bundle, ModelVersion
 from models.artefact import read_bundle
+from models.errors import ArtefactError
 from models.runtime import Forecaster
 
 # A forecaster's session takes one or two megabytes; the bound keeps the process small.
@@ -37,7 +38,7 @@ class ForecasterCache:
         """The version's forecaster, read from the database when it is not in memory.
 
         Raises:
-            Conflict: If the version is not trained (yet).
+            Conflict: If the version is not trained (yet), or by a release whose bundles are others.
         """
         return self._get(job.id, lambda: read_bundle_bytes(session, version, job))
 
@@ -56,7 +57,12 @@ class ForecasterCache:
             if found is not None:
                 self._ready.move_to_end(job_id)
                 return found
-        made = Forecaster.from_bundle(read())
+        try:
+            made = Forecaster.from_bundle(read())
+        except ArtefactError as error:
+            raise Conflict(
+                f"The version cannot be read by this release: {error} Train the model again."
+            ) from error
         with self._lock:
             self._ready[job_id] = made
             if len(self._ready) > self._capacity:

@@ -3,12 +3,17 @@
 import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.db import Database
+from app.registry.tables import Bundle
+from models.artefact import FORMAT, read_bundle, write_bundle
 from tests.app.conftest import (
     ROWS,
     SPEC,
@@ -227,6 +232,18 @@ class TestRefused:
         body = check_problem(client.post("/v1/models/m/forecasts"), 404)
         assert "no trained version" in body["detail"]
         check_problem(client.post("/v1/models/m/forecasts", json={"version": 1}), 409)
+
+    def test_a_bundle_of_another_release_is_409_with_a_remedy(
+        self, client: TestClient, database: Database, model: str
+    ) -> None:
+        with database.transaction() as session:
+            stored = session.scalars(sa.select(Bundle)).one()
+            artefact = read_bundle(stored.content)
+            older = replace(artefact, manifest={**artefact.manifest, "format": FORMAT - 1})
+            stored.content = write_bundle(older)
+        body = check_problem(client.post(f"/v1/models/{model}/forecasts"), 409)
+        assert f"format must be {FORMAT}" in body["detail"]
+        assert "Train the model again" in body["detail"]
 
     def test_a_series_that_does_not_exist_is_404(self, client: TestClient, model: str) -> None:
         answer = client.post(f"/v1/models/{model}/forecasts", json={"series": "other"})
