@@ -58,7 +58,7 @@ def list_presets() -> Page[PresetRead]:
     "/models",
     status_code=202,
     response_model=VersionQueued,
-    responses=documented(NotFound, Invalid),
+    responses=documented(NotFound, Conflict, Invalid),
 )
 def train_model(
     body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
