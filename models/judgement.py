@@ -13,6 +13,7 @@ from models.intervals import Intervals
 from models.panel_report import pool_metrics
 from models.prepare import PreparedSeries
 from models.runtime import Forecaster
+from models.stability import Stability
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,24 @@ def put_intervals(
     manifest["intervals"] = stored[0]
     for entry, own in zip(manifest["panel"], stored, strict=False):
         entry["intervals"] = own
+
+
+def describe_inputs(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> dict[str, Any]:
+    """What the inputs of each series were like, by its name: for the manifest's `stability`."""
+    names: list[str] = forecaster.manifest["channels"]
+    found = {}
+    for each in series:
+        own = forecaster.for_series(each.fit.name)
+        rows = own.rows(*each.observed).values
+        fitted = Stability.fit(
+            own.inputs,
+            names,
+            rows,
+            train=slice(*each.track.span("train")),
+            end=each.track.end,
+        )
+        found[each.fit.name] = fitted.to_json()
+    return found
 
 
 def judge(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> Judgement:

@@ -29,7 +29,7 @@ from models.feeds import make_feed
 from models.finishing import finish
 from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
-from models.judgement import judge, put_intervals
+from models.judgement import describe_inputs, judge, put_intervals
 from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed
@@ -160,6 +160,7 @@ def train(
         put_intervals(manifest, session, series)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
+    manifest["stability"] = describe_inputs(served, series)
     found = judge(served, series)
     diagnostics = {**found.diagnostics, "audit": audit}
     training = {
