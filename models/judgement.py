@@ -6,12 +6,14 @@ from typing import Any
 
 import onnxruntime
 
+from models.adaptation import known_fit
 from models.calibration import coverage_report, fit_intervals
 from models.evaluate import Evaluation, evaluate
 from models.evaluate_classes import evaluate_classes
 from models.intervals import Intervals
 from models.panel_report import pool_metrics
 from models.prepare import PreparedSeries
+from models.reader import Reader
 from models.runtime import Forecaster
 from models.stability import Stability
 
@@ -56,17 +58,17 @@ def put_intervals(
         entry["intervals"] = own
 
 
-def describe_inputs(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> dict[str, Any]:
+def describe_inputs(
+    manifest: dict[str, Any], series: Sequence[PreparedSeries]
+) -> dict[str, dict[str, Any]]:
     """What the inputs of each series were like, by its name: for the manifest's `stability`."""
-    names: list[str] = forecaster.manifest["channels"]
     found = {}
     for each in series:
-        own = forecaster.for_series(each.fit.name)
-        rows = own.rows(*each.observed).values
+        reader = Reader(manifest, known_fit(manifest, each.fit.name))
         fitted = Stability.fit(
-            own.inputs,
-            names,
-            rows,
+            reader.pipeline.channels,
+            manifest["channels"],
+            reader.rows(*each.observed).values,
             train=slice(*each.track.span("train")),
             end=each.track.end,
         )

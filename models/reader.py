@@ -123,7 +123,10 @@ class Reader:
         return base if self._effects is None else self._effects.removed(base, known)
 
     def rows(self, times: Times, values: Values) -> Grid:
-        """Complete rows in original units, without what no arithmetic can use."""
+        """Complete rows in original units, without what no arithmetic can use.
+
+        The first one may lack what was observed before the first of `times`.
+        """
         grid = self.grid(times, values)
         return Grid(grid.times, self._clean(grid.values))
 

@@ -18,9 +18,7 @@ from models.calendars import Calendar
 from models.classes import ClassCoding
 from models.decoder import Decoder
 from models.errors import DataError
-from models.features import ChannelFeature
 from models.forecast import Forecast, Outputs, ScaledOutputs
-from models.grid import Grid
 from models.intervals import Adaptation, Intervals, Tracker, at_level
 from models.reader import Reader, Reading
 from models.resampling import GridRule
@@ -231,18 +229,6 @@ class Forecaster:
             values = np.vstack([values, np.full(values.shape[1], np.nan)])
         grid = self._reader.grid(times, values)
         return self._reader.observed(grid, wanted, self._reader.columns)
-
-    def rows(self, times: Times, values: Values) -> Grid:
-        """Observations on the grid, in original units and in the order of `manifest["channels"]`.
-
-        The first row may lack what was observed before the first of `times`.
-        """
-        return self._reader.rows(times, values)
-
-    @property
-    def inputs(self) -> tuple[ChannelFeature, ...]:
-        """How each channel enters the network."""
-        return self._reader.pipeline.channels
 
     def forecast(self, state: State, known: Values | None = None) -> Forecast:
         """Say what comes after the last row that was read.

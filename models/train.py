@@ -160,7 +160,7 @@ def train(
         put_intervals(manifest, session, series)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
-    manifest["stability"] = describe_inputs(served, series)
+    manifest["stability"] = describe_inputs(manifest, series)
     found = judge(served, series)
     diagnostics = {**found.diagnostics, "audit": audit}
     training = {

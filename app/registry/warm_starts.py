@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict
-from app.registry.artefacts import read_bundle_bytes
+from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import WITH_PANEL, find_version, get_version
 from app.registry.tables import Model, ModelVersion
 
