@@ -34,7 +34,7 @@ WINDOWS: dict[Window, timedelta | None] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Sums:
+class LeadSums:
     """What came of the points of one target and lead."""
 
     target: str
@@ -145,12 +145,12 @@ def _ends(session: Session, model_id: int, series: Iterable[int]) -> dict[int, d
 def _windows(
     session: Session, version: ModelVersion, series: Series, end: datetime, wanted: PerformanceQuery
 ) -> Iterable[WindowPerformance]:
-    test = _test_figures(session, version, series)
+    test = figures_of_test(session, version, series)
     chosen: Iterable[Window] = WINDOWS if wanted.window is None else (wanted.window,)
     for window in chosen:
         length = WINDOWS[window]
         start = None if length is None else end - length
-        sums = _sums(session, version.id, series.id, start)
+        sums = lead_sums(session, version.id, series.id, start)
         targets = [
             _target(series, target, list(group), test.get(target) or {})
             for target, group in groupby(sums, key=lambda each: each.target)
@@ -158,7 +158,9 @@ def _windows(
         yield WindowPerformance(window=window, start=start, targets=targets)
 
 
-def _sums(session: Session, version_id: int, series_id: int, start: datetime | None) -> list[_Sums]:
+def lead_sums(
+    session: Session, version_id: int, series_id: int, start: datetime | None
+) -> list[LeadSums]:
     """Counts and sums by target and lead, in one pass over the window."""
     score = ForecastScore
     insides = {80: score.inside_80, 95: score.inside_95}
@@ -192,8 +194,8 @@ def _sums(session: Session, version_id: int, series_id: int, start: datetime | N
     return [_sums_of(row) for row in session.execute(statement).mappings()]
 
 
-def _sums_of(row: Any) -> _Sums:
-    return _Sums(
+def _sums_of(row: Any) -> LeadSums:
+    return LeadSums(
         target=row["target"],
         lead=row["lead"],
         count=row["count"],
@@ -205,7 +207,7 @@ def _sums_of(row: Any) -> _Sums:
 
 
 def _target(
-    series: Series, target: str, sums: list[_Sums], test: dict[str, Any]
+    series: Series, target: str, sums: list[LeadSums], test: dict[str, Any]
 ) -> TargetPerformance:
     units = {channel["name"]: channel["unit"] for channel in series.channels}
     tested = {lead["lead"]: lead for lead in test.get("leads", [])}
@@ -217,7 +219,7 @@ def _target(
     )
 
 
-def _figures(sums: Sequence[_Sums], test: dict[str, Any]) -> dict[str, Any]:
+def _figures(sums: Sequence[LeadSums], test: dict[str, Any]) -> dict[str, Any]:
     """The means over some leads, each point counting the same."""
     count = sum(each.count for each in sums)
     mae = sum(each.error for each in sums) / count
@@ -246,7 +248,7 @@ def _ratio(count: int, total: float) -> float | None:
     return total / count if count else None
 
 
-def _test_figures(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:
+def figures_of_test(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:
     """The errors on the test part by target: of this series in a panel, if it was one of it."""
     own = session.scalar(
         sa.select(VersionSeries.metrics).where(
