@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.live.performance import LeadSums, lead_sums, figures_of_test
+from app.live.performance import LeadSums, figures_of_test, lead_sums
 from app.live.tables import ForecastScore
 from app.registry.tables import Bundle, ModelVersion
 from app.series import storage

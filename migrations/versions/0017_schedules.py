@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean, nullable=False),
         sa.Column("next_run_at", Timestamp),
         sa.Column("runs", sa.Integer, nullable=False),
-        sa.Column("looked_at", sa.BigInteger, nullable=False),
+        sa.Column("looked_at", sa.String(60), nullable=False),
         sa.Column("created_at", Timestamp, nullable=False),
     )
     op.create_table(
