@@ -30,8 +30,20 @@ class TestCheck:
 
     @pytest.mark.parametrize(
         "cron",
-        ["", "3", "@daily", "0 3 * *", "0 3 * * * *", "60 * * * *", "R * * * *", "H 3 * * *"]
-        + ["0 3 * * mon;", "*/0 * * * *", "0 0 * * 9", "\x00 * * * *"],
+        [
+            "",
+            "3",
+            "@daily",
+            "0 3 * *",
+            "0 3 * * * *",
+            "60 * * * *",
+            "R * * * *",
+            "H 3 * * *",
+            "0 3 * * mon;",
+            "*/0 * * * *",
+            "0 0 * * 9",
+            "\x00 * * * *",
+        ],
     )
     def test_what_is_no_expression(self, cron: str) -> None:
         with pytest.raises(BadCron, match="five fields"):

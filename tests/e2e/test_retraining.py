@@ -1,0 +1,49 @@
+"""The whole way of a schedule with a real worker: new rows, a warm training, the gate, an alias."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import ROWS, SPEC, weekly_rows
+from tests.crash.conftest import eventually
+from tests.processes import running_service, wait_for_job
+
+
+@pytest.mark.xdist_group("e2e")
+def test_new_rows_lead_to_a_new_champion(tmp_path: Path) -> None:
+    settings = {"STATECAST_SCHEDULES_SECONDS": "0.2"}
+    with running_service(f"sqlite:///{tmp_path}/statecast.db", **settings) as client:
+
+        def put(first: int, count: int) -> list[dict[str, Any]]:
+            body = {"columns": ["time", "y"], "rows": weekly_rows(first, count)}
+            answer = client.put("/v1/series/weekly/observations", json=body)
+            assert answer.status_code == 200, answer.text
+            issued: list[dict[str, Any]] = answer.json()["forecasts"]
+            return issued
+
+        client.post("/v1/series", json={"name": "weekly", "kind": "generic"})
+        put(0, ROWS)
+        body = {"name": "m", "series": "weekly", "spec": SPEC}
+        answer = client.post("/v1/models", json=body)
+        assert wait_for_job(client, answer.json()["job"]["id"])["state"] == "succeeded"
+        answer = client.post("/v1/models/m/schedules", json={"after_rows": 20, "start": "warm"})
+        assert answer.status_code == 201, answer.text
+        path = answer.headers["Location"]
+        put(ROWS, 20)
+
+        def last_run() -> dict[str, Any]:
+            return client.get(path).json()["last_run"] or {}
+
+        eventually(lambda: last_run().get("finished_at") is not None, "the run's end")
+        run = last_run()
+        assert (run["promoted"], run["version"]) == (True, 2), run["reason"]
+        version = client.get("/v1/models/m/versions/champion").json()
+        assert version["version"] == 2
+        assert version["data"]["rows"] == ROWS + 20
+        assert version["training"]["start"]["taken"]
+        (alias,) = client.get("/v1/models/m/aliases").json()["items"]
+        assert [line["schedule"] for line in alias["history"]] == [1]
+        (issued,) = put(ROWS + 20, 1)
+        assert (issued["version"], issued.get("error")) == (2, None)
+        assert len(client.get(f"{path}/runs").json()["items"]) == 1
