@@ -1,5 +1,6 @@
 """One write to a series: what is new, what changed, and the revision that says so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,9 @@ CADENCE_ROWS = 20_000
 INFERENCE_SHARE = 10
 
 
+PIECE_ROWS = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows to store: times strictly increasing, one column of values per named channel.
@@ -34,6 +38,18 @@ class Batch:
     times: Microseconds
     values: Values
     channels: tuple[str, ...]
+
+    def where(self, chosen: slice) -> "Batch":
+        """A range of the rows."""
+        return Batch(self.times[chosen], self.values[chosen], self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What caused a write, and the upload that it is of."""
+
+    source: str
+    upload_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +72,90 @@ class Written:
 
 
 def write(
-    session: Session, series: Series, batch: Batch, *, source: str, upload_id: int | None = None
+    session: Session,
+    series: Series,
+    batch: Batch,
+    *,
+    source: str,
+    upload_id: int | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> Written:
     """Store a batch in the caller's transaction; the caller holds the series' lock.
 
     Last write wins, equal values change nothing, and replaced values are kept as
-    corrections, so that every revision can be read back.
+    corrections, so that every revision can be read back. The rows are taken piece by piece: at
+    no time is all that is stored between the first and the last of them in memory.
+
+    Args:
+        session: The caller's transaction.
+        series: Where to.
+        batch: The rows.
+        source: What caused the write: `put`, `settings` or `upload`.
+        upload_id: The upload that it is of.
+        tell: Called with the number of rows that are done.
     """
     revision = series.revision + 1
+    fresh, replaced = [], []
+    for start in range(0, len(batch.times), PIECE_ROWS):
+        piece = batch.where(slice(start, start + PIECE_ROWS))
+        new, other = _write_piece(session, series, piece, revision)
+        fresh.append(new)
+        replaced.append(other)
+        if tell is not None:
+            tell(min(start + PIECE_ROWS, len(batch.times)))
+    return _written(
+        session, series, np.concatenate(fresh), np.concatenate(replaced), Origin(source, upload_id)
+    )
+
+
+def _write_piece(
+    session: Session, series: Series, batch: Batch, revision: int
+) -> tuple[Microseconds, Microseconds]:
+    """Write rows; the times of those that are new, and of those that replaced others."""
     stored = _stored_between(session, series, batch.times)
     is_old, position = _matched(batch.times, stored.times)
     old = stored.where(position[is_old])
     merged = _on_all_channels(series, batch, old, is_old)
-    differs = ~_equal_rows(merged[is_old], old.values)
     new = Rows(batch.times, np.full(len(batch.times), revision), merged)
+    if not len(old):
+        storage.insert_observations(session, series.id, new)
+        return new.times, old.times
+    differs = ~_equal_rows(merged[is_old], old.values)
     fresh, replacing = new.where(~is_old), new.where(is_old).where(differs)
-    if not len(fresh) and not len(replacing):
-        return Written(0, 0, series.revision, np.empty(0, np.int64), series.last_time)
     storage.insert_observations(session, series.id, fresh)
     storage.replace_observations(session, series.id, old.where(differs), replacing)
-    changed = np.sort(np.concatenate([fresh.times, replacing.times]))
-    written = Written(len(fresh), len(replacing), revision, changed, series.last_time)
-    _record(session, series, written, source=source, upload_id=upload_id)
+    return fresh.times, replacing.times
+
+
+def _written(
+    session: Session, series: Series, fresh: Microseconds, replaced: Microseconds, origin: Origin
+) -> Written:
+    """Say on the series what was written, if anything was."""
+    if not len(fresh) and not len(replaced):
+        return Written(0, 0, series.revision, fresh, series.last_time)
+    changed = np.sort(np.concatenate([fresh, replaced])) if len(replaced) else fresh
+    written = Written(len(fresh), len(replaced), series.revision + 1, changed, series.last_time)
+    _record(session, series, written, origin)
+    was_empty = series.rows == 0
     _extend(series, fresh)
     if series.cadence is None or len(fresh) * INFERENCE_SHARE >= series.rows:
-        infer_step(session, series)
+        infer_step(session, series, fresh[:CADENCE_ROWS] if was_empty else None)
     return written
 
 
-def infer_step(session: Session, series: Series) -> None:
-    """Learn cadence and calendar from the first rows, unless the user gave them."""
+def infer_step(session: Session, series: Series, first: Microseconds | None = None) -> None:
+    """Learn cadence and calendar from the first rows, unless the user gave them.
+
+    Args:
+        session: The caller's transaction.
+        series: The series.
+        first: The times of its first rows, where they are at hand.
+    """
     if series.cadence_is_given and series.calendar_is_given:
         return
-    rows = storage.read_rows(session, series.id, len(series.channels), limit=CADENCE_ROWS)
-    cadence = infer_cadence(rows.times.view("datetime64[us]"), series.timezone).cadence
+    if first is None:
+        first = storage.first_times(session, series.id, CADENCE_ROWS)
+    cadence = infer_cadence(first.view("datetime64[us]"), series.timezone).cadence
     if not series.cadence_is_given:
         series.cadence = cadence.text if cadence else None
     if not series.calendar_is_given:
@@ -98,9 +164,21 @@ def infer_step(session: Session, series: Series) -> None:
 
 
 def _stored_between(session: Session, series: Series, times: Microseconds) -> Rows:
+    """What is stored there before the write; nothing is asked where nothing can be."""
+    if _is_outside(series, times):
+        return Rows.none(len(series.channels))
     return storage.read_rows(
         session, series.id, len(series.channels), start=int(times[0]), end=int(times[-1])
     )
+
+
+def _is_outside(series: Series, times: Microseconds) -> bool:
+    first, last = series.first_time, series.last_time
+    return first is None or last is None or last < _moment(times[0]) or first > _moment(times[-1])
+
+
+def _moment(microseconds: np.int64) -> datetime:
+    return EPOCH + int(microseconds) * MICROSECOND
 
 
 def _matched(
@@ -131,34 +209,26 @@ def _equal_rows(one: Values, other: Values) -> npt.NDArray[np.bool_]:
     return np.asarray(equal.all(axis=1))
 
 
-def _record(
-    session: Session,
-    series: Series,
-    written: Written,
-    *,
-    source: str,
-    upload_id: int | None,
-) -> None:
+def _record(session: Session, series: Series, written: Written, origin: Origin) -> None:
     session.add(
         SeriesRevision(
             series_id=series.id,
             revision=written.revision,
-            source=source,
-            upload_id=upload_id,
+            source=origin.source,
+            upload_id=origin.upload_id,
             rows_stored=written.rows_stored,
             rows_updated=written.rows_updated,
-            min_time=EPOCH + int(written.changed[0]) * MICROSECOND,
+            min_time=_moment(written.changed[0]),
         )
     )
     series.revision = written.revision
 
 
-def _extend(series: Series, fresh: Rows) -> None:
+def _extend(series: Series, fresh: Microseconds) -> None:
     """Keep count and span beside the series, so that reading them costs no scan."""
     if not len(fresh):
         return
-    first = EPOCH + int(fresh.times[0]) * MICROSECOND
-    last = EPOCH + int(fresh.times[-1]) * MICROSECOND
+    first, last = _moment(fresh[0]), _moment(fresh[-1])
     series.rows += len(fresh)
     series.first_time = first if series.first_time is None else min(series.first_time, first)
     series.last_time = last if series.last_time is None else max(series.last_time, last)
