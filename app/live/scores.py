@@ -222,11 +222,13 @@ def _due(
     until: datetime,
 ) -> dict[int, Times]:
     """The complete steps in a span that forecasts were made of, by version."""
-    if not readers or series.last_time is None:
+    if not readers:
         return {}
-    # The step that an observation lies in ends within one step of it.
+    # The step that an observation lies in ends within one step of it. Of steps behind the last
+    # observation only those that were deleted have something to take back.
     longest = max(own.rule.step.approximate_seconds for own in readers.values())
-    last = min(series.last_time, until + timedelta(seconds=1.5 * longest))
+    complete = series.last_time if series.last_time and series.last_time > until else until
+    last = min(complete, until + timedelta(seconds=1.5 * longest))
     parameters = {"versions": list(readers), "series": series.id, "after": after, "last": last}
     found: dict[int, list[np.datetime64]] = {}
     for version_id, time in session.connection().execute(_DUE, parameters):
@@ -248,6 +250,9 @@ def _compared(
     )
     values = rows.values[:, columns_of(reader, series)]
     actual = reader.observed_targets(rows.times.view("datetime64[us]"), values, times)
+    # Where the last observations were deleted, steps behind those that are left are open again.
+    is_open = slice(None) if series.last_time is None else times > to_numpy(series.last_time)
+    actual[is_open] = np.nan
     for time, row in zip(to_datetimes(times), actual.tolist(), strict=True):
         for target, came in zip(reader.targets, row, strict=True):
             yield Change(version_id, time, target, finite_or_none(came))
