@@ -56,14 +56,24 @@ def read_rows(
 ) -> Rows:
     """The first rows with `start <= time <= end` as they are, or as they were at a revision."""
     condition = f"series_id = {series_id:d} AND time BETWEEN {start:d} AND {end:d}"
+    most = "" if limit is None else f" LIMIT {limit:d}"
     if until_revision is None:
-        query = _present(condition) + (f" LIMIT {limit:d}" if limit is not None else "")
-        return _select(session, query, channels)
-    present = _select(
-        session, _present(f"{condition} AND revision <= {until_revision:d}"), channels
-    )
-    replaced = _select(session, _replaced(condition, until_revision), channels)
-    return _merged(present, replaced).where(slice(limit))
+        return _select(session, _present(condition) + most, channels)
+    present = _present(f"{condition} AND revision <= {until_revision:d}")
+    replaced = _replaced(condition, until_revision)
+    found = [_select(session, query + most, channels) for query in (present, replaced)]
+    return _merged(*found).where(slice(limit))
+
+
+def read_written_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
+    """The present rows that were written after a revision."""
+    condition = f"series_id = {series_id:d} AND revision > {revision:d}"
+    return _select(session, _present(condition), channels)
+
+
+def read_replaced_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
+    """What was true at a revision and was replaced or deleted later."""
+    return _select(session, _replaced(f"series_id = {series_id:d}", revision), channels)
 
 
 def time_from_end(session: Session, series_id: int, count: int) -> int:
@@ -95,6 +105,39 @@ def replace_observations(session: Session, series_id: int, old: Rows, new: Rows)
     _insert(session, corrections)
     _delete(session, series_id, old.times)
     insert_observations(session, series_id, new)
+
+
+def delete_observations(session: Session, series_id: int, rows: Rows, revision: int) -> None:
+    """Take observations away at a revision, and keep them as they were."""
+    columns = ("series_id", "time", "revision", "old_revision", "old_values")
+    revisions = [np.full(len(rows), revision), rows.revisions]
+    _insert(
+        session, Insertion("corrections", columns, series_id, rows.times, revisions, rows.values)
+    )
+    _delete(session, series_id, rows.times)
+
+
+def delete_range(session: Session, series_id: int, revision: int, start: int, end: int) -> None:
+    """Take all observations of a range away, inside the database: they may be very many."""
+    given = {"id": series_id, "start": start, "end": end, "revision": revision}
+    which = "WHERE series_id = :id AND time BETWEEN :start AND :end"
+    kept = (
+        "INSERT INTO corrections (series_id, time, revision, old_revision, old_values) "
+        f'SELECT series_id, time, :revision, revision, "values" FROM observations {which}'
+    )
+    for statement in (kept, f"DELETE FROM observations {which}"):
+        session.connection().execute(sa.text(statement), given)
+
+
+def extent(
+    session: Session, series_id: int, start: int = FIRST_TIME, end: int = LAST_TIME
+) -> tuple[int, int | None, int | None]:
+    """How many observations a range holds, and the times of the first and the last."""
+    statement = sa.select(
+        sa.func.count(), sa.func.min(Observation.time), sa.func.max(Observation.time)
+    ).where(Observation.series_id == series_id, Observation.time.between(start, end))
+    count, first, last = session.execute(statement).one()
+    return count, first, last
 
 
 def _present(condition: str) -> str:
