@@ -1,7 +1,7 @@
 """Figures of drift: live errors beside those of the training, and inputs that have moved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from math import ceil
@@ -11,8 +11,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.live.performance import LeadSums, figures_of_test, lead_sums
-from app.live.tables import ForecastScore
+from app.live.performance import figures_of_test
+from app.live.spans import Span, added, ratio
+from app.live.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.registry.tables import Bundle, ModelVersion
 from app.series import storage
 from app.series.tables import Series
@@ -31,28 +32,60 @@ LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class LiveErrors:
-    """How the newest forecasts of one target turned out, in its unit.
+class Measure:
+    """What is measured of the points of a task.
 
-    `expected_mae` is the error on the test part of the same leads, as often as they came.
+    Args:
+        name: Of the figure, here and in the figures of the test part.
+        table: Where the points are.
+        error: Of a point.
+        reference: The same of naive, or of a coin with the frequencies of the classes.
+    """
+
+    name: str
+    table: type[AwaitedPoint]
+    error: sa.ColumnElement[float]
+    reference: sa.ColumnElement[float]
+
+
+OF_VALUES = Measure(
+    "mae",
+    ForecastScore,
+    sa.func.abs(ForecastScore.error),
+    sa.func.abs(ForecastScore.naive_error),
+)
+OF_CLASSES = Measure(
+    "log_loss",
+    ClassScore,
+    sa.type_coerce(ClassScore.log_loss, sa.Float),
+    sa.type_coerce(ClassScore.coin_log_loss, sa.Float),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveErrors:
+    """How the newest forecasts of one target turned out.
+
+    `expected` is the error on the test part of the same leads, as often as they came.
     """
 
     target: str
+    metric: str
     steps: int
     points: int
-    mae: float
-    naive_mae: float | None
-    expected_mae: float | None
+    error: float
+    reference: float | None
+    expected: float | None
 
     @property
     def skill(self) -> float | None:
-        """1 - mae / naive_mae."""
-        return 1 - self.mae / self.naive_mae if self.naive_mae else None
+        """1 - error / reference."""
+        return 1 - self.error / self.reference if self.reference else None
 
     @property
     def ratio(self) -> float | None:
         """The live error over the expected one."""
-        return self.mae / self.expected_mae if self.expected_mae else None
+        return self.error / self.expected if self.expected else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +129,22 @@ def live_errors(
         steps: How many steps at most; there must be half as many.
         after: Only steps later than this count.
     """
-    score = ForecastScore
+    measure = OF_VALUES if version.spec.get("task", "regression") == "regression" else OF_CLASSES
+    score, span = measure.table, Span(version.id, series, after)
     times = (
         sa.select(score.time)
         .distinct()
-        .where(
-            score.version_id == version.id,
-            score.series_id == series.id,
-            score.counted,
-            score.actual.is_not(None),
-        )
+        .where(*span.conditions(score))
         .order_by(score.time.desc())
         .limit(steps)
     )
-    if after is not None:
-        times = times.where(score.time > after)
     found = session.scalars(times).all()
     if len(found) < steps * LEAST_SHARE:
         return []
-    sums = lead_sums(session, version.id, series.id, found[-1] - MICROSECOND)
+    sums = _sums(session, measure, replace(span, start=found[-1] - MICROSECOND))
     tested = figures_of_test(session, version, series)
     return [
-        _errors(target, len(found), list(group), tested.get(target) or {})
+        _errors(target, measure.name, len(found), list(group), tested.get(target) or {})
         for target, group in groupby(sums, key=lambda each: each.target)
     ]
 
@@ -155,21 +182,52 @@ def input_shifts(
     return InputShifts(fitted.window_rows, shifts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What came of the points of one target and lead."""
+
+    target: str
+    lead: int
+    error: tuple[int, float]
+    reference: tuple[int, float]
+
+
+def _sums(session: Session, measure: Measure, span: Span) -> list[_Sums]:
+    score, figures = measure.table, {"error": measure.error, "reference": measure.reference}
+    columns: list[sa.ColumnElement[Any]] = []
+    for name, figure in figures.items():
+        columns += [sa.func.count(figure).label(f"{name}s"), sa.func.sum(figure).label(name)]
+    statement = (
+        sa.select(score.target, score.lead, *columns)
+        .where(*span.conditions(score), measure.error.is_not(None))
+        .group_by(score.target, score.lead)
+        .order_by(score.target, score.lead)
+    )
+    return [
+        _Sums(
+            target=row["target"],
+            lead=row["lead"],
+            error=(row["errors"], row["error"]),
+            reference=(row["references"], row["reference"] or 0.0),
+        )
+        for row in session.execute(statement).mappings()
+    ]
+
+
 def _errors(
-    target: str, steps: int, sums: Sequence[LeadSums], tested: dict[str, Any]
+    target: str, metric: str, steps: int, sums: Sequence[_Sums], tested: dict[str, Any]
 ) -> LiveErrors:
-    points = sum(each.count for each in sums)
-    naive_points = sum(each.naive[0] for each in sums)
-    test_mae = {lead["lead"]: lead.get("mae") for lead in tested.get("leads", [])}
-    expected = [(each.count, mae) for each in sums if (mae := test_mae.get(each.lead)) is not None]
-    all_known = len(expected) == len(sums)
+    points, total = added(each.error for each in sums)
+    of_lead = {lead["lead"]: lead.get(metric) for lead in tested.get("leads", [])}
+    expected = [each.error[0] * error for each in sums if (error := of_lead.get(each.lead))]
     return LiveErrors(
         target=target,
+        metric=metric,
         steps=steps,
         points=points,
-        mae=sum(each.error for each in sums) / points,
-        naive_mae=sum(each.naive[1] for each in sums) / naive_points if naive_points else None,
-        expected_mae=sum(n * mae for n, mae in expected) / points if all_known else None,
+        error=total / points,
+        reference=ratio(*added(each.reference for each in sums)),
+        expected=sum(expected) / points if len(expected) == len(sums) else None,
     )
 
 

@@ -19,18 +19,19 @@ class DriftQuery(BaseModel):
 
 
 class LiveErrorRead(BaseModel):
-    """How the newest forecasts of one target turned out, in its unit."""
+    """How the newest forecasts of one target turned out."""
 
     target: str
+    metric: str = Field(description="`mae` in the target's unit, or `log_loss` of classes.")
     steps: int = Field(description="The newest steps of the series that were scored.")
     points: int = Field(description="One for each forecast and lead due at these steps.")
-    mae: float
-    naive_mae: float | None
-    skill: float | None = Field(description="1 - mae / naive_mae.")
-    expected_mae: float | None = Field(
+    error: float
+    reference: float | None = Field(description="Of naive, or of a coin with their frequencies.")
+    skill: float | None = Field(description="1 - error / reference.")
+    expected: float | None = Field(
         description="The error on the test part of the training, of the same leads."
     )
-    ratio: float | None = Field(description="mae / expected_mae.")
+    ratio: float | None = Field(description="error / expected.")
 
 
 class InputShiftRead(BaseModel):
@@ -90,12 +91,13 @@ class DriftRead(BaseModel):
                     "errors": [
                         {
                             "target": "co2",
+                            "metric": "mae",
                             "steps": 100,
                             "points": 1200,
-                            "mae": 0.46,
-                            "naive_mae": 0.5,
+                            "error": 0.46,
+                            "reference": 0.5,
                             "skill": 0.08,
-                            "expected_mae": 0.24,
+                            "expected": 0.24,
                             "ratio": 1.9,
                         }
                     ],

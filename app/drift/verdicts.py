@@ -100,7 +100,7 @@ def _reaches(value: float, threshold: float | None) -> bool:
 def _of_error(error: LiveErrors, ratio: float) -> Finding:
     sentence = (
         f"The error of {error.target} over the last {error.steps} scored steps is {ratio:.2f} "
-        f"times that on the test part ({error.mae:.4g}, expected {error.expected_mae:.4g})."
+        f"times that on the test part ({error.error:.4g}, expected {error.expected:.4g})."
     )
     return Finding("error_ratio", error.target, ratio, sentence)
 

@@ -51,18 +51,19 @@ def measure(session: Session, schedule: Schedule, subject: Subject) -> list[Gaug
 
 
 def rows_since(session: Session, subject: Subject) -> int:
-    """Rows stored since the data of the newest version, of all its series."""
+    """Rows of all series stored since the data of the newest version, less deleted ones."""
     revision = SeriesRevision
+    grown = sa.func.sum(revision.rows_stored - revision.rows_deleted)
     counted = (
         session.scalar(
-            sa.select(sa.func.sum(revision.rows_stored)).where(
+            sa.select(grown).where(
                 revision.series_id == series.id,
                 revision.revision > subject.counted_from.get(series.id, 0),
             )
         )
         for series in subject.series
     )
-    return sum(int(each or 0) for each in counted)
+    return sum(max(0, int(each or 0)) for each in counted)
 
 
 def _rows(session: Session, threshold: int, subject: Subject) -> Gauge:

@@ -57,7 +57,8 @@ class ScheduleCreate(BaseModel):
         None,
         ge=1,
         le=10**12,
-        description="Rows that were stored since the data of the newest trained version.",
+        description="Rows that were stored since the data of the newest trained version, less "
+        "those that were deleted.",
     )
     min_skill: float | None = Field(
         None,

@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json, Timestamp
 
 revision = "0017_schedules"
-down_revision = "0015_webhooks"
+down_revision = "0018_deleted_rows"
 branch_labels = None
 depends_on = None
 

@@ -75,10 +75,11 @@ class TestFigures:
         assert (error["steps"], error["points"]) == (50, 4 * 50 - 6)
         performance = client.get(f"/v1/models/{deployed}/performance").json()
         live = performance["items"][0]["windows"][-1]["targets"][0]
-        assert error["mae"] == pytest.approx(live["mae"])
-        assert error["ratio"] == pytest.approx(error["mae"] / error["expected_mae"])
+        assert (error["metric"], error["error"]) == ("mae", pytest.approx(live["mae"]))
+        assert error["skill"] == pytest.approx(live["skill"])
+        assert error["ratio"] == pytest.approx(error["error"] / error["expected"])
         leads = {lead["lead"]: lead["test_mae"] for lead in live["leads"]}
-        assert min(leads.values()) < error["expected_mae"] < max(leads.values())
+        assert min(leads.values()) < error["expected"] < max(leads.values())
         assert body["drifted"]
         assert [each["kind"] for each in body["findings"]] == ["error_ratio", "stability_index"]
         assert "over the last 50 scored steps" in body["findings"][0]["sentence"]
@@ -156,6 +157,20 @@ class TestSchedules:
         assert not look(database, number)
         shown = client.get(f"/v1/models/weekly-gru/schedules/{number}").json()
         assert shown["triggers"][0]["value"] is None
+
+    def test_of_classes_the_log_loss_counts(
+        self, client: TestClient, database: Database, direction: str
+    ) -> None:
+        point(database, direction, "champion", 1)
+        path = f"/v1/models/{direction}"
+        triggers = {"min_skill": 0.999, "drift": {"error_ratio": 900}, "window_steps": 10}
+        answer = client.post(f"{path}/schedules", json=triggers)
+        for week in range(7):
+            put_rows(client, weekly_rows(ROWS + week, 1))
+        skill, ratio = client.get(answer.headers["Location"]).json()["triggers"]
+        live = client.get(f"{path}/performance").json()["items"][0]["windows"][-1]["targets"][0]
+        assert skill["value"] == pytest.approx(live["skill"])
+        assert ratio["value"] > 0
 
     def test_drift_of_the_inputs_asks_for_a_training(
         self, client: TestClient, database: Database, deployed: str
