@@ -23,6 +23,7 @@ from app.live.router import router as live_router
 from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
+from app.series.decoded import DecodedSeries
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
 from app.studies.router import router as studies_router
@@ -81,5 +82,6 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings.prepare_directories()
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     application.state.database = database
+    application.state.decoded_series = DecodedSeries(settings.series_cache_bytes)
     yield
     database.dispose()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.series import binary_copy
 from app.series.binary_copy import Insertion, Microseconds
-from app.series.tables import Observation
+from app.series.tables import Correction, Observation
 from models.series import Values
 
 FIRST_TIME = -(2**63)
@@ -79,7 +79,7 @@ def read_pieces(
     left = LAST_TIME if limit is None else limit
     while left > 0:
         most = min(left, READ_ROWS)
-        piece = _read_piece(session, wanted, start, end, most)
+        piece = read_piece(session, wanted, start, end, most)
         yield piece
         if len(piece) < most:
             return
@@ -98,7 +98,8 @@ def joined(pieces: Iterator[Rows], columns: int) -> Rows:
     )
 
 
-def _read_piece(session: Session, wanted: Wanted, start: int, end: int, limit: int) -> Rows:
+def read_piece(session: Session, wanted: Wanted, start: int, end: int, limit: int) -> Rows:
+    """The first rows of a range, as they are or as they were."""
     condition = f"series_id = {wanted.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
     revision, span = wanted.until_revision, (wanted.first_column, wanted.columns)
     if revision is None:
@@ -121,6 +122,22 @@ def read_replaced_after(session: Session, series_id: int, channels: int, revisio
     """What was true at a revision and was replaced or deleted later."""
     condition = f"series_id = {series_id:d} AND {_was_true_at(revision)}"
     return _select(session, f"{REPLACED} WHERE {condition} ORDER BY time", 0, channels)
+
+
+def last_time(session: Session, series_id: int, revision: int) -> int | None:
+    """The time of the last row that a series had at a revision."""
+    of_present = (Observation.series_id == series_id, Observation.revision <= revision)
+    of_replaced = (
+        Correction.series_id == series_id,
+        Correction.old_revision <= revision,
+        Correction.revision > revision,
+    )
+    statements = (
+        sa.select(Observation.time).where(*of_present).order_by(Observation.time.desc()),
+        sa.select(Correction.time).where(*of_replaced).order_by(Correction.time.desc()),
+    )
+    found = [session.scalars(statement.limit(1)).first() for statement in statements]
+    return max((time for time in found if time is not None), default=None)
 
 
 def time_from_end(session: Session, series_id: int, count: int) -> int:
