@@ -1,4 +1,4 @@
-"""What routes ask for: the process's database, settings and kept series."""
+"""What routes ask for: the process's database, settings, kept series, readers of files."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from app.db import Database
 from app.series.decoded import DecodedSeries
+from app.series.processes.pool import FileProcesses
 from app.settings import Settings
 
 # These are coroutines although they never wait: a plain function would cost a hop to
@@ -27,6 +28,12 @@ async def _decoded_series(request: Request) -> DecodedSeries:
     return kept
 
 
+async def _file_processes(request: Request) -> FileProcesses:
+    processes: FileProcesses = request.app.state.file_processes
+    return processes
+
+
 DatabaseDependency = Annotated[Database, Depends(_database)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 DecodedSeriesDependency = Annotated[DecodedSeries, Depends(_decoded_series)]
+FileProcessesDependency = Annotated[FileProcesses, Depends(_file_processes)]

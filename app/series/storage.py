@@ -21,6 +21,7 @@ FIRST_TIME = -(2**63)
 LAST_TIME = 2**63 - 1
 PIECE_ROWS = 20_000
 READ_ROWS = 100_000
+UNPACKED_ROWS = 5_000
 
 PRESENT = 'SELECT time, revision, "values" AS vector FROM observations'
 REPLACED = "SELECT time, old_revision AS revision, old_values AS vector FROM corrections"
@@ -36,6 +37,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @classmethod
+    def none(cls, channels: int) -> "Rows":
+        """No row."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, channels)))
 
     def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> "Rows":
         """The chosen rows, by mask, by number or by range."""
@@ -88,7 +94,7 @@ def read_pieces(
 
 def joined(pieces: Iterator[Rows], columns: int) -> Rows:
     """All pieces as one."""
-    found = list(pieces) or [_no_rows(columns)]
+    found = list(pieces) or [Rows.none(columns)]
     if len(found) == 1:
         return found[0]
     return Rows(
@@ -115,13 +121,23 @@ def read_piece(session: Session, wanted: Wanted, start: int, end: int, limit: in
 def read_written_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
     """The present rows that were written after a revision."""
     condition = f"series_id = {series_id:d} AND revision > {revision:d}"
-    return _select(session, f"{PRESENT} WHERE {condition} ORDER BY time", 0, channels)
+    return _read_all(session, f"{PRESENT} WHERE {condition}", channels)
 
 
 def read_replaced_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
     """What was true at a revision and was replaced or deleted later."""
     condition = f"series_id = {series_id:d} AND {_was_true_at(revision)}"
-    return _select(session, f"{REPLACED} WHERE {condition} ORDER BY time", 0, channels)
+    return _read_all(session, f"{REPLACED} WHERE {condition}", channels)
+
+
+def _read_all(session: Session, query: str, channels: int) -> Rows:
+    start, found = FIRST_TIME, []
+    while True:
+        piece = f"{query} AND time >= {start:d} ORDER BY time LIMIT {READ_ROWS:d}"
+        found.append(_select(session, piece, 0, channels))
+        if len(found[-1]) < READ_ROWS:
+            return joined(iter(found), channels)
+        start = int(found[-1].times[-1]) + 1
 
 
 def last_time(session: Session, series_id: int, revision: int) -> int | None:
@@ -145,6 +161,13 @@ def time_from_end(session: Session, series_id: int, count: int) -> int:
     times = sa.select(Observation.time).where(Observation.series_id == series_id)
     statement = times.order_by(Observation.time.desc()).offset(count - 1).limit(1)
     return session.scalars(statement).one()
+
+
+def first_times(session: Session, series_id: int, limit: int) -> Microseconds:
+    """The times of the first observations."""
+    times = sa.select(Observation.time).where(Observation.series_id == series_id)
+    found = session.scalars(times.order_by(Observation.time).limit(limit)).all()
+    return np.array(found, dtype=np.int64)
 
 
 def insert_observations(session: Session, series_id: int, rows: Rows) -> None:
@@ -231,12 +254,8 @@ def _select(session: Session, query: str, first_column: int, columns: int) -> Ro
     ).one()
     times, revisions = (np.array(json.loads(text), np.int64) for text in found[:2])
     if not len(times):
-        return _no_rows(columns)
+        return Rows.none(columns)
     return Rows(times, revisions, np.frombuffer(found[2], "<f8").reshape(-1, columns))
-
-
-def _no_rows(columns: int) -> Rows:
-    return Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, columns)))
 
 
 def _insert(session: Session, new: Insertion) -> None:
@@ -246,16 +265,45 @@ def _insert(session: Session, new: Insertion) -> None:
     if connection.dialect.name == "postgresql":
         binary_copy.write(connection, new)
         return
-    columns = ", ".join(f'"{name}"' for name in new.columns)
+    # The driver's own cursor: through SQLAlchemy the rows would first become one big list.
+    cursor = _sqlite_cursor(connection)
+    if all((column == column[0]).all() for column in new.revisions):
+        _insert_unpacked(cursor, new)
+    else:
+        _insert_one_by_one(cursor, new)
+    cursor.close()
+
+
+def _insert_unpacked(cursor: sqlite3.Cursor, new: Insertion) -> None:
+    """Insert rows of one revision: the database takes pieces apart itself.
+
+    Twice as fast as handing over row by row, and the interpreter is free meanwhile.
+    """
+    width = new.values.shape[1] * 8
+    revisions = [int(column[0]) for column in new.revisions]
+    numbered = ", ".join(f"?{number}" for number in range(4, 4 + len(revisions)))
+    statement = (
+        f"INSERT INTO {new.table} ({_names(new)}) SELECT ?1, value, {numbered}, "
+        f"substr(?3, key * {width} + 1, {width}) FROM json_each(?2)"
+    )
+    for start in range(0, len(new.times), UNPACKED_ROWS):
+        piece = slice(start, start + UNPACKED_ROWS)
+        times = json.dumps(new.times[piece].tolist())
+        values = np.ascontiguousarray(new.values[piece], dtype="<f8").tobytes()
+        cursor.execute(statement, (new.series_id, times, values, *revisions))
+
+
+def _insert_one_by_one(cursor: sqlite3.Cursor, new: Insertion) -> None:
     marks = ", ".join("?" * len(new.columns))
     integers = (column.tolist() for column in (new.times, *new.revisions))
     rows = zip(
         itertools.repeat(new.series_id, len(new.times)), *integers, _packed(new.values), strict=True
     )
-    # The driver's own cursor: through SQLAlchemy the rows would first become one big list.
-    cursor = _sqlite_cursor(connection)
-    cursor.executemany(f"INSERT INTO {new.table} ({columns}) VALUES ({marks})", rows)
-    cursor.close()
+    cursor.executemany(f"INSERT INTO {new.table} ({_names(new)}) VALUES ({marks})", rows)
+
+
+def _names(new: Insertion) -> str:
+    return ", ".join(f'"{name}"' for name in new.columns)
 
 
 def _packed(values: Values) -> Iterator[bytes]:

@@ -85,6 +85,17 @@ def upload(
         return Stored(_store(session, series, table, request, sha256), is_new=True)
 
 
+def stored_before(
+    database: Database, request: UploadRequest, file: IO[bytes], *, is_new: bool
+) -> Stored | None:
+    """The report of the same bytes, if they are stored already."""
+    sha256 = _sha256(file)
+    with database.reading() as session:
+        series = _find(session, request)
+        earlier = series and _earlier(session, series, request, sha256)
+        return Stored(earlier.report, is_new=is_new) if earlier else None
+
+
 def list_uploads(session: Session, series: Series, after: int | None, limit: int) -> list[Upload]:
     """A series' uploads, newest first."""
     statement = sa.select(Upload).where(Upload.series_id == series.id).order_by(Upload.id.desc())

@@ -1,5 +1,6 @@
 """One write to a series: what is new, what changed, and the revision that says so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
@@ -28,6 +29,9 @@ CADENCE_ROWS = 20_000
 INFERENCE_SHARE = 10
 
 
+PIECE_ROWS = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows to store: times strictly increasing, one column of values per named channel.
@@ -38,6 +42,10 @@ class Batch:
     times: Microseconds
     values: Values
     channels: tuple[str, ...]
+
+    def where(self, chosen: slice) -> Self:
+        """A range of the rows."""
+        return replace(self, times=self.times[chosen], values=self.values[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +94,64 @@ class Written:
 
 
 def write(
-    session: Session, series: Series, batch: Batch, *, source: Source, upload_id: int | None = None
+    session: Session,
+    series: Series,
+    batch: Batch,
+    *,
+    source: Source,
+    upload_id: int | None = None,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> Written:
     """Store a batch in the caller's transaction; the caller holds the series' lock.
 
     Last write wins, equal values change nothing, and replaced values are kept as
-    corrections, so that every revision can be read back.
+    corrections, so that every revision can be read back. The rows are taken piece by piece: at
+    no time is all that is stored between the first and the last of them in memory.
+
+    Args:
+        session: The caller's transaction.
+        series: Where to.
+        batch: The rows.
+        source: What caused the write.
+        upload_id: The upload that it is of.
+        tell: Called with the number of rows that are done.
     """
+    stored, updated, changed = 0, 0, []
+    for start in range(0, len(batch.times), PIECE_ROWS):
+        piece = batch.where(slice(start, start + PIECE_ROWS))
+        changes = _changes(session, series, piece)
+        changed.append(_carry_out(session, series, changes))
+        stored += len(changes.fresh)
+        updated += len(changes.new)
+        tell(start + len(piece.times))
+    if not stored + updated:
+        return Written.nothing(series)
+    written = Written(
+        rows_stored=stored,
+        rows_updated=updated,
+        rows_deleted=0,
+        revision=series.revision + 1,
+        changed=np.concatenate(changed),
+        last_before=series.last_time,
+    )
+    return record(session, series, written, source=source, upload_id=upload_id)
+
+
+def _changes(session: Session, series: Series, batch: Batch) -> Changes:
     stored = _stored_between(session, series, batch.times)
     is_old, position = matched(batch.times, stored.times)
     old = stored.where(position[is_old])
     merged = _on_all_channels(series, batch, old, is_old)
-    differs = ~equal_rows(merged[is_old], old.values)
     new = Rows(batch.times, np.full(len(batch.times), series.revision + 1), merged)
-    changes = Changes(
+    if not len(old):
+        return Changes(fresh=new, old=old, new=old, gone=old)
+    differs = ~equal_rows(merged[is_old], old.values)
+    return Changes(
         fresh=new.where(~is_old),
         old=old.where(differs),
         new=new.where(is_old).where(differs),
         gone=old.where(slice(0)),
     )
-    return apply(session, series, changes, source=source, upload_id=upload_id)
 
 
 def apply(
@@ -117,13 +163,9 @@ def apply(
     upload_id: int | None = None,
 ) -> Written:
     """Carry changes out as the series' next revision; the caller holds the series' lock."""
-    touched = [part.times for part in (changes.fresh, changes.new, changes.gone)]
-    changed = np.sort(np.concatenate(touched))
+    changed = _carry_out(session, series, changes)
     if not len(changed):
         return Written.nothing(series)
-    storage.delete_observations(session, series.id, changes.gone, series.revision + 1)
-    storage.replace_observations(session, series.id, changes.old, changes.new)
-    storage.insert_observations(session, series.id, changes.fresh)
     written = Written(
         rows_stored=len(changes.fresh),
         rows_updated=len(changes.new),
@@ -135,6 +177,15 @@ def apply(
     return record(session, series, written, source=source, upload_id=upload_id)
 
 
+def _carry_out(session: Session, series: Series, changes: Changes) -> Microseconds:
+    """Carry changes out; the times of the rows that they concern."""
+    storage.delete_observations(session, series.id, changes.gone, series.revision + 1)
+    storage.replace_observations(session, series.id, changes.old, changes.new)
+    storage.insert_observations(session, series.id, changes.fresh)
+    touched = [part.times for part in (changes.fresh, changes.new, changes.gone)]
+    return np.sort(np.concatenate(touched))
+
+
 def record(
     session: Session,
     series: Series,
@@ -144,6 +195,7 @@ def record(
     upload_id: int | None = None,
 ) -> Written:
     """Note what was carried out: the revision, and the series' count, span and step."""
+    was_empty = series.rows == 0
     if written.rows_deleted:
         _measure(session, series)
         written = replace(written, changed=_with_end(series, written))
@@ -164,16 +216,24 @@ def record(
     series.revision = written.revision
     moved = written.rows_stored + written.rows_deleted
     if series.cadence is None or moved * INFERENCE_SHARE >= series.rows:
-        infer_step(session, series)
+        # All rows of a new series are at hand.
+        infer_step(session, series, written.changed[:CADENCE_ROWS] if was_empty else None)
     return written
 
 
-def infer_step(session: Session, series: Series) -> None:
-    """Learn cadence and calendar from the first rows, unless the user gave them."""
+def infer_step(session: Session, series: Series, first: Microseconds | None = None) -> None:
+    """Learn cadence and calendar from the first rows, unless the user gave them.
+
+    Args:
+        session: The caller's transaction.
+        series: The series.
+        first: The times of its first rows, where they are at hand.
+    """
     if series.cadence_is_given and series.calendar_is_given:
         return
-    rows = storage.read_rows(session, series.id, len(series.channels), limit=CADENCE_ROWS)
-    cadence = infer_cadence(rows.times.view("datetime64[us]"), series.timezone).cadence
+    if first is None:
+        first = storage.first_times(session, series.id, CADENCE_ROWS)
+    cadence = infer_cadence(first.view("datetime64[us]"), series.timezone).cadence
     if not series.cadence_is_given:
         series.cadence = cadence.text if cadence else None
     if not series.calendar_is_given:
@@ -182,6 +242,10 @@ def infer_step(session: Session, series: Series) -> None:
 
 
 def _stored_between(session: Session, series: Series, times: Microseconds) -> Rows:
+    """What is stored there before the write; nothing is asked where nothing can be."""
+    first, last = series.first_time, series.last_time
+    if first is None or last is None or last < _moment(times[0]) or first > _moment(times[-1]):
+        return Rows.none(len(series.channels))
     return storage.read_rows(
         session, series.id, len(series.channels), start=int(times[0]), end=int(times[-1])
     )
