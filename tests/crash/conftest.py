@@ -31,7 +31,7 @@ def eventually(happened: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not happened():
         assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 @dataclass
