@@ -53,7 +53,8 @@ class Template:
         port = free_port()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(port, file=self._process.stdin, flush=True)
+        self._process.stdin.write(f"{port}\n")
+        self._process.stdin.flush()
         process = psutil.Process(int(self._process.stdout.readline()))
         client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self._clients.append(client)
@@ -111,7 +112,8 @@ def _serve_forks() -> None:
             die_with_parent(signal.SIGKILL)
             uvicorn.run(application, port=int(line), access_log=False, log_config=None)
             os._exit(0)
-        print(child, flush=True)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ STUDY = {
     },
     "search": {
         "method": "random",
-        "trials": 3,
+        "trials": 2,
         "parallel": 2,
         "space": {"/layers/0/units": {"type": "int", "low": 2, "high": 5}},
     },
@@ -68,7 +68,7 @@ class TestTwoWorkers:
             job = fleet.wait_for_end(study_id)
             assert (job.state, job.error) == (JobState.SUCCEEDED, None)
             ended = study()
-            assert ended["progress"]["complete"] == 3
+            assert ended["progress"]["complete"] == 2
             assert ended["progress"]["failed"] == 0
             jobs = trial_jobs(fleet, ended)
             assert {job.state for job in jobs} == {JobState.SUCCEEDED}

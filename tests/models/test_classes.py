@@ -23,7 +23,7 @@ from models.series import Channel, SeriesData
 from models.spec import Spec
 from models.temperature import fit_temperatures
 from models.train import Trained, begin, train
-from tests.models.conftest import make_wave
+from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {
     "task": "direction",
@@ -244,7 +244,8 @@ class TestTemperature:
 @pytest.fixture(scope="module")
 def trained() -> Trained:
     band = {"size": 0.5, "unit": "units"}
-    return train(Spec.model_validate({**SMALL, "dead_band": band}), make_wave())
+    with steps_compiled(with_xla=True):
+        return train(Spec.model_validate({**SMALL, "dead_band": band}), make_wave())
 
 
 class TestDirection:
