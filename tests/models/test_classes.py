@@ -244,8 +244,7 @@ class TestTemperature:
 @pytest.fixture(scope="module")
 def trained() -> Trained:
     band = {"size": 0.5, "unit": "units"}
-    with steps_compiled(with_xla=True):
-        return train(Spec.model_validate({**SMALL, "dead_band": band}), make_wave())
+    return train(Spec.model_validate({**SMALL, "dead_band": band}), make_wave())
 
 
 class TestDirection:
@@ -306,7 +305,8 @@ class TestDirection:
 
     def test_a_panel_shares_classes(self) -> None:
         panel = [make_wave(), replace(make_wave(seed=1), name="other")]
-        found = train(Spec.model_validate(SMALL), panel)
+        with steps_compiled(with_xla=True):
+            found = train(Spec.model_validate(SMALL), panel)
         assert found.metrics["test"]["value"]["accuracy"] > 0.7
         assert found.metrics_by_series["other"]["test"]["value"]["skill"] > 0.2
         assert set(found.diagnostics["calibration"]) == {"wave", "other"}
