@@ -1,5 +1,6 @@
 """Errors with a status, shown to clients as RFC 9457 problem details."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -153,6 +154,13 @@ def problem_response(error: ServiceError) -> JSONResponse:
     return JSONResponse(body, int(error.status), headers=error.headers, media_type=PROBLEM_JSON)
 
 
+def problem_details(request: Request, error: Exception) -> dict[str, Any]:
+    """What an error would have been answered with, for an answer that holds several."""
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    details: dict[str, Any] = json.loads(bytes(handler(request, error).body))
+    return details
+
+
 def install_error_handlers(application: FastAPI) -> None:
     """Turn every error into problem details, whatever raised it."""
     for error, handler in HANDLERS.items():
@@ -199,7 +207,7 @@ def _database_outdated(request: Request, error: sqlalchemy.exc.ProgrammingError)
 
 
 def _impossible_value(_: Request, error: Exception) -> JSONResponse:
-    """A number or text that no database can hold, such as 10^30 or a NUL in a name."""
+    """A number or text that no database can hold: 10^30, a NUL or half a surrogate in a name."""
     logger.info("the database cannot hold a value: %s", error)
     return problem_response(
         Invalid("A value of the request is too large or holds a character that is not allowed.")
@@ -222,6 +230,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.ProgrammingError: _database_outdated,
     sqlalchemy.exc.DataError: _impossible_value,
     OverflowError: _impossible_value,
+    UnicodeEncodeError: _impossible_value,
     Exception: _unexpected,
 }
 

@@ -4,20 +4,29 @@ import csv
 import io
 import json
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
-from app.forecasts import service
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NotFound, TooLarge, documented, problem_details
+from app.forecasts import batches, service
 from app.forecasts.issuing import Answer
 from app.forecasts.queries import summaries
-from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
+from app.forecasts.schemas import (
+    ForecastBatch,
+    ForecastCreate,
+    ForecastRead,
+    ForecastsRead,
+    ForecastSummary,
+)
 from app.forecasts.scored import read_forecast
 from app.forecasts.tables import StoredForecast
+from app.idempotency import Answer as OnceAnswer
+from app.idempotency import OnceOnlyDependency
 from app.live.replaying import replay_forecast
 from app.pagination import Page, Paging
 from app.registry.tables import Model, ModelVersion
@@ -49,6 +58,39 @@ def create_forecast(
 ) -> Response:
     """Forecast from the last complete step, or from an earlier origin."""
     return _response(service.forecast(database, name, body or ForecastCreate()), accept)
+
+
+@router.post(
+    "/forecasts:batch",
+    response_model=ForecastsRead,
+    responses=documented(TooLarge, Invalid),
+)
+def create_forecasts(
+    request: Request,
+    body: ForecastBatch,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
+) -> Response:
+    """Forecast with many models and series in one call.
+
+    Every item is answered in its place: with its forecast, as the route for one model gives it,
+    or with `{"error": {...}}`, the problem that it would have been answered with alone. Items of
+    the same version share the runs of its network, and equal ones share one stored forecast.
+    """
+    if len(body.requests) > settings.forecast_batch_items:
+        raise TooLarge(
+            f"`requests` must be at most {settings.forecast_batch_items} items long. "
+            f"Received: {len(body.requests)}"
+        )
+    explain = partial(problem_details, request)
+    batch = batches.make(database, body)
+    if once_only.key is None and not batch.unstored:
+        return _json(batches.answer(batch.requests, batch.made, explain))
+    with database.transaction() as session:
+        return once_only.run(
+            session, lambda: OnceAnswer(200, batches.store_all(session, batch, explain))
+        )
 
 
 @router.get(
@@ -138,6 +180,10 @@ def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> 
     if "text/csv" in accept.lower():
         return Response(_csv(answer.body), media_type="text/csv", headers=_headers(answer))
     return Response(answer.body, media_type="application/json", headers=_headers(answer))
+
+
+def _json(text: str) -> Response:
+    return Response(text, media_type="application/json")
 
 
 def _headers(answer: Answer) -> dict[str, str]:

@@ -92,7 +92,7 @@ def _forecast(
     forecaster = forecasters.get_trained(session, watcher.version_id, watcher.job_id)
     current = live.current_state(session, forecaster, watcher.kept, series, changed_last=changed)
     try:
-        issued = issuing.issue_from(session, source, forecaster, series, current)
+        issued = issuing.issue_from(session, source, series, current)
     except (ForecastingError, ServiceError):
         # The state has read on all the same.
         live.keep_state(session, watcher.version_id, series.id, current)

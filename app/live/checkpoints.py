@@ -13,6 +13,7 @@ from app.times import to_datetime
 from models.errors import DataError
 from models.runtime import Forecaster, State
 from models.series import Times, Values
+from models.together import Steps, alone
 
 # Rows between the newest checkpoints: reading so many anew costs about as much as the append's
 # own transaction, and each write of a checkpoint is shared by so many appends.
@@ -27,10 +28,12 @@ class Advanced:
     checkpoints: tuple[State, ...]
 
 
-def advance(
+def advancing(
     forecaster: Forecaster, state: State, times: Times, values: Values, checkpoint_rows: int
-) -> Advanced:
-    """Read observations, as `Forecaster.advance` does, and stop at checkpoints.
+) -> Steps[Advanced]:
+    """Read observations, as `Forecaster.advancing` does, and stop at checkpoints.
+
+    Many are read alone: side by side with others they would all be in memory at once.
 
     Args:
         forecaster: On the grid and scales of the series.
@@ -42,16 +45,15 @@ def advance(
     Raises:
         DataError: If the state is not finite any more: it would never be again.
     """
-    ends = _planned_ends(len(times), _observations_per_row(forecaster))
     made = []
-    # A value that is too large for float32 is found below, in the state.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for end in ends:
-            before = state.rows
-            state = forecaster.advance(state, times[:end], values[:end])
-            if state.rows > before and state.finite:
-                made.append(state)
-        state = forecaster.advance(state, times, values)
+    ends = _planned_ends(len(times), _observations_per_row(forecaster))
+    for end in ends:
+        before = state.rows
+        state = alone(_quietly(forecaster.advancing(state, times[:end], values[:end])))
+        if state.rows > before and state.finite:
+            made.append(state)
+    last = _quietly(forecaster.advancing(state, times, values))
+    state = alone(last) if ends else (yield from last)
     if not state.finite:
         raise DataError(
             "The network's state is not a finite number after the last observations: it is not "
@@ -60,6 +62,19 @@ def advance(
     if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
         made.append(state)
     return Advanced(state, tuple(made))
+
+
+def _quietly(steps: Steps[State]) -> Steps[State]:
+    """The same, without warnings of values that are too large: the state shows them."""
+    answer = None
+    while True:
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                run = next(steps) if answer is None else steps.send(answer)
+        except StopIteration as ended:
+            state: State = ended.value
+            return state
+        answer = yield run
 
 
 def latest_before(session: Session, kept: KeptState, moment: datetime) -> State | None:

@@ -20,6 +20,7 @@ from models.panel import Traits
 from models.runtime import Forecaster, State
 from models.series import SeriesData, Times, Values
 from models.series_fit import SeriesFit
+from models.together import Steps, alone
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -70,7 +71,19 @@ def current_state(
     *,
     changed_last: datetime | None = None,
 ) -> CurrentState:
-    """The state after the series' last complete step.
+    """The state after the series' last complete step; see `reading_state`."""
+    return alone(reading_state(session, forecaster, kept, series, changed_last=changed_last))
+
+
+def reading_state(
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState | None,
+    series: Series,
+    *,
+    changed_last: datetime | None = None,
+) -> Steps[CurrentState]:
+    """The state after the series' last complete step, made side by side with others.
 
     The kept state is advanced by the observations that came since. When a later write changed
     what it had already seen, it is replayed from the newest checkpoint before that; from the
@@ -98,7 +111,7 @@ def current_state(
             own, start.fit, start.state, revision, True, False, None, (), start.checkpoint_rows
         )
     times, values = observed_after(session, own, series, start.state)
-    read = checkpoints.advance(own, start.state, times, values, start.checkpoint_rows)
+    read = yield from checkpoints.advancing(own, start.state, times, values, start.checkpoint_rows)
     return CurrentState(
         forecaster=own,
         fit=start.fit,
@@ -149,7 +162,7 @@ def replay(
     fit = None if is_known(forecaster.manifest, series.name) else _fit(forecaster, data)
     own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
     known = data.values[:, columns_of(forecaster, series)]
-    read = checkpoints.advance(own, own.initial_state(), data.times, known, 0)
+    read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
     return CurrentState(
         forecaster=own,
         fit=fit,
