@@ -17,6 +17,7 @@ BENCHMARKS = (
     "append",
     "batch",
     "upload",
+    "beside_uploads",
     "memory",
 )
 

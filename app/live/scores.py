@@ -197,12 +197,13 @@ def _reader(session: Session, series: Series, watcher: Watcher) -> Forecaster | 
 
 
 def _last_step(series: Series, readers: Collection[Forecaster], until: datetime) -> datetime | None:
-    """The latest step that an observation can lie in; None where nothing can be scored."""
-    if not readers or series.last_time is None:
+    """The last step that observations up to a moment may complete, or did before a deletion."""
+    if not readers:
         return None
     # The step that an observation lies in ends within one step of it.
     longest = max(own.rule.step.approximate_seconds for own in readers)
-    return min(series.last_time, until + timedelta(seconds=1.5 * longest))
+    complete = series.last_time if series.last_time and series.last_time > until else until
+    return min(complete, until + timedelta(seconds=1.5 * longest))
 
 
 def _due(
@@ -235,6 +236,9 @@ def _compared(
     )
     values = rows.values[:, columns_of(reader, series)]
     actual = reader.observed_targets(rows.times.view("datetime64[us]"), values, times)
+    # Where the last observations were deleted, steps behind those that are left are open again.
+    is_open = slice(None) if series.last_time is None else times > to_numpy(series.last_time)
+    actual[is_open] = np.nan
     for time, row in zip(to_datetimes(times), actual.tolist(), strict=True):
         for target, came in zip(reader.targets, row, strict=True):
             yield Change(version_id, time, target, finite_or_none(came))
