@@ -29,7 +29,8 @@ from app.idempotency import Answer as OnceAnswer
 from app.idempotency import OnceOnlyDependency
 from app.live.replaying import replay_forecast
 from app.pagination import Page, Paging
-from app.registry.tables import Model, ModelVersion
+from app.registry.queries import is_version
+from app.registry.tables import Model
 from app.series.tables import Series
 
 router = APIRouter(tags=["forecasts"])
@@ -124,14 +125,18 @@ def list_forecasts(
     paging: Paging,
     model: str | None = None,
     series: str | None = None,
-    version: int | None = None,
+    version: Annotated[
+        str | None,
+        Query(description="A number, an alias, or `latest` for the newest trained version."),
+    ] = None,
 ) -> Page[ForecastSummary]:
     """List the stored forecasts, newest first."""
     statement = summaries()
-    wanted = ((Model.name, model), (Series.name, series), (ModelVersion.number, version))
-    for column, value in wanted:
+    for column, value in ((Model.name, model), (Series.name, series)):
         if value is not None:
             statement = statement.where(column == value)
+    if version is not None:
+        statement = statement.where(is_version(version))
     after = paging.after(int)
     if after is not None:
         statement = statement.where(StoredForecast.id < after)

@@ -13,6 +13,7 @@ from app.times import to_datetime
 from models.errors import DataError
 from models.runtime import Forecaster, State
 from models.series import Times, Values
+from models.series_fit import SeriesFit
 from models.together import Steps, alone
 
 # Rows between the newest checkpoints: reading so many anew costs about as much as the append's
@@ -26,6 +27,27 @@ class Advanced:
 
     state: State
     checkpoints: tuple[State, ...]
+
+
+class NotFinite(DataError):
+    """A state that is not finite after reading, and would never be again.
+
+    Args:
+        time: The last step that it has read.
+        from_start: Whether it read the series from its start.
+        fit: How the series was scaled, if the forecaster did not learn from it.
+    """
+
+    def __init__(
+        self, time: datetime, *, from_start: bool = False, fit: SeriesFit | None = None
+    ) -> None:
+        super().__init__(
+            "The network's state is not a finite number after the last observations: it is not "
+            "kept. Values far outside of what it learnt from do this; correct them."
+        )
+        self.time = time
+        self.from_start = from_start
+        self.fit = fit
 
 
 def advancing(
@@ -43,7 +65,7 @@ def advancing(
         checkpoint_rows: The rows that the latest checkpoint had read.
 
     Raises:
-        DataError: If the state is not finite any more: it would never be again.
+        NotFinite: If the state is not finite any more.
     """
     made = []
     ends = _planned_ends(len(times), _observations_per_row(forecaster))
@@ -54,11 +76,8 @@ def advancing(
             made.append(state)
     last = _quietly(forecaster.advancing(state, times, values))
     state = alone(last) if ends else (yield from last)
-    if not state.finite:
-        raise DataError(
-            "The network's state is not a finite number after the last observations: it is not "
-            "kept. Values far outside of what it learnt from do this; correct them."
-        )
+    if state.time is not None and not state.finite:
+        raise NotFinite(to_datetime(state.time))
     if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
         made.append(state)
     return Advanced(state, tuple(made))
