@@ -28,7 +28,7 @@ from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
 from models.together import Run, Steps, alone
-from models.windows import window_offsets
+from models.windows import WindowReader, window_offsets
 
 __all__ = ["Forecaster", "State"]
 
@@ -390,7 +390,7 @@ class Forecaster:
         if self._reader.future is not None:
             return (yield from self._wait(state, reading.features))
         if self._offsets is not None:
-            return (yield from self._run_last_window(state, reading, self._offsets))
+            return (yield from self._run_windows(state, reading))
         for rows in _pieces(len(reading.features)):
             inputs = self._reader.inputs(reading.features[rows], reading, rows)
             said, *recurrent = yield self._run(inputs, state.recurrent)
@@ -415,12 +415,50 @@ class Forecaster:
             recurrent = tuple(after)
         return replace(state, recurrent=recurrent, window=waiting[-1:])
 
-    def _run_last_window(self, state: State, reading: Reading, offsets: Rows) -> Steps[State]:
-        window = np.concatenate([state.window, reading.features])[-len(state.window) :]
-        samples = window[offsets - 1 + len(window)][np.newaxis]
-        inputs = self._reader.inputs(samples, reading, slice(-1, None))
-        (said,) = yield Run(self._session, inputs)
-        return replace(state, window=window, output=said[0])
+    def _run_windows(self, state: State, reading: Reading) -> Steps[State]:
+        """Run the window of the last row, and of each row whose errors move the intervals."""
+        features = np.concatenate([state.window, reading.features])
+        windows = self._windows(features, len(state.window))
+        adaptation, output, last = state.adaptation, state.output, len(reading.times) - 1
+        for rows in _pieces(len(reading.times)):
+            here = np.arange(rows.start, rows.stop)
+            followed = self._followed(reading.times[rows], state.rows + here)
+            said = yield from self._say_windows(reading, rows, followed | (here == last), windows)
+            adaptation, _ = self._track(adaptation, reading, rows, _only(said, followed))
+            output = said[-1]
+        window = features[-len(state.window) :]
+        return replace(state, window=window, output=output, adaptation=adaptation)
+
+    def _say_windows(
+        self,
+        reading: Reading,
+        rows: slice,
+        wanted: npt.NDArray[np.bool_],
+        windows: WindowReader,
+    ) -> Steps[Floats]:
+        """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
+        outputs = self._decoder.width * self._reader.scaling.scale.size
+        said = np.full((len(wanted), outputs), np.nan, np.float32)
+        places = np.flatnonzero(wanted)
+        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(windows.offsets)))
+        for first in range(0, len(places), count):
+            some = places[first : first + count]
+            inputs = self._reader.inputs(windows.at(rows.start + some), reading, rows.start + some)
+            (said[some],) = yield Run(self._session, inputs)
+        return said
+
+    def _windows(self, features: Floats, before: int) -> WindowReader:
+        assert self._offsets is not None, "the forecaster reads windows"  # noqa: S101
+        return WindowReader(self._offsets, features, before)
+
+    def _followed(self, times: Times, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Rows from which forecasts can be made, and whose errors move the intervals."""
+        if self._tracker is None or self._tracker.since is None:
+            return np.zeros(len(times), bool)
+        followed: npt.NDArray[np.bool_] = (times >= self._tracker.since) & (
+            rows >= self.least_rows - 1
+        )
+        return followed
 
     def _run(self, inputs: list[Floats], recurrent: tuple[Floats, ...]) -> Run:
         """A run over rows of one series: a batch of one sequence."""
@@ -433,45 +471,49 @@ class Forecaster:
 
         Following the intervals takes longer than the network: only if they are wanted.
         """
-        if self._offsets is not None:
-            yield from self._windows_at(reading, origins, self._offsets)
-            return
-        start = self.initial_state()
-        adaptation = start.adaptation if tracked else None
-        for rows, said in self._reading_runs(reading, start.recurrent):
-            _require_finite(said, reading.times[rows])
-            adaptation, log_factors = self._track(adaptation, reading, rows, said)
-            inside = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
+        adaptation = self.initial_state().adaptation if tracked else None
+        windowed = self._offsets is not None
+        runs = (
+            self._window_runs(reading, origins, tracked=tracked)
+            if windowed
+            else (self._reading_runs(reading))
+        )
+        first_origin = self.least_rows - 1 if windowed else 0
+        for rows, said, counted in runs:
+            adaptation, log_factors = self._track(adaptation, reading, rows, counted)
+            is_inside = (origins >= max(rows.start, first_origin)) & (origins < rows.stop)
+            inside = np.flatnonzero(is_inside)
             size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
             for first in range(0, len(inside), size):
                 some = inside[first : first + size]
                 here = origins[some] - rows.start
                 yield some, said[here], None if log_factors is None else log_factors[here]
 
-    def _windows_at(
-        self, reading: Reading, origins: Rows, offsets: Rows
-    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        whole = np.flatnonzero(origins >= -offsets[0])
-        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(offsets)))
-        for first in range(0, len(whole), count):
-            some = whole[first : first + count]
-            windows = reading.features[origins[some, np.newaxis] + offsets]
-            (said,) = run_session(
-                self._session, self._reader.inputs(windows, reading, origins[some])
-            )
-            _require_finite(said, reading.times[origins[some]])
-            yield some, said, None
+    def _window_runs(
+        self, reading: Reading, origins: Rows, *, tracked: bool
+    ) -> Iterator[tuple[slice, Floats, Floats]]:
+        """As `_reading_runs`, up to the last origin; NaN where nothing is needed."""
+        windows = self._windows(reading.features, 0)
+        is_origin = np.zeros(len(reading.times), bool)
+        is_origin[origins[origins >= self.least_rows - 1]] = True
+        for rows in _pieces(int(origins.max(initial=-1)) + 1):
+            followed = self._followed(reading.times[rows], np.arange(rows.start, rows.stop))
+            wanted = is_origin[rows] | (followed & tracked)
+            if tracked or wanted.any():
+                said = alone(self._say_windows(reading, rows, wanted, windows))
+                _require_finite(said[wanted], reading.times[rows][wanted])
+                yield rows, said, _only(said, followed)
 
-    def _reading_runs(
-        self, reading: Reading, recurrent: tuple[Floats, ...]
-    ) -> Iterator[tuple[slice, Floats]]:
-        """Rows and outputs `(rows, outputs)`, piece by piece."""
+    def _reading_runs(self, reading: Reading) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Rows, outputs `(rows, outputs)` and those that move the intervals, piece by piece."""
+        recurrent = self.initial_state().recurrent
         for rows in _pieces(len(reading.features)):
             inputs = self._reader.inputs(reading.features[rows], reading, rows)
             run = self._run(inputs, recurrent)
             said, *after = run_session(run.session, run.inputs)
+            _require_finite(said[0], reading.times[rows])
             recurrent = tuple(after)
-            yield rows, said[0]
+            yield rows, said[0], said[0]
 
     def _track(
         self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
@@ -493,6 +535,11 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+
+def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
+    """The outputs of some rows; NaN at the others."""
+    return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
 
 
 def _pieces(rows: int) -> Iterator[slice]:
