@@ -178,7 +178,7 @@ def _store(
     session: Session, series: Series, table: Table, request: UploadRequest, sha256: str
 ) -> dict[str, Any]:
     if not series.revision:
-        series.channels = channels_of_names(table.channels, series.channels)
+        series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
     row = Upload(series_id=series.id, sha256=sha256, parameters=_parameters(request), report={})
     session.add(row)
