@@ -15,6 +15,7 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "batch",
     "upload",
     "beside_uploads",
     "charts",
