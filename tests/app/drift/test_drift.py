@@ -56,6 +56,7 @@ def deployed(database: Database, model: str) -> str:
 
 
 class TestFigures:
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_after_the_training_nothing_has_drifted(self, client: TestClient, model: str) -> None:
         body = client.get(DRIFT).json()
         assert (body["version"], body["series"], body["drifted"]) == (1, "weekly", False)
@@ -84,6 +85,7 @@ class TestFigures:
         assert [each["kind"] for each in body["findings"]] == ["error_ratio", "stability_index"]
         assert "over the last 50 scored steps" in body["findings"][0]["sentence"]
 
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_what_is_not_there(self, client: TestClient, model: str) -> None:
         client.post("/v1/series", json={"name": "other", "kind": "generic"})
         check_problem(client.get("/v1/models/none/drift"), 404)
@@ -140,6 +142,7 @@ class TestSchedules:
         number: int = answer.json()["id"]
         return number
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_live_skill_that_falls_asks_once_and_then_waits_for_new_evidence(
         self, client: TestClient, database: Database, deployed: str
     ) -> None:
@@ -172,6 +175,7 @@ class TestSchedules:
         assert skill["value"] == pytest.approx(live["skill"])
         assert ratio["value"] > 0
 
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_drift_of_the_inputs_asks_for_a_training(
         self, client: TestClient, database: Database, deployed: str
     ) -> None:

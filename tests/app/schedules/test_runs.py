@@ -69,6 +69,7 @@ class TestBegin:
         assert not look(database, number)
         assert show(client, number)["triggers"][0]["value"] == 2
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_a_time_that_was_missed_often_runs_once(
         self, client: TestClient, database: Database, model: str, trainer: Trainer
     ) -> None:
@@ -154,6 +155,7 @@ class TestOnce:
 
 
 class TestEnd:
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_a_training_that_fails_ends_the_run_and_is_not_asked_for_again_at_once(
         self, client: TestClient, database: Database, begun: ScheduleRun, trainer: Trainer
     ) -> None:
@@ -166,6 +168,7 @@ class TestEnd:
         put_rows(client, weekly_rows(ROWS + 1, 1))
         assert look(database, begun.schedule_id)
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_one_that_is_cancelled_ends_the_run(
         self, client: TestClient, database: Database, begun: ScheduleRun
     ) -> None:
@@ -190,6 +193,7 @@ class TestEnd:
             (delivery,) = session.scalars(sa.select(WebhookDelivery))
         assert json.loads(delivery.body)["data"]["version"] == 2
 
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_one_that_is_no_better_than_the_champion_stays_below_it(
         self, client: TestClient, database: Database, begun: ScheduleRun, trainer: Trainer
     ) -> None:
@@ -234,6 +238,7 @@ class TestEnd:
         (item,) = client.get("/v1/models/weekly-gru/aliases").json()["items"]
         assert len(item["history"]) == 1
 
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_a_schedule_that_is_deleted_meanwhile_promotes_nothing(
         self, client: TestClient, database: Database, begun: ScheduleRun, trainer: Trainer
     ) -> None:
