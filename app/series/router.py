@@ -18,7 +18,7 @@ from app.series import (
     service,
     upload_routes,
 )
-from app.series.quality import QualityRead
+from app.series.quality_schemas import QualityRead
 from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
 from app.series.tables import Series
 
@@ -86,7 +86,11 @@ def delete_series(
 
 @router.get("/series/{name}/quality", responses=documented(NotFound))
 def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
-    """Judge what is stored: gaps, missing values, flat channels, broken bars, the step."""
+    """Judge what is stored: step, gaps, missing values, broken bars, and doubtful numbers.
+
+    Signs for a missing value, units and directions are offered as settings: send the `suggestion`
+    of a finding as the body of a PATCH of the series.
+    """
     with database.reading() as session:
         return quality.describe(session, service.get_series(session, name))
 

@@ -1,7 +1,7 @@
 """Uploads: a file is read, stored in one transaction and reported; nothing of a refused one."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import IO, Any, cast
 
 import sqlalchemy as sa
@@ -37,11 +37,15 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """The settings of a series that a file is read with."""
+    """The settings of a series that a file is read with.
+
+    What else is `known` of its channels only spares it hints, and may change meanwhile.
+    """
 
     kind: Kind | None
     timezone: str
     missing: dict[str, list[float]]
+    known: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def upload(
         **{"timezone": settings.timezone, **request.options},
         kind=settings.kind,
         missing=settings.missing,
+        known=settings.known,
     )
     table = read_table(file, options, limit_bytes=limit_bytes)
     with database.transaction() as session:
@@ -146,7 +151,12 @@ def _settings(series: Series | None, request: UploadRequest) -> _Settings:
         return _Settings(request.kind, "UTC", {})
     if request.kind not in (None, series.kind):
         raise Invalid(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
-    return _Settings(cast(Kind, series.kind), series.timezone, sentinels_of(series.channels))
+    return _Settings(
+        cast(Kind, series.kind),
+        series.timezone,
+        sentinels_of(series.channels),
+        {channel["name"]: channel for channel in series.channels},
+    )
 
 
 def _earlier(

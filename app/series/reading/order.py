@@ -1,10 +1,11 @@
 """Rows in the order of time, one for each moment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.series.reading.findings import Findings
+from app.series.reading.findings import Example, Findings
 from app.series.reading.lines import Lines, Mask
 from app.series.reading.time_fields import Integers
 from models.series import Values
@@ -12,18 +13,28 @@ from models.series import Values
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Rows with strictly increasing times, and how many others had one of those times."""
+    """Rows with strictly increasing times, and how many others had one of those times.
+
+    `lines` are those of the file, and `places` says where among them the rows stand; None where
+    all do in their order.
+    """
 
     times: Integers
     values: Values
     duplicates: int
+    lines: Lines
+    places: Integers | None = None
+
+    def lines_of(self, rows: Integers) -> Iterator[Example]:
+        """The lines of some rows."""
+        return self.lines.at(rows if self.places is None else self.places[rows])
 
 
 def in_order(times: Integers, values: Values, lines: Lines, findings: Findings) -> Ordered:
     """Sort rows by time; of several rows at one moment the last one in the file is kept."""
     steps = np.diff(times)
     if (steps > 0).all():
-        return Ordered(times, values, 0)
+        return Ordered(times, values, 0, lines)
     _report_order(steps, lines, findings)
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
@@ -31,7 +42,7 @@ def in_order(times: Integers, values: Values, lines: Lines, findings: Findings) 
     kept_times, kept = times[is_last], values[is_last]
     is_same = _equal_rows(values, kept[np.searchsorted(kept_times, times)])
     _report_duplicates(lines, order[~is_last & is_same], order[~is_last & ~is_same], findings)
-    return Ordered(kept_times, kept, int((~is_last).sum()))
+    return Ordered(kept_times, kept, int((~is_last).sum()), lines, order[is_last])
 
 
 def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:

@@ -135,7 +135,7 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
     usable = rows.usable
     ordered = in_order(times[usable], channels.values[usable], rows.lines.where(usable), findings)
-    report_doubts(list(channels.names.values()), ordered.values, findings)
+    report_doubts(list(channels.names.values()), channels.kind, ordered, options, findings)
     dialect = {
         "timestamp_format": list(formats),
         "decimal": channels.decimal,
