@@ -1,4 +1,4 @@
-"""When rows come: at every step, or in sessions learnt from a series' own times."""
+"""When rows come: at every step, in sessions learnt from a series' own times, or an exchange's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from models.cadence import DAY, DAY_MICROSECONDS, ORIGIN, Cadence, Indices
 from models.errors import DataError
+from models.exchange import Exchange
+from models.exchange_hours import Hours
 from models.series import Times
 from models.timezones import find_zone, to_local, to_utc
 
@@ -179,10 +181,12 @@ class Sessions:
         return times if (times[1:] > times[:-1]).all() else np.unique(times)
 
 
-Calendar = Continuous | Sessions
+Calendar = Continuous | Sessions | Exchange
 
 
-def learn_calendar(times: Times, cadence: Cadence, calendar: str, timezone: str) -> Calendar:
+def learn_calendar(
+    times: Times, cadence: Cadence, calendar: str, timezone: str, hours: Hours | None = None
+) -> Calendar:
     """Learn from a series' rows when its next rows come.
 
     A usual weekday had, in the last year of the series, at least a fifth as many sessions as
@@ -192,19 +196,25 @@ def learn_calendar(times: Times, cadence: Cadence, calendar: str, timezone: str)
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
         cadence: The step between these rows.
-        calendar: `"continuous"` or `"sessions"`. Sessions need steps of a day or less; rows
-            further apart are continuous.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange. Sessions need steps of
+            a day or less; rows further apart are continuous.
         timezone: IANA name of the zone in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
 
     Raises:
         DataError: If the calendar or the zone is unknown, or if there are no rows.
     """
     find_zone(timezone)
-    if calendar not in CALENDARS:
-        raise DataError(f'`calendar` must be "continuous" or "sessions". Received: "{calendar}"')
+    if calendar not in CALENDARS and hours is None:
+        raise DataError(
+            '`calendar` must be "continuous", "sessions", or the code of an exchange with its '
+            f'`hours`. Received: "{calendar}"'
+        )
     if len(times) == 0:
         raise DataError("A calendar must be learnt from at least 1 row. Received: 0")
     daily_or_finer = cadence.approximate_seconds <= Cadence("B", 1).approximate_seconds
+    if calendar not in CALENDARS and hours is not None and daily_or_finer:
+        return Exchange.learn(times, cadence, timezone, hours)
     if calendar == "sessions" and daily_or_finer:
         return Sessions(cadence, timezone, _usual_bars(to_local(times, timezone), cadence))
     return Continuous(cadence, _usual_offset(times, Continuous(cadence, 0, timezone)), timezone)
@@ -217,10 +227,13 @@ def calendar_from_json(data: dict[str, Any]) -> Calendar:
         DataError: If the kind is unknown.
     """
     kind, cadence, timezone = data.get("kind"), Cadence.parse(data["cadence"]), data["timezone"]
+    if kind == "exchange":
+        return Exchange.from_json(data)
     if kind == "continuous":
         return Continuous(cadence, data["offset_microseconds"], timezone)
     if kind != "sessions":
-        raise DataError(f'A calendar\'s kind must be one of {CALENDARS}. Received: "{kind}"')
+        kinds = (*CALENDARS, "exchange")
+        raise DataError(f'A calendar\'s kind must be one of {kinds}. Received: "{kind}"')
     bars = [np.empty(0, dtype=np.int64)] * 7
     for session in data["sessions"]:
         for weekday in session["weekdays"]:
