@@ -1,10 +1,11 @@
-"""What routes ask for: the process's database and settings."""
+"""What routes ask for: the process's database, settings and readers of files."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from app.db import Database
+from app.series.processes.pool import FileProcesses
 from app.settings import Settings
 
 # These are coroutines although they never wait: a plain function would cost a hop to
@@ -21,5 +22,11 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _file_processes(request: Request) -> FileProcesses:
+    processes: FileProcesses = request.app.state.file_processes
+    return processes
+
+
 DatabaseDependency = Annotated[Database, Depends(_database)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
+FileProcessesDependency = Annotated[FileProcesses, Depends(_file_processes)]

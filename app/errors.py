@@ -1,5 +1,6 @@
 """Errors with a status, shown to clients as RFC 9457 problem details."""
 
+import errno
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -20,6 +21,10 @@ PROBLEM_JSON = "application/problem+json"
 
 # PostgreSQL's codes (its manual, appendix A).
 UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
+OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
+IMPOSSIBLE = "A value of the request is too large or holds a character that is not allowed."
 
 
 class ProblemItem(BaseModel):
@@ -118,11 +123,27 @@ class Invalid(ServiceError):
     slug = "invalid"
 
 
+class NoRoom(ServiceError):
+    """The disk of the service has no room for the file."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    slug = "no-room"
+
+
 class Unavailable(ServiceError):
     """The service cannot answer now; a later try may succeed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "unavailable"
+
+
+def disk_error(error: OSError) -> ServiceError:
+    """What a client is told when a file cannot be kept on the disk for a moment."""
+    logger.error("the folder for temporary files (TMPDIR) cannot be used: %s", error)
+    if error.errno in FULL:
+        return NoRoom("The disk for temporary files is full. Nothing was stored.")
+    reason = error.strerror or "it cannot be written"
+    return Unavailable(f"The folder for temporary files cannot be used: {reason}.")
 
 
 def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
@@ -184,26 +205,30 @@ def _http_error(_: Request, error: HTTPException) -> JSONResponse:
     return problem_response(problem)
 
 
-def _database_busy(request: Request, error: sqlalchemy.exc.SQLAlchemyError) -> JSONResponse:
-    logger.warning("the database did not answer: %s", error)
-    detail = "The database is busy or cannot be reached. Nothing was changed; try again."
-    return _service_error(request, Unavailable(detail))
+def told(error: Exception) -> ServiceError | None:
+    """What a client is told of an error; None of one that is a mistake of ours."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
+        logger.warning("the database did not answer: %s", error)
+        return Unavailable(BUSY)
+    if isinstance(error, sqlalchemy.exc.ProgrammingError):
+        if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
+            return None
+        logger.error("the database is not that of this release: %s", error)
+        return Unavailable(OUTDATED)
+    if isinstance(error, (sqlalchemy.exc.DataError, OverflowError)):
+        # A number or text that no database can hold, such as 10^30 or a NUL in a name.
+        logger.info("the database cannot hold a value: %s", error)
+        return Invalid(IMPOSSIBLE)
+    return None
 
 
-def _database_outdated(request: Request, error: sqlalchemy.exc.ProgrammingError) -> JSONResponse:
-    if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
+def _database_error(request: Request, error: Exception) -> JSONResponse:
+    known = told(error)
+    if known is None:
         raise error
-    logger.error("the database is not that of this release: %s", error)
-    detail = "The database's tables are not those of this release: run `statecast migrate`."
-    return _service_error(request, Unavailable(detail))
-
-
-def _impossible_value(_: Request, error: Exception) -> JSONResponse:
-    """A number or text that no database can hold, such as 10^30 or a NUL in a name."""
-    logger.info("the database cannot hold a value: %s", error)
-    return problem_response(
-        Invalid("A value of the request is too large or holds a character that is not allowed.")
-    )
+    return _service_error(request, known)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -217,11 +242,11 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     SpecError: _spec_error,
     RequestValidationError: _validation_error,
     HTTPException: _http_error,
-    sqlalchemy.exc.OperationalError: _database_busy,
-    sqlalchemy.exc.TimeoutError: _database_busy,
-    sqlalchemy.exc.ProgrammingError: _database_outdated,
-    sqlalchemy.exc.DataError: _impossible_value,
-    OverflowError: _impossible_value,
+    sqlalchemy.exc.OperationalError: _database_error,
+    sqlalchemy.exc.TimeoutError: _database_error,
+    sqlalchemy.exc.ProgrammingError: _database_error,
+    sqlalchemy.exc.DataError: _database_error,
+    OverflowError: _database_error,
     Exception: _unexpected,
 }
 

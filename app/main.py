@@ -1,5 +1,6 @@
 """The web application: settings, database, error handlers and every domain's routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,7 @@ from app.live.router import router as live_router
 from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
+from app.series.processes.pool import FileProcesses
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
 from app.studies.router import router as studies_router
@@ -80,6 +82,10 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     settings.prepare_directories()
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
-    application.state.database = database
+    processes = FileProcesses(settings, database)
+    application.state.database, application.state.file_processes = database, processes
+    watch = asyncio.create_task(processes.watch())
     yield
+    watch.cancel()
+    processes.close()
     database.dispose()

@@ -44,6 +44,12 @@ class Settings(BaseSettings):
         True,
         description="Keep an idle process with TensorFlow loaded: a job then starts at once.",
     )
+    upload_processes: int = Field(
+        2,
+        ge=0,
+        le=64,
+        description="Uploads read at once, in processes of their own; 0 reads in the web process.",
+    )
     upload_limit_bytes: int = Field(
         256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )

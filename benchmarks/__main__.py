@@ -16,6 +16,7 @@ BENCHMARKS = (
     "serving",
     "append",
     "upload",
+    "beside_uploads",
     "memory",
 )
 

@@ -1,6 +1,7 @@
-"""A running service on a fresh SQLite file, and a trained model in it, for measuring."""
+"""A running service on a fresh database, and a trained model in it, for measuring."""
 
 import http.client
+import os
 import statistics
 import sys
 import tempfile
@@ -14,12 +15,17 @@ from typing import Any
 import httpx2
 import numpy as np
 import psutil
+import sqlalchemy as sa
 
+from app.db import engine_url
 from examples.running import checked, free_port, statecast, stop, wait_until_ready
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 JENA = DATA / "jena_climate_2009-01_2011-01.csv.gz"
 ROWS = 5_000
+SERVER = os.environ.get(
+    "STATECAST_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
+)
 
 
 @contextmanager
@@ -29,6 +35,26 @@ def database() -> Iterator[str]:
         url = f"sqlite:///{folder}/bench.db"
         statecast(url, "migrate").wait()
         yield url
+
+
+@contextmanager
+def postgres() -> Iterator[str | None]:
+    """The URL of a fresh, migrated PostgreSQL database; None where no server answers."""
+    server = sa.create_engine(engine_url(SERVER), isolation_level="AUTOCOMMIT")
+    name = f"statecast_bench_{os.getpid()}"
+    try:
+        connection = server.connect()
+    except sa.exc.OperationalError:
+        yield None
+        return
+    with connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        url = sa.make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+        try:
+            statecast(url, "migrate").wait()
+            yield url
+        finally:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

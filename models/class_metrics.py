@@ -14,6 +14,27 @@ Codes = npt.NDArray[np.int64]
 BINS = 10
 
 
+def point_scores(probabilities: Values, codes: Codes) -> dict[str, npt.NDArray[Any]]:
+    """How good each of some probabilities was.
+
+    Args:
+        probabilities: `(points, classes)` that were said.
+        codes: `(points,)`, the classes that came.
+
+    Returns:
+        `{probability, log_loss, brier, correct}`, `(points,)` each: the probability of what came,
+        minus its logarithm (nats), the squared distance from what came, summed over classes (0
+        to 2, Brier 1950), and whether the likeliest class came.
+    """
+    came = np.eye(probabilities.shape[-1])[codes]
+    return {
+        "probability": np.take_along_axis(probabilities, codes[:, np.newaxis], axis=-1)[:, 0],
+        "log_loss": log_losses(probabilities, codes),
+        "brier": np.square(probabilities - came).sum(axis=-1),
+        "correct": probabilities.argmax(axis=-1) == codes,
+    }
+
+
 def figures_of(probabilities: Values, codes: Codes) -> dict[str, float | None]:
     """Accuracy, balanced accuracy, log loss and Brier score.
 
@@ -24,19 +45,17 @@ def figures_of(probabilities: Values, codes: Codes) -> dict[str, float | None]:
     Returns:
         `{accuracy, balanced_accuracy, log_loss, brier}`. Balanced accuracy is the mean of the
         recalls of the classes that came (Brodersen et al. 2010, doi:10.1109/ICPR.2010.764). Log
-        loss is in nats. The Brier score is the squared distance of the probabilities from what
-        came, summed over classes: from 0 to 2 (Brier 1950). None without origins.
+        loss and Brier score are means of those of `point_scores`. None without origins.
     """
     if len(codes) == 0:
         return dict.fromkeys(("accuracy", "balanced_accuracy", "log_loss", "brier"))
-    said = probabilities.argmax(axis=-1)
-    recalls = [(said[codes == code] == code).mean() for code in np.unique(codes)]
-    came = np.eye(probabilities.shape[-1])[codes]
+    points = point_scores(probabilities, codes)
+    recalls = [points["correct"][codes == code].mean() for code in np.unique(codes)]
     return {
-        "accuracy": float((said == codes).mean()),
+        "accuracy": float(points["correct"].mean()),
         "balanced_accuracy": float(np.mean(recalls)),
-        "log_loss": float(log_losses(probabilities, codes).mean()),
-        "brier": float(np.square(probabilities - came).sum(axis=-1).mean()),
+        "log_loss": float(points["log_loss"].mean()),
+        "brier": float(points["brier"].mean()),
     }
 
 

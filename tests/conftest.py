@@ -125,8 +125,11 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Settings for the fresh database, whatever the environment says."""
-    return Settings(database_url=database_url, api_key=None)
+    """Settings for the fresh database, whatever the environment says.
+
+    Files are read in the process of the tests: to start another costs half a second.
+    """
+    return Settings(database_url=database_url, api_key=None, upload_processes=0)
 
 
 @pytest.fixture

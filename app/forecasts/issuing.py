@@ -17,6 +17,7 @@ from app.forecasts.schemas import ForecastCreate, KnownFuture
 from app.forecasts.tables import StoredForecast
 from app.live import scores
 from app.live import service as live
+from app.live.points import Ticket
 from app.live.service import CurrentState
 from app.live.tables import KeptState
 from app.series.tables import Series
@@ -153,7 +154,7 @@ def store(session: Session, issued: Issued) -> Stored:
         assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
         return stored
     is_live = issued.forecast.origin == issued.state.state.time
-    ticket = scores.Ticket(forecast_id, version_id, series_id, issued.origin, is_live)
+    ticket = Ticket(forecast_id, version_id, series_id, issued.origin, is_live)
     scores.expect(session, ticket, points, is_first=issued.state.moved)
     return Stored(key, body, bounds)
 

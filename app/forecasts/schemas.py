@@ -89,10 +89,15 @@ class ForecastPoint(BaseModel):
         extra="allow",
         json_schema_extra={
             "additionalProperties": {
-                "type": ["number", "boolean", "null"],
+                "type": ["number", "boolean", "string", "null"],
                 "description": "`lower_L` and `upper_L`: the truth lies between them with a "
                 "probability of L percent. Once the truth begins to come, `actual`, `error` "
-                "(value less actual), `inside_80` and `inside_95`; null where it has not come yet.",
+                "(value less actual), `inside_80` and `inside_95`; null where it has not come yet. "
+                "Of a model of classes `actual`, `actual_class`, and how good the probabilities "
+                "were: `probability` (of what came), `log_loss`, `brier` (0 to 2) and `correct`, "
+                "with `coin_probability`, `coin_log_loss`, `coin_brier` of the frequencies in the "
+                "training rows and `majority_correct` of their most frequent class. A direction is "
+                "counted from `naive`; an unchanged value without a dead band has no class.",
             }
         },
     )

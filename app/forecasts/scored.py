@@ -1,6 +1,7 @@
 """Stored forecasts as they are read back: with what came of their points."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,15 +10,16 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.forecasts.issuing import Answer
 from app.forecasts.tables import StoredForecast
-from app.live.tables import ForecastScore
-from app.times import to_numpy, to_wire
+from app.live.tables import AwaitedPoint, ClassScore, ForecastScore
 
-SCORE_COLUMNS = (
-    ForecastScore.actual,
-    ForecastScore.error,
-    ForecastScore.inside_80,
-    ForecastScore.inside_95,
+VALUE_FIGURES = ("actual", "error", "inside_80", "inside_95")
+CLASS_FIGURES = (
+    *("probability", "log_loss", "brier", "correct"),
+    *("coin_probability", "coin_log_loss", "coin_brier", "majority_correct"),
 )
+
+Points = list[dict[str, Any]]
+Scores = dict[tuple[int, str], Any]
 
 
 def read_forecast(session: Session, key: str) -> Answer:
@@ -30,32 +32,58 @@ def read_forecast(session: Session, key: str) -> Answer:
     row = session.execute(statement.where(StoredForecast.key == key)).first()
     if row is None:
         raise NotFound(f"There is no forecast with the id {key!r}.")
-    columns = (ForecastScore.time, ForecastScore.target, ForecastScore.revision, *SCORE_COLUMNS)
-    scores = session.execute(
-        sa.select(*columns).where(
-            ForecastScore.forecast_id == row.id, ForecastScore.revision.is_not(None)
-        )
-    ).all()
-    if not scores:
-        return Answer(key, row.body)
-    # A score changes only with the revision that it was made at, and never goes back to none.
-    tag = f"{key}-{len(scores)}-{max(score.revision for score in scores)}"
-    return Answer(tag, _with_scores(row.body, scores))
+    for table, with_scores in SCORED.items():
+        scores = _scores(session, row.id, table)
+        if scores:
+            answer = json.loads(row.body)
+            points = with_scores(answer["points"], scores)
+            return Answer(_tag(key, scores), json.dumps({**answer, "points": points}))
+    return Answer(key, row.body)
 
 
-def _with_scores(body: str, scores: Any) -> str:
-    """The text with `actual`, `error` and `inside_...` at every point; null where none came yet."""
-    names = [column.key for column in SCORE_COLUMNS]
-    found = {
-        (to_wire(to_numpy(score.time)), score.target): {
-            name: getattr(score, name) for name in names
-        }
-        for score in scores
-    }
-    nothing = dict.fromkeys(names)
-    answer = json.loads(body)
-    points = [
-        {**point, **found.get((point["time"], point["target"]), nothing)}
-        for point in answer["points"]
+def _tag(key: str, scores: Scores) -> str:
+    """A score changes only with the revision that it was made at, and never goes back to none."""
+    return f"{key}-{len(scores)}-{max(score.revision for score in scores.values())}"
+
+
+def _scores(session: Session, forecast_id: int, table: type[AwaitedPoint]) -> Scores:
+    """What was written beside the points, by lead and target."""
+    statement = sa.select(table).where(
+        table.forecast_id == forecast_id, table.revision.is_not(None)
+    )
+    return {(score.lead, score.target): score for score in session.scalars(statement)}
+
+
+def _with_values(points: Points, scores: Scores) -> Points:
+    """`actual`, `error` and `inside_...` at every point; null where none came yet."""
+    return [
+        {**point, **{name: getattr(score, name, None) for name in VALUE_FIGURES}}
+        for point in points
+        for score in [scores.get((point["lead"], point["target"]))]
     ]
-    return json.dumps({**answer, "points": points})
+
+
+def _with_classes(points: Points, scores: Scores) -> Points:
+    """What came, its class and the figures at every point; null where none came yet."""
+    return [
+        {
+            **point,
+            "actual": getattr(score, "actual", None),
+            "actual_class": _class(point, getattr(score, "code", None)),
+            **{name: getattr(score, name, None) for name in CLASS_FIGURES},
+        }
+        for point in points
+        for score in [scores.get((point["lead"], point["target"]))]
+    ]
+
+
+def _class(point: dict[str, Any], code: int | None) -> str | None:
+    """The name of a class: those of a point stand in the order of their codes."""
+    return None if code is None else list(point["probabilities"])[code]
+
+
+# What each table adds to the points.
+SCORED: dict[type[AwaitedPoint], Callable[[Points, Scores], Points]] = {
+    ForecastScore: _with_values,
+    ClassScore: _with_classes,
+}

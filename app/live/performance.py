@@ -1,29 +1,30 @@
-"""Live performance: errors, coverage and width of the forecasts whose truth has come."""
+"""Live performance: how the forecasts turned out whose truth has come, by version and series."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
+from app.live.class_performance import class_targets
 from app.live.schemas import (
-    LeadFigures,
     Performance,
     PerformanceQuery,
-    TargetPerformance,
     VersionPerformance,
     Window,
     WindowPerformance,
 )
-from app.live.tables import ForecastScore
+from app.live.spans import Span
+from app.live.tables import ClassScore, ForecastScore
+from app.live.value_performance import value_targets
 from app.registry.queries import get_model, get_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
 from app.series.service import get_series
 from app.series.tables import Series
+
+SCORES = (ForecastScore, ClassScore)
 
 WINDOWS: dict[Window, timedelta | None] = {
     "24h": timedelta(hours=24),
@@ -31,19 +32,6 @@ WINDOWS: dict[Window, timedelta | None] = {
     "30d": timedelta(days=30),
     "all": None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What came of the points of one target and lead."""
-
-    target: str
-    lead: int
-    count: int
-    error: float
-    naive: tuple[int, float]
-    inside: dict[int, tuple[int, float]]
-    width: dict[int, float]
 
 
 def performance(session: Session, model: str, wanted: PerformanceQuery) -> Performance:
@@ -102,10 +90,15 @@ def _pairs(
 ) -> list[tuple[int, Series]]:
     """Versions, newest first, with the series of which something of theirs was scored."""
     # One look into the index for each pair of a version and a series that it may have forecast.
-    has_scores = sa.exists().where(
-        ForecastScore.version_id == ModelVersion.id,
-        ForecastScore.series_id == Series.id,
-        ForecastScore.actual.is_not(None),
+    has_scores = sa.or_(
+        *(
+            sa.exists().where(
+                table.version_id == ModelVersion.id,
+                table.series_id == Series.id,
+                table.actual.is_not(None),
+            )
+            for table in SCORES
+        )
     )
     statement = (
         sa.select(ModelVersion.id, Series)
@@ -120,130 +113,46 @@ def _pairs(
 
 def _ends(session: Session, model_id: int, series: Iterable[int]) -> dict[int, datetime]:
     """The newest scored step of a model on each series, the same for all its versions."""
-    newest = (
-        sa.select(ForecastScore.time)
-        .where(
-            ForecastScore.version_id == ModelVersion.id,
-            ForecastScore.series_id == Series.id,
-            ForecastScore.actual.is_not(None),
+    found: dict[int, datetime] = {}
+    for table in SCORES:
+        newest = (
+            sa.select(table.time)
+            .where(
+                table.version_id == ModelVersion.id,
+                table.series_id == Series.id,
+                table.actual.is_not(None),
+            )
+            .order_by(table.time.desc())
+            .limit(1)
+            .correlate(ModelVersion, Series)
+            .scalar_subquery()
         )
-        .order_by(ForecastScore.time.desc())
-        .limit(1)
-        .correlate(ModelVersion, Series)
-        .scalar_subquery()
-    )
-    statement = (
-        sa.select(Series.id, sa.func.max(newest))
-        .select_from(ModelVersion)
-        .join(Series, Series.id.in_(series))
-        .where(ModelVersion.model_id == model_id)
-        .group_by(Series.id)
-    )
-    return {row[0]: row[1] for row in session.execute(statement)}
+        statement = (
+            sa.select(Series.id, sa.func.max(newest))
+            .select_from(ModelVersion)
+            .join(Series, Series.id.in_(series))
+            .where(ModelVersion.model_id == model_id)
+            .group_by(Series.id)
+        )
+        for series_id, end in session.execute(statement):
+            if end is not None:
+                found[series_id] = max(end, found.get(series_id, end))
+    return found
 
 
 def _windows(
     session: Session, version: ModelVersion, series: Series, end: datetime, wanted: PerformanceQuery
 ) -> Iterable[WindowPerformance]:
     test = _test_figures(session, version, series)
+    targets_of = (
+        value_targets if version.spec.get("task", "regression") == "regression" else class_targets
+    )
     chosen: Iterable[Window] = WINDOWS if wanted.window is None else (wanted.window,)
     for window in chosen:
         length = WINDOWS[window]
         start = None if length is None else end - length
-        sums = _sums(session, version.id, series.id, start)
-        targets = [
-            _target(series, target, list(group), test.get(target) or {})
-            for target, group in groupby(sums, key=lambda each: each.target)
-        ]
+        targets = targets_of(session, Span(version.id, series, start), test)
         yield WindowPerformance(window=window, start=start, targets=targets)
-
-
-def _sums(session: Session, version_id: int, series_id: int, start: datetime | None) -> list[_Sums]:
-    """Counts and sums by target and lead, in one pass over the window."""
-    score = ForecastScore
-    insides = {80: score.inside_80, 95: score.inside_95}
-    widths = {80: score.upper_80 - score.lower_80, 95: score.upper_95 - score.lower_95}
-    columns = [
-        sa.func.count().label("count"),
-        sa.func.sum(sa.func.abs(score.error)).label("error"),
-        sa.func.count(score.naive_error).label("naive_count"),
-        sa.func.sum(sa.func.abs(score.naive_error)).label("naive_error"),
-    ]
-    for level, inside in insides.items():
-        columns += [
-            sa.func.count(inside).label(f"bounded_{level}"),
-            sa.func.sum(sa.case((inside.is_(True), 1), else_=0)).label(f"inside_{level}"),
-            sa.func.sum(widths[level]).label(f"width_{level}"),
-        ]
-    conditions = [
-        score.version_id == version_id,
-        score.series_id == series_id,
-        score.counted,
-        score.actual.is_not(None),
-    ]
-    if start is not None:
-        conditions.append(score.time > start)
-    statement = (
-        sa.select(score.target, score.lead, *columns)
-        .where(*conditions)
-        .group_by(score.target, score.lead)
-        .order_by(score.target, score.lead)
-    )
-    return [_sums_of(row) for row in session.execute(statement).mappings()]
-
-
-def _sums_of(row: Any) -> _Sums:
-    return _Sums(
-        target=row["target"],
-        lead=row["lead"],
-        count=row["count"],
-        error=row["error"],
-        naive=(row["naive_count"], row["naive_error"] or 0.0),
-        inside={level: (row[f"bounded_{level}"], row[f"inside_{level}"]) for level in (80, 95)},
-        width={level: row[f"width_{level}"] or 0.0 for level in (80, 95)},
-    )
-
-
-def _target(
-    series: Series, target: str, sums: list[_Sums], test: dict[str, Any]
-) -> TargetPerformance:
-    units = {channel["name"]: channel["unit"] for channel in series.channels}
-    tested = {lead["lead"]: lead for lead in test.get("leads", [])}
-    leads = [
-        LeadFigures(lead=each.lead, **_figures([each], tested.get(each.lead, {}))) for each in sums
-    ]
-    return TargetPerformance(
-        target=target, unit=units.get(target), leads=leads, **_figures(sums, test)
-    )
-
-
-def _figures(sums: Sequence[_Sums], test: dict[str, Any]) -> dict[str, Any]:
-    """The means over some leads, each point counting the same."""
-    count = sum(each.count for each in sums)
-    mae = sum(each.error for each in sums) / count
-    naive_mae = _ratio(*_added(each.naive for each in sums))
-    found = {
-        "count": count,
-        "mae": mae,
-        "naive_mae": naive_mae,
-        "skill": 1 - mae / naive_mae if naive_mae else None,
-        "test_mae": test.get("mae"),
-        "test_skill": test.get("skill"),
-    }
-    for level in (80, 95):
-        bounded, inside = _added(each.inside[level] for each in sums)
-        found[f"coverage_{level}"] = _ratio(bounded, 100.0 * inside)
-        found[f"width_{level}"] = _ratio(bounded, sum(each.width[level] for each in sums))
-    return found
-
-
-def _added(pairs: Iterable[tuple[int, float]]) -> tuple[int, float]:
-    both = list(pairs)
-    return sum(count for count, _ in both), sum(total for _, total in both)
-
-
-def _ratio(count: int, total: float) -> float | None:
-    return total / count if count else None
 
 
 def _test_figures(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:

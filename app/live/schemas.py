@@ -58,12 +58,50 @@ class TargetPerformance(Figures):
     leads: list[LeadFigures]
 
 
+class ClassFigures(BaseModel):
+    """How probabilities of classes compare with what came.
+
+    The reference is a coin with the frequencies of the training rows, and the majority class.
+    """
+
+    count: int = Field(description="Points: one for each forecast and lead whose class has come.")
+    accuracy: float = Field(description="How often the likeliest class came.")
+    balanced_accuracy: float = Field(
+        description="The mean of that over the classes that came, each counting the same."
+    )
+    log_loss: float = Field(description="Minus the logarithm of the probability of what came.")
+    brier: float = Field(description="The squared distance from what came, from 0 to 2.")
+    majority_accuracy: float = Field(description="Of always saying the most frequent class.")
+    coin_accuracy: float
+    coin_log_loss: float
+    coin_brier: float
+    skill: float | None = Field(
+        description="1 - log_loss / coin_log_loss: 0 is as good as the frequencies alone."
+    )
+    test_accuracy: float | None = Field(description="On the test part, at the training.")
+    test_log_loss: float | None
+    test_skill: float | None
+
+
+class ClassLeadFigures(ClassFigures):
+    """The figures of one lead."""
+
+    lead: int
+
+
+class ClassTargetPerformance(ClassFigures):
+    """The figures of one target of a model of classes over all leads, and of each lead."""
+
+    target: str
+    leads: list[ClassLeadFigures]
+
+
 class WindowPerformance(BaseModel):
     """What came within a window of time."""
 
     window: str
     start: datetime | None = Field(description="Points due after this moment; null for `all`.")
-    targets: list[TargetPerformance]
+    targets: list[TargetPerformance | ClassTargetPerformance]
 
 
 class VersionPerformance(BaseModel):

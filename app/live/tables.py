@@ -3,16 +3,20 @@
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, Timestamp
+from app.db import Base, FloatVector, Json, Timestamp
 
 
 class KeptState(Base):
     """The state of one version after the last complete step of one series.
 
     `fit` says how a series is scaled that the version did not learn from; else it is empty.
+    `failed_revision` is the newest revision up to which no finite state could be made that has
+    read `failed_time`; empty where there is one.
     """
 
     __tablename__ = "kept_states"
@@ -29,6 +33,8 @@ class KeptState(Base):
     fit: Mapped[dict[str, Any] | None] = mapped_column(Json)
     # Rows that the latest checkpoint had read: tells when the next is due, without a look.
     checkpoint_rows: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
+    failed_revision: Mapped[int | None]
+    failed_time: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class StateCheckpoint(Base):
@@ -50,19 +56,14 @@ class StateCheckpoint(Base):
     content: Mapped[bytes] = mapped_column(sa.LargeBinary)
 
 
-class ForecastScore(Base):
-    """One point of a stored forecast that lay in the future then, and what came of it.
+class AwaitedPoint:
+    """What is common to the points of stored forecasts that lay in the future then.
 
     The row is written with the forecast, so that what a new observation answers is found by
     the index, and is filled when the observation comes. `counted` is false where a later
-    forecast of the same version, series and origin took its place. `error` is value less actual.
+    forecast of the same version, series and origin took its place. `naive` is the last value
+    that the forecast had seen.
     """
-
-    __tablename__ = "forecast_scores"
-    __table_args__ = (
-        sa.Index("ix_forecast_scores_version_id_series_id_time", "version_id", "series_id", "time"),
-        {"sqlite_with_rowid": False},
-    )
 
     forecast_id: Mapped[int] = mapped_column(
         sa.ForeignKey("forecasts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -72,16 +73,52 @@ class ForecastScore(Base):
     version_id: Mapped[int]
     series_id: Mapped[int]
     time: Mapped[datetime] = mapped_column(Timestamp)
-    value: Mapped[float]
     naive: Mapped[float | None]
+    counted: Mapped[bool]
+    actual: Mapped[float | None]
+    revision: Mapped[int | None]
+
+
+class ForecastScore(AwaitedPoint, Base):
+    """A point that says a value, and what came of it. `error` is value less actual."""
+
+    __tablename__ = "forecast_scores"
+    __table_args__ = (
+        sa.Index("ix_forecast_scores_version_id_series_id_time", "version_id", "series_id", "time"),
+        {"sqlite_with_rowid": False},
+    )
+
+    value: Mapped[float]
     lower_80: Mapped[float | None]
     upper_80: Mapped[float | None]
     lower_95: Mapped[float | None]
     upper_95: Mapped[float | None]
-    counted: Mapped[bool]
-    actual: Mapped[float | None]
     error: Mapped[float | None]
     naive_error: Mapped[float | None]
     inside_80: Mapped[bool | None]
     inside_95: Mapped[bool | None]
-    revision: Mapped[int | None]
+
+
+class ClassScore(AwaitedPoint, Base):
+    """A point that says how probable every class is, and what came of it.
+
+    `code` is the class that came: empty until then, and where an observation belongs to none.
+    What a coin with the frequencies of the training rows would have said stands beside it.
+    """
+
+    __tablename__ = "class_scores"
+    __table_args__ = (
+        sa.Index("ix_class_scores_version_id_series_id_time", "version_id", "series_id", "time"),
+        {"sqlite_with_rowid": False},
+    )
+
+    probabilities: Mapped[npt.NDArray[np.float64]] = mapped_column(FloatVector)
+    code: Mapped[int | None]
+    probability: Mapped[float | None]
+    log_loss: Mapped[float | None]
+    brier: Mapped[float | None]
+    correct: Mapped[bool | None]
+    coin_probability: Mapped[float | None]
+    coin_log_loss: Mapped[float | None]
+    coin_brier: Mapped[float | None]
+    majority_correct: Mapped[bool | None]

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.live.tables import ForecastScore, KeptState
+from app.db import Timestamp
+from app.live.tables import AwaitedPoint, ClassScore, ForecastScore, KeptState
 from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 
@@ -66,15 +67,20 @@ def _kept(row: Any, series: Series) -> KeptState | None:
     )
 
 
+def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
+    """Whether a forecast of the version has points that the write may answer."""
+    return sa.exists().where(
+        table.version_id == KeptState.version_id,
+        table.series_id == KeptState.series_id,
+        table.time > sa.bindparam("after", type_=Timestamp),
+    )
+
+
 def _statement() -> sa.Select[*tuple[Any, ...]]:
     """Made once: every append runs it."""
     series_id = sa.bindparam("series_id", type_=sa.Integer)
     is_deployed = sa.exists().where(Alias.version_id == KeptState.version_id)
-    is_awaited = sa.exists().where(
-        ForecastScore.version_id == KeptState.version_id,
-        ForecastScore.series_id == series_id,
-        ForecastScore.time > sa.bindparam("after", type_=ForecastScore.time.type),
-    )
+    is_awaited = sa.or_(*(_has_later_points(table) for table in (ForecastScore, ClassScore)))
     have_state = sa.select(KeptState.version_id).where(
         KeptState.series_id == series_id, is_deployed | is_awaited
     )

@@ -1,6 +1,5 @@
-"""Routes of observations: write rows, read ranges as JSON, CSV or Arrow."""
+"""Routes of observations: write rows, delete ranges, read them in any form."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -10,13 +9,15 @@ from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.live.appending import after_write
 from app.pagination import PageRequest
-from app.series import formats, observations
+from app.series import formats, observations, undoing
 from app.series.observation_schemas import (
     CausedForecast,
+    ObservationsDeleted,
     ObservationsQuery,
     ObservationsRead,
     ObservationsWrite,
     ObservationsWritten,
+    RangeQuery,
 )
 from app.series.observations import Selection
 from app.series.service import get_series, lock_series
@@ -56,6 +57,26 @@ def put_observations(
     )
 
 
+@router.delete("/series/{name}/observations", responses=documented(NotFound, Invalid))
+def delete_observations(
+    name: str, database: DatabaseDependency, query: Annotated[RangeQuery, Query()]
+) -> ObservationsDeleted:
+    """Delete the rows of a range of times; earlier revisions still read back with them.
+
+    A write with a revision of its own: scores of the deleted times are taken back, and every
+    deployed version reads the series anew from there and stores its forecast.
+    """
+    with database.transaction() as session:
+        series = lock_series(session, name)
+        written = undoing.delete_range(session, series, query.start, query.end)
+        forecasts = after_write(session, series, written)
+    return ObservationsDeleted(
+        rows_deleted=written.rows_deleted,
+        revision=written.revision,
+        forecasts=[CausedForecast.model_validate(each) for each in forecasts],
+    )
+
+
 @router.get(
     "/series/{name}/observations",
     response_class=Response,
@@ -67,9 +88,7 @@ def get_observations(
     query: Annotated[ObservationsQuery, Query()],
 ) -> Response:
     """Read rows in the order of time."""
-    wanted = Selection(
-        _utc(query.start), _utc(query.end), tuple(query.channels), query.as_of_revision
-    )
+    wanted = Selection(query.start, query.end, tuple(query.channels), query.as_of_revision)
     is_page = query.format == "json" and query.max_points is None
     after = PageRequest(limit=query.limit, cursor=query.cursor).after(int)
     with database.reading() as session:
@@ -84,10 +103,3 @@ def get_observations(
         return Response(formats.as_arrow(found), media_type=formats.ARROW_STREAM)
     content = formats.as_json(found, limit=query.limit if is_page else None)
     return Response(content, media_type="application/json")
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A moment without an offset is in UTC."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)

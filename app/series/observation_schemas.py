@@ -1,11 +1,19 @@
 """Requests and answers about observations."""
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MOST_ROWS = 100_000
+LARGEST_REVISION = 2**31 - 1
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class ObservationsWrite(BaseModel):
@@ -82,6 +90,27 @@ class ObservationsWritten(BaseModel):
     forecasts: list[CausedForecast]
 
 
+class RangeQuery(BaseModel):
+    """A range of times; both ends are needed, so that nothing is deleted by leaving one out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: Moment = Field(description="First time, included; in UTC if it has no offset.")
+    end: Moment = Field(description="Last time, included.")
+
+
+class ObservationsDeleted(BaseModel):
+    """What a deletion took away, and the forecasts that it caused."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rows_deleted": 144, "revision": 3, "forecasts": []}]}
+    )
+
+    rows_deleted: int
+    revision: int
+    forecasts: list[CausedForecast]
+
+
 class ObservationsRead(BaseModel):
     """Rows of a series; `next` goes into `?cursor=` of the following call."""
 
@@ -109,8 +138,10 @@ class ObservationsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    start: datetime | None = Field(None, description="First time, included.")
-    end: datetime | None = Field(None, description="Last time, included.")
+    start: Moment | None = Field(
+        None, description="First time, included; in UTC if it has no offset."
+    )
+    end: Moment | None = Field(None, description="Last time, included.")
     channels: list[str] = Field(
         default_factory=list,
         description="Channels, in one parameter with commas or in several; all if left out.",
@@ -119,7 +150,10 @@ class ObservationsQuery(BaseModel):
         None, ge=3, le=MOST_ROWS, description="Thin out for a chart; the rows stay real ones."
     )
     as_of_revision: int | None = Field(
-        None, ge=0, description="Read the series as it was at this revision."
+        None,
+        ge=0,
+        le=LARGEST_REVISION,
+        description="Read the series as it was at this revision.",
     )
     format: Literal["json", "csv", "arrow"] = "json"
     limit: int = Field(10_000, ge=1, le=MOST_ROWS, description="Rows of a page of JSON.")

@@ -81,7 +81,7 @@ def put_observations(
     """
     table = read_table(request.columns, request.rows)
     names, times = table.names, table.times
-    if series.rows:
+    if series.revision:
         require_known(names, series.channels)
     else:
         series.channels = channels_of_names(names, series.channels)
@@ -110,7 +110,7 @@ def select(
     Raises:
         Invalid: If a channel or a revision does not exist.
     """
-    columns = _columns(series, wanted.channels)
+    columns = columns_of(series, wanted.channels)
     _check_revision(series, wanted.as_of_revision)
     start = storage.FIRST_TIME if wanted.start is None else to_microseconds(wanted.start)
     if after is not None:
@@ -231,8 +231,12 @@ def _refuse_broken_bars(names: tuple[str, ...], values: Values) -> None:
         raise Invalid(f"{problems[0].pointer}: {problems[0].message}", errors=problems)
 
 
-def _columns(series: Series, texts: tuple[str, ...]) -> list[int]:
-    """The columns of channels that are named one by one or with commas between."""
+def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
+    """The columns of channels that are named one by one or with commas between.
+
+    Raises:
+        Invalid: If a channel does not exist.
+    """
     known = [channel["name"] for channel in series.channels]
     names = [part for text in texts for part in ([text] if text in known else text.split(","))]
     for name in names:

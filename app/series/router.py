@@ -10,7 +10,14 @@ from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.live.appending import after_write
 from app.pagination import Page, Paging
-from app.series import deletion, observation_routes, quality, service, upload_routes
+from app.series import (
+    deletion,
+    observation_routes,
+    quality,
+    revision_routes,
+    service,
+    upload_routes,
+)
 from app.series.quality import QualityRead
 from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
 from app.series.tables import Series
@@ -86,3 +93,4 @@ def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
 
 router.include_router(upload_routes.router)
 router.include_router(observation_routes.router)
+router.include_router(revision_routes.router)

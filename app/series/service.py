@@ -99,7 +99,7 @@ def update_series(
     written = None
     if request.channels is not None:
         series.channels = merged_channels(
-            series.channels, request.channels, has_rows=series.rows > 0
+            series.channels, request.channels, has_rows=series.revision > 0
         )
         written = _forget_sentinels(session, series)
     session.flush()
@@ -174,7 +174,7 @@ def _no_cadence(series: Series) -> str:
 
 
 def _change_timezone(series: Series, timezone: str) -> None:
-    if series.rows:
+    if series.revision:
         message = (
             f"`timezone` cannot change once rows are stored: their times were read as "
             f"{series.timezone}. Delete the series and upload again. Received: {timezone!r}"

@@ -51,6 +51,7 @@ class SeriesRevision(Base):
     )
     rows_stored: Mapped[int]
     rows_updated: Mapped[int]
+    rows_deleted: Mapped[int] = mapped_column(default=0, server_default="0")
     min_time: Mapped[datetime] = mapped_column(Timestamp)
 
 
@@ -73,7 +74,7 @@ class Observation(Base):
 
 
 class Correction(Base):
-    """Values that a later revision replaced: with these, any past revision reads back."""
+    """Values that a later revision replaced or deleted: with these, any past one reads back."""
 
     __tablename__ = "corrections"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
-from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Conflict, Invalid, NotFound, TooLarge, documented
+from app.dependencies import DatabaseDependency, FileProcessesDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
 from app.pagination import Page, Paging
 from app.series import uploads
-from app.series.inspection import InspectionRead, inspect
+from app.series.inspection import InspectionRead
 from app.series.reading.options import ReadOptions
 from app.series.receiving import received_file
 from app.series.reports import UploadReport
@@ -61,14 +60,14 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
     response_model=UploadReport,
     responses={
         200: {"model": UploadReport, "description": "The same bytes again: the first report."},
-        **documented(NotFound, Conflict, TooLarge, Invalid),
+        **documented(NotFound, Conflict, TooLarge, Invalid, NoRoom),
     },
     openapi_extra=FILE_BODY,
 )
 async def upload_file(
     name: SeriesName,
     request: Request,
-    database: DatabaseDependency,
+    processes: FileProcessesDependency,
     settings: SettingsDependency,
     query: Annotated[UploadQuery, Query()],
 ) -> Response:
@@ -81,20 +80,21 @@ async def upload_file(
     """
     asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
-        stored = await run_in_threadpool(
-            uploads.upload, database, asked, file, limit_bytes=settings.decompressed_limit_bytes
-        )
+        stored = await processes.upload(asked, file)
     location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
     return JSONResponse(stored.report, 201 if stored.is_new else 200, headers=location)
 
 
 @router.post(
     "/uploads:inspect",
-    responses=documented(TooLarge, Invalid),
+    responses=documented(TooLarge, Invalid, NoRoom),
     openapi_extra=FILE_BODY,
 )
 async def inspect_file(
-    request: Request, settings: SettingsDependency, query: Annotated[UploadQuery, Query()]
+    request: Request,
+    processes: FileProcessesDependency,
+    settings: SettingsDependency,
+    query: Annotated[UploadQuery, Query()],
 ) -> InspectionRead:
     """Read a file as an upload would and say how it was understood; nothing is stored.
 
@@ -103,9 +103,7 @@ async def inspect_file(
     """
     options = ReadOptions(**query.options(), kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
-        return await run_in_threadpool(
-            inspect, file, options, limit_bytes=settings.decompressed_limit_bytes
-        )
+        return await processes.inspect(options, file)
 
 
 @router.get("/series/{name}/uploads", responses=documented(NotFound))

@@ -15,6 +15,7 @@ from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.gaps import describe_gaps
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
+from app.series.revisions import last_taken_back
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series, get_series, lock_series
 from app.series.tables import QuarantinedRow, Series, Upload
@@ -84,6 +85,17 @@ def upload(
         return Stored(_store(session, series, table, request, sha256), is_new=True)
 
 
+def stored_before(
+    database: Database, request: UploadRequest, file: IO[bytes], *, is_new: bool
+) -> Stored | None:
+    """The report of the same bytes, if they are stored already."""
+    sha256 = _sha256(file)
+    with database.reading() as session:
+        series = _find(session, request)
+        earlier = series and _earlier(session, series, request, sha256)
+        return Stored(earlier.report, is_new=is_new) if earlier else None
+
+
 def list_uploads(session: Session, series: Series, after: int | None, limit: int) -> list[Upload]:
     """A series' uploads, newest first."""
     statement = sa.select(Upload).where(Upload.series_id == series.id).order_by(Upload.id.desc())
@@ -139,10 +151,13 @@ def _settings(series: Series | None, request: UploadRequest) -> _Settings:
 def _earlier(
     session: Session, series: Series, request: UploadRequest, sha256: str
 ) -> Upload | None:
-    """The upload of the same bytes, read in the same way."""
+    """The upload of the same bytes, read in the same way, if nothing was taken back since."""
     statement = sa.select(Upload).where(Upload.series_id == series.id, Upload.sha256 == sha256)
-    found = session.scalars(statement.order_by(Upload.id))
-    return next((one for one in found if one.parameters == _parameters(request)), None)
+    found = session.scalars(statement.order_by(Upload.id.desc()))
+    earlier = next((one for one in found if one.parameters == _parameters(request)), None)
+    if earlier is None or earlier.report["revision"] < last_taken_back(session, series):
+        return None
+    return earlier
 
 
 def _parameters(request: UploadRequest) -> dict[str, Any]:
@@ -161,7 +176,7 @@ def _locked(session: Session, request: UploadRequest, table: Table, options: Rea
 def _store(
     session: Session, series: Series, table: Table, request: UploadRequest, sha256: str
 ) -> dict[str, Any]:
-    if not series.rows:
+    if not series.revision:
         series.channels = channels_of_names(table.channels, series.channels)
     require_known(table.channels, series.channels)
     row = Upload(series_id=series.id, sha256=sha256, parameters=_parameters(request), report={})

@@ -19,6 +19,13 @@ START = datetime(2000, 1, 1, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 ROWS = 300
 SPEC = {"horizon": 4, "epochs": 2, "layers": [{"cell": "gru", "units": 4}]}
+DIRECTION = {
+    "task": "direction",
+    "horizon": 3,
+    "epochs": 2,
+    "layers": [{"cell": "gru", "units": 4}],
+    "dead_band": {"size": 50, "unit": "bps"},
+}
 
 
 def weekly_value(week: int) -> float:
@@ -89,3 +96,21 @@ def model(client: TestClient, weekly: str, trainer: Trainer) -> str:
     assert answer.status_code == 202, answer.text
     trainer.finish(answer.json()["job"]["id"])
     return "weekly-gru"
+
+
+@pytest.fixture(scope="session")
+def trained_direction() -> list["Trained"]:
+    """The network of classes, once the first test has needed it."""
+    return []
+
+
+@pytest.fixture
+def direction(
+    client: TestClient, weekly: str, database: Database, trained_direction: list["Trained"]
+) -> str:
+    """A model of the directions of a weekly series."""
+    body = {"name": "weekly-direction", "series": weekly, "spec": DIRECTION}
+    answer = client.post("/v1/models", json=body)
+    assert answer.status_code == 202, answer.text
+    Trainer(database, trained_direction).finish(answer.json()["job"]["id"])
+    return "weekly-direction"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO
 
-from app.errors import Invalid, TooLarge
+from app.errors import Invalid, TooLarge, disk_error
 from app.series.reading.lines import MOST_LINES
 
 PIECE_BYTES = 1024 * 1024
@@ -94,6 +94,8 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
             with _opened(file, container) as packed:
                 _copy(packed, target, limit_bytes)
         except DAMAGE as error:
+            if isinstance(error, OSError) and error.errno:
+                raise disk_error(error) from error
             raise Invalid(
                 f"The file is a damaged or locked {container} archive: {error}"
             ) from error

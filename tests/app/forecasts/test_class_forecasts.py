@@ -2,45 +2,16 @@
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.db import Database
-from tests.app.conftest import ROWS, START, WEEK, Trainer, put_rows, weekly_rows
+from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows
 from tests.app.test_problems import check_problem
 
-if TYPE_CHECKING:
-    from models.train import Trained
-
-SPEC = {
-    "task": "direction",
-    "horizon": 3,
-    "epochs": 2,
-    "layers": [{"cell": "gru", "units": 4}],
-    "dead_band": {"size": 50, "unit": "bps"},
-}
 PATH = "/v1/models/weekly-direction/forecasts"
-
-
-@pytest.fixture(scope="module")
-def trained_direction() -> list["Trained"]:
-    """The network, once the first test has needed it."""
-    return []
-
-
-@pytest.fixture
-def direction(
-    client: TestClient, weekly: str, database: Database, trained_direction: list["Trained"]
-) -> str:
-    """A model of the directions of a weekly series."""
-    body = {"name": "weekly-direction", "series": weekly, "spec": SPEC}
-    answer = client.post("/v1/models", json=body)
-    assert answer.status_code == 202, answer.text
-    Trainer(database, trained_direction).finish(answer.json()["job"]["id"])
-    return "weekly-direction"
 
 
 def forecast(client: TestClient, **request: object) -> dict[str, Any]:

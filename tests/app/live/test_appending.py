@@ -166,6 +166,26 @@ class TestErrors:
         assert streamed == values(replayed(client, database, deployed))
 
 
+class TestDeletions:
+    def test_a_series_without_rows_has_no_forecast_until_they_are_back(
+        self, client: TestClient, database: Database, deployed: str
+    ) -> None:
+        (before,) = put_rows(client, weekly_rows(ROWS, 6))["forecasts"]
+        bounds = {"start": START.isoformat(), "end": (START + 999 * WEEK).isoformat()}
+        deleted = client.delete("/v1/series/weekly/observations", params=bounds).json()
+        assert deleted["rows_deleted"] == ROWS + 6
+        (entry,) = deleted["forecasts"]
+        assert (entry["id"], entry["origin"]) == (None, None)
+        assert "0 rows" in entry["error"]
+        path = f"/v1/models/{deployed}/forecasts"
+        answers = client.post(path), client.get(f"{path}/latest")
+        assert [answer.status_code for answer in answers] == [422, 422]
+        (back,) = client.post("/v1/series/weekly/restore").json()["forecasts"]
+        again = read_forecast(client, back["id"])
+        assert values(again) == values(read_forecast(client, before["id"]))
+        assert values(replayed(client, database, deployed)) == values(again)
+
+
 class TestCost:
     def test_without_a_deployed_version_an_append_costs_one_statement_more(
         self, client: TestClient, database: Database, weekly: str

@@ -35,6 +35,8 @@ operations = st.one_of(
     st.tuples(st.just("correct"), st.tuples(st.integers(1, 3), numbers)),
     st.tuples(st.just("late"), st.tuples(st.integers(1, 20), st.integers(1, 6))),
     st.tuples(st.just("again"), st.integers(1, 5)),
+    st.tuples(st.just("delete"), st.tuples(st.integers(1, 60), st.integers(1, 60))),
+    st.tuples(st.just("undo"), st.none()),
     st.tuples(st.just("ask"), st.none()),
     st.tuples(st.just("restart"), st.none()),
     st.tuples(st.just("retire"), st.none()),
@@ -50,6 +52,7 @@ class Story:
         self.database = database
         self.model = model
         self.rows: dict[datetime, float | None] = {}
+        self.past: list[dict[datetime, float | None]] = []
         self.deployed = True
 
     @property
@@ -61,11 +64,17 @@ class Story:
         if name in ("restart", "retire", "deploy", "ask"):
             getattr(self, name)()
             return
-        new: dict[datetime, float | None] = getattr(self, name)(given)
-        changes = any(self.rows.get(time, "absent") != value for time, value in new.items())
-        self.rows |= new
-        body = [[time.isoformat(), value] for time, value in new.items()]
-        entries = put_rows(self.client, body)["forecasts"]
+        before = self.rows
+        if name in ("delete", "undo"):
+            answer = getattr(self, name)(given)
+        else:
+            new: dict[datetime, float | None] = getattr(self, name)(given)
+            self.rows = {**before, **new}
+            answer = put_rows(self.client, [[time.isoformat(), new[time]] for time in new])
+        changes = self.rows != before
+        if changes:
+            self.past.append(before)
+        entries = answer["forecasts"]
         assert len(entries) == (self.deployed and changes)
         for entry in entries:
             assert entry["error"] is None
@@ -93,6 +102,20 @@ class Story:
 
     def again(self, count: int) -> dict[datetime, float | None]:
         return {time: self.rows[time] for time in sorted(self.rows)[-count:]}
+
+    def delete(self, given: tuple[int, int]) -> Any:
+        back, count = given
+        gone = sorted(self.rows)[-back:][:count]
+        self.rows = {time: value for time, value in self.rows.items() if time not in gone}
+        bounds = {"start": gone[0].isoformat(), "end": gone[-1].isoformat()}
+        return self.client.delete("/v1/series/weekly/observations", params=bounds).json()
+
+    def undo(self, _: None) -> Any:
+        if not self.past:
+            # Before the first write there was nothing to forecast from.
+            return {"forecasts": []}
+        self.rows = self.past[-1]
+        return self.client.post("/v1/series/weekly/restore").json()
 
     def restart(self) -> None:
         forecasters._ready.clear()
@@ -172,7 +195,7 @@ def story(
 
 
 @settings(
-    max_examples=10,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -182,6 +205,7 @@ def test_streamed_forecasts_and_scores_are_those_of_a_replay(
     story: Story, steps: list[tuple[str, Any]]
 ) -> None:
     begin_again(story.database)
+    story.past = []
     story.rows = {START + week * WEEK: weekly_value(week) for week in range(ROWS)}
     story.deploy()
     for name, given_values in steps:

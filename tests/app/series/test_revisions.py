@@ -50,21 +50,6 @@ class TestRevisions:
         assert values_at(database, 3) == [[0, 0], [1, 1], [200, None], [3, 3], [4, 4]]
         assert values_at(database, None) == values_at(database, 3)
 
-    def test_random_writes_read_back(self, database: Database, series: Series) -> None:
-        random = np.random.default_rng(7)
-        states: list[dict[int, tuple[float, ...]]] = [{}]
-        for _ in range(12):
-            hours = np.unique(random.integers(0, 30, size=8)).tolist()
-            values = random.integers(0, 3, size=(len(hours), 2)).astype(float)
-            written = write(database, hours, values.tolist())
-            state = {**states[-1], **dict(zip(hours, map(tuple, values.tolist()), strict=True))}
-            if state != states[-1]:
-                states.append(state)
-            assert written.revision == len(states) - 1
-        for revision, state in enumerate(states[1:], start=1):
-            expected = [list(state[hour]) for hour in sorted(state)]
-            assert values_at(database, revision) == expected
-
     def test_each_revision_knows_the_earliest_moment_it_touched(
         self, database: Database, series: Series
     ) -> None:

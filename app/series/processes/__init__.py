@@ -1,0 +1,1 @@
+"""Processes that read files beside the web process, whose interpreter stays free for requests."""
