@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from models.cadence import Cadence, Indices
 from models.exchange_bars import Bars, DailyBars, bars_from_json, learn_bars
-from models.exchange_hours import Hours
+from models.exchange_hours import Days, Hours
 from models.series import Times
 
 _DAY = np.timedelta64(1, "D")
@@ -23,6 +23,7 @@ class _Table:
 
     Args:
         first: Number of the first row; row 0 is that of the first known session.
+        dates: `(sessions,)`, the day of each session.
         bases: `(sessions,)`, a moment of each session.
         ends: `(sessions,)`, the number of rows up to its last one, counted from here.
         which: `(sessions,)`, its entry in `offsets`.
@@ -32,6 +33,7 @@ class _Table:
     """
 
     first: int
+    dates: Days
     bases: Times
     ends: Indices
     which: Indices
@@ -48,7 +50,7 @@ class _Table:
         counts = np.array([len(each) for each in offsets])[which]
         ends = np.cumsum(counts)
         first = -int(counts[kept < earlier].sum())
-        return cls(first, bases, ends, which, offsets, start, stop)
+        return cls(first, wide.dates[kept], bases, ends, which, offsets, start, stop)
 
     def labels(self, indices: Indices) -> Times:
         places = indices - self.first
@@ -60,9 +62,12 @@ class _Table:
         times: Times = self.bases[sessions] + found.astype("timedelta64[us]")
         return times
 
-    def index_at_or_before(self, times: Times) -> Indices:
+    def sessions_of(self, times: Times) -> Indices:
         begins = self.bases + _edges(self.offsets, 0)[self.which]
-        sessions = np.maximum(np.searchsorted(begins, times, side="right") - 1, 0)
+        return np.maximum(np.searchsorted(begins, times, side="right") - 1, 0)
+
+    def index_at_or_before(self, times: Times) -> Indices:
+        sessions = self.sessions_of(times)
         after = (times - self.bases[sessions]).astype(np.int64)
         places = np.empty(times.shape, np.int64)
         for number, offsets in enumerate(self.offsets):
@@ -130,7 +135,15 @@ class Exchange:
         moments = np.asarray(times, dtype="datetime64[us]")
         if moments.size == 0:
             return np.empty(moments.shape, np.int64)
-        first, last = moments.min() - _SPARE, moments.max() + _SPARE
+        return self._covering(moments).index_at_or_before(moments)
+
+    def days(self, times: Times) -> Days:
+        """The day of the session of the last row at or before each UTC time."""
+        table = self._covering(times)
+        return table.dates[table.sessions_of(times)]
+
+    def _covering(self, times: Times) -> _Table:
+        first, last = times.min() - _SPARE, times.max() + _SPARE
         table = self._table
         if first < table.start or last > table.stop:
             table = self._table = _Table.of(
@@ -139,7 +152,7 @@ class Exchange:
                 table.start if first >= table.start else first - _AT_ONCE,
                 table.stop if last <= table.stop else last + _AT_ONCE,
             )
-        return table.index_at_or_before(moments)
+        return table
 
     def future(self, after: np.datetime64, count: int) -> Times:
         """The times of the next `count` rows after a UTC moment, `(count,)`."""

@@ -86,7 +86,7 @@ class SessionBars:
         by_open, by_close = bool((rows == 0).any()), bool((rows == usual_end).any())
         steps = np.arange(inside[0] if len(inside) else 0, end + 1, self.cadence.count)
         # Where a usual session is closed there are no rows to go by.
-        further = steps[~_is_open(steps, self.usual, by_open=True, by_close=True)]
+        further = steps[~_is_open(steps, self.usual, by_open=by_open, by_close=by_close)]
         edge = [end] if by_close else []
         own = np.unique(np.concatenate([inside, further, np.array(edge, np.int64)]))
         own = own[_is_open(own, shape, by_open=by_open, by_close=by_close)]
