@@ -1,4 +1,4 @@
-"""Exchanges' calendars by hand: holidays, half days, pauses, clock changes, and what comes after."""
+"""Exchanges' calendars by hand: holidays, half days, pauses, clock changes, unknown days."""
 
 import gzip
 import json
