@@ -11,6 +11,7 @@ from models.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
 from models.calendars import learn_calendar
 from models.exchange import Exchange
 from models.exchange_hours import Hours
+from models.month_points import POINTS, month_numbers
 from models.series import Times
 from models.timezones import to_local
 
@@ -95,5 +96,7 @@ def readable(seconds: float) -> str:
 
 def _is_longer(times: Times, cadence: Cadence, timezone: str) -> npt.NDArray[np.bool_]:
     local = to_local(times, timezone) if cadence.counts_days else times
+    if cadence.unit in POINTS:
+        return np.asarray(np.diff(month_numbers(local)) > cadence.count)
     expected = local[:-1] + DAY if cadence.unit == "B" else cadence.add(local[:-1], 1)
     return np.asarray(local[1:] > expected)
