@@ -9,8 +9,9 @@ import numpy as np
 from models.cadence import Cadence
 from models.calendars import Calendar, Continuous, calendar_from_json, learn_calendar
 from models.exchange import Exchange
-from models.grid import Aggregate, Grid, to_grid
+from models.grid import Grid, to_grid
 from models.series import Channel, SeriesData, Times, Values
+from models.summaries import Aggregate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class GridRule:
         calendar: When observations come.
         channels: One entry per column.
         aggregate: What stands for the observations of a row.
+        bars: Whether observations are market bars, as `Bins` says.
     """
 
     cadence: Cadence
@@ -30,6 +32,7 @@ class GridRule:
     calendar: Calendar
     channels: tuple[Channel, ...]
     aggregate: Aggregate
+    bars: bool
 
     @classmethod
     def learn(
@@ -45,7 +48,8 @@ class GridRule:
         """
         cadence = Cadence.parse(data.cadence)
         calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone, data.hours)
-        return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate)
+        bars = data.kind == "ohlc"
+        return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate, bars)
 
     @property
     def phases(self) -> int:
@@ -68,6 +72,7 @@ class GridRule:
             calendar=self.calendar,
             channels=self.channels,
             aggregate=self.aggregate,
+            bars=self.bars,
             phase=phase,
             after=after,
         )
@@ -95,6 +100,7 @@ class GridRule:
             "calendar": self.calendar.to_json(),
             "channels": [asdict(channel) for channel in self.channels],
             "aggregate": self.aggregate,
+            "bars": self.bars,
         }
 
     @classmethod
@@ -106,4 +112,6 @@ class GridRule:
             calendar_from_json(stored["calendar"]),
             tuple(Channel(**channel) for channel in stored["channels"]),
             stored["aggregate"],
+            # Bundles of before rows were binned as bars are.
+            stored.get("bars", False),
         )
