@@ -160,20 +160,25 @@ class TestDaily:
             "2024-12-30",
         ]
 
-    def test_days_made_of_minutes_end_with_their_session(self) -> None:
+    @pytest.mark.parametrize(
+        ("bars_are_named_by_their_open", "ahead"),
+        [
+            # Labels are the midnights that end a day: of the 26th, the 27th, and of Friday.
+            (False, ["2024-11-27", "2024-11-28", "2024-11-30", "2024-12-03"]),
+            # Labels are the last bars that a day can have.
+            (True, ["2024-11-26", "2024-11-27", "2024-11-29", "2024-12-02"]),
+        ],
+    )
+    def test_days_made_of_minutes_end_with_their_session(
+        self, ahead: list[str], *, bars_are_named_by_their_open: bool
+    ) -> None:
         rows = bars("XNYS", "2024-10-01", "2024-11-26", 30)
-        hours, zone = hours_of("XNYS"), "America/New_York"
-        fine = learn_calendar(rows, Cadence.parse("30min"), "XNYS", zone, hours)
-        rule = GridRule(Cadence.parse("30min"), Cadence.parse("1D"), fine, (), "last")
+        hours, zone, half = hours_of("XNYS"), "America/New_York", Cadence.parse("30min")
+        fine = learn_calendar(rows, half, "XNYS", zone, hours)
+        rule = GridRule(half, Cadence.parse("1D"), fine, (), "last", bars_are_named_by_their_open)
         grid = rule.row_times(rows)
-        ahead = to_local(rule.row_calendar(grid).future(grid[-1], 4), zone)
-        # Labels are the midnights that end a day: those of the 26th, the 27th, and of Friday.
-        assert ahead.astype("datetime64[D]").astype(str).tolist() == [
-            "2024-11-27",
-            "2024-11-28",
-            "2024-11-30",
-            "2024-12-03",
-        ]
+        found = to_local(rule.row_calendar(grid).future(grid[-1], 4), zone)
+        assert found.astype("datetime64[D]").astype(str).tolist() == ahead
 
     def test_weeks_are_no_sessions(self) -> None:
         rows = np.arange("2024-01-05", "2024-06-01", 7, "datetime64[D]").astype("datetime64[us]")
