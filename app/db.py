@@ -139,6 +139,10 @@ class Database:
         with self._statements.connect() as connection:
             return connection.execute(statement, parameters).first()
 
+    def is_locked(self, error: Exception) -> bool:
+        """Whether the error says that another writer holds SQLite's lock."""
+        return self.is_sqlite and "database is locked" in str(error)
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()

@@ -12,6 +12,7 @@ from app.jobs.tables import Job
 ENDINGS: dict[str, tuple[str, ...]] = {
     "study": ("app.studies.course:study_ended",),
     "trial": ("app.studies.course:trial_ended",),
+    "upload": ("app.series.kept_files:upload_ended",),
     "train": ("app.studies.course:training_ended", "app.webhooks.service:training_ended"),
 }
 

@@ -81,6 +81,26 @@ class Task:
         """
         self._write_last(lambda session: attempts.succeed(session, self.attempt, publish))
 
+    def finish_long(self, store: Publish) -> None:
+        """Store the result and end the job, in one transaction that may take minutes.
+
+        The job's row is held at its end only: until then the job can be cancelled, and shows how
+        far it is. On SQLite nobody else can write meanwhile, not even the progress.
+
+        Raises:
+            Superseded: If the attempt is no longer the job's; nothing is stored.
+        """
+        if self._database.is_sqlite:
+            self.close()
+
+        def once() -> None:
+            with self._database.transaction() as session:
+                result = store(session)
+                self.close()
+                attempts.succeed(session, self.attempt, lambda _: result)
+
+        until_answered(once, threading.Event())
+
     def fail(self, error: str) -> None:
         """End the job with a sentence for its owner."""
         self._write_last(lambda session: attempts.fail(session, self.attempt, error))

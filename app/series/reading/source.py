@@ -103,6 +103,24 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
         yield target, container
 
 
+def is_larger(file: IO[bytes], size_bytes: int) -> bool:
+    """Whether a file is larger than this once unpacked; one that cannot be unpacked is not."""
+    file.seek(0)
+    magic = file.read(4)
+    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC)):
+        return file.seek(0, 2) > size_bytes
+    file.seek(0)
+    left = size_bytes + 1
+    try:
+        with _opened(file, "gzip" if magic.startswith(GZIP_MAGIC) else "zip") as packed:
+            while left and (piece := packed.read(min(left, PIECE_BYTES))):
+                left -= len(piece)
+    except (Invalid, *DAMAGE):
+        # Whoever reads it says what is wrong.
+        return False
+    return not left
+
+
 def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     if container == "gzip":
         # GzipFile is a stream of bytes in all but its declared type.
