@@ -95,8 +95,7 @@ class Prepared:
         self, file: IO[bytes], *, limit_bytes: int, tell: Callable[[float], None] = lambda _: None
     ) -> "Prepared":
         """Read the file; `tell` is called with the share that is done."""
-        table = read_table(file, self.options, limit_bytes=limit_bytes)
-        tell(1.0)
+        table = read_table(file, self.options, limit_bytes=limit_bytes, tell=tell)
         return replace(self, table=table)
 
 

@@ -12,7 +12,6 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from app.errors import Invalid, TooLarge, disk_error
-from app.series.reading.lines import MOST_LINES
 
 PIECE_BYTES = 1024 * 1024
 HEAD_BYTES = 64 * 1024
@@ -140,12 +139,9 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
-    size_bytes = lines = 0
+    size_bytes = 0
     while piece := source.read(PIECE_BYTES):
         size_bytes += len(piece)
-        lines += piece.count(b"\n")
-        if lines > MOST_LINES:
-            raise TooLarge(f"The file must have at most {MOST_LINES} lines.")
         if size_bytes > limit_bytes:
             raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
         target.write(piece)
