@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
+    series_cache_bytes: int = Field(
+        64 * MEBIBYTE, ge=0, description="Memory for decoded series that are charted again."
+    )
     database_timeout_seconds: float = Field(
         10.0,
         gt=0,

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
 
+from app.csv_cells import neutral
 from app.dependencies import DatabaseDependency
+from app.entity_tags import headers_of, matches
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.forecasts import service
 from app.forecasts.issuing import Answer
@@ -133,21 +135,11 @@ def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> F
 
 
 def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> Response:
-    if if_none_match is not None and _matches(if_none_match, answer.key):
-        return Response(status_code=304, headers=_headers(answer))
+    if matches(if_none_match, answer.key):
+        return Response(status_code=304, headers=headers_of(answer.key))
     if "text/csv" in accept.lower():
-        return Response(_csv(answer.body), media_type="text/csv", headers=_headers(answer))
-    return Response(answer.body, media_type="application/json", headers=_headers(answer))
-
-
-def _headers(answer: Answer) -> dict[str, str]:
-    return {"ETag": f'"{answer.key}"', "Cache-Control": "no-cache", "Vary": "Accept"}
-
-
-def _matches(if_none_match: str, key: str) -> bool:
-    """Whether a list of entity tags names this one (RFC 9110, section 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or f'"{key}"' in tags
+        return Response(_csv(answer.body), media_type="text/csv", headers=headers_of(answer.key))
+    return Response(answer.body, media_type="application/json", headers=headers_of(answer.key))
 
 
 def _csv(body: str) -> str:
@@ -155,7 +147,7 @@ def _csv(body: str) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(points[0]))
     writer.writeheader()
-    writer.writerows(points)
+    writer.writerows({name: neutral(cell) for name, cell in point.items()} for point in points)
     return text.getvalue()
 
 

@@ -249,7 +249,7 @@ def _store(
     tell: Callable[[int], None],
 ) -> dict[str, Any]:
     if not series.revision:
-        series.channels = channels_of_names(table.channels, series.channels)
+        series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
     parameters = _parameters(prepared.request)
     row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
