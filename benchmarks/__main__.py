@@ -17,6 +17,7 @@ BENCHMARKS = (
     "append",
     "upload",
     "beside_uploads",
+    "gigabyte",
     "memory",
 )
 
