@@ -1,6 +1,5 @@
 """A CSV file of 1 GB as a job on both databases: seconds, and the most memory of each process."""
 
-import subprocess
 import sys
 import tempfile
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from benchmarks.beside_uploads import send
 from benchmarks.big_files import write_csv
 from benchmarks.service import database, postgres, web
 from examples.running import checked, statecast, stop
@@ -74,17 +74,10 @@ def measure(name: str, url: str, path: Path, rows: int) -> None:
 def upload(client: httpx2.Client, path: Path) -> tuple[float, float]:
     """Seconds until the file was taken, and from then until the job was done."""
     started = time.perf_counter()
-    address = f"{client.base_url}/v1/series/big/uploads?create=true&kind=climate"
-    sent = subprocess.run(
-        ["curl", "-sS", "-T", str(path), "-X", "POST", address],
-        check=True,
-        capture_output=True,
-    )
+    if send(client, "big", path).wait() != 0:
+        sys.exit("the file was not taken")
     taken = time.perf_counter()
-    jobs = checked(client.get("/v1/jobs"))["items"]
-    if not jobs:
-        sys.exit(sent.stdout.decode())
-    job = jobs[0]
+    job = checked(client.get("/v1/jobs"))["items"][0]
     phase = None
     while job["state"] in ("queued", "running"):
         time.sleep(0.5)
