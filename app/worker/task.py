@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.db import Database, finite_or_none
+from app.db import Database, finite_or_none, is_full
+from app.errors import NO_ROOM, NoRoom
 from app.jobs import attempts
 from app.jobs.attempts import Attempt
 from app.jobs.tables import NO_PROGRESS
 from app.worker.newest import NewestWriter
-from app.worker.patience import until_answered
+from app.worker.patience import DATABASE_ERRORS, until_answered
 
 # A few writes a second at most, and yet an epoch is seen within a second.
 PROGRESS_INTERVAL_SECONDS = 0.3
@@ -89,6 +90,7 @@ class Task:
 
         Raises:
             Superseded: If the attempt is no longer the job's; nothing is stored.
+            NoRoom: If the disk is full: to try again would help nobody.
         """
         if self._database.is_sqlite:
             self.close()
@@ -99,7 +101,15 @@ class Task:
                 self.close()
                 attempts.succeed(session, self.attempt, lambda _: result)
 
-        until_answered(once, threading.Event())
+        def once_if_there_is_room() -> None:
+            try:
+                once()
+            except DATABASE_ERRORS as error:
+                if is_full(error):
+                    raise NoRoom(NO_ROOM) from error
+                raise
+
+        until_answered(once_if_there_is_room, threading.Event())
 
     def fail(self, error: str) -> None:
         """End the job with a sentence for its owner."""
