@@ -15,9 +15,11 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "batch",
     "upload",
     "beside_uploads",
     "gigabyte",
+    "charts",
     "memory",
 )
 

@@ -14,6 +14,7 @@ from app.live.appending import after_write
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.gaps import describe_gaps
+from app.series.observation_schemas import CausedForecast
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
 from app.series.revisions import last_taken_back
@@ -257,8 +258,11 @@ def _store(
     session.flush()
     batch = writing.Batch(table.times, table.values, table.channels)
     written = writing.write(session, series, batch, source="upload", upload_id=row.id, tell=tell)
-    after_write(session, series, written)
-    row.report = _report(row, table, written, series)
+    caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
+    row.report = {
+        **_report(row, table, written, series),
+        "forecasts": [one.model_dump(mode="json") for one in caused],
+    }
     _quarantine(session, row, table)
     session.flush()
     return row.report
