@@ -18,6 +18,7 @@ BENCHMARKS = (
     "batch",
     "upload",
     "beside_uploads",
+    "gigabyte",
     "charts",
     "memory",
 )

@@ -16,7 +16,7 @@ from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 from app.worker.postman import Postman
 from app.worker.rounds import Rounds
-from app.worker.runner import Runner
+from app.worker.runner import FILES_AT_ONCE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,7 @@ def _work(
     queue = QueueWorker(
         database,
         identity.executor,
-        queues=[engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE],
-        concurrency=settings.workers,
+        queues=_queues(device, settings.workers),
         run_job=runner.run,
     )
     reaper = Reaper(database, queue, settings)
@@ -79,6 +78,12 @@ def _work(
     children.stop()
     queue.stop()
     _say_goodbye(heart)
+
+
+def _queues(device: str, workers: int) -> dict[str, int]:
+    """What the worker takes jobs from, and how many at once."""
+    training = [engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE]
+    return {**dict.fromkeys(training, workers), engine.FILE_QUEUE: FILES_AT_ONCE}
 
 
 def _wait_for_tables(database: Database, stop: threading.Event) -> None:

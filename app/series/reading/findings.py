@@ -65,6 +65,11 @@ class Findings:
         """Keep a line aside."""
         self.rejected.append(Rejected(line, code, reason, shown(text)))
 
+    def take(self, other: "Findings") -> None:
+        """Take over what another one found."""
+        self.issues += other.issues
+        self.rejected += other.rejected
+
     def all_issues(self) -> list[Issue]:
         """The issues, and one for each cause for which lines are kept aside."""
         causes = []
