@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json, Timestamp
 
 revision = "0020_exchange_calendars"
-down_revision = "0017_schedules"
+down_revision = "0019_kept_files"
 branch_labels = None
 depends_on = None
 
