@@ -8,12 +8,13 @@ from typing import IO, Any, Self, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.calendars.service import hours_of
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.live.appending import after_write
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
-from app.series.gaps import describe_gaps
+from app.series.gaps import Gaps, describe_gaps
 from app.series.observation_schemas import CausedForecast
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
@@ -259,8 +260,9 @@ def _store(
     batch = writing.Batch(table.times, table.values, table.channels)
     written = writing.write(session, series, batch, source="upload", upload_id=row.id, tell=tell)
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
+    times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
     row.report = {
-        **_report(row, table, written, series),
+        **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
         "forecasts": [one.model_dump(mode="json") for one in caused],
     }
     _quarantine(session, row, table)
@@ -268,9 +270,8 @@ def _store(
     return row.report
 
 
-def _report(row: Upload, table: Table, written: writing.Written, series: Series) -> dict[str, Any]:
+def _report(row: Upload, table: Table, written: writing.Written, gaps: Gaps) -> dict[str, Any]:
     times = table.times.view("datetime64[us]")
-    gaps = describe_gaps(times, series.timezone)
     return {
         "id": row.id,
         "sha256": row.sha256,

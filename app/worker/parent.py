@@ -8,6 +8,7 @@ from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
+from app.worker.almanac import Almanac
 from app.worker.children import CHILD_COMMAND, Children
 from app.worker.devices import CPU, default_device, visible_gpus
 from app.worker.heart import Heart, Reaper, bury_the_gone
@@ -58,17 +59,20 @@ def _work(
     )
     reaper = Reaper(database, queue, settings)
     postman = Postman(database, settings)
+    almanac = Almanac(database)
     rounds = Rounds(database, settings)
     queue.start()
     children.warm_up()
     reaper.start()
     postman.start()
+    almanac.start()
     rounds.start()
     logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
     stop.wait()
     logger.info("worker %s stops", identity.executor)
     reaper.stop()
     postman.stop()
+    almanac.stop()
     rounds.stop()
     runner.stop(STOP_TIMEOUT_SECONDS)
     children.stop()
