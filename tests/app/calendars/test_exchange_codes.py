@@ -148,6 +148,7 @@ class TestForecasts:
         body = client.post("/v1/models/m/forecasts", json={}).json()
         ahead = [point["time"][:10] for point in body["points"]]
         assert ahead == ["2024-12-24", "2024-12-26", "2024-12-27", "2024-12-30"]
+        assert body["calendar_known_until"] == str(hours_of("XNYS").last_day)
         put_rows(client, day_rows([*days, *ahead]), "days")
         assert client.get("/v1/series/days/quality").json()["gaps"]["count"] == 0
 
