@@ -24,6 +24,7 @@ from app.live.router import router as live_router
 from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
+from app.retention.router import router as retention_router
 from app.series.processes.pool import FileProcesses
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
@@ -72,6 +73,7 @@ def _version_one() -> APIRouter:
         live_router,
         backtests_router,
         webhooks_router,
+        retention_router,
     ):
         router.include_router(domain)
     return router

@@ -11,6 +11,7 @@ Handler = Callable[[Task], Publish]
 HANDLERS: dict[str, str] = {
     "backtest": "app.worker.backtest:run_backtest",
     "check": "app.worker.check:check_states",
+    "clean": "app.worker.clean:clean_models",
     "train": "app.worker.train:train_version",
     "trial": "app.worker.trial:run_study_trial",
     "verify": "app.worker.verify:verify_version",

@@ -34,6 +34,11 @@ class Task:
             self._write_checkpoint, interval_seconds=CHECKPOINT_INTERVAL_SECONDS
         )
 
+    @property
+    def database(self) -> Database:
+        """For work in several transactions that needs no fence: it may be done twice."""
+        return self._database
+
     def read(self, query: Callable[[Session], Answer]) -> Answer:
         """Read from the database, waiting for it where it does not answer."""
 
