@@ -1,10 +1,11 @@
-"""What routes ask for: the process's database, settings and readers of files."""
+"""What routes ask for: the process's database, settings, kept series, readers of files."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from app.db import Database
+from app.series.decoded import DecodedSeries
 from app.series.processes.pool import FileProcesses
 from app.settings import Settings
 
@@ -22,6 +23,11 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _decoded_series(request: Request) -> DecodedSeries:
+    kept: DecodedSeries = request.app.state.decoded_series
+    return kept
+
+
 async def _file_processes(request: Request) -> FileProcesses:
     processes: FileProcesses = request.app.state.file_processes
     return processes
@@ -29,4 +35,5 @@ async def _file_processes(request: Request) -> FileProcesses:
 
 DatabaseDependency = Annotated[Database, Depends(_database)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
+DecodedSeriesDependency = Annotated[DecodedSeries, Depends(_decoded_series)]
 FileProcessesDependency = Annotated[FileProcesses, Depends(_file_processes)]

@@ -1,6 +1,7 @@
 """Errors with a status, shown to clients as RFC 9457 problem details."""
 
 import errno
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -177,6 +178,13 @@ def problem_response(error: ServiceError) -> JSONResponse:
     return JSONResponse(body, int(error.status), headers=error.headers, media_type=PROBLEM_JSON)
 
 
+def problem_details(request: Request, error: Exception) -> dict[str, Any]:
+    """What an error would have been answered with, for an answer that holds several."""
+    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    details: dict[str, Any] = json.loads(bytes(handler(request, error).body))
+    return details
+
+
 def install_error_handlers(application: FastAPI) -> None:
     """Turn every error into problem details, whatever raised it."""
     for error, handler in HANDLERS.items():
@@ -219,8 +227,8 @@ def told(error: Exception) -> ServiceError | None:
         return _outdated(error)
     if isinstance(error, sqlalchemy.exc.IntegrityError):
         return _dangling(error)
-    if isinstance(error, (sqlalchemy.exc.DataError, OverflowError)):
-        # A number or text that no database can hold, such as 10^30 or a NUL in a name.
+    if isinstance(error, (sqlalchemy.exc.DataError, OverflowError, UnicodeEncodeError)):
+        # A number or text that no database can hold: 10^30, a NUL or half a surrogate in a name.
         logger.info("the database cannot hold a value: %s", error)
         return Invalid(IMPOSSIBLE)
     return None
@@ -266,6 +274,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.DataError: _database_error,
     sqlalchemy.exc.IntegrityError: _database_error,
     OverflowError: _database_error,
+    UnicodeEncodeError: _database_error,
     Exception: _unexpected,
 }
 

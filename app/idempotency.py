@@ -33,11 +33,16 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a POST answers, as it is kept for a repetition."""
+    """What a POST answers, as it is kept for a repetition; a body may be JSON text already."""
 
     status: int
-    body: BaseModel
+    body: BaseModel | str
     location: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The body as JSON."""
+        return self.body if isinstance(self.body, str) else self.body.model_dump_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,13 @@ class OnceOnly:
         """
         if self.key is None:
             answer = work()
-            return _response(answer.status, answer.body.model_dump_json(), answer.location)
+            return _response(answer.status, answer.text, answer.location)
         if not self._claim(session):
             return self._repeat(session)
         answer = work()
         kept = session.get_one(IdempotencyKey, self.key)
         kept.status, kept.location = answer.status, answer.location
-        kept.body = answer.body.model_dump_json()
+        kept.body = answer.text
         return _response(kept.status, kept.body, kept.location)
 
     def _claim(self, session: Session) -> bool:

@@ -25,6 +25,7 @@ from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
 from app.retention.router import router as retention_router
+from app.series.decoded import DecodedSeries
 from app.series.processes.pool import FileProcesses
 from app.series.router import router as series_router
 from app.settings import Settings, get_settings
@@ -86,6 +87,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
+    application.state.decoded_series = DecodedSeries(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield
     watch.cancel()

@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
+    forecast_batch_items: int = Field(
+        100, ge=1, le=10_000, description="Most forecasts that one `forecasts:batch` asks for."
+    )
+    series_cache_bytes: int = Field(
+        64 * MEBIBYTE, ge=0, description="Memory for decoded series that are charted again."
+    )
     database_timeout_seconds: float = Field(
         10.0,
         gt=0,

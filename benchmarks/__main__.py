@@ -15,8 +15,10 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "batch",
     "upload",
     "beside_uploads",
+    "charts",
     "memory",
 )
 

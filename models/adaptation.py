@@ -95,6 +95,7 @@ def fit_unseen(manifest: dict[str, Any], data: SeriesData) -> SeriesFit:
     times, values = data.times[:count], data.values[:count, columns]
     beginning = replace(data, times=times, values=data.values[:count])
     rule = GridRule.learn(beginning, like.channels, like.step.text, like.aggregate)
+    rule = replace(rule, bars=like.bars)
     grid, how = rule.grid(times, values), _fit_rule(manifest)
     rows = clean_rows(grid.values, how.positive)
     _check_targets(manifest, rows[:, how.targets], count)

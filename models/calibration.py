@@ -34,13 +34,18 @@ def fit_intervals(
         track: Where the parts lie among the served grid rows.
 
     Returns:
-        The intervals, whose widths move with the errors after validation unless every forecast
-        reads a whole window; None if validation is too short.
+        The intervals, whose widths move with the errors after validation, of a windowed network
+        those of the last `MOST_WINDOWS` rows at most; None if validation is too short.
     """
     origins = _origins(forecaster, track, "validation")
     scaled = forecaster.scaled_outputs(times, values, origins)
-    after_validation = None if forecaster.windowed else scaled.times[track.test - 1] + 1
-    return Intervals.fit(forecaster.quantiles, scaled.said, scaled.labels, after_validation)
+    first = track.test
+    if forecaster.windowed:
+        # Whoever makes a state from the start reads a window for each row from here on.
+        first = max(first, len(scaled.times) - MOST_WINDOWS)
+    return Intervals.fit(
+        forecaster.quantiles, scaled.said, scaled.labels, since=scaled.times[first - 1] + 1
+    )
 
 
 def coverage_report(

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from models.cadence import Cadence
 from models.facts import Layout, SeriesFacts
-from models.grid import Aggregate
 from models.holiday_flags import named_codes
 from models.lanes import default_lane_sizes
 from models.spec import EarlyStoppingSpec, HeadSpec, LayerSpec, OptimizerSpec, Spec
+from models.summaries import Aggregate
 
 Cycle = Literal["day", "week", "year"]
 Transform = Literal["none", "delta", "log_return"]

@@ -165,7 +165,7 @@ class Layout:
         """
         cadence = Cadence.parse(facts.cadence)
         calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone)
-        rule = GridRule(cadence, step, calendar, (), "last")
+        rule = GridRule(cadence, step, calendar, (), "last", facts.kind == "ohlc")
         times = rule.row_times(facts.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))

@@ -1,26 +1,17 @@
 """Observations onto the rows that a forecaster steps through: with holes, or resampled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from models.bins import Bins
 from models.cadence import Cadence, Indices
 from models.calendars import Calendar, Continuous, Sessions
 from models.errors import DataError
 from models.series import Channel, Times, Values
+from models.summaries import Aggregate, rule_of, summarise
 
-Aggregate = Literal["last", "mean", "sum", "ohlc"]
-Rule = Literal["first", "last", "min", "max", "mean", "angle", "sum"]
-
-_OHLC_RULES: dict[str, Rule] = {
-    "open": "first",
-    "high": "max",
-    "low": "min",
-    "close": "last",
-    "volume": "sum",
-}
 # A bound on memory: thirty-eight years of minutes.
 _MOST_ROWS = 20_000_000
 
@@ -48,6 +39,7 @@ def to_grid(
     calendar: Calendar,
     channels: Sequence[Channel],
     aggregate: Aggregate = "last",
+    bars: bool = False,
     phase: int = 0,
     after: np.datetime64 | None = None,
 ) -> Grid:
@@ -70,9 +62,9 @@ def to_grid(
         step: The step between rows: `cadence` or a multiple of it.
         calendar: When observations come, as learnt by `learn_calendar` with `cadence`.
         channels: One entry per column: names decide for `"ohlc"`, angles for `"mean"`.
-        aggregate: What stands for the observations of a row. Missing ones are left out;
-            `"ohlc"` takes the first `open`, highest `high`, lowest `low`, last `close`,
-            summed `volume` and the last of any other channel.
+        aggregate: What stands for the observations of a row, as `rule_of` says. Missing ones
+            are left out.
+        bars: Whether observations are market bars, as `Bins` says.
         phase: By how many observation steps the rows lie later, if `step` is a multiple.
         after: Only rows later than this are wanted.
 
@@ -85,14 +77,14 @@ def to_grid(
     sessions = isinstance(calendar, Sessions)
     if len(times) == 0 or (sessions and step == cadence):
         return Grid(times, values)
-    points = _points(cadence, step, calendar, phase)
+    points = _points(cadence, step, calendar, bars, phase)
     indices = points.index_at_or_after(times)
     last = int(points.index_at_or_before(times[-1:])[0])
     complete = int(np.searchsorted(indices, last, side="right"))
     starts = np.flatnonzero(np.diff(indices[:complete], prepend=indices[0] - 1))
     filled = indices[starts]
-    rules = [_rule(channel, aggregate) for channel in channels]
-    summaries = _summarise(values[:complete], starts, rules)
+    rules = [rule_of(channel, aggregate) for channel in channels]
+    summaries = summarise(values[:complete], starts, rules)
     if sessions:
         return Grid(points.labels(filled), summaries)
     first = (
@@ -103,7 +95,9 @@ def to_grid(
     return _with_holes(points, first, last, filled, summaries)
 
 
-def _points(cadence: Cadence, step: Cadence, calendar: Calendar, phase: int) -> Continuous:
+def _points(
+    cadence: Cadence, step: Cadence, calendar: Calendar, bars: bool, phase: int
+) -> Continuous:
     if step == cadence and isinstance(calendar, Continuous) and not phase:
         return calendar
     if phase and not (cadence.fixed and step != cadence):
@@ -111,7 +105,7 @@ def _points(cadence: Cadence, step: Cadence, calendar: Calendar, phase: int) -> 
             "`phase` must be 0 unless steps of a fixed length are put into coarser ones. "
             f"Received: {phase} with {cadence.text} in {step.text}"
         )
-    return Continuous(step, phase * cadence.count, calendar.timezone)
+    return Bins(step, cadence, calendar.timezone, bars=bars).points(phase)
 
 
 def _with_holes(
@@ -129,74 +123,3 @@ def _with_holes(
     values = np.full((rows, summaries.shape[1]), np.nan)
     values[filled - first] = summaries
     return Grid(times, values)
-
-
-def _rule(channel: Channel, aggregate: Aggregate) -> Rule:
-    if aggregate == "ohlc":
-        return _OHLC_RULES.get(channel.name.lower(), "last")
-    if aggregate == "mean" and channel.angular:
-        return "angle"
-    return aggregate
-
-
-def _summarise(values: Values, starts: Indices, rules: Sequence[Rule]) -> Values:
-    """One row for each run of rows that begins at one of `starts`."""
-    if len(starts) == len(values) and "angle" not in rules:
-        # Most grids are a series' own rows: there is nothing to put together. The mean of one
-        # direction, however, is that direction between 0 and 360 degrees.
-        return values
-    summaries = np.empty((len(starts), len(rules)))
-    # Column by column: what a summary makes on its way is many times as large as the column.
-    for column, rule in enumerate(rules):
-        summaries[:, [column]] = _SUMMARIES[rule](values[:, [column]], starts)
-    return summaries
-
-
-def _last(values: Values, starts: Indices) -> Values:
-    rows = np.arange(len(values))[:, np.newaxis]
-    chosen = np.maximum.reduceat(np.where(np.isnan(values), -1, rows), starts, axis=0)
-    return np.take_along_axis(values, np.where(chosen < 0, starts[:, np.newaxis], chosen), axis=0)
-
-
-def _first(values: Values, starts: Indices) -> Values:
-    rows = np.arange(len(values))[:, np.newaxis]
-    chosen = np.minimum.reduceat(np.where(np.isnan(values), len(values), rows), starts, axis=0)
-    missing = chosen == len(values)
-    return np.take_along_axis(values, np.where(missing, starts[:, np.newaxis], chosen), axis=0)
-
-
-def _smallest(values: Values, starts: Indices) -> Values:
-    return np.fmin.reduceat(values, starts, axis=0)
-
-
-def _largest(values: Values, starts: Indices) -> Values:
-    return np.fmax.reduceat(values, starts, axis=0)
-
-
-def _sum(values: Values, starts: Indices) -> Values:
-    present = np.maximum.reduceat(~np.isnan(values), starts, axis=0)
-    sums = np.add.reduceat(np.nan_to_num(values, nan=0.0), starts, axis=0)
-    return np.where(present, sums, np.nan)
-
-
-def _mean(values: Values, starts: Indices) -> Values:
-    counts = np.add.reduceat(~np.isnan(values), starts, axis=0, dtype=np.int64)
-    return _sum(values, starts) / np.maximum(counts, 1)
-
-
-def _mean_angle(values: Values, starts: Indices) -> Values:
-    radians = np.radians(values)
-    sines, cosines = _sum(np.sin(radians), starts), _sum(np.cos(radians), starts)
-    angles: Values = np.degrees(np.arctan2(sines, cosines)) % 360
-    return angles
-
-
-_SUMMARIES: dict[Rule, Callable[[Values, Indices], Values]] = {
-    "first": _first,
-    "last": _last,
-    "min": _smallest,
-    "max": _largest,
-    "mean": _mean,
-    "angle": _mean_angle,
-    "sum": _sum,
-}

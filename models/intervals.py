@@ -191,6 +191,11 @@ class Tracker:
         self._since = intervals.since if pending <= MOST_PENDING_NUMBERS else None
         self._memory = 0 if self._since is None else farthest
 
+    @property
+    def since(self) -> np.datetime64 | None:
+        """Forecasts from this moment on move the widths; None for never."""
+        return self._since
+
     def start(self) -> Adaptation:
         """Nothing seen yet: factors of 1."""
         memory, targets = self._memory, self._shape[1]

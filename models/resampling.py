@@ -8,8 +8,9 @@ import numpy as np
 
 from models.cadence import Cadence
 from models.calendars import Calendar, Continuous, calendar_from_json, learn_calendar
-from models.grid import Aggregate, Grid, to_grid
+from models.grid import Grid, to_grid
 from models.series import Channel, SeriesData, Times, Values
+from models.summaries import Aggregate
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class GridRule:
         calendar: When observations come.
         channels: One entry per column.
         aggregate: What stands for the observations of a row.
+        bars: Whether observations are market bars, as `Bins` says.
     """
 
     cadence: Cadence
@@ -29,6 +31,7 @@ class GridRule:
     calendar: Calendar
     channels: tuple[Channel, ...]
     aggregate: Aggregate
+    bars: bool
 
     @classmethod
     def learn(
@@ -44,7 +47,8 @@ class GridRule:
         """
         cadence = Cadence.parse(data.cadence)
         calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone)
-        return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate)
+        bars = data.kind == "ohlc"
+        return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate, bars)
 
     @property
     def phases(self) -> int:
@@ -67,6 +71,7 @@ class GridRule:
             calendar=self.calendar,
             channels=self.channels,
             aggregate=self.aggregate,
+            bars=self.bars,
             phase=phase,
             after=after,
         )
@@ -90,6 +95,7 @@ class GridRule:
             "calendar": self.calendar.to_json(),
             "channels": [asdict(channel) for channel in self.channels],
             "aggregate": self.aggregate,
+            "bars": self.bars,
         }
 
     @classmethod
@@ -101,4 +107,6 @@ class GridRule:
             calendar_from_json(stored["calendar"]),
             tuple(Channel(**channel) for channel in stored["channels"]),
             stored["aggregate"],
+            # Bundles of before rows were binned as bars are.
+            stored.get("bars", False),
         )

@@ -4,7 +4,7 @@ A new observation costs one step. The same code reads a whole series in one pass
 is evaluated at the end of training is what is served.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -27,7 +27,8 @@ from models.scaling import Floats
 from models.series import Rows, SeriesData, Times, Values, iso
 from models.series_fit import SeriesFit
 from models.states import State
-from models.windows import window_offsets
+from models.together import Run, Steps, alone
+from models.windows import WindowReader, window_offsets
 
 __all__ = ["Forecaster", "State"]
 
@@ -176,12 +177,16 @@ class Forecaster:
         Returns:
             The state after the last complete grid row; `state` itself if there is none.
         """
+        return alone(self.advancing(state, times, values))
+
+    def advancing(self, state: State, times: Times, values: Values) -> Steps[State]:
+        """Read observations side by side with others; the arguments are those of `advance`."""
         grid = self._reader.grid(times, values, state.time)
         if len(grid.times) == 0:
             return state
         reading = self._reader.read(state.tail, grid)
         return replace(
-            self._run_rows(state, reading),
+            (yield from self._run_rows(state, reading)),
             time=grid.times[-1],
             rows=state.rows + len(grid.times),
             tail=reading.tail,
@@ -242,9 +247,13 @@ class Forecaster:
             DataError: If too few rows, or no value of a target, were read yet, or if a known
                 value is missing.
         """
+        return alone(self.forecasting(state, known))
+
+    def forecasting(self, state: State, known: Values | None = None) -> Steps[Forecast]:
+        """Forecast side by side with others; arguments and errors are those of `forecast`."""
         origin = self._origin(state)
         naive = state.tail[-1, self._reader.columns]
-        said = self._output(state, known)[np.newaxis]
+        said = (yield from self._output(state, known))[np.newaxis]
         (values,) = self._decoder.values(said, naive[np.newaxis])
         probabilities = self._decoder.probabilities(said)
         if probabilities is None:
@@ -280,7 +289,7 @@ class Forecaster:
             )
         return state.time
 
-    def _output(self, state: State, known: Values | None) -> Floats:
+    def _output(self, state: State, known: Values | None) -> Steps[Floats]:
         """What the network says at the last row: kept, or made now that its future is known."""
         future = self._reader.future
         if future is None or state.time is None:
@@ -294,7 +303,7 @@ class Forecaster:
             inputs = [each[np.newaxis] for each in inputs]
         else:
             inputs[0] = x[np.newaxis]
-        y, *_ = run_session(self._session, [*inputs, *state.recurrent])
+        y, *_ = yield Run(self._session, [*inputs, *state.recurrent])
         last: Floats = y.reshape(-1)
         return last
 
@@ -376,18 +385,22 @@ class Forecaster:
         actual = reading.actual[at[:, np.newaxis] + self.leads]
         return self._decoder.labels(actual, reading.base[at])
 
-    def _run_rows(self, state: State, reading: Reading) -> State:
+    def _run_rows(self, state: State, reading: Reading) -> Steps[State]:
         """Run the network over new rows; only the last output is kept."""
         if self._reader.future is not None:
-            return self._wait(state, reading.features)
+            return (yield from self._wait(state, reading.features))
         if self._offsets is not None:
-            return self._run_last_window(state, reading, self._offsets)
-        for rows, said, recurrent in self._reading_runs(reading, state.recurrent):
-            adaptation, _ = self._track(state.adaptation, reading, rows, said)
-            state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
+            return (yield from self._run_windows(state, reading))
+        for rows in _pieces(len(reading.features)):
+            inputs = self._reader.inputs(reading.features[rows], reading, rows)
+            said, *recurrent = yield self._run(inputs, state.recurrent)
+            adaptation, _ = self._track(state.adaptation, reading, rows, said[0])
+            state = replace(
+                state, recurrent=tuple(recurrent), output=said[0, -1], adaptation=adaptation
+            )
         return state
 
-    def _wait(self, state: State, features: Floats) -> State:
+    def _wait(self, state: State, features: Floats) -> Steps[State]:
         """Step over all rows but the last, which waits until its future is known.
 
         The states depend on no future, so the rows before it are told of none.
@@ -395,21 +408,61 @@ class Forecaster:
         waiting = np.concatenate([state.window, features])
         if self._offsets is not None:
             return replace(state, window=waiting[-len(state.window) :])
-
-        def inputs(rows: slice) -> list[Floats]:
-            x = waiting[:-1][rows]
-            return [x, *self._reader.blank_inputs(len(x))]
-
-        runs = self._sequence_runs(len(waiting) - 1, inputs, state.recurrent)
-        *_, recurrent = state.recurrent, *(after for _, _, after in runs)
+        recurrent = state.recurrent
+        for rows in _pieces(len(waiting) - 1):
+            x = waiting[rows]
+            _, *after = yield self._run([x, *self._reader.blank_inputs(len(x))], recurrent)
+            recurrent = tuple(after)
         return replace(state, recurrent=recurrent, window=waiting[-1:])
 
-    def _run_last_window(self, state: State, reading: Reading, offsets: Rows) -> State:
-        window = np.concatenate([state.window, reading.features])[-len(state.window) :]
-        samples = window[offsets - 1 + len(window)][np.newaxis]
-        inputs = self._reader.inputs(samples, reading, slice(-1, None))
-        (said,) = run_session(self._session, inputs)
-        return replace(state, window=window, output=said[0])
+    def _run_windows(self, state: State, reading: Reading) -> Steps[State]:
+        """Run the window of the last row, and of each row whose errors move the intervals."""
+        features = np.concatenate([state.window, reading.features])
+        windows = self._windows(features, len(state.window))
+        adaptation, output, last = state.adaptation, state.output, len(reading.times) - 1
+        for rows in _pieces(len(reading.times)):
+            here = np.arange(rows.start, rows.stop)
+            followed = self._followed(reading.times[rows], state.rows + here)
+            said = yield from self._say_windows(reading, rows, followed | (here == last), windows)
+            adaptation, _ = self._track(adaptation, reading, rows, _only(said, followed))
+            output = said[-1]
+        window = features[-len(state.window) :]
+        return replace(state, window=window, output=output, adaptation=adaptation)
+
+    def _say_windows(
+        self,
+        reading: Reading,
+        rows: slice,
+        wanted: npt.NDArray[np.bool_],
+        windows: WindowReader,
+    ) -> Steps[Floats]:
+        """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
+        outputs = self._decoder.width * self._reader.scaling.scale.size
+        said = np.full((len(wanted), outputs), np.nan, np.float32)
+        places = np.flatnonzero(wanted)
+        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(windows.offsets)))
+        for first in range(0, len(places), count):
+            some = places[first : first + count]
+            inputs = self._reader.inputs(windows.at(rows.start + some), reading, rows.start + some)
+            (said[some],) = yield Run(self._session, inputs)
+        return said
+
+    def _windows(self, features: Floats, before: int) -> WindowReader:
+        assert self._offsets is not None, "the forecaster reads windows"  # noqa: S101
+        return WindowReader(self._offsets, features, before)
+
+    def _followed(self, times: Times, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Rows from which forecasts can be made, and whose errors move the intervals."""
+        if self._tracker is None or self._tracker.since is None:
+            return np.zeros(len(times), bool)
+        followed: npt.NDArray[np.bool_] = (times >= self._tracker.since) & (
+            rows >= self.least_rows - 1
+        )
+        return followed
+
+    def _run(self, inputs: list[Floats], recurrent: tuple[Floats, ...]) -> Run:
+        """A run over rows of one series: a batch of one sequence."""
+        return Run(self._session, [*(each[np.newaxis] for each in inputs), *recurrent])
 
     def _runs_at(
         self, reading: Reading, origins: Rows, *, tracked: bool = False
@@ -418,56 +471,49 @@ class Forecaster:
 
         Following the intervals takes longer than the network: only if they are wanted.
         """
-        if self._offsets is not None:
-            yield from self._windows_at(reading, origins, self._offsets)
-            return
-        start = self.initial_state()
-        adaptation = start.adaptation if tracked else None
-        for rows, said, _ in self._reading_runs(reading, start.recurrent):
-            _require_finite(said, reading.times[rows])
-            adaptation, log_factors = self._track(adaptation, reading, rows, said)
-            inside = np.flatnonzero((origins >= rows.start) & (origins < rows.stop))
+        adaptation = self.initial_state().adaptation if tracked else None
+        windowed = self._offsets is not None
+        runs = (
+            self._window_runs(reading, origins, tracked=tracked)
+            if windowed
+            else (self._reading_runs(reading))
+        )
+        first_origin = self.least_rows - 1 if windowed else 0
+        for rows, said, counted in runs:
+            adaptation, log_factors = self._track(adaptation, reading, rows, counted)
+            is_inside = (origins >= max(rows.start, first_origin)) & (origins < rows.stop)
+            inside = np.flatnonzero(is_inside)
             size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
             for first in range(0, len(inside), size):
                 some = inside[first : first + size]
                 here = origins[some] - rows.start
                 yield some, said[here], None if log_factors is None else log_factors[here]
 
-    def _windows_at(
-        self, reading: Reading, origins: Rows, offsets: Rows
-    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        whole = np.flatnonzero(origins >= -offsets[0])
-        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(offsets)))
-        for first in range(0, len(whole), count):
-            some = whole[first : first + count]
-            windows = reading.features[origins[some, np.newaxis] + offsets]
-            (said,) = run_session(
-                self._session, self._reader.inputs(windows, reading, origins[some])
-            )
-            _require_finite(said, reading.times[origins[some]])
-            yield some, said, None
+    def _window_runs(
+        self, reading: Reading, origins: Rows, *, tracked: bool
+    ) -> Iterator[tuple[slice, Floats, Floats]]:
+        """As `_reading_runs`, up to the last origin; NaN where nothing is needed."""
+        windows = self._windows(reading.features, 0)
+        is_origin = np.zeros(len(reading.times), bool)
+        is_origin[origins[origins >= self.least_rows - 1]] = True
+        for rows in _pieces(int(origins.max(initial=-1)) + 1):
+            followed = self._followed(reading.times[rows], np.arange(rows.start, rows.stop))
+            wanted = is_origin[rows] | (followed & tracked)
+            if tracked or wanted.any():
+                said = alone(self._say_windows(reading, rows, wanted, windows))
+                _require_finite(said[wanted], reading.times[rows][wanted])
+                yield rows, said, _only(said, followed)
 
-    def _reading_runs(
-        self, reading: Reading, recurrent: tuple[Floats, ...]
-    ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
-        def inputs(rows: slice) -> list[Floats]:
-            return self._reader.inputs(reading.features[rows], reading, rows)
-
-        return self._sequence_runs(len(reading.features), inputs, recurrent)
-
-    def _sequence_runs(
-        self,
-        count: int,
-        inputs: Callable[[slice], list[Floats]],
-        recurrent: tuple[Floats, ...],
-    ) -> Iterator[tuple[slice, Floats, tuple[Floats, ...]]]:
-        """Rows, outputs `(rows, outputs)` and the states after them, piece by piece."""
-        for first in range(0, count, ROWS_PER_RUN):
-            rows = slice(first, min(first + ROWS_PER_RUN, count))
-            piece = [each[np.newaxis] for each in inputs(rows)]
-            said, *after = run_session(self._session, [*piece, *recurrent])
+    def _reading_runs(self, reading: Reading) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Rows, outputs `(rows, outputs)` and those that move the intervals, piece by piece."""
+        recurrent = self.initial_state().recurrent
+        for rows in _pieces(len(reading.features)):
+            inputs = self._reader.inputs(reading.features[rows], reading, rows)
+            run = self._run(inputs, recurrent)
+            said, *after = run_session(run.session, run.inputs)
+            _require_finite(said[0], reading.times[rows])
             recurrent = tuple(after)
-            yield rows, said[0], recurrent
+            yield rows, said[0], said[0]
 
     def _track(
         self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
@@ -489,6 +535,17 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+
+def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
+    """The outputs of some rows; NaN at the others."""
+    return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
+
+
+def _pieces(rows: int) -> Iterator[slice]:
+    """Rows by the piece, in order."""
+    for first in range(0, rows, ROWS_PER_RUN):
+        yield slice(first, min(first + ROWS_PER_RUN, rows))
 
 
 def _require_finite(said: Floats, times: Times) -> None:

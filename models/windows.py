@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from models.dataset import Batch, Dataset, Part
+from models.scaling import Floats
 from models.series import Rows
 
 
@@ -22,6 +23,26 @@ def window_offsets(lookback: int, step: int) -> Rows:
     """
     samples = max(1, lookback // step)
     return np.arange(-(samples - 1) * step, 1, step)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReader:
+    """Windows of a series as it is served.
+
+    Args:
+        offsets: `(samples,)`, rows relative to the origin.
+        features: `(rows, features)`.
+        before: How many of these rows lie before the first origin.
+    """
+
+    offsets: Rows
+    features: Floats
+    before: int
+
+    def at(self, origins: Rows) -> Floats:
+        """The windows of origins `(windows,)`: `(windows, samples, features)`."""
+        found: Floats = self.features[self.before + origins[:, np.newaxis] + self.offsets]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from app.series.tables import Series
 from app.times import to_datetime, to_wire
 from models.forecast import Forecast
 from models.runtime import Forecaster
+from models.together import Steps, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Issued:
         }
 
 
-def issue(
+def issuing(
     session: Session,
     source: Source,
     forecaster: Forecaster,
@@ -94,41 +95,38 @@ def issue(
     *,
     origin: np.datetime64 | None = None,
     known_future: KnownFuture | None = None,
-) -> Issued:
+) -> Steps[Issued]:
     """Make a forecast from the series' last complete step, or from an earlier one.
 
     Raises:
         DataError, Invalid: If the version cannot forecast from there.
     """
     kept = session.get(KeptState, (source.version_id, series.id))
-    current = live.current_state(session, forecaster, kept, series)
-    return issue_from(
-        session, source, forecaster, series, current, origin=origin, known_future=known_future
-    )
+    current = yield from live.reading_state(session, forecaster, kept, series)
+    seen = current
+    if origin is not None and current.state.time is not None and origin < current.state.time:
+        seen = live.replay(session, forecaster, series, until=origin)
+    made, known = yield from _forecasting(session, series, seen, known_future)
+    return Issued(source, series, made, current, known, series.last_time)
 
 
-def issue_from(
-    session: Session,
-    source: Source,
-    forecaster: Forecaster,
-    series: Series,
-    current: CurrentState,
-    *,
-    origin: np.datetime64 | None = None,
-    known_future: KnownFuture | None = None,
-) -> Issued:
-    """Make a forecast from the series' current state, or from an earlier one.
+def issue_from(session: Session, source: Source, series: Series, current: CurrentState) -> Issued:
+    """Make a forecast from the series' current state.
 
     Raises:
         DataError, Invalid: If the version cannot forecast from there.
     """
-    seen = current
-    if origin is not None and current.state.time is not None and origin < current.state.time:
-        seen = live.replay(session, forecaster, series, until=origin)
-    own = seen.forecaster
-    known = known_values(session, own, series, seen.state, known_future)
-    made = own.forecast(seen.state, known.values if known.channels else None)
+    made, known = alone(_forecasting(session, series, current, None))
     return Issued(source, series, made, current, known, series.last_time)
+
+
+def _forecasting(
+    session: Session, series: Series, seen: CurrentState, given: KnownFuture | None
+) -> Steps[tuple[Forecast, KnownValues]]:
+    own = seen.forecaster
+    known = known_values(session, own, series, seen.state, given)
+    made = yield from own.forecasting(seen.state, known.values if known.channels else None)
+    return made, known
 
 
 def store(session: Session, issued: Issued) -> Stored:
@@ -161,9 +159,20 @@ def store(session: Session, issued: Issued) -> Stored:
 
 def find(session: Session, issued: Issued) -> Stored | None:
     """The stored forecast of the same version, series, origin, revision and known future."""
-    statement = sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.bounds)
-    row = session.execute(statement.filter_by(**issued.identity)).first()
+    row = session.connection().execute(_FIND, issued.identity).first()
     return None if row is None else Stored(row.key, row.body, row.bounds)
+
+
+def _find() -> sa.Select[str, str, Bounds | None]:
+    names = ("version_id", "series_id", "origin", "data_revision", "known_future")
+    columns = StoredForecast.__table__.c
+    return sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.bounds).where(
+        *(columns[name] == sa.bindparam(name, type_=columns[name].type) for name in names)
+    )
+
+
+# Made once: building it costs more than running it.
+_FIND = _find()
 
 
 def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> dict[str, object]:

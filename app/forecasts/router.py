@@ -4,23 +4,35 @@ import csv
 import io
 import json
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
-from app.forecasts import service
+from app.csv_cells import neutral
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.entity_tags import headers_of, matches
+from app.errors import Conflict, Invalid, NotFound, TooLarge, documented, problem_details
+from app.forecasts import batches, service
 from app.forecasts.issuing import Answer
 from app.forecasts.queries import summaries
-from app.forecasts.schemas import ForecastCreate, ForecastRead, ForecastSummary
+from app.forecasts.schemas import (
+    ForecastBatch,
+    ForecastCreate,
+    ForecastRead,
+    ForecastsRead,
+    ForecastSummary,
+)
 from app.forecasts.scored import read_forecast
 from app.forecasts.tables import StoredForecast
+from app.idempotency import Answer as OnceAnswer
+from app.idempotency import OnceOnlyDependency
 from app.live.replaying import replay_forecast
 from app.pagination import Page, Paging
-from app.registry.tables import Model, ModelVersion
+from app.registry.queries import is_version
+from app.registry.tables import Model
 from app.series.tables import Series
 
 router = APIRouter(tags=["forecasts"])
@@ -49,6 +61,39 @@ def create_forecast(
 ) -> Response:
     """Forecast from the last complete step, or from an earlier origin."""
     return _response(service.forecast(database, name, body or ForecastCreate()), accept)
+
+
+@router.post(
+    "/forecasts:batch",
+    response_model=ForecastsRead,
+    responses=documented(TooLarge, Invalid),
+)
+def create_forecasts(
+    request: Request,
+    body: ForecastBatch,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
+) -> Response:
+    """Forecast with many models and series in one call.
+
+    Every item is answered in its place: with its forecast, as the route for one model gives it,
+    or with `{"error": {...}}`, the problem that it would have been answered with alone. Items of
+    the same version share the runs of its network, and equal ones share one stored forecast.
+    """
+    if len(body.requests) > settings.forecast_batch_items:
+        raise TooLarge(
+            f"`requests` must be at most {settings.forecast_batch_items} items long. "
+            f"Received: {len(body.requests)}"
+        )
+    explain = partial(problem_details, request)
+    batch = batches.make(database, body)
+    if once_only.key is None and not batch.unstored:
+        return _json(batches.answer(batch.requests, batch.made, explain))
+    with database.transaction() as session:
+        return once_only.run(
+            session, lambda: OnceAnswer(200, batches.store_all(session, batch, explain))
+        )
 
 
 @router.get(
@@ -82,14 +127,18 @@ def list_forecasts(
     paging: Paging,
     model: str | None = None,
     series: str | None = None,
-    version: int | None = None,
+    version: Annotated[
+        str | None,
+        Query(description="A number, an alias, or `latest` for the newest trained version."),
+    ] = None,
 ) -> Page[ForecastSummary]:
     """List the stored forecasts, newest first."""
     statement = summaries()
-    wanted = ((Model.name, model), (Series.name, series), (ModelVersion.number, version))
-    for column, value in wanted:
+    for column, value in ((Model.name, model), (Series.name, series)):
         if value is not None:
             statement = statement.where(column == value)
+    if version is not None:
+        statement = statement.where(is_version(version))
     after = paging.after(int)
     if after is not None:
         statement = statement.where(StoredForecast.id < after)
@@ -133,21 +182,15 @@ def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> F
 
 
 def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> Response:
-    if if_none_match is not None and _matches(if_none_match, answer.key):
-        return Response(status_code=304, headers=_headers(answer))
+    if matches(if_none_match, answer.key):
+        return Response(status_code=304, headers=headers_of(answer.key))
     if "text/csv" in accept.lower():
-        return Response(_csv(answer.body), media_type="text/csv", headers=_headers(answer))
-    return Response(answer.body, media_type="application/json", headers=_headers(answer))
+        return Response(_csv(answer.body), media_type="text/csv", headers=headers_of(answer.key))
+    return Response(answer.body, media_type="application/json", headers=headers_of(answer.key))
 
 
-def _headers(answer: Answer) -> dict[str, str]:
-    return {"ETag": f'"{answer.key}"', "Cache-Control": "no-cache", "Vary": "Accept"}
-
-
-def _matches(if_none_match: str, key: str) -> bool:
-    """Whether a list of entity tags names this one (RFC 9110, section 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or f'"{key}"' in tags
+def _json(text: str) -> Response:
+    return Response(text, media_type="application/json")
 
 
 def _csv(body: str) -> str:
@@ -155,7 +198,7 @@ def _csv(body: str) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(points[0]))
     writer.writeheader()
-    writer.writerows(points)
+    writer.writerows({name: neutral(cell) for name, cell in point.items()} for point in points)
     return text.getvalue()
 
 

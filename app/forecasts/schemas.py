@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 
+from app.errors import ProblemDetails
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
 from models.intervals import LEVELS
 
@@ -76,6 +77,39 @@ class ForecastCreate(BaseModel):
         None,
         description="Values of the version's `known_future` channels at the times of the leads. "
         "What is left out is taken from the series if it was observed after the origin.",
+    )
+
+
+class ForecastRequest(ForecastCreate):
+    """One of several forecasts: a model, and what to forecast with it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"model": "co2-weekly"}]}
+    )
+
+    model: str
+
+
+class ForecastBatch(BaseModel):
+    """Several forecasts of any models and series."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "requests": [
+                        {"model": "co2-weekly"},
+                        {"model": "co2-weekly", "series": "co2-barrow", "levels": [90]},
+                    ]
+                }
+            ]
+        },
+    )
+
+    # Each is checked by itself where it is read: one that is wrong does not fail the others.
+    requests: list[SkipValidation[ForecastRequest]] = Field(
+        description="Answered in this order; `STATECAST_FORECAST_BATCH_ITEMS` (100) at most."
     )
 
 
@@ -167,6 +201,40 @@ class ForecastRead(BaseModel):
     )
     created_at: datetime
     points: list[ForecastPoint]
+
+
+class ForecastRefused(BaseModel):
+    """Why one of several forecasts could not be made."""
+
+    error: ProblemDetails = Field(
+        description="What the request would have been answered with alone; its pointers begin at "
+        "the item."
+    )
+
+
+class ForecastsRead(BaseModel):
+    """Several forecasts, in the order of their requests."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "error": {
+                                "type": "urn:statecast:problem:not-found",
+                                "title": "Not Found",
+                                "status": 404,
+                                "detail": "There is no model named 'co2-weekly'.",
+                            }
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ForecastRead | ForecastRefused]
 
 
 class ForecastSummary(BaseModel):

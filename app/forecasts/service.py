@@ -1,5 +1,8 @@
 """Forecasts as resources: made once from the kept state, stored, given back the same."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -12,11 +15,13 @@ from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.live import scores
 from app.registry.artefacts import forecasters
-from app.registry.queries import get_default_version, get_version
+from app.registry.queries import VersionRow, get_default_version, get_version
+from app.registry.tables import ModelVersion
 from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_numpy
 from models.errors import DataError, Problem
+from models.together import Steps, alone
 
 
 def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
@@ -32,11 +37,11 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         if newest is not None and not newest.known_future:
             return Answer(newest.key, newest.body)
     with database.reading() as session:
-        issued = _issue(session, model, request)
+        issued = alone(issuing_as_asked(session, asked_version(session, model, request), request))
         stored = issuing.find(session, issued)
     if stored is None or not issued.state.kept:
         with database.transaction() as session:
-            stored = _store(session, issued)
+            stored = store(session, hold(session, [issued]), issued)
     return stored.answer(request)
 
 
@@ -67,36 +72,85 @@ def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None
     return database.first(LATEST, {"model": model})
 
 
-def _issue(session: Session, model: str, request: ForecastCreate) -> Issued:
+def asked_version(session: Session, model: str, request: ForecastCreate) -> VersionRow:
+    """The version that a request names, else the one that serves by default.
+
+    Raises:
+        NotFound: If there is none.
+    """
     if request.version is None:
-        row = get_default_version(session, model)
-    else:
-        row = get_version(session, model, str(request.version))
+        return get_default_version(session, model)
+    return get_version(session, model, str(request.version))
+
+
+def issuing_as_asked(session: Session, row: VersionRow, request: ForecastCreate) -> Steps[Issued]:
+    """Make the forecast that a request asks a version for.
+
+    Raises:
+        NotFound, Conflict, Invalid: As `forecast` does.
+    """
     version, owner, default, job = row
     forecaster = forecasters.get(session, version, job)
     try:
-        return issuing.issue(
-            session,
-            Source(version.id, version.number, owner.name),
-            forecaster,
-            _asked_series(session, request, default),
-            origin=None if request.origin is None else to_numpy(request.origin),
-            known_future=request.known_future,
+        return (
+            yield from issuing.issuing(
+                session,
+                Source(version.id, version.number, owner.name),
+                forecaster,
+                _asked_series(session, request, default),
+                origin=None if request.origin is None else to_numpy(request.origin),
+                known_future=request.known_future,
+            )
         )
     except DataError as error:
         raise _not_forecastable(request, error) from error
 
 
-def _store(session: Session, issued: Issued) -> Stored:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What cannot be changed or deleted by others until the transaction ends."""
+
+    series: dict[int, Series]
+    versions: set[int]
+
+
+def hold(session: Session, issued: Sequence[Issued]) -> Held:
+    """Lock the series of forecasts against appends, and their versions against deletion.
+
+    Series are locked by id, so that two requests for the same ones in another order never wait
+    for each other; versions after them, as appends do.
+    """
+    series = (
+        sa.select(Series)
+        .where(Series.id.in_({each.series.id for each in issued}))
+        .order_by(Series.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = {each.id: each for each in session.scalars(series)}
+    versions = (
+        sa.select(ModelVersion.id)
+        .where(ModelVersion.id.in_({each.source.version_id for each in issued}))
+        .order_by(ModelVersion.id)
+        .with_for_update(key_share=True, read=True)
+    )
+    return Held(found, set(session.scalars(versions)))
+
+
+def store(session: Session, held: Held, issued: Issued) -> Stored:
     """Store a forecast, and score what was appended since it was made.
 
     Appends hold the same lock: each observation meets the forecasts that it answers either
     here or there.
+
+    Raises:
+        NotFound: If the series or the version was deleted in the meantime.
     """
-    statement = sa.select(Series).where(Series.id == issued.series.id).with_for_update()
-    series = session.scalar(statement)
+    series = held.series.get(issued.series.id)
     if series is None:
         raise NotFound(f"The series {issued.series.name!r} was deleted in the meantime.")
+    if issued.source.version_id not in held.versions:
+        raise NotFound(f"The model {issued.source.model!r} was deleted in the meantime.")
     stored = issuing.store(session, issued)
     if series.revision != issued.state.revision:
         scores.score_since(session, series, issued.last_time)

@@ -13,6 +13,7 @@ from app.forecasts import issuing
 from app.forecasts.issuing import Source
 from app.live import scores
 from app.live import service as live
+from app.live.checkpoints import NotFinite
 from app.live.watching import Watcher, watchers
 from app.registry.artefacts import forecasters
 from app.series.tables import Series
@@ -90,9 +91,15 @@ def _forecast(
 ) -> dict[str, Any]:
     source = Source(watcher.version_id, watcher.number, watcher.model)
     forecaster = forecasters.get_trained(session, watcher.version_id, watcher.job_id)
-    current = live.current_state(session, forecaster, watcher.kept, series, changed_last=changed)
     try:
-        issued = issuing.issue_from(session, source, forecaster, series, current)
+        current = live.current_state(
+            session, forecaster, watcher.kept, series, changed_last=changed
+        )
+    except NotFinite as failure:
+        live.keep_failure(session, watcher.version_id, series, failure)
+        raise
+    try:
+        issued = issuing.issue_from(session, source, series, current)
     except (ForecastingError, ServiceError):
         # The state has read on all the same.
         live.keep_state(session, watcher.version_id, series.id, current)

@@ -53,7 +53,8 @@ def subjects(session: Session, model: str, series: str | None) -> list[Subject]:
         .join(Model, Model.id == ModelVersion.model_id)
         .join(KeptState, KeptState.version_id == ModelVersion.id)
         .join(Series, Series.id == KeptState.series_id)
-        .where(Model.name == model)
+        # Where no finite state could be made, there is none to check.
+        .where(Model.name == model, KeptState.content != b"")
         .order_by(ModelVersion.number, Series.name)
     )
     if series is not None:

@@ -13,6 +13,8 @@ from app.times import to_datetime
 from models.errors import DataError
 from models.runtime import Forecaster, State
 from models.series import Times, Values
+from models.series_fit import SeriesFit
+from models.together import Steps, alone
 
 # Rows between the newest checkpoints: reading so many anew costs about as much as the append's
 # own transaction, and each write of a checkpoint is shared by so many appends.
@@ -27,10 +29,33 @@ class Advanced:
     checkpoints: tuple[State, ...]
 
 
-def advance(
+class NotFinite(DataError):
+    """A state that is not finite after reading, and would never be again.
+
+    Args:
+        time: The last step that it has read.
+        from_start: Whether it read the series from its start.
+        fit: How the series was scaled, if the forecaster did not learn from it.
+    """
+
+    def __init__(
+        self, time: datetime, *, from_start: bool = False, fit: SeriesFit | None = None
+    ) -> None:
+        super().__init__(
+            "The network's state is not a finite number after the last observations: it is not "
+            "kept. Values far outside of what it learnt from do this; correct them."
+        )
+        self.time = time
+        self.from_start = from_start
+        self.fit = fit
+
+
+def advancing(
     forecaster: Forecaster, state: State, times: Times, values: Values, checkpoint_rows: int
-) -> Advanced:
-    """Read observations, as `Forecaster.advance` does, and stop at checkpoints.
+) -> Steps[Advanced]:
+    """Read observations, as `Forecaster.advancing` does, and stop at checkpoints.
+
+    Many are read alone: side by side with others they would all be in memory at once.
 
     Args:
         forecaster: On the grid and scales of the series.
@@ -40,26 +65,35 @@ def advance(
         checkpoint_rows: The rows that the latest checkpoint had read.
 
     Raises:
-        DataError: If the state is not finite any more: it would never be again.
+        NotFinite: If the state is not finite any more.
     """
-    ends = _planned_ends(len(times), _observations_per_row(forecaster))
     made = []
-    # A value that is too large for float32 is found below, in the state.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for end in ends:
-            before = state.rows
-            state = forecaster.advance(state, times[:end], values[:end])
-            if state.rows > before and state.finite:
-                made.append(state)
-        state = forecaster.advance(state, times, values)
-    if not state.finite:
-        raise DataError(
-            "The network's state is not a finite number after the last observations: it is not "
-            "kept. Values far outside of what it learnt from do this; correct them."
-        )
+    ends = _planned_ends(len(times), _observations_per_row(forecaster))
+    for end in ends:
+        before = state.rows
+        state = alone(_quietly(forecaster.advancing(state, times[:end], values[:end])))
+        if state.rows > before and state.finite:
+            made.append(state)
+    last = _quietly(forecaster.advancing(state, times, values))
+    state = alone(last) if ends else (yield from last)
+    if state.time is not None and not state.finite:
+        raise NotFinite(to_datetime(state.time))
     if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
         made.append(state)
     return Advanced(state, tuple(made))
+
+
+def _quietly(steps: Steps[State]) -> Steps[State]:
+    """The same, without warnings of values that are too large: the state shows them."""
+    answer = None
+    while True:
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                run = next(steps) if answer is None else steps.send(answer)
+        except StopIteration as ended:
+            state: State = ended.value
+            return state
+        answer = yield run
 
 
 def latest_before(session: Session, kept: KeptState, moment: datetime) -> State | None:

@@ -11,6 +11,7 @@ import app.series.service as series_service
 from app.db import insert_or_ignore, to_microseconds
 from app.errors import Invalid
 from app.live import checkpoints
+from app.live.checkpoints import NotFinite
 from app.live.tables import KeptState
 from app.series.tables import Observation, Series, SeriesRevision
 from app.times import to_datetime
@@ -20,6 +21,7 @@ from models.panel import Traits
 from models.runtime import Forecaster, State
 from models.series import SeriesData, Times, Values
 from models.series_fit import SeriesFit
+from models.together import Steps, alone
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -70,7 +72,19 @@ def current_state(
     *,
     changed_last: datetime | None = None,
 ) -> CurrentState:
-    """The state after the series' last complete step.
+    """The state after the series' last complete step; see `reading_state`."""
+    return alone(reading_state(session, forecaster, kept, series, changed_last=changed_last))
+
+
+def reading_state(
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState | None,
+    series: Series,
+    *,
+    changed_last: datetime | None = None,
+) -> Steps[CurrentState]:
+    """The state after the series' last complete step, made side by side with others.
 
     The kept state is advanced by the observations that came since. When a later write changed
     what it had already seen, it is replayed from the newest checkpoint before that; from the
@@ -89,6 +103,8 @@ def current_state(
         DataError: If the forecaster did not learn from the series and it is too short to be
             scaled, or if its values make the state infinite.
     """
+    if kept is not None and kept.failed_time is not None:
+        _require_change(session, forecaster, kept, series, changed_last)
     start = None if kept is None else _start(session, forecaster, kept, series, changed_last)
     if kept is None or start is None:
         return replay(session, forecaster, series)
@@ -98,7 +114,7 @@ def current_state(
             own, start.fit, start.state, revision, True, False, None, (), start.checkpoint_rows
         )
     times, values = observed_after(session, own, series, start.state)
-    read = checkpoints.advance(own, start.state, times, values, start.checkpoint_rows)
+    read = yield from checkpoints.advancing(own, start.state, times, values, start.checkpoint_rows)
     return CurrentState(
         forecaster=own,
         fit=start.fit,
@@ -149,7 +165,10 @@ def replay(
     fit = None if is_known(forecaster.manifest, series.name) else _fit(forecaster, data)
     own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
     known = data.values[:, columns_of(forecaster, series)]
-    read = checkpoints.advance(own, own.initial_state(), data.times, known, 0)
+    try:
+        read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
+    except NotFinite as error:
+        raise NotFinite(error.time, from_start=True, fit=fit) from error
     return CurrentState(
         forecaster=own,
         fit=fit,
@@ -171,6 +190,8 @@ def keep_state(session: Session, version_id: int, series_id: int, current: Curre
         "content": current.state.to_bytes(),
         "fit": current.fit and current.fit.to_json(),
         "checkpoint_rows": current.checkpoint_rows,
+        "failed_revision": None,
+        "failed_time": None,
     }
     keys = {"version_id": version_id, "series_id": series_id}
     # One made anew from the start also takes the place of a damaged one of the same revision.
@@ -185,7 +206,10 @@ def keep_state(session: Session, version_id: int, series_id: int, current: Curre
 
 
 def _replace_older() -> sa.UpdateBase:
-    columns = ("revision", "time", "content", "fit", "checkpoint_rows")
+    columns = (
+        *("revision", "time", "content", "fit", "checkpoint_rows"),
+        *("failed_revision", "failed_time"),
+    )
     types = {name: KeptState.__table__.c[name].type for name in columns}
     return (
         sa.update(KeptState)
@@ -201,6 +225,26 @@ def _replace_older() -> sa.UpdateBase:
 
 # Made once, because every append runs it.
 _REPLACE = _replace_older()
+
+
+def keep_failure(session: Session, version_id: int, series: Series, failure: NotFinite) -> None:
+    """Note that no finite state can be made, so that it is not tried again on every append.
+
+    A state that was read from the start has no other to go on from: what was kept is of no use.
+    The caller holds the series' lock.
+    """
+    keys = {"version_id": version_id, "series_id": series.id}
+    note = {"failed_revision": series.revision, "failed_time": failure.time}
+    empty = {
+        "revision": 0,
+        "time": None,
+        "content": b"",
+        "fit": failure.fit and failure.fit.to_json(),
+        "checkpoint_rows": 0,
+    }
+    if not insert_or_ignore(session, KeptState, **keys, **empty, **note):
+        changes = {**empty, **note} if failure.from_start else note
+        session.execute(sa.update(KeptState).filter_by(**keys).values(**changes))
 
 
 def columns_of(forecaster: Forecaster, series: Series) -> list[int]:
@@ -221,10 +265,7 @@ def _start(
         return None
     fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
     own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
-    if kept.revision == series.revision - 1 and changed_last is not None:
-        changed: datetime | None = changed_last
-    else:
-        changed = _earliest_change(session, kept, series)
+    changed = _earliest_change(session, kept.revision, series, changed_last)
     if changed is None or changed > kept.time:
         state = _readable(kept)
         return None if state is None else _Start(own, fit, state, None, kept.checkpoint_rows)
@@ -275,12 +316,44 @@ def _scales_hold(session: Session, kept: KeptState, series: Series, changed: dat
     return bool(untouched >= kept.fit["observations"])
 
 
-def _earliest_change(session: Session, kept: KeptState, series: Series) -> datetime | None:
-    """The earliest moment that was written after the revision that the state has seen."""
-    if kept.revision == series.revision:
+def _require_change(
+    session: Session,
+    forecaster: Forecaster,
+    kept: KeptState,
+    series: Series,
+    changed_last: datetime | None,
+) -> None:
+    """Refuse to read again what led to no finite state, unless some of it was changed since.
+
+    Raises:
+        NotFinite: If nothing was.
+    """
+    if kept.failed_time is None or kept.failed_revision is None:
+        return
+    if _outgrown(forecaster, kept, series):
+        return
+    changed = _earliest_change(session, kept.failed_revision, series, changed_last)
+    if changed is None or changed > kept.failed_time:
+        raise NotFinite(kept.failed_time)
+
+
+def _earliest_change(
+    session: Session, revision: int, series: Series, changed_last: datetime | None
+) -> datetime | None:
+    """The earliest moment that was written after a revision; None if nothing was.
+
+    Args:
+        session: The database.
+        revision: What was seen.
+        series: What was written to.
+        changed_last: The earliest moment that its last revision changed, if it is known.
+    """
+    if revision == series.revision:
         return None
+    if revision == series.revision - 1 and changed_last is not None:
+        return changed_last
     statement = sa.select(sa.func.min(SeriesRevision.min_time)).where(
-        SeriesRevision.series_id == kept.series_id, SeriesRevision.revision > kept.revision
+        SeriesRevision.series_id == series.id, SeriesRevision.revision > revision
     )
     return session.scalar(statement)
 

@@ -64,6 +64,8 @@ def _kept(row: Any, series: Series) -> KeptState | None:
         content=row.content,
         fit=row.fit,
         checkpoint_rows=row.checkpoint_rows,
+        failed_revision=row.failed_revision,
+        failed_time=row.failed_time,
     )
 
 
@@ -107,6 +109,8 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
             KeptState.content,
             KeptState.fit,
             KeptState.checkpoint_rows,
+            KeptState.failed_revision,
+            KeptState.failed_time,
         )
         .join(Model, Model.id == ModelVersion.model_id)
         .outerjoin(

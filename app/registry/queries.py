@@ -1,7 +1,7 @@
 """Statements about versions that more than one caller shares."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from app.errors import Invalid, NotFound
@@ -96,6 +96,26 @@ def find_version(
         pointed = sa.and_(Alias.model_id == Model.id, Alias.name == version)
         statement = statement.join(Alias, Alias.version_id == ModelVersion.id).where(pointed)
     return session.execute(statement.order_by(ModelVersion.number.desc()).limit(1)).first()
+
+
+def is_version(version: str) -> sa.ColumnElement[bool]:
+    """Whether a row's version has a number or an alias, of whichever model it is.
+
+    `latest` is the newest trained one of each model.
+    """
+    if version == NEWEST:
+        other = aliased(ModelVersion)
+        newest = (
+            sa.select(sa.func.max(other.number))
+            .join(Job, Job.id == other.job_id)
+            .where(other.model_id == ModelVersion.model_id, Job.state == JobState.SUCCEEDED)
+            .correlate(ModelVersion)
+            .scalar_subquery()
+        )
+        return ModelVersion.number == newest
+    if version.isascii() and version.isdecimal():
+        return ModelVersion.number == (int(version) if len(version) < 10 else -1)
+    return sa.exists().where(Alias.version_id == ModelVersion.id, Alias.name == version)
 
 
 def _no_such_version(name: str, version: str) -> str:

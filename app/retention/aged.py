@@ -154,9 +154,9 @@ def _has_points(after: datetime | None = None) -> sa.ColumnElement[bool]:
 
 def _is_awaited(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
     """Whether a point of a state's version waits for a step that the series has not reached."""
-    last = sa.select(Series.last_time).where(Series.id == KeptState.series_id).scalar_subquery()
+    last = sa.select(Series.last_time).where(Series.id == KeptState.series_id)
     return sa.exists().where(
         table.version_id == KeptState.version_id,
         table.series_id == KeptState.series_id,
-        table.time > last,
+        table.time > last.correlate(KeptState).scalar_subquery(),
     )

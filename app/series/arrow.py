@@ -5,6 +5,7 @@ whether they were given one of its objects. That costs a web process 100 MB and 
 second; buffers cost neither.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from models.series import Times
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
+
+# What a file of ours says of its series, in the metadata of its schema.
+SERIES = b"statecast"
 
 
 def to_mask(booleans: Any) -> Mask:
@@ -78,6 +82,27 @@ def moments(times: Times) -> Any:
 
     buffers = [None, pa.py_buffer(np.ascontiguousarray(times).view(np.int64))]
     return pa.Array.from_buffers(pa.timestamp("us", tz="UTC"), len(times), buffers)
+
+
+def settings_to_metadata(channel: dict[str, Any]) -> dict[str, str]:
+    """A channel's unit and what else is said of it, as the metadata of a field."""
+    said = {"missing": channel["missing"], "angular": channel["angular"]}
+    metadata = {name: json.dumps(value) for name, value in said.items() if value}
+    return metadata | ({"unit": channel["unit"]} if channel["unit"] else {})
+
+
+def settings_from_metadata(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    """What `settings_to_metadata` wrote; nothing that could be anything else is trusted."""
+    found: dict[str, Any] = {}
+    for name, value in (metadata or {}).items():
+        try:
+            if name == b"unit":
+                found["unit"] = value.decode()
+            elif name in (b"missing", b"angular"):
+                found[name.decode()] = json.loads(value)
+        except (ValueError, RecursionError):
+            continue
+    return found
 
 
 def _valid(array: Any) -> Mask:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.errors import Conflict, Invalid
 from app.series.schemas import ChannelSettings
 from models.errors import Problem
@@ -24,8 +26,12 @@ def checked_channels(settings: list[ChannelSettings]) -> ChannelList:
     return [channel.model_dump() for channel in settings]
 
 
-def channels_of_names(names: tuple[str, ...], configured: ChannelList) -> ChannelList:
-    """Channels in the order of a first file, with the settings given before it."""
+def channels_of_names(
+    names: tuple[str, ...],
+    configured: ChannelList,
+    said: dict[str, dict[str, Any]] | None = None,
+) -> ChannelList:
+    """Channels in the order of a first file, with the settings given before it or said in it."""
     settings = {channel["name"]: channel for channel in configured}
     missing = [name for name in settings if name not in names]
     if missing:
@@ -34,7 +40,15 @@ def channels_of_names(names: tuple[str, ...], configured: ChannelList) -> Channe
             f"{_listed(missing)}. Columns of the file: {_listed(names)}. "
             "Rename columns with `columns=name in the file=channel`."
         )
-    return [settings.get(name) or ChannelSettings(name=name).model_dump() for name in names]
+    return [settings.get(name) or _said(name, (said or {}).get(name, {})) for name in names]
+
+
+def _said(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a file says of a channel; a file of somebody's may say what is none."""
+    try:
+        return ChannelSettings.model_validate({**settings, "name": name}).model_dump()
+    except ValidationError:
+        return ChannelSettings(name=name).model_dump()
 
 
 def require_known(names: tuple[str, ...], channels: ChannelList) -> None:

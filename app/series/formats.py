@@ -1,31 +1,54 @@
-"""Observations on the wire: JSON, CSV and Arrow."""
+"""Observations on the wire: JSON, CSV, Arrow and Parquet, written while they are read."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.pagination import encode_cursor
 from app.series import arrow
-from app.series.observations import Observations
+from app.series.channels import ChannelList
+from app.series.observation_schemas import Form
+from app.series.reading.names import cell_of_name
+from app.series.selecting import Observations
 from models.series import Times, Values
 
 PIECE_ROWS = 20_000
-ARROW_STREAM = "application/vnd.apache.arrow.stream"
+MEDIA_TYPES: dict[Form, str] = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+}
+ENDINGS: dict[Form, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
 
 
-def as_json(found: Observations, *, limit: int | None) -> str:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file says of its series: the channels, and settings for whoever opens it."""
+
+    channels: ChannelList
+    series: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns behind the time."""
+        return [channel["name"] for channel in self.channels]
+
+
+def as_json(about: About, found: Observations, *, limit: int | None) -> str:
     """Columns, rows and the cursor of the next page; `found` has one row more if there is one."""
-    more = limit is not None and len(found.times) > limit
+    more = limit is not None and len(found) > limit
     times, values = found.times[:limit], found.values[:limit]
     next_page = encode_cursor(int(times[-1].astype(np.int64))) if more else None
     content = {
-        "columns": ["time", *found.channels],
+        "columns": ["time", *about.names],
         "rows": wire_rows(times, values),
-        "revision": found.revision,
+        "revision": about.series["revision"],
         "next": next_page,
     }
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
@@ -41,33 +64,39 @@ def wire_rows(times: Times, values: Values) -> list[list[Any]]:
     return listed
 
 
-def as_csv(found: Observations) -> Iterator[bytes]:
-    """Lines of `time,channel,...`, piece by piece; a missing value is an empty field."""
+def as_csv(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
+    """Lines of `time,channel,...`; a missing value is an empty field."""
+    import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
     header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(["time", *found.channels])
+    names = [cell_of_name(name) for name in about.names]
+    csv.writer(header, lineterminator="\n").writerow(["time", *names])
     yield header.getvalue().encode()
     # Times and numbers hold nothing that would need quotes.
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
-    for start in range(0, len(found.times), PIECE_ROWS):
-        part = slice(start, start + PIECE_ROWS)
-        target = io.BytesIO()
-        arrow_csv.write_csv(
-            _table(found, arrow.texts(wire_times(found.times[part])), part), target, options
-        )
-        yield target.getvalue()
+    for piece in pieces:
+        for start in range(0, len(piece), PIECE_ROWS):
+            part = piece.where(slice(start, start + PIECE_ROWS))
+            columns = [arrow.texts(wire_times(part.times)), *map(arrow.floats, part.values.T)]
+            target = io.BytesIO()
+            table = pa.table(columns, names=["time", *about.names])
+            arrow_csv.write_csv(table, target, options)
+            yield target.getvalue()
 
 
-def as_arrow(found: Observations) -> bytes:
+def as_arrow(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
     """An Arrow IPC stream; missing values are null."""
     import pyarrow as pa
 
-    table = _table(found, arrow.moments(found.times), slice(None))
-    target = io.BytesIO()
-    with pa.ipc.new_stream(target, table.schema) as writer:
-        writer.write_table(table)
-    return target.getvalue()
+    return _written(about, pieces, pa.ipc.new_stream)
+
+
+def as_parquet(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
+    """A Parquet file with a row group for each piece; missing values are null."""
+    import pyarrow.parquet as pq
+
+    return _written(about, pieces, pq.ParquetWriter)
 
 
 def wire_times(times: Times) -> list[str]:
@@ -79,8 +108,64 @@ def wire_times(times: Times) -> list[str]:
     return [f"{text.removesuffix('.000000')}Z" for text in texts]
 
 
-def _table(found: Observations, times: Any, part: slice) -> Any:
+def _written(
+    about: About, pieces: Iterator[Observations], opened: Callable[..., Any]
+) -> Iterator[bytes]:
+    schema = _schema(about)
+    sink = _Sink()
+    with opened(sink, schema) as writer:
+        for piece in pieces:
+            if len(piece):
+                writer.write_table(_table(piece, schema))
+                yield sink.taken()
+    yield sink.taken()
+
+
+def _schema(about: About) -> Any:
     import pyarrow as pa
 
-    columns = [arrow.floats(column[part]) for column in found.values.T]
-    return pa.table([times, *columns], names=["time", *found.channels])
+    fields = [
+        pa.field(channel["name"], pa.float64(), metadata=arrow.settings_to_metadata(channel))
+        for channel in about.channels
+    ]
+    time = pa.field("time", pa.timestamp("us", tz="UTC"))
+    return pa.schema([time, *fields], metadata={arrow.SERIES: json.dumps(about.series)})
+
+
+def _table(found: Observations, schema: Any) -> Any:
+    import pyarrow as pa
+
+    columns = [arrow.moments(found.times), *map(arrow.floats, found.values.T)]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away while it is written."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._written_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        piece = bytes(content)
+        self._pieces.append(piece)
+        self._written_bytes += len(piece)
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._written_bytes
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+WRITERS: dict[Form, Callable[[About, Iterator[Observations]], Iterator[bytes]]] = {
+    "csv": as_csv,
+    "arrow": as_arrow,
+    "parquet": as_parquet,
+}

@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.dependencies import DatabaseDependency
+from app.dependencies import DatabaseDependency, DecodedSeriesDependency
+from app.entity_tags import headers_of, matches
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.live.appending import after_write
-from app.pagination import PageRequest
-from app.series import formats, observations, undoing
+from app.series import answers, observations, undoing
+from app.series.formats import ENDINGS, MEDIA_TYPES
 from app.series.observation_schemas import (
     CausedForecast,
     ObservationsDeleted,
@@ -18,8 +19,8 @@ from app.series.observation_schemas import (
     ObservationsWrite,
     ObservationsWritten,
     RangeQuery,
+    ReadHeaders,
 )
-from app.series.observations import Selection
 from app.series.service import get_series, lock_series
 
 router = APIRouter(tags=["observations"])
@@ -30,10 +31,12 @@ ALL_FORMS: dict[int | str, dict[str, Any]] = {
         "description": "The rows in the form of `format`.",
         "content": {
             "text/csv": {"schema": {"type": "string"}},
-            formats.ARROW_STREAM: {"schema": {"type": "string", "format": "binary"}},
+            MEDIA_TYPES["arrow"]: {"schema": {"type": "string", "format": "binary"}},
+            MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
+UNCHANGED = {"description": "The rows are those of the tag in `If-None-Match`."}
 
 
 @router.put("/series/{name}/observations", responses=documented(NotFound, Conflict, Invalid))
@@ -80,26 +83,33 @@ def delete_observations(
 @router.get(
     "/series/{name}/observations",
     response_class=Response,
-    responses={**ALL_FORMS, **documented(NotFound, Invalid)},
+    responses={**ALL_FORMS, 304: UNCHANGED, **documented(NotFound, Invalid)},
 )
 def get_observations(
     name: str,
     database: DatabaseDependency,
+    kept: DecodedSeriesDependency,
     query: Annotated[ObservationsQuery, Query()],
+    said: Annotated[ReadHeaders, Header()],
 ) -> Response:
-    """Read rows in the order of time."""
-    wanted = Selection(query.start, query.end, tuple(query.channels), query.as_of_revision)
-    is_page = query.format == "json" and query.max_points is None
-    after = PageRequest(limit=query.limit, cursor=query.cursor).after(int)
+    """Read rows in the order of time: as they are or were, thinned out, or in buckets.
+
+    JSON comes in pages, but for charts (`max_points`); CSV, Arrow and Parquet hold all rows and are
+    written while they are read, all of one revision. In CSV a name that a spreadsheet would run has
+    an apostrophe before it, which an upload takes away again.
+
+    A bucket of `every` is complete or not there: one that later rows may still fall into is left
+    out, and so is one without a row. Buckets below a day are named by their end, as sensors name
+    what they have measured, and for bars by their beginning; days, weeks and months by the day that
+    they begin on. `start` and `end` choose buckets by their names.
+    """
     with database.reading() as session:
-        series = get_series(session, name)
-        rows = query.limit + 1 if is_page else None
-        found = observations.select(session, series, wanted, after=after, limit=rows)
-    if query.max_points is not None:
-        found = observations.thinned(found, query.max_points)
-    if query.format == "csv":
-        return StreamingResponse(formats.as_csv(found), media_type="text/csv")
-    if query.format == "arrow":
-        return Response(formats.as_arrow(found), media_type=formats.ARROW_STREAM)
-    content = formats.as_json(found, limit=query.limit if is_page else None)
-    return Response(content, media_type="application/json")
+        asked = answers.ask(session, get_series(session, name), query, said.accept)
+    if matches(said.if_none_match, asked.tag):
+        return Response(status_code=304, headers=headers_of(asked.tag))
+    headers, media_type = headers_of(asked.tag), MEDIA_TYPES[asked.form]
+    if asked.form == "json":
+        return Response(answers.as_json(database, kept, asked), 200, headers, media_type)
+    file_name = f"attachment; filename={name}.{ENDINGS[asked.form]}"
+    headers["Content-Disposition"] = file_name
+    return StreamingResponse(answers.as_file(database, kept, asked), 200, headers, media_type)

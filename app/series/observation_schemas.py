@@ -5,8 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.series.schemas import CadenceText
+
 MOST_ROWS = 100_000
 LARGEST_REVISION = 2**31 - 1
+
+Form = Literal["json", "csv", "arrow", "parquet"]
+Aggregation = Literal["mean", "min", "max", "sum", "first", "last", "count", "ohlc"]
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -155,6 +160,27 @@ class ObservationsQuery(BaseModel):
         le=LARGEST_REVISION,
         description="Read the series as it was at this revision.",
     )
-    format: Literal["json", "csv", "arrow"] = "json"
+    every: CadenceText | None = Field(
+        None,
+        description="Put the rows into buckets of this step, such as `1h`, `1D` or `MS`: from a "
+        "day up local days, weeks from Monday and months in the series' timezone.",
+    )
+    agg: list[str] = Field(
+        default_factory=list,
+        description="What stands for a bucket: `mean`, `min`, `max`, `sum`, `first`, `last`, "
+        "`count` or `ohlc` (open first, high max, low min, close last, volume sum, others last); "
+        "several with commas give columns such as `a_min`. By default `ohlc` for bars, else "
+        "`mean` (of directions around the circle).",
+    )
+    format: Form | None = Field(
+        None, description="Goes before `Accept`; `json` if neither names one."
+    )
     limit: int = Field(10_000, ge=1, le=MOST_ROWS, description="Rows of a page of JSON.")
     cursor: str | None = Field(None, description="`next` of the page before.")
+
+
+class ReadHeaders(BaseModel):
+    """The headers that matter to a reader."""
+
+    if_none_match: str | None = Field(None, description="The `ETag` of what is there already.")
+    accept: str = Field("", description="A type of `format`, such as `text/csv`.")

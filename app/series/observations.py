@@ -1,4 +1,4 @@
-"""Observations by the row: written as JSON, read back by range, thinned out for charts."""
+"""Observations by the row, written as JSON."""
 
 import math
 from dataclasses import dataclass
@@ -11,38 +11,18 @@ from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
 from app.errors import Invalid
-from app.series import storage, writing
+from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.observation_schemas import ObservationsWrite
 from app.series.reading.bars import PRICES, broken_bars, describe
 from app.series.reading.doubts import apply_missing
 from app.series.tables import Series
 from models.errors import Problem
-from models.series import Times, Values
+from models.series import Values
 
 MOST_PROBLEMS = 100
 # An integer of JSON may be too large for a float64.
 LARGEST = float(np.finfo(np.float64).max)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which observations are wanted; None where there is no limit."""
-
-    start: datetime | None
-    end: datetime | None
-    channels: tuple[str, ...]
-    as_of_revision: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """Rows of a series with the chosen channels."""
-
-    channels: tuple[str, ...]
-    times: Times
-    values: Values
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,69 +73,6 @@ def put_observations(
     chosen = order[is_last]
     batch = writing.Batch(times[chosen], values[chosen], names)
     return writing.write(session, series, batch, source="put")
-
-
-def select(
-    session: Session, series: Series, wanted: Selection, *, after: int | None, limit: int | None
-) -> Observations:
-    """Rows in the order of time, as they are or as they were at a revision.
-
-    Args:
-        session: The database.
-        series: Where to read.
-        wanted: Range, channels and revision.
-        after: Only rows later than this, in microseconds since 1970.
-        limit: At most so many rows.
-
-    Raises:
-        Invalid: If a channel or a revision does not exist.
-    """
-    columns = columns_of(series, wanted.channels)
-    _check_revision(series, wanted.as_of_revision)
-    start = storage.FIRST_TIME if wanted.start is None else to_microseconds(wanted.start)
-    if after is not None:
-        start = max(start, after + 1)
-    rows = storage.read_rows(
-        session,
-        series.id,
-        len(series.channels),
-        start=start,
-        end=storage.LAST_TIME if wanted.end is None else to_microseconds(wanted.end),
-        until_revision=wanted.as_of_revision,
-        limit=limit,
-    )
-    return Observations(
-        channels=tuple(series.channels[column]["name"] for column in columns),
-        times=rows.times.view("datetime64[us]"),
-        values=rows.values[:, columns],
-        revision=wanted.as_of_revision or series.revision,
-    )
-
-
-def thinned(found: Observations, max_points: int) -> Observations:
-    """At most `max_points` of the rows, chosen so that a line through them looks the same.
-
-    Every channel chooses its share by MinMaxLTTB (arXiv 2305.00332); all rows are real ones.
-    """
-    if len(found.times) <= max_points:
-        return found
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    share = max(max_points // max(found.values.shape[1], 1), 3)
-    chosen = [np.array([0, len(found.times) - 1])]
-    for column in found.values.T:
-        present = np.flatnonzero(~np.isnan(column))
-        if len(present) <= share:
-            chosen.append(present)
-        else:
-            places = MinMaxLTTBDownsampler().downsample(
-                found.times[present], np.ascontiguousarray(column[present]), n_out=share
-            )
-            chosen.append(present[places])
-    rows = np.unique(np.concatenate(chosen))
-    if len(rows) > max_points:
-        rows = rows[np.linspace(0, len(rows) - 1, max_points).astype(np.int64)]
-    return Observations(found.channels, found.times[rows], found.values[rows], found.revision)
 
 
 def _time_column(columns: list[str], at: str) -> int:
@@ -229,26 +146,3 @@ def _refuse_broken_bars(names: tuple[str, ...], values: Values) -> None:
     if broken:
         problems = [Problem(f"/rows/{row}", describe(list(names), values[row])) for row in broken]
         raise Invalid(f"{problems[0].pointer}: {problems[0].message}", errors=problems)
-
-
-def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
-    """The columns of channels that are named one by one or with commas between.
-
-    Raises:
-        Invalid: If a channel does not exist.
-    """
-    known = [channel["name"] for channel in series.channels]
-    names = [part for text in texts for part in ([text] if text in known else text.split(","))]
-    for name in names:
-        if name not in known:
-            message = (
-                f"`channels` must be channels of the series: {', '.join(known)}. Received: {name!r}"
-            )
-            raise Invalid(message, errors=[Problem("/query/channels", message)])
-    return [known.index(name) for name in names] if names else list(range(len(known)))
-
-
-def _check_revision(series: Series, revision: int | None) -> None:
-    if revision is not None and revision > series.revision:
-        message = f"`as_of_revision` must be at most {series.revision}. Received: {revision}"
-        raise Invalid(message, errors=[Problem("/query/as_of_revision", message)])

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.series.observation_schemas import CausedForecast
 
 
 class GapsRead(BaseModel):
@@ -86,6 +88,7 @@ class UploadReport(BaseModel):
                         }
                     ],
                     "revision": 1,
+                    "forecasts": [],
                 }
             ]
         }
@@ -106,3 +109,9 @@ class UploadReport(BaseModel):
     dialect: DialectRead
     issues: list[IssueRead]
     revision: int
+    # Reports of earlier releases have none.
+    forecasts: list[CausedForecast] = Field(
+        default_factory=list,
+        description="The forecasts that the upload caused, one for each deployed version. The "
+        "same bytes again cause none: the answer is the first report.",
+    )

@@ -12,7 +12,6 @@ from app.live.appending import after_write
 from app.pagination import Page, PageRequest, Paging
 from app.series import revisions, storage, undoing
 from app.series.observation_schemas import CausedForecast
-from app.series.observations import columns_of
 from app.series.revision_schemas import (
     CorrectionRead,
     CorrectionsQuery,
@@ -21,6 +20,7 @@ from app.series.revision_schemas import (
     RevisionRead,
 )
 from app.series.revisions import Place
+from app.series.selecting import columns_of
 from app.series.service import get_series, lock_series
 
 router = APIRouter(tags=["observations"])

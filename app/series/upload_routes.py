@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.csv_cells import neutral
 from app.dependencies import DatabaseDependency, FileProcessesDependency, SettingsDependency
 from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
 from app.pagination import Page, Paging
@@ -134,12 +135,15 @@ def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict
     responses={**QUARANTINE_CSV, **documented(NotFound)},
 )
 def download_quarantine(name: str, upload_id: int, database: DatabaseDependency) -> Response:
-    """Download the rows that could not be stored, with their line numbers and reasons."""
+    """Download the rows that could not be stored, with their line numbers and reasons.
+
+    A text that a spreadsheet would run has an apostrophe before it.
+    """
     with database.reading() as session:
         found = uploads.get_upload(session, name, upload_id)
         rows = uploads.quarantined_rows(session, found.id)
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["line", "reason", "text"])
-    writer.writerows([row.line, row.reason, row.text] for row in rows)
+    writer.writerows([row.line, neutral(row.reason), neutral(row.text)] for row in rows)
     return Response(content.getvalue(), media_type="text/csv")

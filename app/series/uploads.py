@@ -13,6 +13,7 @@ from app.live.appending import after_write
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.gaps import describe_gaps
+from app.series.observation_schemas import CausedForecast
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
 from app.series.revisions import last_taken_back
@@ -177,15 +178,18 @@ def _store(
     session: Session, series: Series, table: Table, request: UploadRequest, sha256: str
 ) -> dict[str, Any]:
     if not series.revision:
-        series.channels = channels_of_names(table.channels, series.channels)
+        series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
     row = Upload(series_id=series.id, sha256=sha256, parameters=_parameters(request), report={})
     session.add(row)
     session.flush()
     batch = writing.Batch(table.times, table.values, table.channels)
     written = writing.write(session, series, batch, source="upload", upload_id=row.id)
-    after_write(session, series, written)
-    row.report = _report(row, table, written, series)
+    caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
+    row.report = {
+        **_report(row, table, written, series),
+        "forecasts": [one.model_dump(mode="json") for one in caused],
+    }
     _quarantine(session, row, table)
     session.flush()
     return row.report

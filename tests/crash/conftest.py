@@ -13,11 +13,12 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from app.db import Database
 from app.jobs import service
-from app.jobs.tables import UNFINISHED, Job
+from app.jobs.tables import UNFINISHED, Job, JobState, Worker
 from examples.running import free_port, wait_until_ready
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,7 +31,7 @@ def eventually(happened: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not happened():
         assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 @dataclass
@@ -99,6 +100,13 @@ class Fleet:
         eventually(lambda: self.job(job_id).state not in UNFINISHED, "the job's end")
         return self.job(job_id)
 
+    def runs_one_of(self, worker: psutil.Process, jobs: list[Job]) -> bool:
+        """Whether a worker is in the middle of one of the jobs."""
+        running = {job.executor for job in jobs if job.state is JobState.RUNNING}
+        with self.database.reading() as session:
+            statement = sa.select(Worker.pid).where(Worker.executor.in_(running))
+            return worker.pid in session.scalars(statement).all()
+
     def freeze(self, job_id: str, processes: list[psutil.Process]) -> None:
         """Stop processes between two writes.
 
@@ -144,6 +152,18 @@ def children_of(process: psutil.Process) -> list[psutil.Process]:
     except psutil.NoSuchProcess:
         return []
     return found
+
+
+@contextmanager
+def stopped(processes: list[psutil.Process]) -> Iterator[None]:
+    """Processes that do nothing for a moment, so that what is read of them still holds."""
+    for process in processes:
+        with_signal(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with_signal(process, signal.SIGCONT)
 
 
 def with_signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""The web process is killed in the middle of appends: all of an append is there, or nothing."""
+"""Web processes are killed in the middle of appends: all of an append is there, or nothing."""
 
 import random
 import threading
@@ -15,9 +15,9 @@ from app.live.tables import ForecastScore, KeptState, StateCheckpoint
 from app.series.tables import Observation, Series, SeriesRevision
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows
 from tests.app.live.conftest import point, values
-from tests.crash.conftest import Fleet, kill
+from tests.crash.forked_web import template
 
-KILLS = 20
+KILLS = 100
 LEADS = 4
 
 # One training serves both databases.
@@ -38,22 +38,25 @@ def deployed(client: TestClient, database: Database) -> str:
 
 
 class Feed:
-    """A client that appends week after week until the connection breaks."""
+    """A client that appends week after week until it is stopped or the connection breaks."""
 
     def __init__(self, client: httpx2.Client, first: int) -> None:
         self.acknowledged = first - 1
         self.begun = threading.Event()
         self._client = client
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def wait(self) -> None:
-        """Until it has noticed that nobody answers any more."""
+    def end(self) -> int:
+        """Let it finish what it has begun; the last week that was acknowledged."""
+        self._stopped.set()
         self._thread.join()
+        return self.acknowledged
 
     def _run(self) -> None:
         try:
-            while True:
+            while not self._stopped.is_set():
                 rows = weekly_rows(self.acknowledged + 1, 1)
                 body = {"columns": ["time", "y"], "rows": rows}
                 answer = self._client.put("/v1/series/weekly/observations", json=body)
@@ -90,20 +93,24 @@ def check_all_or_none(database: Database, acknowledged: int) -> int:
         return last
 
 
-def test_an_append_that_is_killed_is_stored_as_a_whole_or_not_at_all(
-    fleet: Fleet, client: TestClient, database: Database, deployed: str
+def test_appends_through_two_web_processes_that_are_killed_are_stored_as_a_whole_or_not_at_all(
+    client: TestClient, database: Database, database_url: str, deployed: str
 ) -> None:
     chance = random.Random(4)  # noqa: S311 - moments, not secrets
     last = ROWS - 1
-    for _ in range(KILLS):
-        with fleet.web() as (web, http):
-            feed = Feed(http, last + 1)
-            assert feed.begun.wait(60)
-            threading.Event().wait(chance.uniform(0, 0.1))
-            kill(web)
-            feed.wait()
-        before, last = last, check_all_or_none(database, feed.acknowledged)
-        assert last > before
+    with template(database_url) as forks:
+        webs = [forks.web(), forks.web()]
+        for _ in range(KILLS):
+            # Both write the same weeks: one of them is first, and the other changes nothing.
+            feeds = [Feed(web.client, last + 1) for web in webs]
+            assert all(feed.begun.wait(60) for feed in feeds)
+            threading.Event().wait(chance.uniform(0, 0.05))
+            victim = chance.randrange(2)
+            webs[victim].process.kill()
+            acknowledged = max(feed.end() for feed in feeds)
+            before, last = last, check_all_or_none(database, acknowledged)
+            assert last > before
+            webs[victim] = forks.web()
     streamed = client.get(f"/v1/models/{deployed}/forecasts/latest").json()
     with database.transaction() as session:
         for table in (KeptState, StateCheckpoint, StoredForecast):

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import psutil
+
 from app.jobs.tables import UNFINISHED, Job, JobState
-from tests.crash.conftest import Fleet, are_gone, children_of, eventually, kill
+from tests.crash.conftest import Fleet, are_gone, children_of, eventually, kill, stopped
 from tests.crash.test_training import create_series, put_rows
 
 STUDY = {
@@ -17,7 +19,7 @@ STUDY = {
     },
     "search": {
         "method": "random",
-        "trials": 3,
+        "trials": 2,
         "parallel": 2,
         "space": {"/layers/0/units": {"type": "int", "low": 2, "high": 5}},
     },
@@ -49,15 +51,24 @@ class TestTwoWorkers:
                 return len({job.executor for job in training}) == 2
 
             eventually(both_train, "both workers train")
-            victim = next(worker for worker in workers if children_of(worker))
-            orphans = kill(victim)
+            orphans: list[psutil.Process] = []
+
+            def killed_in_a_trial() -> bool:
+                for worker in workers:
+                    with stopped([worker, *children_of(worker)]):
+                        if fleet.runs_one_of(worker, trial_jobs(fleet, study())):
+                            orphans.extend(kill(worker))
+                            return True
+                return False
+
+            eventually(killed_in_a_trial, "a worker is killed while it trains")
             eventually(lambda: are_gone(orphans), "no child outlives its worker")
             fleet.training_worker()
 
             job = fleet.wait_for_end(study_id)
             assert (job.state, job.error) == (JobState.SUCCEEDED, None)
             ended = study()
-            assert ended["progress"]["complete"] == 3
+            assert ended["progress"]["complete"] == 2
             assert ended["progress"]["failed"] == 0
             jobs = trial_jobs(fleet, ended)
             assert {job.state for job in jobs} == {JobState.SUCCEEDED}

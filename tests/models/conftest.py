@@ -1,5 +1,8 @@
 """Series with a structure that can be checked, for the tests of the library."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -27,6 +30,24 @@ def make_wave(rows: int = 600, seed: int = 0) -> SeriesData:
         calendar="continuous",
         timezone="UTC",
     )
+
+
+@contextmanager
+def steps_compiled(*, with_xla: bool) -> Iterator[None]:
+    """Trainings whose steps are compiled with XLA, or not: as on a CPU, or as on a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.engine_tensorflow.uses_xla", lambda: with_xla)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def xla_where_asked_for(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiling with XLA takes longer than training small nets: modules of the mark `xla` do it."""
+    if request.node.get_closest_marker("xla"):
+        yield
+        return
+    with steps_compiled(with_xla=False):
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Backtests of classes: probabilities that were said, the classes that came, a coin by hand."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,14 +23,6 @@ from tests.models.test_classes import SMALL, coded
 
 BAND = 0.5
 LEADS = 2
-
-
-@pytest.fixture(autouse=True, scope="module")
-def without_xla() -> Iterator[None]:
-    """Compiling with XLA takes longer than training these small nets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-        yield
 
 
 @pytest.fixture(scope="module")

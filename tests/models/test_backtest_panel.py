@@ -1,6 +1,6 @@
 """Refits of panels: every series up to the origin's moment, the asked one on its own scale."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,14 +28,6 @@ LATER = 100
 
 def later(data: SeriesData, hours: int = LATER) -> SeriesData:
     return replace(data, times=data.times + np.timedelta64(hours, "h"))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def without_xla() -> Iterator[None]:
-    """Compiling with XLA takes longer than training these small nets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from models.series import Channel, SeriesData
 from models.spec import Spec
 from models.temperature import fit_temperatures
 from models.train import Trained, begin, train
-from tests.models.conftest import make_wave
+from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {
     "task": "direction",
@@ -305,7 +305,8 @@ class TestDirection:
 
     def test_a_panel_shares_classes(self) -> None:
         panel = [make_wave(), replace(make_wave(seed=1), name="other")]
-        found = train(Spec.model_validate(SMALL), panel)
+        with steps_compiled(with_xla=True):
+            found = train(Spec.model_validate(SMALL), panel)
         assert found.metrics["test"]["value"]["accuracy"] > 0.7
         assert found.metrics_by_series["other"]["test"]["value"]["skill"] > 0.2
         assert set(found.diagnostics["calibration"]) == {"wave", "other"}

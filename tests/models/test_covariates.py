@@ -81,14 +81,6 @@ def promo_after(data: SeriesData, row: int) -> Values:
     return data.values[row + 1 : row + 1 + LEADS, [1]]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_xla() -> Any:
-    """Steps as on a GPU: compiling with XLA takes longer than training these small nets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-        yield
-
-
 @pytest.fixture(scope="module")
 def data() -> SeriesData:
     return make_promotions()

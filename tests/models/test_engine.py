@@ -8,18 +8,18 @@ from importlib.util import find_spec
 import pytest
 
 from tests.conftest import ROOT
+from tests.models.conftest import steps_compiled
 from tests.models.engine_checks import CHECKS
 
 
 class TestTensorFlow:
     @pytest.mark.parametrize("name", CHECKS)
-    def test(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        # Compiling with XLA takes longer than these steps; one check below does it.
-        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+    def test(self, name: str) -> None:
         CHECKS[name]()
 
     def test_compiled_with_xla(self) -> None:
-        CHECKS["norms_stay_below_a_constraint"]()
+        with steps_compiled(with_xla=True):
+            CHECKS["norms_stay_below_a_constraint"]()
 
 
 class TestJax:

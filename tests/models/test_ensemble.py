@@ -12,7 +12,7 @@ from models.losses import Objective, of_error
 from models.runtime import Forecaster, State
 from models.spec import HeadSpec, LayerSpec, Spec
 from models.train import Trained, train
-from tests.models.conftest import make_wave
+from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {
     "targets": ["value"],
@@ -28,7 +28,8 @@ SMALL: dict[str, Any] = {
 def trained(request: pytest.FixtureRequest) -> Trained:
     windowed = {"mode": "windowed", "lookback": 8, "steps_per_epoch": 3}
     mode = windowed if request.param == "windowed" else {}
-    return train(Spec.model_validate({**SMALL, **mode}), make_wave(400))
+    with steps_compiled(with_xla=request.param == "stateful"):
+        return train(Spec.model_validate({**SMALL, **mode}), make_wave(400))
 
 
 class TestNetwork:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from models.cadence import Cadence
 from models.calendars import Continuous, Sessions, learn_calendar
 from models.errors import DataError
-from models.grid import Aggregate, Grid, to_grid
+from models.grid import Grid, to_grid
 from models.series import Channel, Times, Values
+from models.summaries import Aggregate
 
 TEN_MINUTES, HOUR, DAY = (Cadence.parse(text) for text in ("10min", "1h", "1D"))
 NAN = np.nan
@@ -151,6 +152,20 @@ class TestResampling:
         )
         assert grid.values.tolist() == [[1, 4, 0, 2, 30, 8]]
 
+    def test_bars_are_named_by_their_beginning(self) -> None:
+        stamps = np.datetime64("2020-01-01T09:15", "us") + np.arange(9) * np.timedelta64(1, "m")
+        grid = to_grid(
+            stamps,
+            np.arange(9.0)[:, np.newaxis],
+            cadence=Cadence.parse("1min"),
+            step=Cadence.parse("5min"),
+            calendar=Continuous(Cadence.parse("1min")),
+            channels=[Channel("close")],
+            bars=True,
+        )
+        # 9:15 to 9:19 are all there; what began at 9:20 still misses the minute 9:24.
+        assert (labels(grid), column(grid)) == (["2020-01-01T09:19"], [4])
+
     def test_days_end_at_local_midnight(self) -> None:
         hours = np.datetime64("2024-03-30T00:00", "us") + np.arange(60) * np.timedelta64(1, "h")
         grid = to_grid(
@@ -233,7 +248,9 @@ class TestStreaming:
         calendar_and_zone=st.tuples(
             st.sampled_from(["continuous", "sessions"]), st.sampled_from(["UTC", "Europe/Berlin"])
         ),
-        aggregate=st.sampled_from(["last", "mean", "sum", "ohlc"]),
+        aggregate_and_bars=st.tuples(
+            st.sampled_from(["last", "mean", "sum", "ohlc"]), st.booleans()
+        ),
         cuts=st.lists(st.integers(1, 100)),
     )
     def test_any_interleaving_equals_one_go(
@@ -241,7 +258,7 @@ class TestStreaming:
         data: tuple[Times, Values],
         step: str,
         calendar_and_zone: tuple[str, str],
-        aggregate: Aggregate,
+        aggregate_and_bars: tuple[Aggregate, bool],
         cuts: list[int],
     ) -> None:
         stamps, values = data
@@ -256,7 +273,8 @@ class TestStreaming:
                 step=Cadence.parse(step),
                 calendar=learnt,
                 channels=[Channel("open"), Channel("b", angular=True)],
-                aggregate=aggregate,
+                aggregate=aggregate_and_bars[0],
+                bars=aggregate_and_bars[1],
                 after=after,
             )
 

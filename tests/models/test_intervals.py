@@ -1,5 +1,6 @@
 """Intervals: coverage on the data they were set on, nesting, and how they follow a change."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import models.together
+from models.artefact import read_bundle
 from models.intervals import (
     LEVELS,
     Adaptation,
@@ -17,6 +20,7 @@ from models.intervals import (
     bounds,
 )
 from models.runtime import Forecaster, State
+from models.runtime_session import open_session
 from models.scaling import TargetScaling
 from models.series import Channel, SeriesData, Values
 from models.spec import Spec
@@ -235,16 +239,6 @@ class TestForecaster:
         assert metrics["test"]["x"]["width_80"] > 1.3 * metrics["validation"]["x"]["width_80"]
         assert "coverage_80" not in metrics["train"]["x"]
 
-    def test_a_windowed_model_has_fixed_widths(self) -> None:
-        windowed = {"mode": "windowed", "lookback": 6, "steps_per_epoch": 2}
-        trained = train(Spec.model_validate({**SMALL, **windowed}), shifting())
-        assert trained.manifest["intervals"]["since"] is None
-        forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
-        made = forecaster.forecast(state)
-        assert made.lower is not None
-        assert (made.lower[-1] < made.values).all()
-
     def test_without_a_validation_part_there_are_none(self) -> None:
         spec = Spec.model_validate({**SMALL, "split": {"validation": 0, "test": 0.1}})
         trained = train(spec, shifting())
@@ -252,3 +246,76 @@ class TestForecaster:
         state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
         assert forecaster.forecast(state).lower is None
         assert "coverage_80" not in trained.metrics["test"]["x"]
+
+
+def louder(rows: int = 3000) -> SeriesData:
+    """An hourly series, y[t] = 0.8 y[t-1] + noise, whose noise is 2.5 times as wide after half."""
+    noise = np.random.default_rng(0).normal(size=rows)
+    noise[rows // 2 :] *= 2.5
+    values = np.zeros(rows)
+    for row in range(1, rows):
+        values[row] = 0.8 * values[row - 1] + noise[row]
+    return replace(shifting(rows), values=values[:, np.newaxis])
+
+
+@pytest.fixture(scope="module")
+def windowed() -> Trained:
+    """Trained before the shift."""
+    data, half = louder(), 1500
+    fields = {"mode": "windowed", "lookback": 6, "steps_per_epoch": 20}
+    quiet = replace(data, times=data.times[:half], values=data.values[:half])
+    return train(Spec.model_validate({**SMALL, **fields}), quiet)
+
+
+class TestWindowedForecaster:
+    def test_coverage_comes_back_after_a_shift(self, windowed: Trained) -> None:
+        artefact, data = read_bundle(windowed.bundle), louder()
+        fixed = {**artefact.manifest["intervals"], "since": None}
+        at = np.arange(2000, 2990)
+        covered = []
+        for intervals in (artefact.manifest["intervals"], fixed):
+            manifest = {**artefact.manifest, "intervals": intervals}
+            own = Forecaster(manifest, open_session(artefact.onnx))
+            said = own.outputs(data.times, data.values, at=at, levels=[90])
+            truth = said.actual[at[:, np.newaxis] + own.leads]
+            covered.append(100 * np.mean((said.lower[0] <= truth) & (truth <= said.upper[0])))
+        assert covered[0] == pytest.approx(90, abs=3)
+        assert covered[1] < 80
+
+    @pytest.mark.parametrize("step", [1, 37])
+    def test_streamed_bounds_equal_those_of_a_whole_pass(
+        self, windowed: Trained, step: int
+    ) -> None:
+        forecaster, data = Forecaster.from_bundle(windowed.bundle), louder(1700)
+        whole = forecaster.outputs(data.times, data.values, levels=LEVELS)
+        state = forecaster.initial_state()
+        for stop in (1560, *range(1560 + step, 1560 + 4 * step, step)):
+            since = 0 if state.time is None else int(np.searchsorted(data.times, state.time)) + 1
+            state = State.from_bytes(state.to_bytes())
+            state = forecaster.advance(state, data.times[since:stop], data.values[since:stop])
+            made = forecaster.forecast(state)
+            assert made.lower is not None
+            assert made.upper is not None
+            np.testing.assert_allclose(made.lower, whole.lower[:, stop - 1], atol=1e-5)
+            np.testing.assert_allclose(made.upper, whole.upper[:, stop - 1], atol=1e-5)
+        assert state.adaptation is not None
+        assert np.abs(state.adaptation.log_factors).min() > 0
+
+    def test_windows_before_their_time_are_not_read(
+        self, windowed: Trained, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        forecaster, data = Forecaster.from_bundle(windowed.bundle), louder(1700)
+        read: list[int] = []
+        run = models.together.run_session
+
+        def counted(session: Any, inputs: list[Any]) -> list[Any]:
+            read.append(len(inputs[0]))
+            return run(session, inputs)
+
+        monkeypatch.setattr(models.together, "run_session", counted)
+        state = forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
+        since = np.datetime64(windowed.manifest["intervals"]["since"], "us")
+        assert sum(read) == np.sum(data.times[:-1] >= since)
+        read.clear()
+        forecaster.advance(state, data.times[-1:], data.values[-1:])
+        assert read == [1]

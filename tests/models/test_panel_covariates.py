@@ -1,6 +1,5 @@
 """Panels with known-future covariates: each series' future, holidays and effects are its own."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -34,14 +33,6 @@ def shop(name: str, rows: int = 900, scale: float = 1.0, timezone: str = "UTC") 
 def spec_of(panel: list[SeriesData], **fields: Any) -> Spec:
     facts = [SeriesFacts.from_data(each) for each in panel]
     return resolve(Spec.model_validate({**SMALL, **fields}), facts)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def without_xla() -> Iterator[None]:
-    """Compiling with XLA takes longer than training these small nets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -66,10 +66,7 @@ class TestNetwork:
 
 
 class TestLossScaling:
-    def test_gradients_are_scaled_back_and_the_loss_is_reported_as_it_is(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+    def test_gradients_are_scaled_back_and_the_loss_is_reported_as_it_is(self) -> None:
         losses = []
         for precision in ("float32", "mixed_float16"):
             spec = Spec.model_validate({"precision": precision})

@@ -377,8 +377,7 @@ def bars(shared_data: Path) -> SeriesData:
 class TestOnRealData:
     """A few updates with each recipe's own batches, then the exported graph against Keras."""
 
-    def updates(self, name: str, data: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+    def updates(self, name: str, data: SeriesData) -> None:
         spec = resolve(specified(name), SeriesFacts.from_data(data))
         prepared = prepare(spec, data)
         feed = make_feed(spec, prepared)
@@ -403,19 +402,17 @@ class TestOnRealData:
         assert verify_export(network, export_onnx(network, spec), [batch.features]) <= 1e-5
 
     @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("jena-")])
-    def test_weather(self, name: str, weather: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.updates(name, weather, monkeypatch)
+    def test_weather(self, name: str, weather: SeriesData) -> None:
+        self.updates(name, weather)
 
     @pytest.mark.parametrize(
         "name", [name for name in NETWORKS if MADE_FOR[name] in (hours, daily_bars)]
     )
-    def test_transformer(
-        self, name: str, transformer: SeriesData, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.updates(name, transformer, monkeypatch)
+    def test_transformer(self, name: str, transformer: SeriesData) -> None:
+        self.updates(name, transformer)
 
-    def test_market_bars(self, bars: SeriesData, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.updates("ohlc-direction", bars, monkeypatch)
+    def test_market_bars(self, bars: SeriesData) -> None:
+        self.updates("ohlc-direction", bars)
 
     @pytest.mark.parametrize(
         ("name", "steps", "kinds"),
@@ -425,10 +422,8 @@ class TestOnRealData:
             ("binary-lstm-classifier", 24, 2),
         ],
     )
-    def test_sequences(
-        self, name: str, steps: int, kinds: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.updates(name, labelled(steps, kinds, 200), monkeypatch)
+    def test_sequences(self, name: str, steps: int, kinds: int) -> None:
+        self.updates(name, labelled(steps, kinds, 200))
 
     def test_market_bars_train_to_the_end(self, bars: SeriesData) -> None:
         found = train(specified("ohlc-direction").model_copy(update={"epochs": 1}), bars)

@@ -1,6 +1,5 @@
 """Promotion: the same origins for all, what counts as beating, and what cannot be compared."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,14 +20,6 @@ ROWS = 1200
 HELD_OUT = 1020
 GOOD: dict[str, Any] = {"highway": {"lags": 30}}
 POOR: dict[str, Any] = {"highway": None, "epochs": 1}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_xla() -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    patch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-    yield
-    patch.undo()
 
 
 def part(rows: int) -> SeriesData:

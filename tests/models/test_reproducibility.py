@@ -25,6 +25,9 @@ from models.spec import Spec
 from models.train import Trained, train
 from tests.models.conftest import make_wave
 
+# A fresh process compiles with XLA.
+pytestmark = pytest.mark.xla
+
 ROOT = Path(__file__).parent.parent.parent
 SPEC: dict[str, Any] = {
     "targets": ["value"],

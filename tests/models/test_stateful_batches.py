@@ -96,10 +96,7 @@ class TestState:
         for each, y in zip(batches, carried(network, batches, cell), strict=True):
             np.testing.assert_allclose(np.asarray(inside(each.features)), y, atol=1e-6)
 
-    def test_the_engine_carries_it_through_training(
-        self, feed: LaneFeed, cell: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+    def test_the_engine_carries_it_through_training(self, feed: LaneFeed, cell: Any) -> None:
         network = network_of(cell)
         still = make_optimizer(
             OptimizerSpec(name="sgd", learning_rate=1e-12), epochs=1, updates_per_epoch=3

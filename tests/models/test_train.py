@@ -15,7 +15,7 @@ from models.runtime import Forecaster, State
 from models.series import Channel, SeriesData
 from models.spec import Spec
 from models.train import Trained, train
-from tests.models.conftest import make_wave
+from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {
     "targets": ["value"],
@@ -42,12 +42,6 @@ def columns(forecaster: Forecaster, data: SeriesData) -> Any:
     return data.values[:, [data.channel_names.index(c) for c in forecaster.manifest["channels"]]]
 
 
-@pytest.fixture
-def without_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps as on a GPU: compiling with XLA takes longer than training these small nets."""
-    monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-
-
 @pytest.fixture(scope="module")
 def reports() -> list[Progress]:
     return []
@@ -56,7 +50,8 @@ def reports() -> list[Progress]:
 @pytest.fixture(scope="module")
 def trained(reports: list[Progress]) -> Trained:
     """A stateful forecaster that had the time to learn the wave."""
-    return train(small(epochs=12), make_wave(), progress=reports.append)
+    with steps_compiled(with_xla=True):
+        return train(small(epochs=12), make_wave(), progress=reports.append)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +210,6 @@ class _Stop(Exception):
     """What a cancelled run raises in its progress callback."""
 
 
-@pytest.mark.usefixtures("without_xla")
 class TestCheckpoint:
     @pytest.mark.parametrize("mode", ["stateful", "windowed"])
     def test_a_resumed_run_ends_like_one_that_was_not_interrupted(
@@ -241,7 +235,6 @@ class TestCheckpoint:
         assert resumed.training["weights_sha256"] == straight.training["weights_sha256"]
 
 
-@pytest.mark.usefixtures("without_xla")
 class TestTrouble:
     def test_a_loss_that_is_no_number_names_the_epoch_and_the_remedy(self) -> None:
         spec = small(
@@ -266,7 +259,6 @@ class TestTrouble:
         assert np.isfinite(trained.metrics["test"]["value"]["mae"])
 
 
-@pytest.mark.usefixtures("without_xla")
 class TestModes:
     def test_windowed_streams_like_the_whole_pass(self) -> None:
         data = make_wave()

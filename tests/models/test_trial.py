@@ -27,12 +27,6 @@ def resolved(data: SeriesData, **fields: Any) -> Spec:
     return resolve(Spec.model_validate({**FIELDS, **fields}), SeriesFacts.from_data(data))
 
 
-@pytest.fixture(autouse=True)
-def without_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling with XLA takes longer than training these small nets."""
-    monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
-
-
 class Stop(Exception):
     pass
 

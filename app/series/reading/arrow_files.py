@@ -9,8 +9,9 @@ from app.errors import Invalid, TooLarge
 from app.series import arrow
 from app.series.reading.arrow_messages import unpacked_bytes
 from app.series.reading.findings import Findings
-from app.series.reading.layout import MOST_FIELDS, Layout, clean_name, sample_rows, usual_kinds
+from app.series.reading.layout import MOST_FIELDS, Layout, sample_rows, usual_kinds
 from app.series.reading.lines import MOST_LINES, Lines, RowTexts
+from app.series.reading.names import clean_name
 from app.series.reading.time_parts import is_time_name
 
 PARQUET, ARROW_FILE, ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
@@ -50,7 +51,7 @@ def read_arrow(
     except (pa.ArrowException, OSError, ValueError, IndexError, struct.error) as error:
         message = str(error).splitlines()[0][:200] if str(error) else "no reason given"
         raise Invalid(f"The file is a damaged {file_format} file: {message}") from error
-    return _layout(table.column_names, columns, findings)
+    return _layout(table.schema, columns, findings)
 
 
 def _from_parquet(content: Any, limit_bytes: int) -> Any:
@@ -154,23 +155,29 @@ def _whole(column: Any) -> Any:
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-def _layout(names: list[str], columns: list[Any], findings: Findings) -> tuple[Layout, list[Any]]:
+def _layout(schema: Any, columns: list[Any], findings: Findings) -> tuple[Layout, list[Any]]:
+    names = schema.names
     left_out = [name for name, column in zip(names, columns, strict=True) if column is None]
     if left_out:
         message = f"Columns of neither numbers nor texts were left out: {', '.join(left_out)}."
         findings.report("other_columns", message, len(left_out))
-    named = [(n, column) for n, column in zip(names, columns, strict=True) if column is not None]
-    kept = [column for _, column in named]
+    fields = [one for one, column in zip(schema, columns, strict=True) if column is not None]
+    kept = [column for column in columns if column is not None]
     if not kept or not len(kept[0]):
         raise Invalid("The file has no row, or no column of numbers or texts.")
     rows = len(kept[0])
     sample = [_row(kept, n) for n in range(min(rows, sample_rows(len(kept))))]
+    # The names in a file of ours are exact.
+    is_ours = arrow.SERIES in (schema.metadata or {})
     layout = Layout(
-        names=tuple(clean_name(name) for name, _ in named),
+        names=tuple(one.name if is_ours else clean_name(one.name) for one in fields),
         header_lines=1,
         kinds=usual_kinds(sample, len(kept)),
         body=Lines(RowTexts(kept, np.arange(rows)), np.arange(1, rows + 1)),
         rows_read=rows,
+        settings={
+            number: arrow.settings_from_metadata(one.metadata) for number, one in enumerate(fields)
+        },
     )
     return layout, kept
 

@@ -12,8 +12,9 @@ import numpy as np
 from app.errors import Invalid, TooLarge
 from app.series import arrow
 from app.series.reading.findings import Findings
-from app.series.reading.layout import MOST_FIELDS, Layout, clean_name, sample_rows, usual_kinds
+from app.series.reading.layout import MOST_FIELDS, Layout, sample_rows, usual_kinds
 from app.series.reading.lines import MOST_LINES, Lines
+from app.series.reading.names import clean_name
 
 START = re.compile(r"\ufeff?\s*(?:\{\s*[\"}]|\[\s*[{\[])")
 BETWEEN = re.compile(r"[\s,]*")

@@ -1,7 +1,8 @@
 """Where the table is in a file: lines before it, its header, names and number of columns."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from app.series.reading.cells import CellKind, kind_of
 from app.series.reading.delimiters import CANDIDATES, count_fields, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Lines, Mask, Numbers
+from app.series.reading.names import name_of_cell
 from app.series.reading.time_parts import is_time_name
 
 SAMPLE_ROWS = 100
@@ -32,6 +34,7 @@ class Layout:
         kinds: What the fields of each column mostly are.
         body: The rows, all with as many fields as there are names.
         rows_read: Rows before any was found to be unusable.
+        settings: What the file says of columns, by their numbers: units and the like.
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,7 @@ class Layout:
     kinds: tuple[CellKind, ...]
     body: Lines
     rows_read: int
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Findings) -> Layout:
@@ -145,7 +149,7 @@ def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
     first line's where they are unique; else all lines' together, such as `Close AAPL`.
     """
     for row in rows:
-        cells = tuple(clean_name(cell) for cell in row)
+        cells = tuple(name_of_cell(cell) for cell in row)
         if all(cells) and len(set(cells)) == fields and any(map(is_time_name, cells)):
             return cells
     columns = [[row[column] for row in rows if row[column]] for column in range(fields)]
@@ -153,18 +157,12 @@ def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
     named = [name for name in first if name]
     if len(set(named)) < len(named):
         first = [" ".join(dict.fromkeys(parts)) for parts in columns]
-    return tuple(clean_name(name) for name in first)
-
-
-def clean_name(name: str) -> str:
-    """A name without a comment sign and without MetaTrader's angle brackets."""
-    name = name.lstrip("#").strip().replace("\0", "")
-    return name[1:-1] if name.startswith("<") and name.endswith(">") else name
+    return tuple(name_of_cell(name) for name in first)
 
 
 def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
     """Names from a header with one field more or less than the rows have; none if it is none."""
-    cells = [clean_name(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
+    cells = [name_of_cell(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
     while len(cells) > len(kinds) and not cells[-1]:
         cells.pop()
     if len(cells) == len(kinds) - 1:

@@ -37,6 +37,7 @@ class Table:
         rejected: Lines that are kept aside, in the order of the file.
         dialect: How the file is written, in the words of the options.
         issues: Everything that a reader of the data should know.
+        settings: What the file says of its channels by name: units and the like.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Table:
     rejected: list[Rejected]
     dialect: dict[str, Any]
     issues: list[Issue]
+    settings: dict[str, dict[str, Any]]
 
 
 def read_table(
@@ -94,6 +96,11 @@ def read_table(
         rejected=sorted(findings.rejected, key=lambda rejected: rejected.line),
         dialect=NO_DIALECT | progress.dialect,
         issues=findings.all_issues(),
+        settings={
+            name: layout.settings[number]
+            for number, name in content.channels_of.items()
+            if number in layout.settings
+        },
     )
 
 

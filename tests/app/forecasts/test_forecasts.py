@@ -175,13 +175,17 @@ class TestRead:
     def test_the_list_is_newest_first_and_can_be_narrowed(
         self, client: TestClient, model: str
     ) -> None:
+        pointed = client.put(f"/v1/models/{model}/aliases/challenger", json={"version": 1})
+        assert pointed.status_code == 200, pointed.text
         made = [forecast(client, model)["id"]]
         put_rows(client, weekly_rows(ROWS, 1))
         made.append(forecast(client, model)["id"])
-        for query in ("", f"?model={model}", "?series=weekly&version=1"):
+        narrowed = ("?series=weekly&version=1", "?version=latest", "?version=challenger")
+        for query in ("", f"?model={model}", *narrowed):
             items = client.get(f"/v1/forecasts{query}").json()["items"]
             assert [item["id"] for item in items] == made[::-1]
-        assert client.get("/v1/forecasts?model=none").json()["items"] == []
+        for query in ("model=none", "version=champion", "version=2", f"version={10**12}"):
+            assert client.get(f"/v1/forecasts?{query}").json()["items"] == []
 
 
 class TestIntervals:

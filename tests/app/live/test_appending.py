@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.live.tables import KeptState, StateCheckpoint
-from models.runtime import State
+from models.runtime import Forecaster, State
 from tests.app.conftest import (
     ROWS,
     SPEC,
@@ -109,6 +109,13 @@ class TestForecasts:
         answer = client.post("/v1/series/weekly/uploads", content=text)
         assert answer.status_code == 201, answer.text
         (item,) = client.get("/v1/forecasts").json()["items"]
+        (caused,) = answer.json()["forecasts"]
+        assert (caused["id"], caused["aliases"]) == (item["id"], ["champion"])
+        assert caused["origin"] == item["origin"]
+        again = client.post("/v1/series/weekly/uploads", content=text)
+        assert (again.status_code, again.json()) == (200, answer.json())
+        (listed, *_) = client.get("/v1/series/weekly/uploads").json()["items"]
+        assert listed == answer.json()
         assert datetime.fromisoformat(item["origin"]) == START + (ROWS + 2) * WEEK
 
     def test_a_series_that_came_later_is_forecast_once_it_was_asked_for(
@@ -134,6 +141,43 @@ class TestErrors:
         assert "finite" in entry["error"]
         # Corrected, everything goes on as if it had not been.
         (entry,) = put_rows(client, weekly_rows(ROWS, 1))["forecasts"]
+        streamed = read_forecast(client, entry["id"])
+        assert values(streamed) == pytest.approx(
+            values(replayed(client, database, deployed)), abs=1e-6
+        )
+
+    @pytest.mark.parametrize("from_start", [True, False])
+    def test_what_made_a_state_infinite_is_not_read_again_until_it_is_corrected(
+        self,
+        client: TestClient,
+        database: Database,
+        deployed: str,
+        monkeypatch: pytest.MonkeyPatch,
+        from_start: bool,
+    ) -> None:
+        client.post(f"/v1/models/{deployed}/forecasts")
+        if from_start:
+            with database.transaction() as session:
+                session.execute(sa.delete(KeptState))
+        (entry,) = put_rows(client, [[(START + ROWS * WEEK).isoformat(), 1e300]])["forecasts"]
+        assert "finite" in entry["error"]
+        read: list[int] = []
+        advancing = Forecaster.advancing
+
+        def counted(own: Forecaster, state: State, times: Any, rows: Any) -> Any:
+            read.append(len(times))
+            return advancing(own, state, times, rows)
+
+        monkeypatch.setattr(Forecaster, "advancing", counted)
+        for value, week in enumerate((ROWS + 1, ROWS + 2, ROWS + 2)):
+            row = [(START + week * WEEK).isoformat(), value]
+            (entry,) = put_rows(client, [row])["forecasts"]
+            assert "finite" in entry["error"]
+        answer = client.post(f"/v1/models/{deployed}/forecasts")
+        assert (answer.status_code, read) == (409, [])
+        (entry,) = put_rows(client, weekly_rows(ROWS, 1))["forecasts"]
+        assert entry["error"] is None
+        assert read
         streamed = read_forecast(client, entry["id"])
         assert values(streamed) == pytest.approx(
             values(replayed(client, database, deployed)), abs=1e-6

@@ -241,7 +241,7 @@ def test_with_any_policy_all_that_serves_goes_on_serving(
     rng = np.random.default_rng(7)
     weeks, versions = 0, [1]
     point(client, "champion", 1)
-    for _ in range(6):
+    for _ in range(5):
         versions += [train(client, trainer) for _ in range(rng.integers(0, 3))]
         for alias in ("champion", "challenger"):
             alive = [each for each in versions if each in numbers(client)]

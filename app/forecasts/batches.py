@@ -1,0 +1,181 @@
+"""Many forecasts in one call: made side by side, stored in one transaction, refused one by one."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.forecasts import issuing
+from app.forecasts.issuing import Issued, Stored
+from app.forecasts.schemas import ForecastBatch, ForecastRequest
+from app.forecasts.service import asked_version, hold, issuing_as_asked, store
+from app.live.tables import KeptState
+from app.registry.queries import VersionRow
+from app.series.tables import Series
+from models.together import together
+
+# After one of these nothing more can be asked of the database: they fail the call as a whole.
+FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)
+
+Explain = Callable[[Exception], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A forecast that was made, and where it is stored if it was there before."""
+
+    issued: Issued
+    stored: Stored | None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether nothing is left to write."""
+        return self.stored is not None and self.issued.state.kept
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is known of each item before anything is written; its error, if it has one.
+
+    Items that ask for the same share one forecast.
+    """
+
+    requests: list[ForecastRequest | Exception]
+    made: dict[str, Made | Exception]
+
+    @property
+    def unstored(self) -> list[str]:
+        """The forecasts that are to be written."""
+        return [
+            key for key, made in self.made.items() if isinstance(made, Made) and not made.is_stored
+        ]
+
+
+def make(database: Database, asked: ForecastBatch) -> Batch:
+    """Make the forecasts; nothing is stored yet."""
+    requests = [_read(raw) for raw in asked.requests]
+    different = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
+    with database.reading() as session:
+        return Batch(requests, _made(session, different))
+
+
+def store_all(session: Session, batch: Batch, explain: Explain) -> str:
+    """Store what is new in the caller's transaction.
+
+    Args:
+        session: The database.
+        batch: What `make` found.
+        explain: Makes plain values of an error.
+
+    Returns:
+        The answer as JSON, in the order of the requests.
+    """
+    results = dict(batch.made)
+    new = {key: made for key in batch.unstored if isinstance(made := results[key], Made)}
+    held = hold(session, [each.issued for each in new.values()])
+    for key, each in new.items():
+        try:
+            with session.begin_nested():
+                results[key] = Made(each.issued, store(session, held, each.issued))
+        except FATAL:
+            raise
+        except Exception as error:  # one that cannot be stored does not fail the others
+            results[key] = error
+    return answer(batch.requests, results, explain)
+
+
+def answer(
+    requests: Sequence[ForecastRequest | Exception],
+    results: dict[str, Made | Exception],
+    explain: Explain,
+) -> str:
+    """The answer as JSON: each item as it would have been answered alone."""
+    items = [_item(request, results, explain) for request in requests]
+    return f'{{"items": [{", ".join(items)}]}}'
+
+
+def _item(
+    request: ForecastRequest | Exception, results: dict[str, Made | Exception], explain: Explain
+) -> str:
+    try:
+        if isinstance(request, Exception):
+            raise request
+        found = results[_key(request)]
+        if isinstance(found, Exception):
+            raise found
+        assert found.stored is not None, "everything was stored by now"  # noqa: S101
+        return found.stored.answer(request).body
+    except Exception as error:
+        return json.dumps({"error": explain(error)})
+
+
+def _read(raw: object) -> ForecastRequest | Exception:
+    """An item of the request, checked as the body of its own route would be."""
+    try:
+        return ForecastRequest.model_validate(raw)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found])
+
+
+def _key(request: ForecastRequest) -> str:
+    """What tells one forecast from another: levels are of the answer only."""
+    return json.dumps(request.model_dump(exclude={"levels"}), default=str)
+
+
+def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made | Exception]:
+    """The forecasts, version by version: those of one share the runs of its network."""
+    found: dict[str, Made | Exception] = {}
+    versions: dict[tuple[str, int | str | None], VersionRow | Exception] = {}
+    by_version: dict[int, list[tuple[str, VersionRow]]] = {}
+    for key, request in asked.items():
+        name = (request.model, request.version)
+        if name not in versions:
+            versions[name] = _version(session, request)
+        row = versions[name]
+        if isinstance(row, Exception):
+            found[key] = row
+        else:
+            by_version.setdefault(row[0].id, []).append((key, row))
+    for version_id, items in by_version.items():
+        names = {asked[key].series or row[2].name for key, row in items}
+        # While they are held here, the session gives them out instead of reading each alone.
+        kept = _kept_states(session, version_id, names)
+        steps = [issuing_as_asked(session, row, asked[key]) for key, row in items]
+        for (key, _), issued in zip(items, together(steps), strict=True):
+            found[key] = _looked_up(session, issued)
+        del kept
+    return found
+
+
+def _kept_states(session: Session, version_id: int, names: set[str]) -> Sequence[KeptState]:
+    statement = (
+        sa.select(KeptState)
+        .join(Series, Series.id == KeptState.series_id)
+        .where(KeptState.version_id == version_id, Series.name.in_(names))
+    )
+    try:
+        return session.scalars(statement).all()
+    except (sa.exc.DataError, UnicodeEncodeError):
+        # A name that no database can hold: its own item says so.
+        return []
+
+
+def _version(session: Session, request: ForecastRequest) -> VersionRow | Exception:
+    try:
+        return asked_version(session, request.model, request)
+    except FATAL:
+        raise
+    except Exception as error:
+        return error
+
+
+def _looked_up(session: Session, issued: Issued | Exception) -> Made | Exception:
+    if isinstance(issued, FATAL):
+        raise issued
+    return issued if isinstance(issued, Exception) else Made(issued, issuing.find(session, issued))

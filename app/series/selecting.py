@@ -1,0 +1,221 @@
+"""Which rows are wanted, and how they come: piece by piece, all of one revision."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.db import Database, to_microseconds
+from app.errors import Invalid, NotFound
+from app.series import storage
+from app.series.binary_copy import Microseconds
+from app.series.channels import ChannelList
+from app.series.decoded import DecodedSeries, SeriesKey
+from app.series.observation_schemas import ObservationsQuery
+from app.series.storage import Wanted
+from app.series.tables import Series
+from models.errors import Problem
+from models.series import Times, Values
+
+VALUE_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows of a series at a revision.
+
+    Args:
+        key: The series and the revision.
+        channels: The settings of the chosen channels.
+        columns: Where they stand in a row.
+        start: First time in microseconds since 1970.
+        end: Last time.
+        most_rows: The series' present number of rows.
+        last_time: The series' last time at the revision; None if it had no rows.
+        is_present: Whether the revision is the present one.
+    """
+
+    key: SeriesKey
+    channels: ChannelList
+    columns: tuple[int, ...]
+    start: int
+    end: int
+    most_rows: int
+    last_time: int | None
+    is_present: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no end of the series is left out."""
+        return (self.start, self.end) == (storage.FIRST_TIME, storage.LAST_TIME)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The chosen channels by name."""
+        return tuple(channel["name"] for channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Rows in the order of time with the chosen channels; NaN is missing."""
+
+    times: Times
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def where(self, chosen: Any) -> "Observations":
+        """The chosen rows, by mask, by number or by range."""
+        return Observations(self.times[chosen], self.values[chosen])
+
+    @classmethod
+    def none(cls, columns: int) -> "Observations":
+        """No row."""
+        return cls(np.empty(0, "datetime64[us]"), np.empty((0, columns)))
+
+    @classmethod
+    def joined(cls, pieces: list["Observations"]) -> "Observations":
+        """All pieces as one; there must be one at least."""
+        if len(pieces) == 1:
+            return pieces[0]
+        return cls(
+            np.concatenate([piece.times for piece in pieces]),
+            np.concatenate([piece.values for piece in pieces]),
+        )
+
+
+def resolve(
+    session: Session, series: Series, query: ObservationsQuery, after: int | None
+) -> Selection:
+    """What a query asks of a series.
+
+    Args:
+        session: The database.
+        series: Which.
+        query: Range, channels and revision.
+        after: Only what is later than this, in microseconds since 1970.
+
+    Raises:
+        Invalid: If a channel or a revision does not exist.
+    """
+    columns = columns_of(series, tuple(query.channels))
+    _check_revision(series, query.as_of_revision)
+    revision = series.revision if query.as_of_revision is None else query.as_of_revision
+    start = storage.FIRST_TIME if query.start is None else to_microseconds(query.start)
+    last_time = None if series.last_time is None else to_microseconds(series.last_time)
+    if revision != series.revision:
+        last_time = storage.last_time(session, series.id, revision)
+    return Selection(
+        key=SeriesKey(series.id, to_microseconds(series.created_at), revision),
+        channels=[series.channels[column] for column in columns],
+        columns=tuple(columns),
+        start=start if after is None else max(start, after + 1),
+        end=storage.LAST_TIME if query.end is None else to_microseconds(query.end),
+        most_rows=series.rows,
+        last_time=last_time,
+        is_present=revision == series.revision,
+    )
+
+
+def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
+    """The columns of channels that are named one by one or with commas between.
+
+    Raises:
+        Invalid: If a channel does not exist.
+    """
+    known = [channel["name"] for channel in series.channels]
+    names = [part for text in texts for part in ([text] if text in known else text.split(","))]
+    for name in names:
+        if name not in known:
+            message = (
+                f"`channels` must be channels of the series: {', '.join(known)}. Received: {name!r}"
+            )
+            raise Invalid(message, errors=[Problem("/query/channels", message)])
+    unique = list(dict.fromkeys(names))
+    return [known.index(name) for name in unique] if names else list(range(len(known)))
+
+
+def read(
+    database: Database,
+    kept: DecodedSeries,
+    selection: Selection,
+    *,
+    keep: bool,
+    most: int | None = None,
+) -> Iterator[Observations]:
+    """The rows in pieces, from memory where they are kept.
+
+    Args:
+        database: Where to read.
+        kept: What was decoded before.
+        selection: What is wanted.
+        keep: Whether a whole series that fits shall be kept: charts come again, exports do not.
+        most: Hardly more rows are needed.
+    """
+    found = kept.find(selection.key, selection.columns)
+    needed_bytes = selection.most_rows * (1 + len(selection.columns)) * VALUE_BYTES
+    fits = needed_bytes <= kept.most_bytes
+    if found is None and keep and fits and selection.is_present and selection.is_whole:
+        found = kept.load(
+            selection.key, selection.columns, lambda columns: _load(database, selection, columns)
+        )
+    if found is None:
+        rows = storage.READ_ROWS if most is None else min(most, storage.READ_ROWS)
+        for times, values in _stored_pieces(database, selection, rows):
+            yield Observations(times.view("datetime64[us]"), values)
+        return
+    times, values = found
+    first = int(np.searchsorted(times, selection.start))
+    last = int(np.searchsorted(times, selection.end, side="right"))
+    yield Observations(times[first:last].view("datetime64[us]"), values[first:last])
+
+
+def _load(
+    database: Database, selection: Selection, columns: tuple[int, ...]
+) -> tuple[Microseconds, Values]:
+    wanted = replace(selection, columns=columns)
+    pieces = list(_stored_pieces(database, wanted, storage.READ_ROWS))
+    times, values = (np.concatenate([piece[part] for piece in pieces]) for part in (0, 1))
+    return times, values
+
+
+def _stored_pieces(
+    database: Database, selection: Selection, rows: int
+) -> Iterator[tuple[Microseconds, Values]]:
+    """Each piece in a transaction of its own: a slow reader holds none.
+
+    They fit together because all are of one revision, whatever is written meanwhile.
+
+    Raises:
+        NotFound: If the series was deleted meanwhile.
+    """
+    first_column = min(selection.columns, default=0)
+    width = max(selection.columns, default=-1) + 1 - first_column
+    chosen = [column - first_column for column in selection.columns]
+    start = selection.start
+    while True:
+        with database.reading() as session:
+            until = _until_revision(session, selection.key)
+            wanted = Wanted(selection.key.series_id, first_column, width, until)
+            piece = storage.read_piece(session, wanted, start, selection.end, rows)
+        yield piece.times, piece.values[:, chosen]
+        if len(piece) < rows:
+            return
+        start = int(piece.times[-1]) + 1
+
+
+def _until_revision(session: Session, key: SeriesKey) -> int | None:
+    """The revision to read back to; None while it is the present one."""
+    series = session.get(Series, key.series_id)
+    if series is None or to_microseconds(series.created_at) != key.created_at:
+        raise NotFound("The series was deleted while it was read.")
+    return None if series.revision == key.revision else key.revision
+
+
+def _check_revision(series: Series, revision: int | None) -> None:
+    if revision is not None and revision > series.revision:
+        message = f"`as_of_revision` must be at most {series.revision}. Received: {revision}"
+        raise Invalid(message, errors=[Problem("/query/as_of_revision", message)])
