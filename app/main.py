@@ -10,6 +10,7 @@ from app import health
 from app.auth import require_api_key
 from app.backtests.router import router as backtests_router
 from app.db import Database
+from app.drift.router import router as drift_router
 from app.errors import (
     Invalid,
     Unauthorized,
@@ -25,6 +26,7 @@ from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
 from app.retention.router import router as retention_router
+from app.schedules.router import router as schedules_router
 from app.series.decoded import DecodedSeries
 from app.series.processes.pool import FileProcesses
 from app.series.router import router as series_router
@@ -72,6 +74,8 @@ def _version_one() -> APIRouter:
         jobs_router,
         forecasts_router,
         live_router,
+        drift_router,
+        schedules_router,
         backtests_router,
         webhooks_router,
         retention_router,

@@ -1,5 +1,7 @@
 """Bring the database's tables up to date, and say whether they are."""
 
+import re
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -8,6 +10,8 @@ import migrations
 from app.db import Database
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
+REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
+DOWN_REVISION = re.compile(r'^down_revision = "(.+)"$', re.MULTILINE)
 
 # Any number will do, as long as it is the same for all: two migrating processes wait
 # for each other on PostgreSQL. On SQLite the write lock does the same.
@@ -36,13 +40,26 @@ def migrate(database: Database) -> None:
 def is_current(connection: sa.Connection) -> bool:
     """Whether the database has exactly the tables that this release was made for.
 
-    The files of the migrations are named after their revisions, one after the other. The
-    queue's tables come last; their version is checked where jobs are run, by the worker.
+    The queue's tables come last; their version is checked where jobs are run, by the worker.
     """
-    newest = max(path.stem for path in VERSIONS.glob("[0-9]*.py"))
     inspector = sa.inspect(connection)
     if not inspector.has_table("alembic_version"):
         return False
     applied = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     schema = None if connection.dialect.name == "sqlite" else "dbos"
-    return applied == newest and inspector.has_table("workflow_status", schema=schema)
+    return applied == newest() and inspector.has_table("workflow_status", schema=schema)
+
+
+@cache
+def newest() -> str:
+    """The migration that no other one follows; the numbers of their names need not be in order.
+
+    Read from the files' text: the web process does not load Alembic for it.
+    """
+    texts = [path.read_text() for path in VERSIONS.glob("[0-9]*.py")]
+    made, followed = (
+        {match[1] for text in texts if (match := pattern.search(text))}
+        for pattern in (REVISION, DOWN_REVISION)
+    )
+    (head,) = made - followed
+    return head

@@ -76,6 +76,22 @@ class Settings(BaseSettings):
         lt=1,
         description="Least skill of a new champion over the baselines and the present champion.",
     )
+    drift_error_ratio: float = Field(
+        1.5,
+        gt=1,
+        description="Live error over that on the test part from which on a champion has drifted.",
+    )
+    drift_stability_index: float = Field(
+        0.25,
+        gt=0,
+        description="Stability index of an input, over what was usual, that counts as drift.",
+    )
+    schedules_seconds: float = Field(
+        5.0, gt=0, description="How often a worker looks for retrainings that are due."
+    )
+    schedule_least_minutes: int = Field(
+        10, ge=1, description="Least minutes between two times of a schedule's cron expression."
+    )
     retention_hour_utc: int = Field(
         3, ge=0, le=23, description="Hour, in UTC, from which on the nightly cleaning begins."
     )

@@ -149,9 +149,9 @@ def report(name: str, seconds: float, quiet: list[float], busy: list[float]) -> 
     )
     for label, share in (("median", 0.5), ("95 %", 0.95), ("slowest", 1.0)):
         one, other = (float(np.quantile(each, share)) for each in (quiet, busy))
-        print(
-            f"  append, {label:8} {one:7.1f} ms quiet, {other:7.1f} ms meanwhile, {other / one:.2f} x"
-        )
+        both = f"{one:7.1f} ms quiet, {other:7.1f} ms meanwhile"
+        print(f"  append, {label:8} {both}, {other / one:.2f} x")
+
     print(f"  {len(busy)} appends meanwhile, mean {statistics.mean(busy):.1f} ms")
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import onnxruntime
 
+from models.adaptation import known_fit
 from models.calibration import coverage_report, fit_intervals
 from models.evaluate import Evaluation, evaluate
 from models.evaluate_classes import evaluate_classes
 from models.intervals import Intervals
 from models.panel_report import pool_metrics
 from models.prepare import PreparedSeries
+from models.reader import Reader
 from models.runtime import Forecaster
+from models.stability import Stability
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,24 @@ def put_intervals(
     manifest["intervals"] = stored[0]
     for entry, own in zip(manifest["panel"], stored, strict=False):
         entry["intervals"] = own
+
+
+def describe_inputs(
+    manifest: dict[str, Any], series: Sequence[PreparedSeries]
+) -> dict[str, dict[str, Any]]:
+    """What the inputs of each series were like, by its name: for the manifest's `stability`."""
+    found = {}
+    for each in series:
+        reader = Reader(manifest, known_fit(manifest, each.fit.name))
+        fitted = Stability.fit(
+            reader.pipeline.channels,
+            manifest["channels"],
+            reader.rows(*each.observed).values,
+            train=slice(*each.track.span("train")),
+            end=each.track.end,
+        )
+        found[each.fit.name] = fitted.to_json()
+    return found
 
 
 def judge(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> Judgement:

@@ -122,6 +122,14 @@ class Reader:
         """The values that lags are made of: without what known-future channels did to them."""
         return base if self._effects is None else self._effects.removed(base, known)
 
+    def rows(self, times: Times, values: Values) -> Grid:
+        """Complete rows in original units, without what no arithmetic can use.
+
+        The first one may lack what was observed before the first of `times`.
+        """
+        grid = self.grid(times, values)
+        return Grid(grid.times, self._clean(grid.values))
+
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self.columns if self.scaling.transform == "log_return" else [])
 

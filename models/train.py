@@ -29,7 +29,7 @@ from models.feeds import make_feed
 from models.finishing import finish
 from models.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.highway_fitting import Choice, choose_highway
-from models.judgement import judge, put_intervals
+from models.judgement import describe_inputs, judge, put_intervals
 from models.known_effects import KnownEffects
 from models.lags import LaidHighway
 from models.lanes import LaneFeed
@@ -53,6 +53,7 @@ from models.runtime import Forecaster
 from models.runtime_session import open_session
 from models.series import SeriesData, as_panel
 from models.spec import Spec
+from models.warm_start import WarmStart
 from models.windows import WindowFeed
 
 Report = Callable[[Progress], None]
@@ -79,7 +80,8 @@ class Trained:
             `residuals` (of validation and test), of a panel by series, and `audit` (of leakage).
         history: One `{epoch, loss, val_loss, seconds}` per epoch.
         training: Seconds, epochs, device and kind of machine, the kernel of every recurrent
-            layer, library versions, seed and the SHA-256 of the weights.
+            layer, library versions, seed and the SHA-256 of the weights; and as `start` what
+            `WarmStart.give` said, if there was one.
     """
 
     bundle: bytes
@@ -98,6 +100,7 @@ def train(
     spec: Spec,
     data: SeriesData | Sequence[SeriesData],
     *,
+    start: WarmStart | None = None,
     progress: Report = lambda progress: None,
     checkpoint: bytes | None = None,
     save_checkpoint: Callable[[bytes], None] | None = None,
@@ -108,6 +111,8 @@ def train(
         spec: What to train; `Spec()` is a sensible forecaster for any series.
         data: The whole series, or those of a panel: one network learns from all of them, each
             split, scaled and carried through on its own.
+        start: Whose weights to begin with; by default random ones. Where they do not fit, the
+            training begins afresh, and the report says why.
         progress: Called at least twice a second while epochs run. What it raises ends the
             training, which is how a run is cancelled.
         checkpoint: What an earlier, interrupted run of the same spec and data saved last.
@@ -131,7 +136,12 @@ def train(
     checks = audit_training(spec, panel, prepared, feed)
     audit_report(checks)
     fitted = fit(
-        spec, begun, notify.fitting, checkpoint=checkpoint, save_checkpoint=save_checkpoint
+        spec,
+        begun,
+        notify.fitting,
+        start=start,
+        checkpoint=checkpoint,
+        save_checkpoint=save_checkpoint,
     )
     run = fitted.run
     network = network_to_serve(spec, fitted.network, partial(_network, spec, prepared))
@@ -150,6 +160,7 @@ def train(
         put_intervals(manifest, session, series)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
+    manifest["stability"] = describe_inputs(manifest, series)
     found = judge(served, series)
     diagnostics = {**found.diagnostics, "audit": audit}
     training = {
@@ -164,6 +175,7 @@ def train(
         "seed": spec.seed,
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "highway": choice and choice.report,
+        "start": fitted.start,
         **finished.report,
     }
     manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
@@ -195,10 +207,11 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A network after its epochs, with the best weights."""
+    """A network after its epochs, with the best weights, and what it began with."""
 
     network: keras.Model
     run: TrainingRun
+    start: dict[str, Any] | None
 
 
 def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
@@ -214,6 +227,7 @@ def fit(
     begun: Begun,
     progress: Report,
     *,
+    start: WarmStart | None = None,
     checkpoint: bytes | None = None,
     save_checkpoint: Callable[[bytes], None] | None = None,
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
@@ -224,6 +238,7 @@ def fit(
     weights = None if balance is None else balance.weights(spec)
     if balance is not None and weights is None:
         start_outputs(network, balance.first_scores, spec.ensemble)
+    started = None if start is None else start.give(network, prepared.series)
     optimizer = make_optimizer(
         spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
     )
@@ -231,7 +246,7 @@ def fit(
     plan = FitPlan(
         epochs=spec.epochs or 1,
         early_stopping=spec.early_stopping,
-        fingerprint=_fingerprint(spec, prepared),
+        fingerprint=_fingerprint(spec, prepared, start),
         save_checkpoint=save_checkpoint,
         causes=lambda: likely_causes(spec, float(np.abs(prepared.dataset.features).max())),
         after_epoch=after_epoch,
@@ -239,7 +254,7 @@ def fit(
     )
     run = Fitter(engine, feed, plan, progress).fit(checkpoint)
     engine.finish(run.best_weights)
-    return Fitted(network, run)
+    return Fitted(network, run, started)
 
 
 class _Notifier:
@@ -302,8 +317,9 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
     return replace(prepared, dataset=dataset, pipeline=pipeline, effects=effects), choice
 
 
-def _fingerprint(spec: Spec, prepared: Prepared) -> str:
-    text = json.dumps([spec.to_json(), prepared.sha256, _versions()], sort_keys=True)
+def _fingerprint(spec: Spec, prepared: Prepared, start: WarmStart | None) -> str:
+    began_with = [] if start is None else [start.sha256]
+    text = json.dumps([spec.to_json(), prepared.sha256, _versions(), *began_with], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

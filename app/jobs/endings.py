@@ -10,9 +10,14 @@ from app.jobs.tables import Job
 # By name, as with the workers' handlers: the jobs know nothing of those who use them. Web
 # process, worker and its children all end jobs, so these modules must be light.
 ENDINGS: dict[str, tuple[str, ...]] = {
+    "promote": ("app.schedules.outcomes:promotion_ended",),
     "study": ("app.studies.course:study_ended",),
     "trial": ("app.studies.course:trial_ended",),
-    "train": ("app.studies.course:training_ended", "app.webhooks.service:training_ended"),
+    "train": (
+        "app.studies.course:training_ended",
+        "app.schedules.outcomes:training_ended",
+        "app.webhooks.service:training_ended",
+    ),
 }
 
 

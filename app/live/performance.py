@@ -143,7 +143,7 @@ def _ends(session: Session, model_id: int, series: Iterable[int]) -> dict[int, d
 def _windows(
     session: Session, version: ModelVersion, series: Series, end: datetime, wanted: PerformanceQuery
 ) -> Iterable[WindowPerformance]:
-    test = _test_figures(session, version, series)
+    test = figures_of_test(session, version, series)
     targets_of = (
         value_targets if version.spec.get("task", "regression") == "regression" else class_targets
     )
@@ -155,7 +155,7 @@ def _windows(
         yield WindowPerformance(window=window, start=start, targets=targets)
 
 
-def _test_figures(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:
+def figures_of_test(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:
     """The errors on the test part by target: of this series in a panel, if it was one of it."""
     own = session.scalar(
         sa.select(VersionSeries.metrics).where(

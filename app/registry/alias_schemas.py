@@ -80,6 +80,7 @@ class AliasChangeRead(BaseModel):
     forced: bool = Field(description="Whether the gate was left out.")
     reason: str | None
     evidence: list[EvidenceRead] | None = Field(description="What the gate found, if it was asked.")
+    schedule: int | None = Field(description="The schedule that did it; null for a client.")
     changed_at: datetime
 
 

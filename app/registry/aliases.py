@@ -1,5 +1,7 @@
 """Aliases: pointed at versions, rolled back, deleted, each change a line of the history."""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -21,6 +23,14 @@ from models.errors import Problem
 MOST_COMPARISONS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trained version that an alias is to point to, and what the gate says of it, if asked."""
+
+    version_id: int
+    verdict: Verdict | None
+
+
 def point(database: Database, name: str, alias: str, request: AliasSet, margin: float) -> AliasRead:
     """Point an alias at a version; `champion` has to pass the gate.
 
@@ -37,21 +47,50 @@ def point(database: Database, name: str, alias: str, request: AliasSet, margin: 
         message = "`reason` must be given with `force: true`. Received: null"
         raise Invalid(message, errors=[Problem("/reason", message)])
     for _ in range(MOST_COMPARISONS):
-        verdict = None
         with database.reading() as session:
-            version = _trained(session, name, str(request.version))
-            version_id = version[0].id
-            if alias == CHAMPION and not request.force:
-                verdict = gate.examine(session, version, margin)
-        if verdict is not None:
-            verdict.check()
+            candidate = examine(session, name, alias, request, margin)
+        if candidate.verdict is not None:
+            candidate.verdict.check()
         # Or the next append to its series would read it whole, with the lock in its hand.
-        make_ready(database, version_id)
+        make_ready(database, candidate.version_id)
         with database.transaction() as session:
-            model = _lock_model(session, name)
-            if _point(session, model, alias, request, verdict):
+            model = settle(session, name, alias, request, candidate)
+            if model is not None:
                 return read_alias(session, model.id, alias)
-    raise Conflict(
+    raise changed_all_the_time(name)
+
+
+def examine(session: Session, name: str, alias: str, request: AliasSet, margin: float) -> Candidate:
+    """Find the version, and ask the gate where it has a say; errors are those of `point`."""
+    version = _trained(session, name, str(request.version))
+    verdict = None
+    if alias == CHAMPION and not request.force:
+        verdict = gate.examine(session, version, margin)
+    return Candidate(version[0].id, verdict)
+
+
+def settle(
+    session: Session,
+    name: str,
+    alias: str,
+    request: AliasSet,
+    candidate: Candidate,
+    *,
+    schedule: int | None = None,
+) -> Model | None:
+    """Point an alias at a candidate that has passed, in the caller's transaction.
+
+    Returns:
+        The model; None if the verdict is about what no longer is: then examine it anew.
+    """
+    model = _lock_model(session, name)
+    settled = _point(session, model, alias, request, candidate.verdict, schedule=schedule)
+    return model if settled else None
+
+
+def changed_all_the_time(name: str) -> Conflict:
+    """What is said when every comparison was out of date before it could count."""
+    return Conflict(
         f"The champion of {name!r} was changed by others while this version was compared with it."
     )
 
@@ -92,7 +131,13 @@ def delete_alias(session: Session, name: str, alias: str) -> None:
 
 
 def _point(
-    session: Session, model: Model, alias: str, request: AliasSet, verdict: Verdict | None
+    session: Session,
+    model: Model,
+    alias: str,
+    request: AliasSet,
+    verdict: Verdict | None,
+    *,
+    schedule: int | None,
 ) -> bool:
     """Change the alias, unless the verdict is about what no longer is; whether that is settled."""
     version, _, _, _ = _trained(session, model.name, str(request.version))
@@ -108,6 +153,7 @@ def _point(
     change = _record(session, model, present, AliasAction.SET, version.number, before=before)
     change.forced = request.force and alias == CHAMPION
     change.reason = request.reason
+    change.schedule = schedule
     change.evidence = None if verdict is None else verdict.to_json()
     return True
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict
 from app.jobs.tables import Job
+from app.registry.bundles import read_bundle_bytes
 from app.registry.tables import Bundle, ModelVersion
 from models.artefact import read_bundle
 from models.errors import ArtefactError
@@ -71,20 +72,6 @@ class ForecasterCache:
 
 
 forecasters = ForecasterCache()
-
-
-def read_bundle_bytes(session: Session, version: ModelVersion, job: Job) -> bytes:
-    """The stored bundle of a version.
-
-    Raises:
-        Conflict: If the version is not trained (yet).
-    """
-    content = session.scalar(sa.select(Bundle.content).where(Bundle.version_id == version.id))
-    if content is None:
-        raise Conflict(
-            f"Version {version.number} has no artefact: its training job {job.id} is {job.state}."
-        )
-    return content
 
 
 def download(bundle: bytes, kind: Literal["bundle", "keras", "onnx"], stem: str) -> Response:

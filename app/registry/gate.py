@@ -46,16 +46,20 @@ class Verdict:
         present = None if champion is None else champion.version_id
         return (version.id, present) == (self.version.id, self.champion_id)
 
+    @property
+    def unbeaten(self) -> str:
+        """Whom the version does not beat, in words; empty if it passes."""
+        return " and ".join(TITLES[each.against] for each in self.evidence if not each.passed)
+
     def check(self) -> None:
         """Refuse a version that did not beat all.
 
         Raises:
             PromotionRefused: With the table of evidence.
         """
-        unbeaten = [TITLES[each.against] for each in self.evidence if not each.passed]
-        if unbeaten:
+        if self.unbeaten:
             raise PromotionRefused(
-                f"Version {self.version.number} does not beat {' and '.join(unbeaten)}: see "
+                f"Version {self.version.number} does not beat {self.unbeaten}: see "
                 "`evidence`. `force: true` with a `reason` makes it champion all the same.",
                 extensions={"evidence": self.to_json()},
             )

@@ -15,6 +15,7 @@ from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
 from app.registry import artefacts, service, verification
+from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import WITH_ALIASES, WITH_PANEL, get_model, get_version, version_rows
 from app.registry.schemas import (
     HistoryRead,
@@ -58,7 +59,7 @@ def list_presets() -> Page[PresetRead]:
     "/models",
     status_code=202,
     response_model=VersionQueued,
-    responses=documented(NotFound, Invalid),
+    responses=documented(NotFound, Conflict, Invalid),
 )
 def train_model(
     body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
@@ -142,7 +143,7 @@ def download_artefact(
     """Download the whole bundle, the Keras file or the ONNX graph."""
     with database.reading() as session:
         row, model, _, job = get_version(session, name, version)
-        content = artefacts.read_bundle_bytes(session, row, job)
+        content = read_bundle_bytes(session, row, job)
     return artefacts.download(content, format, f"{model.name}-v{row.number}")
 
 

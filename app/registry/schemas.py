@@ -33,6 +33,7 @@ class ModelCreate(BaseModel):
             "examples": [
                 {"name": "co2-weekly", "series": "co2", "spec": {"horizon": 12}},
                 {"name": "jena-24h", "series": "jena", "preset": "jena-stateful"},
+                {"name": "co2-weekly", "series": "co2", "warm_start": "champion"},
                 {"name": "co2-everywhere", "series": ["co2", "co2-barrow", "co2-south-pole"]},
             ]
         },
@@ -51,6 +52,15 @@ class ModelCreate(BaseModel):
         None,
         description="Where to train: `gpu` waits for a worker with a GPU, `cpu` takes any worker's "
         "CPU, null takes whatever device the first free worker has.",
+    )
+    warm_start: int | str | None = Field(
+        None,
+        description="A trained version of this model, by number, alias or `latest`, that learnt "
+        "from the same series: training begins with its weights instead of random ones. Scales "
+        "and highway are learnt anew. Where the network is another one, or that version has "
+        "learnt from rows of the new test part, the training begins afresh, and `training.start` "
+        "of the version says why.",
+        examples=["champion"],
     )
 
 
@@ -73,6 +83,10 @@ class VersionRead(BaseModel):
     spec: dict[str, Any]
     series: list[str]
     job: str
+    started_from: int | None = Field(
+        description="The version whose weights the training began with, if they fitted: see "
+        "`training.start`. Null: random ones."
+    )
     data: dict[str, Any] = Field(
         description="Revision, SHA-256, rows, span and splits of what was learnt from; of a panel "
         "in all, and as `series` those of each. `revision` is that of the first series."

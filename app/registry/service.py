@@ -16,6 +16,7 @@ from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import WITH_PANEL, get_model
 from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
+from app.registry.warm_starts import find_start, read_start
 from app.series.tables import Series
 from models.checks import SeriesFacts, resolve
 from models.devices import Device
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """What a training needs: the spec with every default filled in, and the panel's series."""
+    """What a training needs: the spec with every default filled in, and the panel's series.
+
+    `start` is the bundle whose weights it begins with, if there is one.
+    """
 
     spec: Spec
     data: tuple[SeriesData, ...]
+    start: bytes | None = None
 
 
 def request_version(session: Session, request: ModelCreate) -> tuple[Model, ModelVersion, Job]:
@@ -42,12 +47,17 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
 
     Raises:
         NotFound: If a series or the preset does not exist.
+        Conflict: If the version to start from is not trained, or of other series.
         Invalid: If there are too many series.
         SpecError: If the spec cannot work on these series, or they are no panel.
     """
     panel = [series_service.get_series(session, name) for name in _series_names(request)]
     spec = _resolve(_requested_spec(request), [_facts(session, series) for series in panel])
     _require_precision(spec, request.device)
+    started_from = None
+    if request.warm_start is not None:
+        series_ids = [series.id for series in panel]
+        started_from = find_start(session, request.name, str(request.warm_start), series_ids)
     return queue_version(
         session,
         request.name,
@@ -55,6 +65,7 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         panel=[(series.id, series.revision) for series in panel],
         preset=request.preset,
         device=request.device,
+        started_from=started_from,
     )
 
 
@@ -67,6 +78,7 @@ def queue_version(
     preset: str | None,
     device: Device | None = None,
     parent_id: str | None = None,
+    started_from: int | None = None,
 ) -> tuple[Model, ModelVersion, Job]:
     """Queue the training of a resolved spec on series: their ids, each with its revision."""
     model = _get_or_create(session, name)
@@ -81,6 +93,7 @@ def queue_version(
         preset=preset,
         spec=spec,
         data_revision=panel[0][1],
+        started_from=started_from,
         panel=[
             VersionSeries(position=position, series_id=series_id, data_revision=revision)
             for position, (series_id, revision) in enumerate(panel)
@@ -96,13 +109,15 @@ def training_input(session: Session, job_id: str) -> TrainingInput:
 
     Raises:
         NotFound: If the version was deleted in the meantime.
+        Conflict: If the one that it starts from was.
     """
     version = _version_of(session, job_id)
     data = tuple(
         series_service.load_series(session, each.series_id, until_revision=each.data_revision)
         for each in version.panel
     )
-    return TrainingInput(spec=Spec.model_validate(version.spec), data=data)
+    start = read_start(session, version)
+    return TrainingInput(spec=Spec.model_validate(version.spec), data=data, start=start)
 
 
 def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]:

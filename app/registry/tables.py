@@ -38,6 +38,8 @@ class ModelVersion(Base):
     preset: Mapped[str | None]
     spec: Mapped[dict[str, Any]] = mapped_column(Json)
     data_revision: Mapped[int]
+    # The number of the version whose weights the training begins with.
+    started_from: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     data: Mapped[dict[str, Any] | None] = mapped_column(Json)
     network: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -134,4 +136,6 @@ class AliasChange(Base):
     forced: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str | None] = mapped_column(sa.Text)
     evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    # The schedule that did it.
+    schedule: Mapped[int | None]
     changed_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)

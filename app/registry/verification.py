@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 from app.jobs.tables import Job
-from app.registry.artefacts import read_bundle_bytes
+from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import get_version, version_rows
 from app.registry.service import TrainingInput, deleted_meanwhile, training_input
 from models.devices import Device

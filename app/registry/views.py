@@ -61,6 +61,7 @@ def read_version(row: VersionRow) -> VersionRead:
         spec=version.spec,
         series=_series_names(version),
         job=job.id,
+        started_from=version.started_from,
         data=version.data or {"revision": version.data_revision},
         network=version.network,
         metrics=version.metrics,

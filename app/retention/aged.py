@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db import MICROSECOND
 from app.forecasts.tables import StoredForecast
 from app.live.service import BEGINNING
 from app.live.tables import AwaitedPoint, ClassScore, ForecastScore, KeptState
+from app.registry.tables import ModelVersion
+from app.schedules.tables import Schedule
 from app.series.tables import Series
 
 SCORES: tuple[type[AwaitedPoint], ...] = (ForecastScore, ClassScore)
 
 # What figures of live performance and of drift look at, back from a version's newest scored step:
-# the longest window, and the steps over which errors are watched.
+# the longest window, and the steps over which errors are watched unless a schedule says more.
 LONGEST_WINDOW = timedelta(days=30)
 WATCHED_STEPS = 100
 
@@ -126,17 +129,26 @@ def old_states(version_id: int, before: datetime) -> list[sa.ColumnElement[bool]
 
 def _points_until(session: Session, pair: Pair) -> datetime:
     """The last moment whose points count in no figures of recent time."""
+    watched = max(WATCHED_STEPS, _steps_of_schedules(session, pair.version_id))
     steps: list[datetime] = []
     for table in SCORES:
         mine = (table.version_id == pair.version_id, table.series_id == pair.series_id)
         scored = sa.select(table.time).distinct().where(*mine, table.actual.is_not(None))
-        newest_first = scored.order_by(table.time.desc())
-        steps += session.scalars(newest_first.limit(WATCHED_STEPS)).all()
-    if len(steps) < WATCHED_STEPS:
+        steps += session.scalars(scored.order_by(table.time.desc()).limit(watched)).all()
+    if len(steps) < watched:
         return NEVER
-    steps.sort()
-    # Less than the oldest of the watched: that one stays, too.
-    return min(steps[-1] - LONGEST_WINDOW, steps[-WATCHED_STEPS] - timedelta(microseconds=1))
+    # A version forecasts values or classes, so that these are of one table, newest first. Less
+    # than the oldest of the watched: that one stays, too.
+    return min(steps[0] - LONGEST_WINDOW, steps[-1] - MICROSECOND)
+
+
+def _steps_of_schedules(session: Session, version_id: int) -> int:
+    statement = (
+        sa.select(sa.func.max(Schedule.window_steps))
+        .join(ModelVersion, ModelVersion.model_id == Schedule.model_id)
+        .where(ModelVersion.id == version_id)
+    )
+    return session.scalar(statement) or 0
 
 
 def _has_points(after: datetime | None = None) -> sa.ColumnElement[bool]:

@@ -38,7 +38,8 @@ def surplus_versions(session: Session, model: Model, policy: Policy, now: dateti
     """
     if policy.versions is None:
         return []
-    needed = serving_versions(session, model, policy) | _worked_with(session, model, now)
+    serving = serving_versions(session, model, policy)
+    needed = serving | _worked_with(session, model, serving, now)
     statement = (
         sa.select(ModelVersion.id, Job.state)
         .join(Job, Job.id == ModelVersion.job_id)
@@ -76,14 +77,15 @@ def versions_of(session: Session, model_id: int) -> list[int]:
     return list(session.scalars(statement.order_by(ModelVersion.id)))
 
 
-def _worked_with(session: Session, model: Model, now: datetime) -> set[int]:
+def _worked_with(session: Session, model: Model, serving: set[int], now: datetime) -> set[int]:
     """Versions that somebody works with.
 
-    They are being trained, an unfinished job names them (as backtests do), or forecasts were made
-    with them of late. The version with the highest number stays in any case: its number would be
-    given again, and histories tell versions apart by it.
+    They are being trained, an unfinished job names them (as backtests do), forecasts were made with
+    them of late, or a training or verification begins with their weights. The version with the
+    highest number stays in any case: its number would be given again, and histories tell versions
+    apart by it.
     """
-    by_number = _numbers_of_unfinished_jobs(session, model)
+    by_number = _numbers_of_unfinished_jobs(session, model) | _starts(session, model, serving)
     mine = ModelVersion.model_id == model.id
     is_trained_now = sa.exists().where(Job.id == ModelVersion.job_id, Job.state.in_(UNFINISHED))
     was_used = sa.exists().where(
@@ -96,12 +98,26 @@ def _worked_with(session: Session, model: Model, now: datetime) -> set[int]:
     }
 
 
-def _numbers_of_unfinished_jobs(session: Session, model: Model) -> list[int]:
+def _numbers_of_unfinished_jobs(session: Session, model: Model) -> set[int]:
     statement = sa.select(Job.subject).where(
         Job.state.in_(UNFINISHED), Job.subject["model"].as_string() == model.name
     )
     numbers = (subject.get("version") for subject in session.scalars(statement))
-    return [number for number in numbers if isinstance(number, int)]
+    return {number for number in numbers if isinstance(number, int)}
+
+
+def _starts(session: Session, model: Model, serving: set[int]) -> set[int]:
+    """The numbers of versions whose weights others began with that serve or are being trained."""
+    statement = (
+        sa.select(ModelVersion.started_from)
+        .join(Job, Job.id == ModelVersion.job_id)
+        .where(
+            ModelVersion.model_id == model.id,
+            ModelVersion.started_from.is_not(None),
+            sa.or_(ModelVersion.id.in_(serving), Job.state.in_(UNFINISHED)),
+        )
+    )
+    return {number for number in session.scalars(statement) if number is not None}
 
 
 def _newest(model: Model, condition: sa.ColumnElement[bool]) -> sa.Select[int]:

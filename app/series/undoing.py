@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
 from app.errors import Conflict, Invalid
-from app.series import storage, writing
+from app.series import storage, storing, writing
 from app.series.tables import Series
 from app.series.writing import Changes, Written
 from models.errors import Problem
@@ -29,7 +29,7 @@ def delete_range(session: Session, series: Series, start: datetime, end: datetim
     if not count:
         return Written.nothing(series)
     revision = series.revision + 1
-    storage.delete_range(session, series.id, revision, *bounds)
+    storing.delete_range(session, series.id, revision, *bounds)
     changed = np.unique(np.array([first, last], np.int64))
     written = Written(0, 0, count, revision, changed, series.last_time)
     return writing.record(session, series, written, source="delete")

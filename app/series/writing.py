@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import EPOCH, MICROSECOND, to_microseconds
-from app.series import storage
+from app.series import storage, storing
 from app.series.binary_copy import Microseconds
 from app.series.storage import Rows
 from app.series.tables import Series, SeriesRevision
@@ -179,9 +179,9 @@ def apply(
 
 def _carry_out(session: Session, series: Series, changes: Changes) -> Microseconds:
     """Carry changes out; the times of the rows that they concern."""
-    storage.delete_observations(session, series.id, changes.gone, series.revision + 1)
-    storage.replace_observations(session, series.id, changes.old, changes.new)
-    storage.insert_observations(session, series.id, changes.fresh)
+    storing.delete_observations(session, series.id, changes.gone, series.revision + 1)
+    storing.replace_observations(session, series.id, changes.old, changes.new)
+    storing.insert_observations(session, series.id, changes.fresh)
     touched = [part.times for part in (changes.fresh, changes.new, changes.gone)]
     return np.sort(np.concatenate(touched))
 

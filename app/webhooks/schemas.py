@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.webhooks.tables import DeliveryState
 
-Event = Literal["training.finished", "alias.changed", "forecast.issued"]
+Event = Literal["training.finished", "alias.changed", "forecast.issued", "drift.found"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 Url = Annotated[
     str,

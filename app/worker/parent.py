@@ -14,6 +14,7 @@ from app.worker.heart import Heart, Reaper, bury_the_gone
 from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 from app.worker.postman import Postman
+from app.worker.rounds import Rounds
 from app.worker.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -58,15 +59,18 @@ def _work(
     )
     reaper = Reaper(database, queue, settings)
     postman = Postman(database, settings)
+    rounds = Rounds(database, settings)
     queue.start()
     children.warm_up()
     reaper.start()
     postman.start()
+    rounds.start()
     logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
     stop.wait()
     logger.info("worker %s stops", identity.executor)
     reaper.stop()
     postman.stop()
+    rounds.stop()
     runner.stop(STOP_TIMEOUT_SECONDS)
     children.stop()
     queue.stop()

@@ -11,6 +11,7 @@ from models.engine import device_name
 from models.errors import TrainingError
 from models.fitting import Progress
 from models.train import Trained, train
+from models.warm_start import WarmStart
 
 
 def train_version(task: Task) -> Publish:
@@ -29,6 +30,7 @@ def run_training(task: Task, given: TrainingInput) -> Trained:
     return train(
         given.spec,
         given.data,
+        start=WarmStart.of(given.start) if given.start is not None else None,
         progress=lambda progress: _report(task, progress),
         checkpoint=task.load_checkpoint(),
         save_checkpoint=task.save_checkpoint,

@@ -1,0 +1,260 @@
+"""Figures of drift: live errors beside those of the training, and inputs that have moved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.live.performance import figures_of_test
+from app.live.spans import Span, added, ratio
+from app.live.tables import AwaitedPoint, ClassScore, ForecastScore
+from app.registry.tables import Bundle, ModelVersion
+from app.series import storage
+from app.series.tables import Series
+from app.times import to_datetimes
+from models.adaptation import known_fit
+from models.artefact import read_bundle
+from models.errors import ArtefactError
+from models.panel_report import data_of
+from models.reader import Reader
+from models.series import Times, Values
+from models.stability import Stability
+
+MICROSECOND = timedelta(microseconds=1)
+# Of the steps that are wanted; with fewer nothing is said.
+LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is measured of the points of a task.
+
+    Args:
+        name: Of the figure, here and in the figures of the test part.
+        table: Where the points are.
+        error: Of a point.
+        reference: The same of naive, or of a coin with the frequencies of the classes.
+    """
+
+    name: str
+    table: type[AwaitedPoint]
+    error: sa.ColumnElement[float]
+    reference: sa.ColumnElement[float]
+
+
+OF_VALUES = Measure(
+    "mae",
+    ForecastScore,
+    sa.func.abs(ForecastScore.error),
+    sa.func.abs(ForecastScore.naive_error),
+)
+OF_CLASSES = Measure(
+    "log_loss",
+    ClassScore,
+    sa.type_coerce(ClassScore.log_loss, sa.Float),
+    sa.type_coerce(ClassScore.coin_log_loss, sa.Float),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveErrors:
+    """How the newest forecasts of one target turned out.
+
+    `expected` is the error on the test part of the same leads, as often as they came.
+    """
+
+    target: str
+    metric: str
+    steps: int
+    points: int
+    error: float
+    reference: float | None
+    expected: float | None
+
+    @property
+    def skill(self) -> float | None:
+        """1 - error / reference."""
+        return 1 - self.error / self.reference if self.reference else None
+
+    @property
+    def ratio(self) -> float | None:
+        """The live error over the expected one."""
+        return self.error / self.expected if self.expected else None
+
+
+@dataclass(frozen=True, slots=True)
+class InputShift:
+    """How far an input has moved: its stability index, and what was usual at the training."""
+
+    channel: str
+    encoding: str
+    index: float
+    usual: float
+
+    @property
+    def excess(self) -> float:
+        """By how much it is more than usual."""
+        return self.index - self.usual
+
+
+@dataclass(frozen=True, slots=True)
+class InputShifts:
+    """The shifts of all inputs over the newest rows; none where they cannot be told, and why."""
+
+    rows: int | None
+    channels: list[InputShift]
+    reason: str | None = None
+
+
+def live_errors(
+    session: Session,
+    version: ModelVersion,
+    series: Series,
+    *,
+    steps: int,
+    after: datetime | None = None,
+) -> list[LiveErrors]:
+    """Errors over the newest scored steps of a series, by target; none if they are too few.
+
+    Args:
+        session: The database.
+        version: Whose forecasts.
+        series: Of what.
+        steps: How many steps at most; there must be half as many.
+        after: Only steps later than this count.
+    """
+    measure = OF_VALUES if version.spec.get("task", "regression") == "regression" else OF_CLASSES
+    score, span = measure.table, Span(version.id, series, after)
+    times = (
+        sa.select(score.time)
+        .distinct()
+        .where(*span.conditions(score))
+        .order_by(score.time.desc())
+        .limit(steps)
+    )
+    found = session.scalars(times).all()
+    if len(found) < steps * LEAST_SHARE:
+        return []
+    sums = _sums(session, measure, replace(span, start=found[-1] - MICROSECOND))
+    tested = figures_of_test(session, version, series)
+    return [
+        _errors(target, measure.name, len(found), list(group), tested.get(target) or {})
+        for target, group in groupby(sums, key=lambda each: each.target)
+    ]
+
+
+def input_shifts(
+    session: Session, version: ModelVersion, series: Series, *, after: datetime | None = None
+) -> InputShifts:
+    """How far the inputs of the newest rows have moved from those of the training.
+
+    Args:
+        session: The database.
+        version: A trained version that learnt from the series.
+        series: The series.
+        after: All rows of the window must be later than this.
+    """
+    content = session.scalar(sa.select(Bundle.content).where(Bundle.version_id == version.id))
+    try:
+        manifest = read_bundle(content or b"").manifest
+    except ArtefactError as error:
+        return _unknown(f"The version cannot be read by this release: {error}")
+    stored = manifest.get("stability", {}).get(series.name)
+    if stored is None:
+        return _unknown(
+            "The version keeps no deciles of its inputs: it was trained by an earlier release."
+        )
+    fitted = Stability.from_json(stored)
+    times, rows = _newest_rows(session, manifest, series, fitted.window_rows + 1)
+    learnt_until = data_of(manifest["data"], series.name)["splits"]["train"]["last"]
+    if len(times) <= fitted.window_rows or _begins_before(times[1:], learnt_until, after):
+        return _unknown(f"There are no {fitted.window_rows} rows yet that are new to it.")
+    shifts = [
+        InputShift(each.name, each.encoding, each.index(rows), each.usual or 0.0)
+        for each in fitted.channels
+    ]
+    return InputShifts(fitted.window_rows, shifts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What came of the points of one target and lead."""
+
+    target: str
+    lead: int
+    error: tuple[int, float]
+    reference: tuple[int, float]
+
+
+def _sums(session: Session, measure: Measure, span: Span) -> list[_Sums]:
+    score, figures = measure.table, {"error": measure.error, "reference": measure.reference}
+    columns: list[sa.ColumnElement[Any]] = []
+    for name, figure in figures.items():
+        columns += [sa.func.count(figure).label(f"{name}s"), sa.func.sum(figure).label(name)]
+    statement = (
+        sa.select(score.target, score.lead, *columns)
+        .where(*span.conditions(score), measure.error.is_not(None))
+        .group_by(score.target, score.lead)
+        .order_by(score.target, score.lead)
+    )
+    return [
+        _Sums(
+            target=row["target"],
+            lead=row["lead"],
+            error=(row["errors"], row["error"]),
+            reference=(row["references"], row["reference"] or 0.0),
+        )
+        for row in session.execute(statement).mappings()
+    ]
+
+
+def _errors(
+    target: str, metric: str, steps: int, sums: Sequence[_Sums], tested: dict[str, Any]
+) -> LiveErrors:
+    points, total = added(each.error for each in sums)
+    of_lead = {lead["lead"]: lead.get(metric) for lead in tested.get("leads", [])}
+    expected = [each.error[0] * error for each in sums if (error := of_lead.get(each.lead))]
+    return LiveErrors(
+        target=target,
+        metric=metric,
+        steps=steps,
+        points=points,
+        error=total / points,
+        reference=ratio(*added(each.reference for each in sums)),
+        expected=sum(expected) / points if len(expected) == len(sums) else None,
+    )
+
+
+def _newest_rows(
+    session: Session, manifest: dict[str, Any], series: Series, wanted: int
+) -> tuple[Times, Values]:
+    """The last rows of the version's grid, in original units."""
+    reader = Reader(manifest, known_fit(manifest, series.name))
+    rule = reader.rule
+    # One row may be made of several observations, and the first may lack some of them.
+    per_row = ceil(rule.step.approximate_seconds / rule.cadence.approximate_seconds)
+    count = min(series.rows, (wanted + 2) * per_row)
+    if not count:
+        return np.empty(0, "datetime64[us]"), np.empty((0, 0))
+    start = storage.time_from_end(session, series.id, count)
+    found = storage.read_rows(session, series.id, len(series.channels), start=start)
+    names = [channel["name"] for channel in series.channels]
+    columns = [names.index(name) for name in manifest["channels"]]
+    grid = reader.rows(found.times.view("datetime64[us]"), found.values[:, columns])
+    return grid.times[-wanted:], grid.values[-wanted:]
+
+
+def _begins_before(times: Times, learnt_until: str, after: datetime | None) -> bool:
+    if times[0] <= np.datetime64(learnt_until.removesuffix("Z")):
+        return True
+    return after is not None and to_datetimes(times[:1])[0] <= after
+
+
+def _unknown(reason: str) -> InputShifts:
+    return InputShifts(None, [], reason)

@@ -1,0 +1,135 @@
+"""Answers about drift."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DriftQuery(BaseModel):
+    """Which version on which series."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(
+        None, description="A number, an alias or `latest`; by default the champion, else `latest`."
+    )
+    series: str | None = Field(
+        None, description="One that the version learnt from; by default its first."
+    )
+
+
+class LiveErrorRead(BaseModel):
+    """How the newest forecasts of one target turned out."""
+
+    target: str
+    metric: str = Field(description="`mae` in the target's unit, or `log_loss` of classes.")
+    steps: int = Field(description="The newest steps of the series that were scored.")
+    points: int = Field(description="One for each forecast and lead due at these steps.")
+    error: float
+    reference: float | None = Field(description="Of naive, or of a coin with their frequencies.")
+    skill: float | None = Field(description="1 - error / reference.")
+    expected: float | None = Field(
+        description="The error on the test part of the training, of the same leads."
+    )
+    ratio: float | None = Field(description="error / expected.")
+
+
+class InputShiftRead(BaseModel):
+    """How far an input has moved."""
+
+    channel: str
+    encoding: str = Field(description="How the network reads it: `level`, `log_return` or `angle`.")
+    stability_index: float = Field(
+        description="Population stability index of the newest rows over the deciles of the "
+        "training rows and the share of missing values."
+    )
+    usual: float = Field(
+        description="The largest index of as many rows in a row of the held-out parts, on which "
+        "the test errors were measured: what season and trend alone make of it."
+    )
+    excess: float = Field(description="stability_index - usual.")
+
+
+class FindingRead(BaseModel):
+    """One thing that has reached a threshold."""
+
+    kind: str = Field(description="`error_ratio` or `stability_index`.")
+    name: str = Field(description="The target, or the input's channel.")
+    value: float = Field(description="The error ratio, or the excess of the stability index.")
+    sentence: str
+
+
+class ThresholdsRead(BaseModel):
+    """From where on it is drift: the settings' values."""
+
+    error_ratio: float | None
+    stability_index: float | None = Field(description="Of the excess over what was usual.")
+
+
+class DriftRead(BaseModel):
+    """Whether a version has drifted on a series, and the figures that say so."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "co2-weekly",
+                    "version": 1,
+                    "series": "co2",
+                    "drifted": True,
+                    "findings": [
+                        {
+                            "kind": "error_ratio",
+                            "name": "co2",
+                            "value": 1.9,
+                            "sentence": "The error of co2 over the last 100 scored steps is 1.90 "
+                            "times that on the test part (0.46, expected 0.24).",
+                        }
+                    ],
+                    "found_at": "2026-11-21T10:00:00Z",
+                    "thresholds": {"error_ratio": 1.5, "stability_index": 0.25},
+                    "errors": [
+                        {
+                            "target": "co2",
+                            "metric": "mae",
+                            "steps": 100,
+                            "points": 1200,
+                            "error": 0.46,
+                            "reference": 0.5,
+                            "skill": 0.08,
+                            "expected": 0.24,
+                            "ratio": 1.9,
+                        }
+                    ],
+                    "rows": 200,
+                    "inputs": [
+                        {
+                            "channel": "co2",
+                            "encoding": "level",
+                            "stability_index": 8.3,
+                            "usual": 8.3,
+                            "excess": 0.0,
+                        }
+                    ],
+                    "inputs_unknown": None,
+                }
+            ]
+        }
+    )
+
+    model: str
+    version: int
+    series: str
+    drifted: bool
+    findings: list[FindingRead]
+    found_at: datetime | None = Field(
+        description="When the watch over champions found it, and webhooks were told; null while "
+        "it has not."
+    )
+    thresholds: ThresholdsRead
+    errors: list[LiveErrorRead] = Field(
+        description="By target; empty while fewer than half of the watched steps were scored."
+    )
+    rows: int | None = Field(description="The newest rows that the inputs were compared over.")
+    inputs: list[InputShiftRead]
+    inputs_unknown: str | None = Field(description="Why nothing is said of the inputs.")

@@ -1,0 +1,78 @@
+"""How drift looks to a client."""
+
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from app.drift.schemas import (
+    DriftQuery,
+    DriftRead,
+    FindingRead,
+    InputShiftRead,
+    LiveErrorRead,
+    ThresholdsRead,
+)
+from app.drift.tables import DriftWatch
+from app.drift.verdicts import Drift, Thresholds
+from app.errors import Conflict, NotFound
+from app.jobs.tables import JobState
+from app.registry.queries import WITH_PANEL, VersionRow, get_default_version, get_version
+from app.series.service import get_series
+from app.series.tables import Series
+from app.settings import Settings
+
+
+def read_drift(session: Session, model: str, query: DriftQuery, settings: Settings) -> DriftRead:
+    """The figures of a trained version on a series that it learnt from.
+
+    Raises:
+        NotFound: If the model, the version or the series does not exist, or the version did not
+            learn from the series.
+        Conflict: If the version is not trained.
+    """
+    wanted = query.version
+    if wanted is None:
+        wanted = str(get_default_version(session, model)[0].number)
+    row = get_version(session, model, wanted, WITH_PANEL)
+    version, job = row[0], row[3]
+    if job.state is not JobState.SUCCEEDED:
+        raise Conflict(f"Version {version.number} is not trained: its job is {job.state}.")
+    series, limits = _series(session, row, query.series), Thresholds.of(settings)
+    drift = Drift.of(session, version, series)
+    found = drift.findings(limits)
+    watch = session.get(DriftWatch, (version.id, series.id))
+    return DriftRead(
+        model=model,
+        version=version.number,
+        series=series.name,
+        drifted=bool(found),
+        findings=[FindingRead(**asdict(each)) for each in found],
+        found_at=watch.changed_at if watch is not None and watch.drifted else None,
+        thresholds=ThresholdsRead(**asdict(limits)),
+        errors=[
+            LiveErrorRead(**asdict(each), skill=each.skill, ratio=each.ratio)
+            for each in drift.errors
+        ],
+        rows=drift.inputs.rows,
+        inputs=[
+            InputShiftRead(
+                channel=each.channel,
+                encoding=each.encoding,
+                stability_index=each.index,
+                usual=each.usual,
+                excess=each.excess,
+            )
+            for each in drift.inputs.channels
+        ],
+        inputs_unknown=drift.inputs.reason,
+    )
+
+
+def _series(session: Session, row: VersionRow, name: str | None) -> Series:
+    version, _, first, _ = row
+    if name is None:
+        return first
+    series = get_series(session, name)
+    if series.id not in {each.series_id for each in version.panel}:
+        raise NotFound(f"Version {version.number} did not learn from {name!r}.")
+    return series

@@ -1,0 +1,98 @@
+"""The watch over champions: webhooks hear once when one has drifted."""
+
+import logging
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import Database, insert_or_ignore, utc_now
+from app.drift.tables import DriftWatch
+from app.drift.verdicts import Drift, Finding, Thresholds
+from app.registry.queries import CHAMPION
+from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
+from app.series.tables import Series
+from app.settings import Settings
+from app.webhooks import service as webhooks
+from app.webhooks.service import Happening
+
+logger = logging.getLogger(__name__)
+
+LOOKED_AT_ONCE = 500
+# No series has had fewer writes.
+NEVER = -1
+
+
+def watch_drift(database: Database, settings: Settings) -> None:
+    """Look at every champion on every series of its own that has changed since the last look."""
+    with database.reading() as session:
+        changed = _changed(session)
+    for version_id, series_id in changed:
+        try:
+            _look(database, version_id, series_id, Thresholds.of(settings))
+        except Exception:  # one that cannot be looked at must not hide the others
+            logger.exception("the drift of version %d could not be told", version_id)
+
+
+def note(
+    session: Session, version: ModelVersion, series: Series, revision: int, found: list[Finding]
+) -> None:
+    """Write a verdict down, and tell webhooks if it turned to drift.
+
+    Workers look at the same time: whoever has seen the later revision is right, and the row's
+    lock lets one of them turn the verdict.
+    """
+    key = {"version_id": version.id, "series_id": series.id}
+    insert_or_ignore(session, DriftWatch, **key, revision=NEVER, drifted=False)
+    watch = session.get_one(DriftWatch, (version.id, series.id), with_for_update=True)
+    if watch.revision >= revision:
+        return
+    watch.revision = revision
+    if watch.drifted == bool(found):
+        return
+    watch.drifted, watch.changed_at = bool(found), utc_now()
+    if found:
+        webhooks.emit(session, _happening(session, version, series, found))
+
+
+def _changed(session: Session) -> list[tuple[int, int]]:
+    watch = sa.and_(
+        DriftWatch.version_id == Alias.version_id,
+        DriftWatch.series_id == VersionSeries.series_id,
+    )
+    statement = (
+        sa.select(Alias.version_id, VersionSeries.series_id)
+        .join(VersionSeries, VersionSeries.version_id == Alias.version_id)
+        .join(Series, Series.id == VersionSeries.series_id)
+        .outerjoin(DriftWatch, watch)
+        .where(
+            Alias.name == CHAMPION,
+            sa.func.coalesce(DriftWatch.revision, NEVER) < Series.revision,
+        )
+        .limit(LOOKED_AT_ONCE)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
+def _look(database: Database, version_id: int, series_id: int, limits: Thresholds) -> None:
+    with database.reading() as session:
+        version, series = session.get(ModelVersion, version_id), session.get(Series, series_id)
+        if version is None or series is None:
+            return
+        found = Drift.of(session, version, series).findings(limits)
+    with database.transaction() as session:
+        # It may have been deleted since; what points to it is held until the commit.
+        held = sa.select(ModelVersion.id).where(ModelVersion.id == version_id)
+        if session.scalar(held.with_for_update(key_share=True, read=True)) is not None:
+            note(session, version, series, series.revision, found)
+
+
+def _happening(
+    session: Session, version: ModelVersion, series: Series, found: list[Finding]
+) -> Happening:
+    model = session.get_one(Model, version.model_id)
+    findings = [
+        {"kind": each.kind, "name": each.name, "value": each.value, "sentence": each.sentence}
+        for each in found
+    ]
+    told = {"version": version.number, "series": series.name, "findings": findings}
+    return Happening("drift.found", model.name, told)

@@ -1,0 +1,22 @@
+"""Stored bundles as bytes: read where nothing is forecast, so without the runtime."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict
+from app.jobs.tables import Job
+from app.registry.tables import Bundle, ModelVersion
+
+
+def read_bundle_bytes(session: Session, version: ModelVersion, job: Job) -> bytes:
+    """The stored bundle of a version.
+
+    Raises:
+        Conflict: If the version is not trained (yet).
+    """
+    content = session.scalar(sa.select(Bundle.content).where(Bundle.version_id == version.id))
+    if content is None:
+        raise Conflict(
+            f"Version {version.number} has no artefact: its training job {job.id} is {job.state}."
+        )
+    return content

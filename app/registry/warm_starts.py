@@ -1,0 +1,53 @@
+"""Warm starts: the earlier version whose weights a training begins with."""
+
+from collections.abc import Collection
+
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict
+from app.registry.bundles import read_bundle_bytes
+from app.registry.queries import WITH_PANEL, find_version, get_version
+from app.registry.tables import Model, ModelVersion
+
+
+def find_start(session: Session, model: str, version: str, series: Collection[int]) -> int:
+    """The number of the trained version to start from.
+
+    Args:
+        session: The database.
+        model: The model's name.
+        version: A number, an alias or `latest`.
+        series: The ids of what the new version is to learn from.
+
+    Raises:
+        NotFound: If there is no such model or version.
+        Conflict: If it is not trained, or learnt from other series: what it has seen of them
+            could not be held against their test parts.
+    """
+    row, _, _, job = get_version(session, model, version, WITH_PANEL)
+    read_bundle_bytes(session, row, job)
+    if {each.series_id for each in row.panel} != set(series):
+        names = ", ".join(each.series.name for each in row.panel)
+        raise Conflict(
+            "`warm_start` must be a version that learnt from the same series. "
+            f"Received: version {row.number}, which learnt from {names}"
+        )
+    return row.number
+
+
+def read_start(session: Session, version: ModelVersion) -> bytes | None:
+    """The bundle that a version's training starts from; None if it starts afresh.
+
+    Raises:
+        Conflict: If it was deleted in the meantime.
+    """
+    if version.started_from is None:
+        return None
+    model = session.get_one(Model, version.model_id)
+    row = find_version(session, model.name, str(version.started_from))
+    if row is None:
+        raise Conflict(
+            f"Version {version.number} starts from the weights of version "
+            f"{version.started_from}, which was deleted: it cannot be trained without them."
+        )
+    return read_bundle_bytes(session, row[0], row[3])

@@ -1,0 +1,108 @@
+"""Routes of schedules: create, list, show, change, delete, and what came of their runs."""
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
+from app.pagination import Page, Paging
+from app.registry.queries import get_model
+from app.schedules import service
+from app.schedules.schemas import RunRead, ScheduleCreate, ScheduleRead, ScheduleUpdate
+from app.schedules.tables import Schedule, ScheduleRun
+from app.schedules.views import read_run, read_schedule
+
+router = APIRouter(tags=["schedules"], prefix="/models/{name}/schedules")
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=ScheduleRead,
+    responses=documented(NotFound, Conflict, Invalid),
+)
+def create_schedule(
+    name: str,
+    body: ScheduleCreate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
+) -> Response:
+    """Train a model anew at times, after new rows, or when it has become worse.
+
+    A run trains the next version on the data as it is then, with the spec of the version that the
+    alias points to, and promotes it if the gate lets it. A worker looks for what is due. A schedule
+    waits while a run of its model goes on.
+    """
+
+    def create() -> Answer:
+        least = settings.schedule_least_minutes
+        schedule = service.create_schedule(session, name, body, least)
+        read = read_schedule(session, schedule, get_model(session, name))
+        return Answer(201, read, f"/v1/models/{name}/schedules/{schedule.id}")
+
+    with database.transaction() as session:
+        return once_only.run(session, create)
+
+
+@router.get("", responses=documented(NotFound))
+def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> Page[ScheduleRead]:
+    """List a model's schedules, oldest first."""
+    with database.reading() as session:
+        model = get_model(session, name)
+        statement = sa.select(Schedule).where(Schedule.model_id == model.id)
+        after = paging.after(int)
+        if after is not None:
+            statement = statement.where(Schedule.id > after)
+        rows = session.scalars(statement.order_by(Schedule.id).limit(paging.limit + 1)).all()
+        return paging.page(
+            rows,
+            key=lambda schedule: schedule.id,
+            read=lambda schedule: read_schedule(session, schedule, model),
+        )
+
+
+@router.get("/{schedule_id}", responses=documented(NotFound))
+def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> ScheduleRead:
+    """Show a schedule, how close its triggers are, and what came of its last run."""
+    with database.reading() as session:
+        schedule = service.get_schedule(session, name, schedule_id)
+        return read_schedule(session, schedule, get_model(session, name))
+
+
+@router.patch("/{schedule_id}", responses=documented(NotFound, Invalid))
+def update_schedule(
+    name: str,
+    schedule_id: int,
+    body: ScheduleUpdate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+) -> ScheduleRead:
+    """Change a schedule, or switch it off and on; what was missed while it was off is no run."""
+    with database.transaction() as session:
+        least = settings.schedule_least_minutes
+        schedule = service.update_schedule(session, name, schedule_id, body, least)
+        return read_schedule(session, schedule, get_model(session, name))
+
+
+@router.delete("/{schedule_id}", status_code=204, responses=documented(NotFound))
+def delete_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> None:
+    """Delete a schedule with its runs; what is being trained is not stopped, but not promoted."""
+    with database.transaction() as session:
+        session.delete(service.get_schedule(session, name, schedule_id, lock=True))
+
+
+@router.get("/{schedule_id}/runs", responses=documented(NotFound))
+def list_runs(
+    name: str, schedule_id: int, database: DatabaseDependency, paging: Paging
+) -> Page[RunRead]:
+    """List the last hundred runs of a schedule, newest first."""
+    with database.reading() as session:
+        schedule = service.get_schedule(session, name, schedule_id)
+        statement = sa.select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id)
+        after = paging.after(int)
+        if after is not None:
+            statement = statement.where(ScheduleRun.number < after)
+        newest = statement.order_by(ScheduleRun.number.desc()).limit(paging.limit + 1)
+        return paging.page(session.scalars(newest).all(), key=lambda run: run.number, read=read_run)

@@ -1,0 +1,83 @@
+"""Schedules of retraining, and what came of their runs."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, Timestamp, utc_now
+
+# No value is NULL here, not the JSON `null`: it is asked for.
+NullableJson = sa.JSON(none_as_null=True).with_variant(
+    postgresql.JSONB(none_as_null=True), "postgresql"
+)
+
+Start = Literal["warm", "fresh"]
+
+
+class Trigger(StrEnum):
+    """What lets a schedule run."""
+
+    CRON = "cron"
+    AFTER_ROWS = "after_rows"
+    MIN_SKILL = "min_skill"
+    DRIFT = "drift"
+
+
+class Schedule(Base):
+    """When a model is trained anew, and how.
+
+    `runs` counts the runs and is the fence between workers: whoever begins run n + 1 must have
+    seen n.
+    """
+
+    __tablename__ = "schedules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("models.id", ondelete="CASCADE"), index=True
+    )
+    cron: Mapped[str | None] = mapped_column(sa.String(100))
+    timezone: Mapped[str] = mapped_column(sa.String(64))
+    after_rows: Mapped[int | None] = mapped_column(sa.BigInteger)
+    min_skill: Mapped[float | None]
+    drift: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    window_steps: Mapped[int]
+    start: Mapped[str] = mapped_column(sa.String(8))
+    alias: Mapped[str | None] = mapped_column(sa.String(100))
+    enabled: Mapped[bool]
+    # When the cron expression comes next, or came and was not attended to yet.
+    next_run_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    runs: Mapped[int] = mapped_column(default=0)
+    # The version and the data that the other triggers were last measured on.
+    looked_at: Mapped[str] = mapped_column(sa.String(60), default="")
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class ScheduleRun(Base):
+    """One run: a training, and the promotion after it. It goes on until `finished_at`."""
+
+    __tablename__ = "schedule_runs"
+
+    schedule_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    trigger: Mapped[Trigger] = mapped_column(
+        sa.Enum(Trigger, native_enum=False, length=16, values_callable=list)
+    )
+    cause: Mapped[str] = mapped_column(sa.Text)
+    version: Mapped[int]
+    training_job: Mapped[str] = mapped_column(sa.String(32), index=True)
+    promotion_job: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    # By series id: its last observation then, as microseconds since 1970. What the triggers
+    # measure must have come later.
+    data_ends: Mapped[dict[str, int | None]] = mapped_column(Json)
+    promoted: Mapped[bool | None]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    started_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
