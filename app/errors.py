@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from app.db import is_full
 from models.errors import Problem, SpecError
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ PROBLEM_JSON = "application/problem+json"
 UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
+NO_ROOM = "The disk of the database is full. Nothing was stored."
 OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
 # Foreign keys that point to nothing: PostgreSQL's code, and SQLite's name of the error.
 FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
@@ -222,7 +224,7 @@ def told(error: Exception) -> ServiceError | None:
         return error
     if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
         logger.warning("the database did not answer: %s", error)
-        return Unavailable(BUSY)
+        return NoRoom(NO_ROOM) if is_full(error) else Unavailable(BUSY)
     if isinstance(error, sqlalchemy.exc.ProgrammingError):
         return _outdated(error)
     if isinstance(error, sqlalchemy.exc.IntegrityError):

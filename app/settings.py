@@ -50,11 +50,16 @@ class Settings(BaseSettings):
         le=64,
         description="Uploads read at once, in processes of their own; 0 reads in the web process.",
     )
+    upload_job_bytes: int = Field(
+        64 * MEBIBYTE,
+        ge=1,
+        description="Uploads larger than this once decompressed are read by a worker, as a job.",
+    )
     upload_limit_bytes: int = Field(
-        256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
+        2048 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )
     decompressed_limit_bytes: int = Field(
-        256 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
+        2048 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
     )
     body_limit_bytes: int = Field(
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."

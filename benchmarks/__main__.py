@@ -19,6 +19,7 @@ BENCHMARKS = (
     "batch",
     "upload",
     "beside_uploads",
+    "gigabyte",
     "charts",
     "memory",
 )

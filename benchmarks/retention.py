@@ -25,7 +25,7 @@ from app.registry.tables import Alias
 from benchmarks.service import ROWS, database, postgres, train_hourly, web
 from examples.running import checked
 
-COPIES = 8_000
+COPIES = 4_000
 QUIET_APPENDS = 150
 HOUR = timedelta(hours=1)
 BEGIN = np.datetime64("2020-01-01T00", "s")

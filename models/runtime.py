@@ -5,6 +5,7 @@ is evaluated at the end of training is what is served.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from models.calendars import Calendar
 from models.classes import ClassCoding
 from models.decoder import Decoder
 from models.errors import DataError
+from models.exchange_hours import Hours
 from models.forecast import Forecast, Outputs, ScaledOutputs
 from models.intervals import Adaptation, Intervals, Tracker, at_level
 from models.reader import Reader, Reading
@@ -98,6 +100,15 @@ class Forecaster:
     def fitted(self, fit: SeriesFit) -> Self:
         """The forecaster as it reads a series of this grid and these scales."""
         return type(self)(self.manifest, self._session, fit)
+
+    def in_hours(self, hours: Hours) -> Self:
+        """The forecaster with the sessions of its series' exchange as they are known by now.
+
+        It was trained with those known then; holidays announced since move its forecasts.
+        """
+        renewed = copy(self)
+        renewed._reader = self._reader.in_hours(hours)  # noqa: SLF001 - a copy of its own
+        return renewed
 
     @property
     def leads(self) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ so that cleaning can be killed, begun again, and done by two at once.
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -166,11 +167,14 @@ class Cleaner:
         return until_answered(once, threading.Event())
 
     def _write(self, work: Callable[[Session], Counter[str]]) -> None:
-        def once() -> Counter[str]:
-            with self._pace.transaction(), self._database.transaction() as session:
-                return work(session)
+        def once() -> tuple[Counter[str], float]:
+            with self._database.transaction() as session:
+                started = time.perf_counter()
+                return work(session), time.perf_counter() - started
 
-        self.deleted += until_answered(once, threading.Event())
+        deleted, seconds = until_answered(once, threading.Event())
+        self.deleted += deleted
+        self._pace.rest(seconds)
 
 
 def _next(

@@ -1,8 +1,6 @@
-"""Pace: cleaning in transactions so short, and pauses so long, that no append notices."""
+"""Pace: cleaning in transactions so short, and pauses so long, that appends get their turn."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 # What an append may have to wait for a transaction of the cleaning.
 TRANSACTION_SECONDS = 0.05
@@ -16,16 +14,12 @@ class Pace:
     def __init__(self) -> None:
         self.size = FIRST_SIZE
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Measure what is done inside, and rest as long as it took.
+    def rest(self, seconds: float) -> None:
+        """Rest as long as the last transaction took once it had its locks, and learn from it.
 
         SQLite has one writer at a time, and those who wait for it look again only now and then:
         without the rest the next transaction would begin before they do.
         """
-        started = time.perf_counter()
-        yield
-        seconds = time.perf_counter() - started
         if seconds > TRANSACTION_SECONDS:
             self.size = max(1, self.size // 2)
         elif seconds < TRANSACTION_SECONDS / 2:

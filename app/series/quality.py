@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from app.calendars.service import hours_of
 from app.db import finite_or_none
 from app.series import storage
 from app.series.gaps import Gaps, describe_gaps
@@ -16,6 +17,7 @@ from app.series.reading.bars import PRICES, broken_bars
 from app.series.reading.doubts import report_doubts
 from app.series.reading.findings import Findings
 from app.series.reports import IssueRead
+from app.series.sessions import SessionsRead, describe_sessions
 from app.series.tables import Series, Upload
 from models.series import Values
 
@@ -41,7 +43,10 @@ class GapRead(BaseModel):
 
 
 class GapsDetail(BaseModel):
-    """All gaps counted, the longest listed; nights, week-ends and holidays count as well."""
+    """All gaps counted, the longest listed; nights, week-ends and holidays count as well.
+
+    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    """
 
     count: int
     longest: str | None
@@ -67,6 +72,7 @@ class QualityRead(BaseModel):
     rows: int
     cadence: CadenceEvidenceRead
     gaps: GapsDetail
+    sessions: SessionsRead | None
     channels: list[ChannelQuality]
     duplicates: int
     quarantined: int
@@ -78,7 +84,8 @@ def describe(session: Session, series: Series) -> QualityRead:
     """Judge a series as it is now."""
     rows = storage.read_rows(session, series.id, len(series.channels))
     names = [channel["name"] for channel in series.channels]
-    gaps = describe_gaps(rows.times.view("datetime64[us]"), series.timezone)
+    times, hours = rows.times.view("datetime64[us]"), hours_of(session, series.calendar)
+    gaps = describe_gaps(times, series.timezone, hours)
     findings = Findings()
     if len(rows):
         report_doubts(names, rows.values, findings)
@@ -90,6 +97,7 @@ def describe(session: Session, series: Series) -> QualityRead:
         gaps=GapsDetail(
             **gaps.summary(), items=[GapRead(**gap) for gap in gaps.longest(LISTED_GAPS)]
         ),
+        sessions=describe_sessions(series, times, hours),
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
         duplicates=duplicates,
         quarantined=quarantined,

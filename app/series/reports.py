@@ -9,7 +9,10 @@ from app.series.observation_schemas import CausedForecast
 
 
 class GapsRead(BaseModel):
-    """Steps longer than the usual one; nights, week-ends and holidays count as well."""
+    """Steps longer than the usual one; nights, week-ends and holidays count as well.
+
+    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    """
 
     count: int
     longest: str | None

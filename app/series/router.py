@@ -5,6 +5,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
 
+from app.calendars import service as calendars
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
@@ -34,12 +35,16 @@ router = APIRouter(tags=["series"])
 def create_series(
     body: SeriesCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
 ) -> Response:
-    """Create an empty series."""
+    """Create an empty series.
+
+    The sessions of an exchange are read when its code is first used, which may take seconds.
+    """
 
     def create() -> Answer:
         created = SeriesRead.from_row(service.create_series(session, body))
         return Answer(201, created, f"/v1/series/{created.name}")
 
+    calendars.prepare(database, body.calendar)
     with database.transaction() as session:
         return once_only.run(session, create)
 
@@ -65,7 +70,11 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 
 @router.patch("/series/{name}", responses=documented(NotFound, Conflict, Invalid))
 def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesRead:
-    """Change settings; new missing-value numbers apply to stored rows too."""
+    """Change settings; new missing-value numbers apply to stored rows too.
+
+    Trained versions keep the time zone and the calendar that they learnt.
+    """
+    calendars.prepare(database, body.calendar)
     with database.transaction() as session:
         series, written = service.update_series(session, name, body)
         if written is not None:

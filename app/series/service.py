@@ -6,6 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.calendars import service as calendars
 from app.db import insert_or_ignore
 from app.errors import Conflict, Invalid, NotFound
 from app.series import storage, writing
@@ -138,6 +139,7 @@ def load_series(
         cadence=series.cadence,
         calendar=series.calendar,
         timezone=series.timezone,
+        hours=calendars.hours_of(session, series.calendar),
     )
 
 

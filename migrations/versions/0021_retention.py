@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json, Timestamp
 
 revision = "0021_retention"
-down_revision = "0017_schedules"
+down_revision = "0020_exchange_calendars"
 branch_labels = None
 depends_on = None
 

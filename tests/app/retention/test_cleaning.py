@@ -300,7 +300,6 @@ from app.retention import aged, pace
 from app.retention.cleaning import Cleaner
 from app.settings import Settings
 aged.WATCHED_STEPS, pace.FIRST_SIZE, pace.LARGEST_SIZE = 6, 1, 1
-pace.Pace.transaction.__wrapped__.__globals__["TRANSACTION_SECONDS"] = 0
 Cleaner(Database(sys.argv[1]), Settings(), lambda _: None).clean(int(sys.argv[2]))
 """
 
