@@ -167,7 +167,8 @@ def replay(
         seen = data.times <= until
         data = replace(data, times=data.times[seen], values=data.values[seen])
     fit = None if is_known(forecaster.manifest, series.name) else _fit(forecaster, data)
-    own = _own(session, forecaster, series, fit)
+    fitted = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+    own = _as_open_now(session, fitted)
     known = data.values[:, columns_of(forecaster, series)]
     try:
         read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
@@ -267,8 +268,11 @@ def _start(
     """Where to go on reading; None for the start of the series."""
     if kept.time is None or _outgrown(forecaster, kept, series):
         return None
-    fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
-    own = _own(session, forecaster, series, fit)
+    fitted = (
+        forecaster.for_series(series.name) if kept.fit is None else forecaster.fitted_as(kept.fit)
+    )
+    fit = None if kept.fit is None else fitted.fit
+    own = _as_open_now(session, fitted)
     changed = _earliest_change(session, kept.revision, series, changed_last)
     if changed is None or changed > kept.time:
         state = _readable(kept)
@@ -279,11 +283,8 @@ def _start(
     return None if state is None else _Start(own, fit, state, changed, state.rows)
 
 
-def _own(
-    session: Session, forecaster: Forecaster, series: Series, fit: SeriesFit | None
-) -> Forecaster:
-    """The forecaster as it reads the series, by the exchange's sessions as they are known now."""
-    own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+def _as_open_now(session: Session, own: Forecaster) -> Forecaster:
+    """The forecaster with the exchange's sessions as they are known now."""
     if not isinstance(own.calendar, Exchange):
         return own
     hours = hours_of(session, own.calendar.hours.code)
