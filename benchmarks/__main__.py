@@ -15,6 +15,7 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "retention",
     "batch",
     "upload",
     "beside_uploads",

@@ -12,6 +12,7 @@ Handler = Callable[[Task], Publish | None]
 HANDLERS: dict[str, str] = {
     "backtest": "app.worker.backtest:run_backtest",
     "check": "app.worker.check:check_states",
+    "clean": "app.worker.clean:clean_models",
     "promote": "app.worker.promote:promote_version",
     "train": "app.worker.train:train_version",
     "trial": "app.worker.trial:run_study_trial",
