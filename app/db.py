@@ -21,6 +21,8 @@ Columns = TypeVarTuple("Columns")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# PostgreSQL's code (its manual, appendix A).
+DISK_FULL = "53100"
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -139,6 +141,10 @@ class Database:
         with self._statements.connect() as connection:
             return connection.execute(statement, parameters).first()
 
+    def is_locked(self, error: Exception) -> bool:
+        """Whether the error says that another writer holds SQLite's lock."""
+        return self.is_sqlite and "database is locked" in str(error)
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -196,6 +202,12 @@ def _statement_engine(engine: sa.Engine) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         return engine.execution_options(sqlite_begin=None)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the database's disk has no room left."""
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return sqlstate == DISK_FULL or "database or disk is full" in str(error)
 
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:

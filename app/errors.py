@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from app.db import is_full
 from models.errors import Problem, SpecError
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,11 @@ PROBLEM_JSON = "application/problem+json"
 UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
+NO_ROOM = "The disk of the database is full. Nothing was stored."
 OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
+# Foreign keys that point to nothing: PostgreSQL's code, and SQLite's name of the error.
+FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
+DELETED = "Something that the request needs was deleted in the meantime. Nothing was changed."
 IMPOSSIBLE = "A value of the request is too large or holds a character that is not allowed."
 
 
@@ -219,17 +224,32 @@ def told(error: Exception) -> ServiceError | None:
         return error
     if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
         logger.warning("the database did not answer: %s", error)
-        return Unavailable(BUSY)
+        return NoRoom(NO_ROOM) if is_full(error) else Unavailable(BUSY)
     if isinstance(error, sqlalchemy.exc.ProgrammingError):
-        if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
-            return None
-        logger.error("the database is not that of this release: %s", error)
-        return Unavailable(OUTDATED)
+        return _outdated(error)
+    if isinstance(error, sqlalchemy.exc.IntegrityError):
+        return _dangling(error)
     if isinstance(error, (sqlalchemy.exc.DataError, OverflowError, UnicodeEncodeError)):
         # A number or text that no database can hold: 10^30, a NUL or half a surrogate in a name.
         logger.info("the database cannot hold a value: %s", error)
         return Invalid(IMPOSSIBLE)
     return None
+
+
+def _outdated(error: sqlalchemy.exc.ProgrammingError) -> ServiceError | None:
+    if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
+        return None
+    logger.error("the database is not that of this release: %s", error)
+    return Unavailable(OUTDATED)
+
+
+def _dangling(error: sqlalchemy.exc.IntegrityError) -> ServiceError | None:
+    """A row that refers to one that was deleted between being read and being referred to."""
+    codes = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorname"))
+    if not set(codes) & set(FOREIGN_KEY):
+        return None
+    logger.warning("a row refers to one that is not there: %s", error)
+    return Conflict(DELETED)
 
 
 def _database_error(request: Request, error: Exception) -> JSONResponse:
@@ -254,6 +274,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.TimeoutError: _database_error,
     sqlalchemy.exc.ProgrammingError: _database_error,
     sqlalchemy.exc.DataError: _database_error,
+    sqlalchemy.exc.IntegrityError: _database_error,
     OverflowError: _database_error,
     UnicodeEncodeError: _database_error,
     Exception: _unexpected,

@@ -25,6 +25,7 @@ from app.live.router import router as live_router
 from app.openapi import install_openapi
 from app.registry.alias_routes import router as aliases_router
 from app.registry.router import router as registry_router
+from app.retention.router import router as retention_router
 from app.schedules.router import router as schedules_router
 from app.series.decoded import DecodedSeries
 from app.series.processes.pool import FileProcesses
@@ -77,6 +78,7 @@ def _version_one() -> APIRouter:
         schedules_router,
         backtests_router,
         webhooks_router,
+        retention_router,
     ):
         router.include_router(domain)
     return router

@@ -50,11 +50,16 @@ class Settings(BaseSettings):
         le=64,
         description="Uploads read at once, in processes of their own; 0 reads in the web process.",
     )
+    upload_job_bytes: int = Field(
+        64 * MEBIBYTE,
+        ge=1,
+        description="Uploads larger than this once decompressed are read by a worker, as a job.",
+    )
     upload_limit_bytes: int = Field(
-        256 * MEBIBYTE, ge=1, description="Largest request body of an upload."
+        2048 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )
     decompressed_limit_bytes: int = Field(
-        256 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
+        2048 * MEBIBYTE, ge=1, description="Largest size of an upload once decompressed."
     )
     body_limit_bytes: int = Field(
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
@@ -91,6 +96,29 @@ class Settings(BaseSettings):
     )
     schedule_least_minutes: int = Field(
         10, ge=1, description="Least minutes between two times of a schedule's cron expression."
+    )
+    retention_hour_utc: int = Field(
+        3, ge=0, le=23, description="Hour, in UTC, from which on the nightly cleaning begins."
+    )
+    retention_forecasts_days: int = Field(
+        365, ge=0, description="How long forecasts are kept; 0 for ever."
+    )
+    retention_scores_days: int = Field(
+        365,
+        ge=0,
+        description="How long single scores are kept, their sums stay; 0 as long as forecasts.",
+    )
+    retention_states_days: int = Field(
+        30, ge=0, description="How long states that nothing needs are kept; 0 for ever."
+    )
+    retention_versions: int = Field(
+        50, ge=0, description="How many versions that nothing needs a model keeps; 0 for all."
+    )
+    retention_rollbacks: int = Field(
+        5, ge=1, description="How many rollbacks of an alias stay possible, with their states."
+    )
+    retention_jobs_days: int = Field(
+        90, ge=0, description="How long ended jobs that nothing refers to are kept; 0 for ever."
     )
     webhook_private: bool = Field(
         False, description="Let webhooks lead into private networks and to this machine."

@@ -15,9 +15,11 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "retention",
     "batch",
     "upload",
     "beside_uploads",
+    "gigabyte",
     "charts",
     "memory",
 )

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import httpx2
 
 from benchmarks.big_files import write_csv
 from benchmarks.service import database, train_hourly, web
+from examples.running import statecast, stop
 
 SIZE_BYTES = 100_000_000
 IDLE_SECONDS = 5.0
@@ -26,10 +29,17 @@ REQUESTS = (
     ("GET", "/v1/models/bench/forecasts/latest"),
 )
 SEND = """
-import sys, httpx2
+import sys, time, httpx2
 with open(sys.argv[2], "rb") as file:
     answer = httpx2.post(sys.argv[1], content=file, timeout=600)
-sys.exit(0 if answer.status_code in (201, 202) else answer.text)
+if answer.status_code not in (201, 202):
+    sys.exit(answer.text)
+state = "queued" if answer.status_code == 202 and "wait" in sys.argv else "succeeded"
+while state in ("queued", "running"):
+    time.sleep(0.5)
+    job = httpx2.URL(sys.argv[1]).join(answer.headers["location"])
+    state = httpx2.get(job, timeout=60).json()["state"]
+sys.exit(0 if state == "succeeded" else state)
 """
 
 
@@ -38,13 +48,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "big.csv"
         rows = write_csv(path, SIZE_BYTES)
-        with database() as url, web(url) as (client, process):
+        with database() as url, web(url) as (client, process), worker(url):
             train_hourly(url, client)
             for method, address in REQUESTS:
                 name = method.lower()
                 idle = median_until(client, method, address, time.monotonic() + IDLE_SECONDS, None)
                 started = time.perf_counter()
-                sender = send(client, f"big-{name}", path)
+                sender = send(client, f"big-{name}", path, "wait")
                 beside = median_until(client, method, address, None, sender)
                 seconds = time.perf_counter() - started
                 print(
@@ -55,10 +65,20 @@ def main() -> None:
             print(f"     web process: {process.memory_info().rss / 1e6:.0f} MB")
 
 
-def send(client: httpx2.Client, series: str, path: Path) -> subprocess.Popen[bytes]:
-    """Start to upload a file."""
+@contextmanager
+def worker(url: str) -> Iterator[None]:
+    """A worker that reads files; training libraries would only take memory."""
+    process = statecast(url, "worker", STATECAST_WARM_CHILD="false")
+    try:
+        yield
+    finally:
+        stop(process)
+
+
+def send(client: httpx2.Client, series: str, path: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start to upload a file; with `wait` it goes on until the file is read."""
     address = f"{client.base_url}/v1/series/{series}/uploads?create=true&kind=climate"
-    return subprocess.Popen([sys.executable, "-c", SEND, address, str(path)])
+    return subprocess.Popen([sys.executable, "-c", SEND, address, str(path), *options])
 
 
 def median_until(

@@ -68,14 +68,14 @@ class Bins:
     def _named_before(self) -> int:
         """Bins are numbered by their ends; one that is named by its beginning has that of another.
 
-        Months that are named by their last day (`ME`) are numbered by it.
+        Months that are named by their last day (`ME`, `BME`) are numbered by it.
         """
-        return int(self.step.unit != "ME" and (self.bars or self.step.counts_days))
+        return int(not self.step.unit.endswith("ME") and (self.bars or self.step.counts_days))
 
     @property
     def _last_microseconds(self) -> int:
         """From a bin's end, as its step says it, to the last observation that it can hold."""
-        end = DAY_MICROSECONDS if self.step.unit == "ME" else 0
+        end = DAY_MICROSECONDS if self.step.unit.endswith("ME") else 0
         if self.cadence is None:
             return end - self.bars
         if self.cadence.counts_days:

@@ -2,17 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import DataError
+from models.month_points import POINTS, MonthUnit, month_numbers
 from models.series import Times
 from models.timezones import to_local
 
 Indices = npt.NDArray[np.int64]
-Unit = Literal["us", "B", "MS", "ME"]
+Unit = Literal["us", "B"] | MonthUnit
 
 DAY_MICROSECONDS = 86_400_000_000
 DAY = np.timedelta64(DAY_MICROSECONDS, "us")
@@ -48,7 +49,8 @@ class Cadence:
     Number 0 is Monday, 5 January 1970, 00:00, or the month that holds 1 January 1970.
 
     Args:
-        unit: `"us"`, `"B"`, `"MS"` (periods named by their first day) or `"ME"` (last day).
+        unit: `"us"`, `"B"`, `"MS"` (periods named by their first day), `"ME"` (last day), or
+            `"BMS"` and `"BME"` (first and last day from Monday to Friday).
         count: How many units one step is.
     """
 
@@ -62,7 +64,8 @@ class Cadence:
         Args:
             text: A number (1 when left out) and a unit: `ms`, `s`, `min`, `h`, `D`, `W`, `B`,
                 or one of `MS`, `QS`, `YS`, `ME`, `QE`, `YE` (months, quarters and years named
-                by their first or last day), such as `"10min"`, `"1W"` or `"QS"`.
+                by their first or last day, or by their first or last business day with a `B`
+                before it: `BME`), such as `"10min"`, `"1W"` or `"QS"`.
 
         Raises:
             DataError: If the text is no cadence, or one of none or more than a hundred years.
@@ -72,7 +75,7 @@ class Cadence:
         if cadence is None or not 0 < cadence.approximate_seconds <= _LONGEST_SECONDS:
             raise DataError(
                 "A cadence must be a number and a unit, such as 30s, 10min, 1h, 1D, 7D, B, MS, "
-                f'ME, QS or YS, and at most 100 years. Received: "{text}"'
+                f'ME, BME, QS or YS, and at most 100 years. Received: "{text}"'
             )
         return cadence
 
@@ -84,7 +87,8 @@ class Cadence:
         if self.unit == "B":
             return _counted(self.count, "B")
         letter = next(name for name in "YQM" if self.count % _MONTHS_OF_UNIT[name] == 0)
-        return _counted(self.count // _MONTHS_OF_UNIT[letter], letter + self.unit[1])
+        name = self.unit.replace("M", letter)
+        return _counted(self.count // _MONTHS_OF_UNIT[letter], name)
 
     @property
     def approximate_seconds(self) -> float:
@@ -153,9 +157,12 @@ class Cadence:
         if self.unit == "B":
             days = numbers * self.count
             return ORIGIN + (days // 5 * 7 + days % 5) * DAY
-        if self.unit == "MS":
-            return _month_starts(numbers * self.count)
-        return _month_starts((numbers + 1) * self.count) - DAY
+        return POINTS[self.unit](numbers * self.count + self.first_month)
+
+    @property
+    def first_month(self) -> int:
+        """The month of point 0 of a cadence of months, since January 1970."""
+        return self.count - 1 if self.unit.endswith("E") else 0
 
     def index_at_or_before(self, times: Times) -> Indices:
         """The number of the last point at or before each time."""
@@ -165,7 +172,7 @@ class Cadence:
         if self.unit == "B":
             days = (moments - ORIGIN).astype(np.int64) // DAY_MICROSECONDS
             return (days // 7 * 5 + np.minimum(days % 7, 4)) // self.count
-        numbers: Indices = moments.astype("datetime64[M]").astype(np.int64) // self.count
+        numbers = month_numbers(moments) // self.count
         return numbers - (self.labels(numbers) > moments)
 
     def index_at_or_after(self, times: Times) -> Indices:
@@ -180,8 +187,10 @@ def _from_parts(count: int, unit: str) -> Cadence | None:
         return Cadence("us", count * _MICROSECONDS_OF_UNIT[unit])
     if unit == "B":
         return Cadence("B", count)
-    if len(unit) == 2 and unit[0] in _MONTHS_OF_UNIT and unit[1] in "SE":
-        return Cadence("MS" if unit[1] == "S" else "ME", count * _MONTHS_OF_UNIT[unit[0]])
+    letter = unit[-2:-1]
+    months = unit.replace(letter, "M") if letter in _MONTHS_OF_UNIT else ""
+    if months in POINTS:
+        return Cadence(cast(MonthUnit, months), count * _MONTHS_OF_UNIT[letter])
     return None
 
 
@@ -194,10 +203,6 @@ def _fixed_text(microseconds: int) -> str:
 
 def _counted(count: int, unit: str) -> str:
     return unit if count == 1 else f"{count}{unit}"
-
-
-def _month_starts(months: Indices) -> Times:
-    return months.astype("datetime64[M]").astype("datetime64[us]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +254,23 @@ def _by_local_days(times: Times, timezone: str) -> Times:
 def _monthly(local: Times) -> Cadence | None:
     if np.median(np.diff(local)) < 28 * DAY:
         return None
-    months = _month_numbers(local)
+    months = month_numbers(local)
     steps = np.diff(months)
     size = _most_common(steps)
     if size not in (1, 2, 3, 4, 6, 12) or np.mean(steps == size) < _LEAST_SHARE:
         return None
-    if np.mean(_days_of_month(local + DAY) == 1) >= _NEARLY_ALL:
-        return Cadence("ME", size)
-    days = _days_of_month(local)
-    return Cadence("MS", size) if np.mean(days == _most_common(days)) >= _NEARLY_ALL else None
+    days = local.astype("datetime64[D]")
+    last = np.mean(days == POINTS["ME"](months)) >= _NEARLY_ALL
+    usual = _most_common(_days_of_month(local))
+    # The 30th of each month is the 28th or 29th of February.
+    same = (_days_of_month(local) == usual) | (
+        (days == POINTS["ME"](months)) & (_days_of_month(local) < usual)
+    )
+    if last or np.mean(same) >= _NEARLY_ALL:
+        return Cadence("ME" if last else "MS", size)
+    business: tuple[MonthUnit, ...] = ("BME", "BMS")
+    fits = (unit for unit in business if np.mean(days == POINTS[unit](months)) >= _NEARLY_ALL)
+    return next((Cadence(unit, size) for unit in fits), None)
 
 
 def _business_daily(local: Times) -> Cadence | None:
@@ -296,11 +309,7 @@ def _evidence(cadence: Cadence, local: Times) -> CadenceEvidence:
 def _whole_steps(cadence: Cadence, local: Times) -> Indices:
     if cadence.unit == "B":
         return np.diff(cadence.index_at_or_before(local))
-    return np.diff(_month_numbers(local)) // cadence.count
-
-
-def _month_numbers(local: Times) -> Indices:
-    return local.astype("datetime64[M]").astype(np.int64)
+    return np.diff(month_numbers(local)) // cadence.count
 
 
 def _days_of_month(local: Times) -> Indices:

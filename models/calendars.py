@@ -1,4 +1,4 @@
-"""When rows come: at every step, or in sessions learnt from a series' own times."""
+"""When rows come: at every step, in sessions learnt from a series' own times, or an exchange's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from models.cadence import DAY, DAY_MICROSECONDS, ORIGIN, Cadence, Indices
 from models.errors import DataError
+from models.exchange import Exchange
+from models.exchange_hours import Hours
+from models.month_points import POINTS, after_points, month_numbers
 from models.series import Times
 from models.timezones import find_zone, to_local, to_utc
 
@@ -31,14 +34,17 @@ class Continuous:
     Args:
         cadence: The step.
         offset_microseconds: By how much rows lie after the cadence's own points: 5 days for a
-            weekly series of Saturdays.
+            weekly series of Saturdays. Of months, from the point of its own month.
         timezone: IANA name of the zone whose days, months and years are counted. Steps below a
             day are counted in UTC.
+        offset_months: By how many months the months of a longer cadence lie after the calendar
+            year's: 1 for quarters that begin in February.
     """
 
     cadence: Cadence
     offset_microseconds: int = 0
     timezone: str = "UTC"
+    offset_months: int = 0
 
     @property
     def season_steps(self) -> int:
@@ -47,14 +53,15 @@ class Continuous:
 
     def labels(self, indices: Indices) -> Times:
         """UTC times of rows by number, `datetime64[us]`."""
-        return to_utc(self.cadence.labels(indices) + self._offset, self._zone)
+        return to_utc(self._local_labels(indices), self._zone)
 
     def index_at_or_before(self, times: Times) -> Indices:
         """The number of the last row at or before each UTC time."""
-        indices = self.cadence.index_at_or_before(to_local(times, self._zone) - self._offset)
-        if self._zone == "UTC":
+        indices = self._near(times)
+        if self._zone == "UTC" and not self._monthly:
             return indices
-        # Wall-clock time jumps: compare in UTC where only the clock was before or after a row.
+        # Wall-clock time jumps, and months differ in length: compare in UTC where only the clock
+        # or the month was before or after a row.
         indices = indices + (self.labels(indices + 1) <= times)
         return indices - (self.labels(indices) > times)
 
@@ -66,7 +73,7 @@ class Continuous:
     def future(self, after: np.datetime64, count: int) -> Times:
         """The times of the next `count` rows after a UTC moment, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
-        near = self.cadence.index_at_or_before(to_local(moment, self._zone) - self._offset)
+        near = self._near(moment)
         # One row more on either side than wall-clock time asks for: clock changes shift by one.
         times = self.labels(near - 1 + np.arange(count + 3))
         first = int(np.searchsorted(times, moment[0], side="right"))
@@ -79,7 +86,27 @@ class Continuous:
             "cadence": self.cadence.text,
             "offset_microseconds": self.offset_microseconds,
             "timezone": self.timezone,
+            **({"offset_months": self.offset_months} if self.offset_months else {}),
         }
+
+    def _local_labels(self, indices: Indices) -> Times:
+        if not self._monthly:
+            return self.cadence.labels(indices) + self._offset
+        first = self.cadence.first_month + self.offset_months
+        months = np.asarray(indices, np.int64) * self.cadence.count + first
+        return after_points(self.cadence.unit, months, self._offset)
+
+    def _near(self, times: Times) -> Indices:
+        """The number of the row at or before each UTC time, or one beside it."""
+        local = to_local(times, self._zone)
+        if not self._monthly:
+            return self.cadence.index_at_or_before(local - self._offset)
+        first = self.cadence.first_month + self.offset_months
+        return (month_numbers(local) - first) // self.cadence.count
+
+    @property
+    def _monthly(self) -> bool:
+        return self.cadence.unit in POINTS
 
     @property
     def _offset(self) -> np.timedelta64:
@@ -179,10 +206,12 @@ class Sessions:
         return times if (times[1:] > times[:-1]).all() else np.unique(times)
 
 
-Calendar = Continuous | Sessions
+Calendar = Continuous | Sessions | Exchange
 
 
-def learn_calendar(times: Times, cadence: Cadence, calendar: str, timezone: str) -> Calendar:
+def learn_calendar(
+    times: Times, cadence: Cadence, calendar: str, timezone: str, hours: Hours | None = None
+) -> Calendar:
     """Learn from a series' rows when its next rows come.
 
     A usual weekday had, in the last year of the series, at least a fifth as many sessions as
@@ -192,22 +221,30 @@ def learn_calendar(times: Times, cadence: Cadence, calendar: str, timezone: str)
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
         cadence: The step between these rows.
-        calendar: `"continuous"` or `"sessions"`. Sessions need steps of a day or less; rows
-            further apart are continuous.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange. Sessions need steps of
+            a day or less; rows further apart are continuous.
         timezone: IANA name of the zone in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
 
     Raises:
         DataError: If the calendar or the zone is unknown, or if there are no rows.
     """
     find_zone(timezone)
-    if calendar not in CALENDARS:
-        raise DataError(f'`calendar` must be "continuous" or "sessions". Received: "{calendar}"')
+    if calendar not in CALENDARS and hours is None:
+        raise DataError(
+            '`calendar` must be "continuous", "sessions", or the code of an exchange with its '
+            f'`hours`. Received: "{calendar}"'
+        )
     if len(times) == 0:
         raise DataError("A calendar must be learnt from at least 1 row. Received: 0")
     daily_or_finer = cadence.approximate_seconds <= Cadence("B", 1).approximate_seconds
+    if calendar not in CALENDARS and hours is not None and daily_or_finer:
+        return Exchange.learn(times, cadence, timezone, hours)
     if calendar == "sessions" and daily_or_finer:
         return Sessions(cadence, timezone, _usual_bars(to_local(times, timezone), cadence))
-    return Continuous(cadence, _usual_offset(times, Continuous(cadence, 0, timezone)), timezone)
+    months = _usual_offset_months(to_local(times, timezone), cadence)
+    whole_steps = Continuous(cadence, 0, timezone, months)
+    return Continuous(cadence, _usual_offset(times, whole_steps), timezone, months)
 
 
 def calendar_from_json(data: dict[str, Any]) -> Calendar:
@@ -217,10 +254,14 @@ def calendar_from_json(data: dict[str, Any]) -> Calendar:
         DataError: If the kind is unknown.
     """
     kind, cadence, timezone = data.get("kind"), Cadence.parse(data["cadence"]), data["timezone"]
+    if kind == "exchange":
+        return Exchange.from_json(data)
     if kind == "continuous":
-        return Continuous(cadence, data["offset_microseconds"], timezone)
+        months = data.get("offset_months", 0)
+        return Continuous(cadence, data["offset_microseconds"], timezone, months)
     if kind != "sessions":
-        raise DataError(f'A calendar\'s kind must be one of {CALENDARS}. Received: "{kind}"')
+        kinds = (*CALENDARS, "exchange")
+        raise DataError(f'A calendar\'s kind must be one of {kinds}. Received: "{kind}"')
     bars = [np.empty(0, dtype=np.int64)] * 7
     for session in data["sessions"]:
         for weekday in session["weekdays"]:
@@ -228,11 +269,21 @@ def calendar_from_json(data: dict[str, Any]) -> Calendar:
     return Sessions(cadence, timezone, tuple(bars))
 
 
+def _usual_offset_months(local: Times, cadence: Cadence) -> int:
+    if cadence.unit not in POINTS:
+        return 0
+    after_first = (month_numbers(local) - cadence.first_month) % cadence.count
+    found, counts = np.unique(after_first, return_counts=True)
+    most = int(np.argmax(counts))
+    return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(local) else 0
+
+
 def _usual_offset(times: Times, whole_steps: Continuous) -> int:
     local = to_local(times, whole_steps.timezone) if whole_steps.cadence.counts_days else times
-    cadence = whole_steps.cadence
-    offsets = (local - cadence.labels(cadence.index_at_or_before(local))).astype(np.int64)
-    found, counts = np.unique(offsets, return_counts=True)
+    places = whole_steps.index_at_or_before(times)
+    points = whole_steps.labels(places)
+    since = local - (to_local(points, whole_steps.timezone) if local is not times else points)
+    found, counts = np.unique(since.astype(np.int64), return_counts=True)
     most = int(np.argmax(counts))
     return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(times) else 0
 

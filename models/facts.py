@@ -9,6 +9,7 @@ import numpy as np
 from models.cadence import Cadence
 from models.calendars import learn_calendar
 from models.errors import SpecError
+from models.exchange_hours import Hours
 from models.panel import Traits
 from models.resampling import GridRule
 from models.series import Channel, Kind, SeriesData, Times, Values
@@ -74,8 +75,9 @@ class SeriesFacts:
         channels: One entry per channel, in order.
         times: `(rows,)` of `datetime64[us]`, UTC.
         cadence: The usual step between rows.
-        calendar: `"continuous"` or `"sessions"`.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange.
         timezone: IANA name in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
     """
 
     name: str
@@ -86,6 +88,7 @@ class SeriesFacts:
     cadence: str
     calendar: str
     timezone: str
+    hours: Hours | None = None
 
     @classmethod
     def from_data(cls, data: SeriesData) -> Self:
@@ -103,6 +106,7 @@ class SeriesFacts:
             cadence=data.cadence,
             calendar=data.calendar,
             timezone=data.timezone,
+            hours=data.hours,
         )
 
     def pooled(self, panel: Sequence["SeriesFacts"]) -> "SeriesFacts":
@@ -164,7 +168,7 @@ class Layout:
                 rows at this step.
         """
         cadence = Cadence.parse(facts.cadence)
-        calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone)
+        calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone, facts.hours)
         rule = GridRule(cadence, step, calendar, (), "last", facts.kind == "ohlc")
         times = rule.row_times(facts.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1

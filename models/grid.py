@@ -7,7 +7,7 @@ import numpy as np
 
 from models.bins import Bins
 from models.cadence import Cadence, Indices
-from models.calendars import Calendar, Continuous, Sessions
+from models.calendars import Calendar, Continuous
 from models.errors import DataError
 from models.series import Channel, Times, Values
 from models.summaries import Aggregate, rule_of, summarise
@@ -74,7 +74,7 @@ def to_grid(
     if after is not None:
         later = int(np.searchsorted(times, after, side="right"))
         times, values = times[later:], values[later:]
-    sessions = isinstance(calendar, Sessions)
+    sessions = not isinstance(calendar, Continuous)
     if len(times) == 0 or (sessions and step == cadence):
         return Grid(times, values)
     points = _points(cadence, step, calendar, bars, phase)

@@ -21,7 +21,7 @@ class Traits:
     Args:
         kind: What the rows are.
         cadence: The usual step between rows.
-        calendar: `"continuous"` or `"sessions"`.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange.
         channels: The channels by name.
     """
 

@@ -1,11 +1,14 @@
 """The reader: from observations of a series to what the network and the intervals see."""
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from models.calendars import calendar_from_json
+from models.exchange import Exchange
+from models.exchange_hours import Hours
 from models.features import FeaturePipeline, clean_rows
 from models.future import FutureReader, FutureTable
 from models.grid import Grid
@@ -62,6 +65,16 @@ class Reader:
         self.future: FutureReader | None = None
         if self.pipeline.future_width:
             self.future = FutureReader(self.pipeline, self.scaling.leads, self.calendar)
+
+    def in_hours(self, hours: Hours) -> "Reader":
+        """The same reader with an exchange's sessions as they are known by now."""
+        if not isinstance(self.calendar, Exchange):
+            return self
+        renewed = copy(self)
+        renewed.calendar = self.calendar.with_hours(hours)
+        if self.future is not None:
+            renewed.future = replace(self.future, calendar=renewed.calendar)
+        return renewed
 
     def _adopt(self, fit: SeriesFit) -> None:
         if self._effects is not None:

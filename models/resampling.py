@@ -8,6 +8,7 @@ import numpy as np
 
 from models.cadence import Cadence
 from models.calendars import Calendar, Continuous, calendar_from_json, learn_calendar
+from models.exchange import Exchange
 from models.grid import Grid, to_grid
 from models.series import Channel, SeriesData, Times, Values
 from models.summaries import Aggregate
@@ -46,7 +47,7 @@ class GridRule:
             aggregate: What stands for the observations of a row.
         """
         cadence = Cadence.parse(data.cadence)
-        calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone)
+        calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone, data.hours)
         bars = data.kind == "ohlc"
         return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate, bars)
 
@@ -84,8 +85,12 @@ class GridRule:
         """When the next rows come, given the times of those that came."""
         if self.step == self.cadence:
             return self.calendar
+        zone = self.calendar.timezone
+        if isinstance(self.calendar, Exchange):
+            hours = self.calendar.hours
+            return learn_calendar(times, self.step, hours.code, zone, hours)
         kind = "continuous" if isinstance(self.calendar, Continuous) else "sessions"
-        return learn_calendar(times, self.step, kind, self.calendar.timezone)
+        return learn_calendar(times, self.step, kind, zone)
 
     def to_json(self) -> dict[str, Any]:
         """The rule as plain JSON values."""

@@ -5,6 +5,7 @@ is evaluated at the end of training is what is served.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from models.calendars import Calendar
 from models.classes import ClassCoding
 from models.decoder import Decoder
 from models.errors import DataError
+from models.exchange_hours import Hours
 from models.forecast import Forecast, Outputs, ScaledOutputs
 from models.intervals import Adaptation, Intervals, Tracker, at_level
 from models.reader import Reader, Reading
@@ -39,6 +41,8 @@ WINDOWS_PER_RUN = 256
 WINDOW_ROWS_PER_RUN = 32_768
 # Outputs that are put into original units at once: each has bounds at every level.
 OUTPUTS_AT_ONCE = 100_000
+# Series that a forecaster stays laid out for; what is laid out shares its network.
+FITS_KEPT = 256
 
 
 class Forecaster:
@@ -56,6 +60,8 @@ class Forecaster:
     ) -> None:
         self.manifest = manifest
         self._session = session
+        self._fit = fit
+        self._fitted: dict[str, tuple[dict[str, Any], Self]] = {}
         self._reader = Reader(manifest, fit)
         targets, window = manifest["targets"], manifest["window"]
         self._targets = tuple(targets["names"])
@@ -98,6 +104,36 @@ class Forecaster:
     def fitted(self, fit: SeriesFit) -> Self:
         """The forecaster as it reads a series of this grid and these scales."""
         return type(self)(self.manifest, self._session, fit)
+
+    def fitted_as(self, stored: dict[str, Any]) -> Self:
+        """The forecaster as it reads a series, by `SeriesFit.to_json` of its grid and scales.
+
+        It is kept: laying it out costs as much as a few steps of the network.
+        """
+        name = stored["name"]
+        kept = self._fitted.get(name)
+        if kept is not None and kept[0] == stored:
+            return kept[1]
+        own = self.fitted(SeriesFit.from_json(stored))
+        if len(self._fitted) >= FITS_KEPT:
+            self._fitted.clear()
+        self._fitted[name] = stored, own
+        return own
+
+    def in_hours(self, hours: Hours) -> Self:
+        """The forecaster with the sessions of its series' exchange as they are known by now.
+
+        It was trained with those known then; holidays announced since move its forecasts.
+        """
+        renewed = copy(self)
+        renewed._fitted = {}  # noqa: SLF001 - a copy of its own
+        renewed._reader = self._reader.in_hours(hours)  # noqa: SLF001 - a copy of its own
+        return renewed
+
+    @property
+    def fit(self) -> SeriesFit | None:
+        """Grid and scales of the series that it reads; None for the first one it learnt from."""
+        return self._fit
 
     @property
     def leads(self) -> npt.NDArray[np.int64]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import DataError
+
+if TYPE_CHECKING:
+    from models.exchange_hours import Hours
 
 Kind = Literal["ohlc", "climate", "generic"]
 Times = npt.NDArray[np.datetime64]
@@ -38,9 +41,10 @@ class SeriesData:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
         values: `(rows, channels)` of float64; NaN is a missing value.
         cadence: The usual step between rows, such as `"10min"` or `"MS"`.
-        calendar: `"continuous"` (holes are missing rows) or `"sessions"`
-            (holes are nights, week-ends and holidays: no rows are missing).
+        calendar: `"continuous"` (holes are missing rows), `"sessions"` (holes are nights,
+            week-ends and holidays: no rows are missing) or the code of an exchange.
         timezone: IANA name in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
 
     Raises:
         DataError: If shapes disagree or times do not increase.
@@ -54,6 +58,7 @@ class SeriesData:
     cadence: str
     calendar: str
     timezone: str
+    hours: "Hours | None" = None
 
     def __post_init__(self) -> None:
         expected = (len(self.times), len(self.channels))

@@ -12,7 +12,7 @@ from tests.app.series import dialects
 ROOT = Path(__file__).parent.parent
 TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
 # Slow to load, or large: each is imported where it is used.
-HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample", "holidays"}
+HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample", "holidays", "exchange_calendars"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -101,6 +101,14 @@ class TestService:
         files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").glob("*.py")]
         importers = {path for path in files if "optuna" in imported_in(path)}
         assert {path.relative_to(ROOT).as_posix() for path in importers} == {"models/sampling.py"}
+
+    def test_only_a_child_process_imports_the_calendar_library(self) -> None:
+        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").glob("*.py")]
+        heavy = {"pandas", "exchange_calendars"}
+        importers = {path for path in files if imported_in(path) & heavy}
+        assert {path.relative_to(ROOT).as_posix() for path in importers} == {
+            "app/calendars/child.py"
+        }
 
     def test_only_one_file_imports_the_job_engine(self) -> None:
         importers = {path for path in (ROOT / "app").rglob("*.py") if "dbos" in imported_in(path)}

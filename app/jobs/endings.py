@@ -13,6 +13,7 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "promote": ("app.schedules.outcomes:promotion_ended",),
     "study": ("app.studies.course:study_ended",),
     "trial": ("app.studies.course:trial_ended",),
+    "upload": ("app.series.kept_files:upload_ended",),
     "train": (
         "app.studies.course:training_ended",
         "app.schedules.outcomes:training_ended",

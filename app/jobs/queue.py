@@ -4,7 +4,7 @@ What the queue knows of a job is its id; everything about the job is in our tabl
 """
 
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ APPLICATION_VERSION = "1"
 QUEUE = "jobs"
 # Taken by workers with a GPU only; they take from the common queue as well.
 GPU_QUEUE = "jobs-gpu"
+# Taken by every worker beside its trainings, which may last for hours.
+FILE_QUEUE = "jobs-files"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
 
@@ -76,25 +78,26 @@ def is_current(engine: sa.Engine) -> bool:
 
 
 class QueueWorker:
-    """Takes jobs from its queues and gives them to a function; one to a process."""
+    """Takes jobs from its queues and gives them to a function; one to a process.
+
+    Each queue has a number of jobs that this worker takes from it at once.
+    """
 
     def __init__(
         self,
         database: Database,
         executor: str,
         *,
-        queues: Sequence[str],
-        concurrency: int,
+        queues: Mapping[str, int],
         run_job: Callable[[str], str],
     ) -> None:
         self._executor = executor
-        self._queues = list(queues)
-        self._concurrency = concurrency
+        self._queues = dict(queues)
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": _url(database),
             "dbos_system_schema": SCHEMA,
-            "sys_db_pool_size": len(queues) * concurrency + BACKGROUND_CONNECTIONS,
+            "sys_db_pool_size": sum(queues.values()) + BACKGROUND_CONNECTIONS,
             "application_version": APPLICATION_VERSION,
             # The default is the same for all: a second process would take the first
             # one's running jobs for its own of an earlier life.
@@ -109,12 +112,12 @@ class QueueWorker:
 
     def start(self) -> None:
         """Begin to take jobs."""
-        DBOS.listen_queues(self._queues)
+        DBOS.listen_queues(list(self._queues))
         DBOS.launch()
-        for queue in self._queues:
+        for queue, concurrency in self._queues.items():
             DBOS.register_queue(
                 queue,
-                worker_concurrency=self._concurrency,
+                worker_concurrency=concurrency,
                 polling_interval_sec=POLLING_SECONDS,
                 on_conflict="always_update",
             )

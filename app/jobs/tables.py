@@ -38,6 +38,8 @@ class JobState(StrEnum):
     """Stopped because somebody asked."""
 
 
+# Kinds of jobs that read files: they need no training libraries and wait for no training.
+FILE_KINDS = frozenset({"upload"})
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 

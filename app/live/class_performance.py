@@ -5,23 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.live.schemas import ClassLeadFigures, ClassTargetPerformance
 from app.live.spans import Span
 from app.live.tables import ClassScore
-
-# Figures that are means over points, and the columns that they are means of.
-MEANS = {
-    "accuracy": ClassScore.correct,
-    "log_loss": ClassScore.log_loss,
-    "brier": ClassScore.brier,
-    "majority_accuracy": ClassScore.majority_correct,
-    "coin_accuracy": ClassScore.coin_probability,
-    "coin_log_loss": ClassScore.coin_log_loss,
-    "coin_brier": ClassScore.coin_brier,
-}
+from app.live.totals import CLASS_MEANS, totals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +41,11 @@ def class_targets(
 
 
 def _sums(session: Session, span: Span) -> list[_Sums]:
-    """Counts and sums by target, lead and class that came, in one pass over the window."""
-    keys = (ClassScore.target, ClassScore.lead, ClassScore.code)
-    totals = [
-        sa.func.sum(sa.cast(column, sa.Integer) if _is_flag(column) else column).label(name)
-        for name, column in MEANS.items()
-    ]
-    statement = (
-        sa.select(*keys, sa.func.count().label("count"), *totals)
-        .where(*span.conditions(ClassScore), ClassScore.code.is_not(None))
-        .group_by(*keys)
-        .order_by(*keys)
-    )
+    """Counts and sums by target, lead and class that came."""
     return [
-        _Sums(row.target, row.lead, row.code, row[3], {name: getattr(row, name) for name in MEANS})
-        for row in session.execute(statement)
+        _Sums(*key, int(sums["count"]), sums)
+        for key, sums in totals_of(session, span, ClassScore).items()
     ]
-
-
-def _is_flag(column: Any) -> bool:
-    return isinstance(column.type, sa.Boolean)
 
 
 def _target(target: str, sums: list[_Sums], test: dict[str, Any]) -> ClassTargetPerformance:
@@ -86,7 +60,7 @@ def _target(target: str, sums: list[_Sums], test: dict[str, Any]) -> ClassTarget
 def _figures(sums: Sequence[_Sums], test: dict[str, Any]) -> dict[str, Any]:
     """The means over some leads, each point counting the same."""
     count = sum(each.count for each in sums)
-    means = {name: sum(each.totals[name] for each in sums) / count for name in MEANS}
+    means = {name: sum(each.totals[name] for each in sums) / count for name in CLASS_MEANS}
     coin = means["coin_log_loss"]
     return {
         "count": count,

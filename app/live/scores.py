@@ -25,7 +25,6 @@ from models.errors import ForecastingError
 from models.forecast import Forecast
 from models.runtime import Forecaster
 from models.series import Times
-from models.series_fit import SeriesFit
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +188,7 @@ def _reader(session: Session, series: Series, watcher: Watcher) -> Forecaster | 
     try:
         forecaster = forecasters.get_trained(session, watcher.version_id, watcher.job_id)
         if kept.fit is not None:
-            return forecaster.fitted(SeriesFit.from_json(kept.fit))
+            return forecaster.fitted_as(kept.fit)
         return forecaster.for_series(series.name)
     except ForecastingError:
         logger.exception("version %d of %r cannot be scored", watcher.number, watcher.model)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.series.service as series_service
+from app.calendars.service import hours_of
 from app.db import insert_or_ignore, to_microseconds
 from app.errors import Invalid
 from app.live import checkpoints
@@ -17,6 +19,8 @@ from app.series.tables import Observation, Series, SeriesRevision
 from app.times import to_datetime
 from models.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
 from models.errors import ArtefactError, Problem
+from models.exchange import Exchange
+from models.exchange_hours import Hours
 from models.panel import Traits
 from models.runtime import Forecaster, State
 from models.series import SeriesData, Times, Values
@@ -163,7 +167,8 @@ def replay(
         seen = data.times <= until
         data = replace(data, times=data.times[seen], values=data.values[seen])
     fit = None if is_known(forecaster.manifest, series.name) else _fit(forecaster, data)
-    own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+    fitted = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+    own = _as_open_now(session, fitted)
     known = data.values[:, columns_of(forecaster, series)]
     try:
         read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
@@ -263,8 +268,11 @@ def _start(
     """Where to go on reading; None for the start of the series."""
     if kept.time is None or _outgrown(forecaster, kept, series):
         return None
-    fit = None if kept.fit is None else SeriesFit.from_json(kept.fit)
-    own = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
+    fitted = (
+        forecaster.for_series(series.name) if kept.fit is None else forecaster.fitted_as(kept.fit)
+    )
+    fit = None if kept.fit is None else fitted.fit
+    own = _as_open_now(session, fitted)
     changed = _earliest_change(session, kept.revision, series, changed_last)
     if changed is None or changed > kept.time:
         state = _readable(kept)
@@ -273,6 +281,20 @@ def _start(
         return None
     state = checkpoints.latest_before(session, kept, changed)
     return None if state is None else _Start(own, fit, state, changed, state.rows)
+
+
+def _as_open_now(session: Session, own: Forecaster) -> Forecaster:
+    """The forecaster with the exchange's sessions as they are known now."""
+    if not isinstance(own.calendar, Exchange):
+        return own
+    hours = hours_of(session, own.calendar.hours.code)
+    return own if hours is None else _in_hours(own, hours)
+
+
+@lru_cache(maxsize=16)
+def _in_hours(forecaster: Forecaster, hours: Hours) -> Forecaster:
+    """Kept, because laying out years of sessions costs more than a step of the network."""
+    return forecaster.in_hours(hours)
 
 
 def _readable(kept: KeptState) -> State | None:

@@ -122,3 +122,24 @@ class ClassScore(AwaitedPoint, Base):
     coin_log_loss: Mapped[float | None]
     coin_brier: Mapped[float | None]
     majority_correct: Mapped[bool | None]
+
+
+class FoldedScore(Base):
+    """What is left of scores that retention took away: their sums, which figures of all time need.
+
+    `code` is the class that came, and -1 where values are forecast; `sums` has the count of the
+    points and the totals of their figures, by name.
+    """
+
+    __tablename__ = "folded_scores"
+
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True
+    )
+    series_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    target: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sums: Mapped[dict[str, Any]] = mapped_column(Json)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.live.schemas import LeadFigures, TargetPerformance
 from app.live.spans import Span, added, ratio
 from app.live.tables import ForecastScore
+from app.live.totals import totals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +41,20 @@ def value_targets(session: Session, span: Span, test: dict[str, Any]) -> list[Ta
 
 
 def _sums(session: Session, span: Span) -> list[_Sums]:
-    """Counts and sums by target and lead, in one pass over the window."""
-    score = ForecastScore
-    insides = {80: score.inside_80, 95: score.inside_95}
-    widths = {80: score.upper_80 - score.lower_80, 95: score.upper_95 - score.lower_95}
-    columns = [
-        sa.func.count().label("count"),
-        sa.func.sum(sa.func.abs(score.error)).label("error"),
-        sa.func.count(score.naive_error).label("naive_count"),
-        sa.func.sum(sa.func.abs(score.naive_error)).label("naive_error"),
-    ]
-    for level, inside in insides.items():
-        columns += [
-            sa.func.count(inside).label(f"bounded_{level}"),
-            sa.func.sum(sa.case((inside.is_(True), 1), else_=0)).label(f"inside_{level}"),
-            sa.func.sum(widths[level]).label(f"width_{level}"),
-        ]
-    statement = (
-        sa.select(score.target, score.lead, *columns)
-        .where(*span.conditions(score))
-        .group_by(score.target, score.lead)
-        .order_by(score.target, score.lead)
-    )
-    return [_sums_of(row) for row in session.execute(statement).mappings()]
+    """Counts and sums by target and lead."""
+    found = totals_of(session, span, ForecastScore)
+    return [_sums_of(target, lead, sums) for (target, lead, _), sums in found.items()]
 
 
-def _sums_of(row: Any) -> _Sums:
+def _sums_of(target: str, lead: int, sums: dict[str, Any]) -> _Sums:
     return _Sums(
-        target=row["target"],
-        lead=row["lead"],
-        count=row["count"],
-        error=row["error"],
-        naive=(row["naive_count"], row["naive_error"] or 0.0),
-        inside={level: (row[f"bounded_{level}"], row[f"inside_{level}"]) for level in (80, 95)},
-        width={level: row[f"width_{level}"] or 0.0 for level in (80, 95)},
+        target=target,
+        lead=lead,
+        count=sums["count"],
+        error=sums["error"],
+        naive=(sums["naive_count"], sums["naive_error"]),
+        inside={level: (sums[f"bounded_{level}"], sums[f"inside_{level}"]) for level in (80, 95)},
+        width={level: sums[f"width_{level}"] for level in (80, 95)},
     )
 
 

@@ -36,6 +36,7 @@ CODES = {
     "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
     "conflicting_rows": Code("rows of one time with other values", "the last row is stored"),
     "clock_changes": Code("an hour that is missing when clocks change", KEPT),
+    "outside_sessions": Code("rows outside the hours of the exchange", KEPT),
     # Rows that cannot be used.
     "wrong_field_count": Code("rows with a wrong number of fields", QUARANTINED),
     "unreadable_json": Code("lines that hold no JSON object", QUARANTINED),

@@ -1,4 +1,4 @@
-"""Holes in a series: steps longer than the usual one."""
+"""Holes in a series: steps longer than the usual one, or than an exchange's calendar allows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,15 @@ import numpy.typing as npt
 
 from app.times import to_wire
 from models.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
+from models.calendars import learn_calendar
+from models.exchange import Exchange
+from models.exchange_hours import Hours
+from models.month_points import POINTS, month_numbers
 from models.series import Times
 from models.timezones import to_local
 
 MICROSECONDS_PER_SECOND = 1_000_000
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +60,31 @@ class Gaps:
         ]
 
 
-def describe_gaps(times: Times, timezone: str) -> Gaps:
-    """Find the steps that are longer than the usual one; week-ends count as gaps."""
+def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Gaps:
+    """Find the steps that are longer than the usual one.
+
+    With the sessions of an exchange only rows that are missing in them count, and a gap is as
+    long as its rows and one step; without, nights, week-ends and holidays count as well.
+    """
     evidence = infer_cadence(times, timezone)
-    if evidence.cadence is None:
+    cadence = evidence.cadence
+    if cadence is None:
         return Gaps(evidence, times[:0], np.empty(0))
+    if hours is not None:
+        calendar = learn_calendar(times, cadence, hours.code, timezone, hours)
+        if isinstance(calendar, Exchange):
+            return _gaps_in_sessions(times, calendar, evidence)
     steps = np.diff(times)
-    is_gap = _is_longer(times, evidence.cadence, timezone)
+    is_gap = _is_longer(times, cadence, timezone)
     seconds = steps[is_gap].astype(np.int64) / MICROSECONDS_PER_SECOND
     return Gaps(evidence, times[:-1][is_gap], seconds)
+
+
+def _gaps_in_sessions(times: Times, calendar: Exchange, evidence: CadenceEvidence) -> Gaps:
+    steps = np.diff(calendar.index_at_or_before(times))
+    is_gap = steps > 1
+    step_seconds = min(calendar.cadence.approximate_seconds, DAY_SECONDS)
+    return Gaps(evidence, times[:-1][is_gap], steps[is_gap] * step_seconds)
 
 
 def readable(seconds: float) -> str:
@@ -75,5 +96,7 @@ def readable(seconds: float) -> str:
 
 def _is_longer(times: Times, cadence: Cadence, timezone: str) -> npt.NDArray[np.bool_]:
     local = to_local(times, timezone) if cadence.counts_days else times
+    if cadence.unit in POINTS:
+        return np.asarray(np.diff(month_numbers(local)) > cadence.count)
     expected = local[:-1] + DAY if cadence.unit == "B" else cadence.add(local[:-1], 1)
     return np.asarray(local[1:] > expected)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.calendars.service import hours_of
 from app.db import finite_or_none
 from app.series import storage
 from app.series.finding_codes import CODES
@@ -26,6 +27,8 @@ from app.series.quality_schemas import (
     StoredExample,
 )
 from app.series.reading import bars
+from app.series.reading.findings import Findings, Issue
+from app.series.sessions import describe_sessions
 from app.series.storage import Rows
 from app.series.tables import Series, Upload
 from app.times import to_wire
@@ -46,8 +49,10 @@ def describe(session: Session, series: Series) -> QualityRead:
     """Judge a series as it is now."""
     rows = storage.read_rows(session, series.id, len(series.channels))
     names = [channel["name"] for channel in series.channels]
-    times = rows.times.view("datetime64[us]")
-    gaps = describe_gaps(times, series.timezone)
+    times, hours = rows.times.view("datetime64[us]"), hours_of(session, series.calendar)
+    gaps = describe_gaps(times, series.timezone, hours)
+    findings = Findings()
+    sessions = describe_sessions(series, times, hours, findings)
     told = _told_by_uploads(session, series)
     broken = _broken_bars(series, names, rows)
     return QualityRead(
@@ -55,11 +60,17 @@ def describe(session: Session, series: Series) -> QualityRead:
         rows=len(rows),
         cadence=_evidence(series, gaps),
         gaps=_gaps(series, times, gaps),
+        sessions=sessions,
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
         duplicates=told.duplicates,
         quarantined=told.quarantined,
         ohlc_violations=sum(finding.count for finding in broken),
-        issues=[*told.findings, *broken, *_doubts(series, names, rows)],
+        issues=[
+            *told.findings,
+            *broken,
+            *_doubts(series, names, rows),
+            *map(_without_examples, findings.issues),
+        ],
     )
 
 
@@ -103,6 +114,17 @@ def _finding(subject: Subject, doubt: Doubt) -> FindingRead:
         examples=examples,
         action=CODES[doubt.code].action,
         suggestion=doubt.suggestion,
+    )
+
+
+def _without_examples(issue: Issue) -> FindingRead:
+    return FindingRead(
+        code=issue.code,
+        message=issue.message,
+        count=issue.count,
+        examples=[],
+        action=issue.action,
+        suggestion=issue.suggestion,
     )
 
 

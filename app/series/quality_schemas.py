@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.series.finding_codes import EXPLAINED
+from app.series.sessions import SessionsRead
 
 
 class CadenceEvidenceRead(BaseModel):
@@ -27,7 +28,10 @@ class GapRead(BaseModel):
 
 
 class GapsDetail(BaseModel):
-    """All gaps counted, the longest listed; nights, week-ends and holidays count as well."""
+    """All gaps counted, the longest listed; nights, week-ends and holidays count as well.
+
+    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    """
 
     count: int
     longest: str | None
@@ -79,6 +83,7 @@ class QualityRead(BaseModel):
     rows: int
     cadence: CadenceEvidenceRead
     gaps: GapsDetail
+    sessions: SessionsRead | None
     channels: list[ChannelQuality]
     duplicates: int
     quarantined: int

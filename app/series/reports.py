@@ -10,7 +10,10 @@ from app.series.observation_schemas import CausedForecast
 
 
 class GapsRead(BaseModel):
-    """Steps longer than the usual one; nights, week-ends and holidays count as well."""
+    """Steps longer than the usual one; nights, week-ends and holidays count as well.
+
+    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    """
 
     count: int
     longest: str | None
@@ -53,6 +56,10 @@ class DialectRead(BaseModel):
     timestamp_format: list[str]
     timezone: str
     columns: dict[str, str]
+    # Reports of earlier releases do not say it.
+    missing: dict[str, list[float]] = Field(
+        default_factory=dict, description="Numbers that were stored as missing, by channel."
+    )
 
 
 class UploadReport(BaseModel):

@@ -5,6 +5,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
 
+from app.calendars import service as calendars
 from app.dependencies import DatabaseDependency
 from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
@@ -18,9 +19,11 @@ from app.series import (
     service,
     upload_routes,
 )
+from app.series.observation_schemas import CausedForecast
 from app.series.quality_schemas import QualityRead
 from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
 from app.series.tables import Series
+from app.series.update_schemas import SeriesUpdated
 
 router = APIRouter(tags=["series"])
 
@@ -34,12 +37,16 @@ router = APIRouter(tags=["series"])
 def create_series(
     body: SeriesCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
 ) -> Response:
-    """Create an empty series."""
+    """Create an empty series.
+
+    The sessions of an exchange are read when its code is first used, which may take seconds.
+    """
 
     def create() -> Answer:
         created = SeriesRead.from_row(service.create_series(session, body))
         return Answer(201, created, f"/v1/series/{created.name}")
 
+    calendars.prepare(database, body.calendar)
     with database.transaction() as session:
         return once_only.run(session, create)
 
@@ -64,13 +71,22 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 
 
 @router.patch("/series/{name}", responses=documented(NotFound, Conflict, Invalid))
-def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesRead:
-    """Change settings; new missing-value numbers apply to stored rows too."""
+def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
+    """Change settings; changed missing-value numbers apply to stored rows too, in a revision.
+
+    Trained versions keep the time zone and the calendar that they learnt.
+    """
+    calendars.prepare(database, body.calendar)
     with database.transaction() as session:
-        series, written = service.update_series(session, name, body)
-        if written is not None:
-            after_write(session, series, written)
-        return SeriesRead.from_row(series)
+        series, found = service.update_series(session, name, body)
+        caused = [] if found is None else after_write(session, series, found.written)
+        return SeriesUpdated(
+            **SeriesRead.from_row(series).model_dump(),
+            rows_updated=0 if found is None else found.written.rows_updated,
+            made_missing={} if found is None else +found.made_missing,
+            brought_back={} if found is None else +found.brought_back,
+            forecasts=[CausedForecast.model_validate(one) for one in caused],
+        )
 
 
 @router.delete("/series/{name}", status_code=204, responses=documented(NotFound, Conflict))

@@ -11,6 +11,7 @@ from pydantic import (
     FiniteFloat,
 )
 
+from app.calendars.codes import calendar_name
 from app.series.reading.options import MOST_NAME_LENGTH
 from app.series.tables import Series
 from models.cadence import Cadence
@@ -18,7 +19,6 @@ from models.errors import DataError
 from models.timezones import find_zone
 
 Kind = Literal["ohlc", "climate", "generic"]
-Calendar = Literal["continuous", "sessions"]
 
 SeriesName = Annotated[
     str,
@@ -44,6 +44,25 @@ def _cadence_text(text: str) -> str:
     except DataError as error:
         raise ValueError(str(error)) from error
 
+
+def _calendar_name(text: str) -> str:
+    try:
+        return calendar_name(text)
+    except DataError as error:
+        raise ValueError(str(error)) from error
+
+
+Calendar = Annotated[
+    str,
+    AfterValidator(_calendar_name),
+    Field(
+        description="When rows come. `continuous`: at every step. `sessions`: in the hours and on "
+        "the weekdays that the rows themselves show. Or the code of an exchange, such as `XNYS`, "
+        "`XNSE` or `XTKS`: its hours, holidays, half days and pauses, from exchange_calendars. "
+        "Where the exchange has published no more, sessions are those of a usual week.",
+        examples=["sessions"],
+    ),
+]
 
 TimezoneName = Annotated[
     str,
@@ -107,11 +126,24 @@ class SeriesUpdate(BaseModel):
     )
 
     description: str | None = Field(None, max_length=10_000)
-    timezone: TimezoneName | None = None
+    timezone: TimezoneName | None = Field(
+        None,
+        description="The zone of days and sessions, and of times without an offset in later "
+        "uploads. It can be changed while the series is empty only: stored times were read in "
+        "the old one.",
+    )
     cadence: CadenceText | None = Field(None, description="null: learn it from the rows again.")
-    calendar: Calendar | None = Field(None, description="null: learn it from the rows again.")
+    calendar: Calendar | None = Field(
+        None,
+        description="`continuous`, `sessions` or the code of an exchange; null: learn it from the "
+        "rows again. Stored times stay as they are, and so do trained versions: each keeps the "
+        "calendar that it learnt, and the next one learns the new one.",
+    )
     channels: list[ChannelSettings] | None = Field(
-        None, description="Whole settings of the named channels; the others stay."
+        None,
+        description="Settings of the named channels; other channels, and what is not said of "
+        "these, stay. Numbers that are put on the list `missing` become missing in stored rows "
+        "too; those that are taken off come back where such a change had made them missing.",
     )
 
 

@@ -100,6 +100,30 @@ class Upload(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
 
 
+class KeptFile(Base):
+    """A file that waits for the worker who reads it; without a job it is still being received."""
+
+    __tablename__ = "kept_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str | None] = mapped_column(sa.String(32), unique=True)
+    request: Mapped[dict[str, Any]] = mapped_column(Json)
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+
+
+class KeptPiece(Base):
+    """A piece of such a file."""
+
+    __tablename__ = "kept_pieces"
+
+    file_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("kept_files.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(sa.LargeBinary)
+
+
 class QuarantinedRow(Base):
     """A line of an upload that could not be stored, and why."""
 

@@ -2,23 +2,27 @@
 
 import csv
 import io
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from app.csv_cells import neutral
+from app.db import Database
 from app.dependencies import DatabaseDependency, FileProcessesDependency, SettingsDependency
 from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
+from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
-from app.series import uploads
+from app.series import kept_files, uploads
 from app.series.inspection import InspectionRead
 from app.series.reading.options import ReadOptions
+from app.series.reading.source import is_larger
 from app.series.receiving import received_file
 from app.series.reports import UploadReport
 from app.series.schemas import SeriesName, UploadQuery
 from app.series.service import get_series
-from app.series.uploads import UploadRequest
+from app.series.uploads import Stored, UploadRequest
 
 router = APIRouter(tags=["uploads"])
 
@@ -61,6 +65,10 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
     response_model=UploadReport,
     responses={
         200: {"model": UploadReport, "description": "The same bytes again: the first report."},
+        202: {
+            "model": JobRead,
+            "description": "A file above STATECAST_UPLOAD_JOB_BYTES: the job that reads it.",
+        },
         **documented(NotFound, Conflict, TooLarge, Invalid, NoRoom),
     },
     openapi_extra=FILE_BODY,
@@ -68,8 +76,8 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
 async def upload_file(
     name: SeriesName,
     request: Request,
+    database: DatabaseDependency,
     processes: FileProcessesDependency,
-    settings: SettingsDependency,
     query: Annotated[UploadQuery, Query()],
 ) -> Response:
     """Read a file into a series and report what was found; bad rows are kept aside.
@@ -78,12 +86,30 @@ async def upload_file(
     with 422: the detail shows both readings and the query parameter that settles it. Bars are
     known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
     without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
+    A very large file is answered with 202 and a job, whose result holds the report.
     """
     asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
+    settings = processes.settings
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
+        if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
+            return await run_in_threadpool(_as_a_job, database, asked, file)
         stored = await processes.upload(asked, file)
+    return _reported(name, stored)
+
+
+def _reported(name: str, stored: Stored) -> Response:
     location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
     return JSONResponse(stored.report, 201 if stored.is_new else 200, headers=location)
+
+
+def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Response:
+    """Leave a file to a worker, unless its bytes are stored already."""
+    earlier = uploads.stored_before(database, asked, file, is_new=False)
+    if earlier is not None:
+        return _reported(asked.name, earlier)
+    job = kept_files.keep(database, asked, file)
+    location = {"Location": f"/v1/jobs/{job.id}"}
+    return Response(job.model_dump_json(), 202, location, "application/json")
 
 
 @router.post(

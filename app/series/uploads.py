@@ -1,18 +1,20 @@
 """Uploads: a file is read, stored in one transaction and reported; nothing of a refused one."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
-from typing import IO, Any, cast
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import IO, Any, Self, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.calendars.service import hours_of
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.live.appending import after_write
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
-from app.series.gaps import describe_gaps
+from app.series.gaps import Gaps, describe_gaps
 from app.series.observation_schemas import CausedForecast
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
@@ -33,6 +35,15 @@ class UploadRequest:
     options: dict[str, Any]
     create: bool
     kind: Kind | None
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """A request that was JSON, which has no tuples, meanwhile."""
+        options = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields["options"].items()
+        }
+        return cls(**{**fields, "options": options})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,46 @@ class Stored:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An upload on its way: what it is read with, and then what was read.
+
+    Args:
+        request: What the sender says.
+        sha256: Of the file's bytes.
+        settings: Those of the series as they were when reading began.
+        earlier: The report of the same bytes, if they are stored already.
+        table: What was read.
+    """
+
+    request: UploadRequest
+    sha256: str
+    settings: _Settings
+    earlier: dict[str, Any] | None
+    table: Table | None = None
+
+    @property
+    def options(self) -> ReadOptions:
+        """How to read the file."""
+        settings = self.settings
+        given = {"timezone": settings.timezone, **self.request.options}
+        return ReadOptions(
+            **given, kind=settings.kind, missing=settings.missing, known=settings.known
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to store."""
+        return 0 if self.table is None else len(self.table.times)
+
+    def read(
+        self, file: IO[bytes], *, limit_bytes: int, tell: Callable[[float], None] = lambda _: None
+    ) -> "Prepared":
+        """Read the file; `tell` is called with the share that is done."""
+        table = read_table(file, self.options, limit_bytes=limit_bytes, tell=tell)
+        return replace(self, table=table)
+
+
 def upload(
     database: Database, request: UploadRequest, file: IO[bytes], *, limit_bytes: int
 ) -> Stored:
@@ -67,39 +118,57 @@ def upload(
         Invalid: If it cannot be read.
         Conflict: If it does not fit the series, or the series' settings changed meanwhile.
     """
-    sha256 = _sha256(file)
+    digest = sha256(file)
     with database.reading() as session:
-        series = _find(session, request)
-        earlier = series and _earlier(session, series, request, sha256)
-        if earlier:
-            return Stored(earlier.report, is_new=False)
-        settings = _settings(series, request)
-    options = ReadOptions(
-        **{"timezone": settings.timezone, **request.options},
-        kind=settings.kind,
-        missing=settings.missing,
-        known=settings.known,
-    )
-    table = read_table(file, options, limit_bytes=limit_bytes)
+        prepared = prepare(session, request, digest)
+    if prepared.earlier is not None:
+        return Stored(prepared.earlier, is_new=False)
+    prepared = prepared.read(file, limit_bytes=limit_bytes)
     with database.transaction() as session:
-        series = _locked(session, request, table, options)
-        earlier = _earlier(session, series, request, sha256)
-        if earlier:
-            return Stored(earlier.report, is_new=False)
-        if series.revision and _settings(series, request) != settings:
-            raise Conflict("The series' settings changed while the file was read: send it again.")
-        return Stored(_store(session, series, table, request, sha256), is_new=True)
+        return store(session, prepared)
+
+
+def prepare(session: Session, request: UploadRequest, digest: str) -> Prepared:
+    """Look at the series and for an earlier upload of the same bytes.
+
+    Raises:
+        NotFound: If there is no such series and none is to be created.
+        Invalid: If the series is of another kind.
+    """
+    series = _find(session, request)
+    earlier = _earlier(session, series, request, digest) if series else None
+    found = earlier.report if earlier else None
+    return Prepared(request, digest, _settings(series, request), found)
+
+
+def store(
+    session: Session, prepared: Prepared, *, tell: Callable[[int], None] = lambda _: None
+) -> Stored:
+    """Store what was read in the caller's transaction; `tell` is called with the rows done.
+
+    Raises:
+        Conflict: If it does not fit the series, or the series' settings changed meanwhile.
+    """
+    request, table = prepared.request, prepared.table
+    if prepared.earlier is not None or table is None:
+        return Stored(prepared.earlier or {}, is_new=False)
+    series = _locked(session, request, table, prepared.options)
+    earlier = _earlier(session, series, request, prepared.sha256)
+    if earlier:
+        return Stored(earlier.report, is_new=False)
+    if series.revision and _settings(series, request) != prepared.settings:
+        raise Conflict("The series' settings changed while the file was read: send it again.")
+    return Stored(_store(session, series, table, prepared, tell), is_new=True)
 
 
 def stored_before(
     database: Database, request: UploadRequest, file: IO[bytes], *, is_new: bool
 ) -> Stored | None:
     """The report of the same bytes, if they are stored already."""
-    sha256 = _sha256(file)
+    digest = sha256(file)
     with database.reading() as session:
-        series = _find(session, request)
-        earlier = series and _earlier(session, series, request, sha256)
-        return Stored(earlier.report, is_new=is_new) if earlier else None
+        found = prepare(session, request, digest).earlier
+    return None if found is None else Stored(found, is_new=is_new)
 
 
 def list_uploads(session: Session, series: Series, after: int | None, limit: int) -> list[Upload]:
@@ -129,7 +198,8 @@ def quarantined_rows(session: Session, upload_id: int) -> list[QuarantinedRow]:
     return list(session.scalars(statement.order_by(QuarantinedRow.line)))
 
 
-def _sha256(file: IO[bytes]) -> str:
+def sha256(file: IO[bytes]) -> str:
+    """What the same bytes are known by."""
     digest = hashlib.sha256()
     file.seek(0)
     while piece := file.read(PIECE_BYTES):
@@ -168,7 +238,15 @@ def _earlier(
     earlier = next((one for one in found if one.parameters == _parameters(request)), None)
     if earlier is None or earlier.report["revision"] < last_taken_back(session, series):
         return None
+    if _reads_otherwise(series, earlier.report["dialect"].get("missing", {})):
+        return None
     return earlier
+
+
+def _reads_otherwise(series: Series, missing: dict[str, list[float]]) -> bool:
+    """Whether numbers that were taken for missing ones would be stored now."""
+    present = sentinels_of(series.channels)
+    return any(set(numbers) - set(present.get(name, [])) for name, numbers in missing.items())
 
 
 def _parameters(request: UploadRequest) -> dict[str, Any]:
@@ -185,19 +263,26 @@ def _locked(session: Session, request: UploadRequest, table: Table, options: Rea
 
 
 def _store(
-    session: Session, series: Series, table: Table, request: UploadRequest, sha256: str
+    session: Session,
+    series: Series,
+    table: Table,
+    prepared: Prepared,
+    tell: Callable[[int], None],
 ) -> dict[str, Any]:
     if not series.revision:
         series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
-    row = Upload(series_id=series.id, sha256=sha256, parameters=_parameters(request), report={})
+    parameters = _parameters(prepared.request)
+    row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
     session.add(row)
     session.flush()
     batch = writing.Batch(table.times, table.values, table.channels)
-    written = writing.write(session, series, batch, source="upload", upload_id=row.id)
+    written = writing.write(session, series, batch, source="upload", upload_id=row.id, tell=tell)
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
+    times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
     row.report = {
-        **_report(row, table, written, series),
+        **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        "dialect": {**table.dialect, "missing": prepared.settings.missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
     }
     _quarantine(session, row, table)
@@ -205,9 +290,8 @@ def _store(
     return row.report
 
 
-def _report(row: Upload, table: Table, written: writing.Written, series: Series) -> dict[str, Any]:
+def _report(row: Upload, table: Table, written: writing.Written, gaps: Gaps) -> dict[str, Any]:
     times = table.times.view("datetime64[us]")
-    gaps = describe_gaps(times, series.timezone)
     return {
         "id": row.id,
         "sha256": row.sha256,
@@ -221,7 +305,6 @@ def _report(row: Upload, table: Table, written: writing.Written, series: Series)
         "last": to_wire(times[-1]),
         "cadence": gaps.cadence,
         "gaps": gaps.summary(),
-        "dialect": table.dialect,
         "issues": [asdict(issue) for issue in table.issues],
         "revision": written.revision,
     }

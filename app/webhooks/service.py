@@ -92,18 +92,28 @@ def emit(session: Session, *happenings: Happening) -> None:
     """Write events down for every webhook that wants them; they are sent if this is committed."""
     if not happenings:
         return
-    models = {each.model for each in happenings}
-    statement = sa.select(Webhook).where(
-        Webhook.disabled.is_(None), sa.or_(Webhook.model.is_(None), Webhook.model.in_(models))
-    )
+    parameters = {"models": sorted({each.model for each in happenings})}
     now = utc_now()
-    for webhook in session.scalars(statement):
+    for webhook in session.connection().execute(_LISTENING, parameters):
         for each in happenings:
             if each.event in webhook.events and webhook.model in (None, each.model):
-                session.add(_delivery(webhook, each, now))
+                session.add(_delivery(webhook.id, each, now))
 
 
-def _delivery(webhook: Webhook, happening: Happening, now: datetime) -> WebhookDelivery:
+def _listening() -> sa.Select[int, list[str], str | None]:
+    """Made once: every append of a deployed model runs it."""
+    listens = sa.or_(
+        Webhook.model.is_(None), Webhook.model.in_(sa.bindparam("models", expanding=True))
+    )
+    return sa.select(Webhook.id, Webhook.events, Webhook.model).where(
+        Webhook.disabled.is_(None), listens
+    )
+
+
+_LISTENING = _listening()
+
+
+def _delivery(webhook_id: int, happening: Happening, now: datetime) -> WebhookDelivery:
     body = {
         "delivery": secrets.token_hex(16),
         "event": happening.event,
@@ -111,7 +121,7 @@ def _delivery(webhook: Webhook, happening: Happening, now: datetime) -> WebhookD
         "data": {"model": happening.model, **happening.data},
     }
     return WebhookDelivery(
-        webhook_id=webhook.id, event=happening.event, body=json.dumps(body), due_at=now
+        webhook_id=webhook_id, event=happening.event, body=json.dumps(body), due_at=now
     )
 
 

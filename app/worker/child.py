@@ -1,8 +1,8 @@
-"""The process that does one job: `python -m app.worker.child`.
+"""The process that does one job: `python -m app.worker.child [kind]`.
 
-It loads the training rooms, waits for one line on its standard input that names the job,
-does it and ends. Its parent gives it nothing else and asks nothing back: everything else
-is in the database.
+It loads the training rooms, or only what the named kind needs, waits for one line on its
+standard input that names the job, does it and ends. Its parent gives it nothing else and asks
+nothing back: everything else is in the database.
 """
 
 import dataclasses
@@ -59,7 +59,8 @@ def run(task: Task, handlers: Mapping[str, Handler]) -> None:
     """Do the job and store how it ended."""
     try:
         publish = _handler(handlers, task.attempt.kind)(task)
-        task.finish(publish)
+        if publish is not None:
+            task.finish(publish)
     except Superseded:
         raise
     except (ForecastingError, ServiceError) as error:
@@ -132,4 +133,4 @@ def _silent_imports() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    main({kind: HANDLERS[kind] for kind in sys.argv[1:]} or HANDLERS)

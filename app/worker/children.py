@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Self, cast
 
 from app.jobs.attempts import Attempt
+from app.jobs.tables import FILE_KINDS
 from app.worker.child import encode
 from app.worker.devices import CPU, child_environment, visible_gpus
 
@@ -89,13 +90,16 @@ class Children:
         self._lock = threading.Lock()
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
-    def take(self, device: str | None = None) -> Child:
+    def take(self, device: str | None = None, kind: str = "") -> Child:
         """A process for a job: the warm one if there is one and its device will do.
 
         Args:
             device: The kind of device that the job asks for. A worker with a GPU also runs
                 jobs that ask for a CPU, in a process that sees no GPU.
+            kind: The kind of the job: one that reads files gets a process that can do no more.
         """
+        if kind in FILE_KINDS:
+            return self._start(CPU, kind)
         if device == CPU != self._device:
             return self._start(CPU)
         with self._lock:
@@ -119,28 +123,29 @@ class Children:
         if spare is not None:
             spare.stop()
 
-    def _start(self, device: str) -> Child:
+    def _start(self, device: str, *kinds: str) -> Child:
         environment = child_environment(device, visible_gpus())
-        return self._starter.submit(Child, self._command, environment).result()
+        return self._starter.submit(Child, (*self._command, *kinds), environment).result()
 
 
-def describe_exit(code: int, advice: str) -> str:
+def describe_exit(code: int, advice: str, what: str = "training") -> str:
     """What the end of a process that did not finish its job means to the job's owner.
 
     Args:
         code: The process's exit code, or less than 0 for the signal that ended it.
         advice: What to try where memory was the reason.
+        what: What the process was there for.
     """
     if code == -signal.SIGKILL:
         return (
-            "The training process was killed, most likely because the machine ran out of "
+            f"The {what} process was killed, most likely because the machine ran out of "
             f"memory: {advice}."
         )
     if code < 0:
         return (
-            f"The training process was ended by {signal.Signals(-code).name}. "
+            f"The {what} process was ended by {signal.Signals(-code).name}. "
             "The worker's log may say more."
         )
     return (
-        f"The training process ended unexpectedly with exit code {code}. The worker's log says why."
+        f"The {what} process ended unexpectedly with exit code {code}. The worker's log says why."
     )

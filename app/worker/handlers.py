@@ -5,15 +5,18 @@ from importlib import import_module
 
 from app.worker.task import Publish, Task
 
-Handler = Callable[[Task], Publish]
+# A handler that gives nothing back has ended the job itself.
+Handler = Callable[[Task], Publish | None]
 
 # By name: a kind's module is imported by the children that run it, not by their parent.
 HANDLERS: dict[str, str] = {
     "backtest": "app.worker.backtest:run_backtest",
     "check": "app.worker.check:check_states",
+    "clean": "app.worker.clean:clean_models",
     "promote": "app.worker.promote:promote_version",
     "train": "app.worker.train:train_version",
     "trial": "app.worker.trial:run_study_trial",
+    "upload": "app.worker.upload:read_upload",
     "verify": "app.worker.verify:verify_version",
 }
 

@@ -61,6 +61,9 @@ class Heart:
             try:
                 self.beat()
             except Exception as error:  # whatever it was, the next beat may succeed
+                if self._database.is_locked(error):
+                    # Who holds the one lock of SQLite lets nobody take this worker for dead.
+                    self._last_beat = time.monotonic()
                 logger.warning("the heartbeat could not be written: %s", first_line(error))
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.jobs.attempts import Attempt
+from app.jobs.tables import FILE_KINDS
 from app.registry.tables import ModelVersion
 
 # TensorFlow's and JAX's own name for it, in the class or in the message.
@@ -25,6 +26,8 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def advice(session: Session, attempt: Attempt) -> str:
     """What to make smaller, with the present sizes where the job trains a version."""
+    if attempt.kind in FILE_KINDS:
+        return "send the file in several parts"
     trained_by = attempt.subject.get("training_job", attempt.job_id)
     spec = session.scalar(sa.select(ModelVersion.spec).where(ModelVersion.job_id == trained_by))
     return "try a smaller network or less data" if spec is None else sizes_to_reduce(spec)

@@ -8,6 +8,7 @@ from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
+from app.worker.almanac import Almanac
 from app.worker.children import CHILD_COMMAND, Children
 from app.worker.devices import CPU, default_device, visible_gpus
 from app.worker.heart import Heart, Reaper, bury_the_gone
@@ -15,7 +16,7 @@ from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 from app.worker.postman import Postman
 from app.worker.rounds import Rounds
-from app.worker.runner import Runner
+from app.worker.runner import FILES_AT_ONCE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -53,28 +54,36 @@ def _work(
     queue = QueueWorker(
         database,
         identity.executor,
-        queues=[engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE],
-        concurrency=settings.workers,
+        queues=_queues(device, settings.workers),
         run_job=runner.run,
     )
     reaper = Reaper(database, queue, settings)
     postman = Postman(database, settings)
+    almanac = Almanac(database)
     rounds = Rounds(database, settings)
     queue.start()
     children.warm_up()
     reaper.start()
     postman.start()
+    almanac.start()
     rounds.start()
     logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
     stop.wait()
     logger.info("worker %s stops", identity.executor)
     reaper.stop()
     postman.stop()
+    almanac.stop()
     rounds.stop()
     runner.stop(STOP_TIMEOUT_SECONDS)
     children.stop()
     queue.stop()
     _say_goodbye(heart)
+
+
+def _queues(device: str, workers: int) -> dict[str, int]:
+    """What the worker takes jobs from, and how many at once."""
+    training = [engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE]
+    return {**dict.fromkeys(training, workers), engine.FILE_QUEUE: FILES_AT_ONCE}
 
 
 def _wait_for_tables(database: Database, stop: threading.Event) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.db import Database
 from app.drift.watching import watch_drift
+from app.retention.nightly import clean_nightly
 from app.schedules.firing import fire_due
 from app.settings import Settings
 from app.worker.patience import first_line
@@ -15,6 +16,8 @@ from app.worker.patience import first_line
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS = 1.0
+# A night's cleaning may begin so much late.
+CLEANING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Duty:
 DUTIES = (
     Duty("schedules", fire_due, lambda settings: settings.schedules_seconds),
     Duty("drift", watch_drift, lambda settings: settings.schedules_seconds),
+    Duty("cleaning", clean_nightly, lambda _: CLEANING_SECONDS),
 )
 
 

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from typing import TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Wish
 from app.jobs.service import cancel
+from app.jobs.tables import FILE_KINDS, Job
 from app.worker.children import Child, Children, describe_exit
 from app.worker.heart import Heart
 from app.worker.memory import advice
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # A cancelled job is stopped within two seconds: this, and a second for the process.
 WATCH_SECONDS = 0.4
+# A file fills the disk and the database's pipe, not the processor.
+FILES_AT_ONCE = 1
 
 Answer = TypeVar("Answer")
 
@@ -54,14 +58,17 @@ class Runner:
         self._children = children
         self._heart = heart
         self._executor = executor
-        self._room = threading.BoundedSemaphore(room)
+        self._rooms = {
+            False: threading.BoundedSemaphore(room),
+            True: threading.BoundedSemaphore(FILES_AT_ONCE),
+        }
         self._stopping = threading.Event()
         self._running = 0
         self._idle = threading.Condition()
 
     def run(self, job_id: str) -> str:
         """Work on a job until it has ended, whoever ended it."""
-        with self._counted(), self._place():
+        with self._counted(), self._place(self._reads_a_file(job_id)):
             try:
                 attempt = self._write(lambda s: attempts.start(s, job_id, self._executor))
                 while attempt is not None:
@@ -77,6 +84,18 @@ class Runner:
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, timeout_seconds)
 
+    def _reads_a_file(self, job_id: str) -> bool:
+        """Whether the job is of those that need not wait for the end of trainings."""
+
+        def kind() -> str | None:
+            with self._database.reading() as session:
+                return session.scalar(sa.select(Job.kind).where(Job.id == job_id))
+
+        try:
+            return until_answered(kind, self._stopping) in FILE_KINDS
+        except GaveUp:
+            raise WorkerStopping from None
+
     def _run_attempt(self, attempt: Attempt) -> Attempt | None:
         """One attempt; the next one if it has to be made here."""
         try:
@@ -90,7 +109,7 @@ class Runner:
 
     def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
         """Have a child process do the attempt; it has ended when this returns."""
-        with self._children.take(attempt.device) as child:
+        with self._children.take(attempt.device, attempt.kind) as child:
             logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
             child.begin(attempt)
             ending, exit_code = self._watch(attempt, child)
@@ -147,13 +166,14 @@ class Runner:
             logger.warning("the job could not be given back; it is found when this worker is gone")
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, reads_a_file: bool) -> Iterator[None]:
         """A place for one child.
 
         The queue's limit is the same for all workers, that of the last one started; this
         one is the machine's own.
         """
-        while not self._room.acquire(timeout=WATCH_SECONDS):
+        room = self._rooms[reads_a_file]
+        while not room.acquire(timeout=WATCH_SECONDS):
             if self._stopping.is_set():
                 raise WorkerStopping
         try:
@@ -161,7 +181,7 @@ class Runner:
                 raise WorkerStopping
             yield
         finally:
-            self._room.release()
+            room.release()
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -177,4 +197,5 @@ class Runner:
 
 def _fail(session: Session, attempt: Attempt, exit_code: int) -> None:
     """End a job whose process ended without a word."""
-    attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt)))
+    what = "reading" if attempt.kind in FILE_KINDS else "training"
+    attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt), what))

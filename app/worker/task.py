@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.db import Database, finite_or_none
+from app.db import Database, finite_or_none, is_full
+from app.errors import NO_ROOM, NoRoom
 from app.jobs import attempts
 from app.jobs.attempts import Attempt
 from app.jobs.tables import NO_PROGRESS
 from app.worker.newest import NewestWriter
-from app.worker.patience import until_answered
+from app.worker.patience import DATABASE_ERRORS, until_answered
 
 # A few writes a second at most, and yet an epoch is seen within a second.
 PROGRESS_INTERVAL_SECONDS = 0.3
@@ -85,6 +86,35 @@ class Task:
             Superseded: If the attempt is no longer the job's; nothing is published.
         """
         self._write_last(lambda session: attempts.succeed(session, self.attempt, publish))
+
+    def finish_long(self, store: Publish) -> None:
+        """Store the result and end the job, in one transaction that may take minutes.
+
+        The job's row is held at its end only: until then the job can be cancelled, and shows how
+        far it is. On SQLite nobody else can write meanwhile, not even the progress.
+
+        Raises:
+            Superseded: If the attempt is no longer the job's; nothing is stored.
+            NoRoom: If the disk is full: to try again would help nobody.
+        """
+        if self._database.is_sqlite:
+            self.close()
+
+        def once() -> None:
+            with self._database.transaction() as session:
+                result = store(session)
+                self.close()
+                attempts.succeed(session, self.attempt, lambda _: result)
+
+        def once_if_there_is_room() -> None:
+            try:
+                once()
+            except DATABASE_ERRORS as error:
+                if is_full(error):
+                    raise NoRoom(NO_ROOM) from error
+                raise
+
+        until_answered(once_if_there_is_room, threading.Event())
 
     def fail(self, error: str) -> None:
         """End the job with a sentence for its owner."""

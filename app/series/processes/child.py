@@ -75,7 +75,7 @@ def _upload(
     limit_bytes: int,
 ) -> dict[str, Any]:
     database = _database(database_url, timeout_seconds)
-    stored = uploads.upload(database, _request(request), file, limit_bytes=limit_bytes)
+    stored = uploads.upload(database, UploadRequest.of(request), file, limit_bytes=limit_bytes)
     return dataclasses.asdict(stored)
 
 
@@ -85,10 +85,6 @@ def _inspect(file: IO[bytes], *, options: dict[str, Any], limit_bytes: int) -> d
 
 
 WORK: dict[str, Callable[..., dict[str, Any]]] = {"upload": _upload, "inspect": _inspect}
-
-
-def _request(fields: dict[str, Any]) -> UploadRequest:
-    return UploadRequest(**{**fields, "options": _with_tuples(fields["options"])})
 
 
 def _with_tuples(options: dict[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class FileProcesses:
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
+        self.settings = settings
         self._database = database
         self._turns = anyio.CapacityLimiter(max(settings.upload_processes, 1))
         self._lock = threading.Lock()
@@ -117,7 +117,7 @@ class FileProcesses:
 
     async def upload(self, request: UploadRequest, file: IO[bytes]) -> Stored:
         """Read a file into the database; see `uploads.upload`."""
-        limit_bytes = self._settings.decompressed_limit_bytes
+        limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
             return await run_in_threadpool(
                 uploads.upload, self._database, request, file, limit_bytes=limit_bytes
@@ -125,7 +125,7 @@ class FileProcesses:
         question = {
             "work": "upload",
             "database_url": self._database.url.render_as_string(hide_password=False),
-            "timeout_seconds": self._settings.database_timeout_seconds,
+            "timeout_seconds": self.settings.database_timeout_seconds,
             "request": dataclasses.asdict(request),
             "limit_bytes": limit_bytes,
         }
@@ -142,7 +142,7 @@ class FileProcesses:
 
     async def inspect(self, options: ReadOptions, file: IO[bytes]) -> InspectionRead:
         """Look at a file; see `inspection.inspect`."""
-        limit_bytes = self._settings.decompressed_limit_bytes
+        limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
             return await run_in_threadpool(inspect, file, options, limit_bytes=limit_bytes)
         question = {
@@ -186,7 +186,7 @@ class FileProcesses:
         size = file.seek(0, 2)
         file.seek(0)
         limit = SMALL_PACKED_BYTES if file.read(4).startswith(PACKED) else SMALL_BYTES
-        return self._settings.upload_processes == 0 or size <= limit
+        return self.settings.upload_processes == 0 or size <= limit
 
     async def _ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
         return await anyio.to_thread.run_sync(self._work, question, file, limiter=self._turns)

@@ -49,7 +49,8 @@ REJECTIONS = {
     "wrong_field_count": "a wrong number of fields",
     "unreadable_json": "no JSON object",
     "unreadable_time": "a time that cannot be read",
-    "skipped_hour": "a time that no clock of the time zone showed",
+    "skipped_hour": "a time that no clock of the time zone showed. If the file's clock is never "
+    "set, say so with a zone such as `timezone=Etc/GMT-1` (an hour ahead of UTC all year)",
     "unclear_hour": "a time that came twice when clocks went back, in no order that tells which",
     "unreadable_number": "a field that is no number",
     "infinite_value": "an infinite number",
@@ -80,6 +81,11 @@ class Findings:
     def reject(self, line: int, code: str, reason: str, text: str) -> None:
         """Keep a line aside."""
         self.rejected.append(Rejected(line, code, reason, shown(text)))
+
+    def take(self, other: "Findings") -> None:
+        """Take over what another one found."""
+        self.issues += other.issues
+        self.rejected += other.rejected
 
     def all_issues(self) -> list[Issue]:
         """The issues, and one for each cause for which lines are kept aside."""

@@ -16,7 +16,7 @@ from app.series.reading.layout import Layout, find_layout
 from app.series.reading.lines import Lines, split_lines, unquoted, without_blank
 from app.series.reading.options import ReadOptions
 from app.series.reading.progress import Progress
-from app.series.reading.source import HEAD_BYTES, read_text, unpacked
+from app.series.reading.source import HEAD_BYTES, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +41,28 @@ class Grid:
 
 
 def read_grid(
-    file: IO[bytes],
+    content: IO[bytes],
     options: ReadOptions,
     findings: Findings,
     progress: Progress,
     *,
     limit_bytes: int,
 ) -> Grid:
-    """Read CSV, JSON, Parquet or Arrow, plain or packed.
+    """Read CSV, JSON, Parquet or Arrow, unpacked.
 
     Raises:
-        TooLarge: If the file is larger than the limit once unpacked.
+        TooLarge: If the file needs more than the limit once it is in memory.
         Invalid: If it is no table.
     """
-    with unpacked(file, limit_bytes) as (content, compression):
-        progress.dialect["compression"] = compression
-        file_format = arrow_files.format_of(content.read(HEAD_BYTES))
-        if file_format is not None:
-            progress.dialect |= {"format": file_format, "encoding": None}
-            layout, columns = arrow_files.read_arrow(
-                content, file_format, findings, limit_bytes=limit_bytes
-            )
-            return Grid(layout, columns)
-        text, encoding = read_text(content)
+    content.seek(0)
+    file_format = arrow_files.format_of(content.read(HEAD_BYTES))
+    if file_format is not None:
+        progress.dialect |= {"format": file_format, "encoding": None}
+        layout, columns = arrow_files.read_arrow(
+            content, file_format, findings, limit_bytes=limit_bytes
+        )
+        return Grid(layout, columns)
+    text, encoding = read_text(content)
     progress.dialect |= {"format": "csv", "encoding": encoding}
     if json_rows.START.match(text):
         progress.dialect["format"] = "json"
@@ -73,14 +72,14 @@ def read_grid(
 
 
 def _delimited(text: str, options: ReadOptions, findings: Findings, progress: Progress) -> Grid:
-    lines, delimiter = _split(text, options, findings, progress)
+    lines, delimiter = split_text(text, options, findings, progress)
     layout = find_layout(lines, delimiter, options.header, findings)
     progress.dialect["header_lines"] = layout.header_lines
     columns = to_columns(layout.body, delimiter, len(layout.names))
     return Grid(layout, columns, delimiter)
 
 
-def _split(
+def split_text(
     text: str, options: ReadOptions, findings: Findings, progress: Progress
 ) -> tuple[Lines, str]:
     """The lines that hold anything, and what separates their fields."""

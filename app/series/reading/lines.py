@@ -38,6 +38,20 @@ class RowTexts(Sequence[str]):
         return ",".join("" if cell is None else str(cell) for cell in cells)
 
 
+class Chosen(Sequence[str]):
+    """Some of many texts, looked up one by one."""
+
+    def __init__(self, texts: Sequence[str], rows: Numbers) -> None:
+        self._texts = texts
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._texts[int(self._rows[index])]
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Texts and their line numbers, counted from 1 in the file."""
@@ -59,6 +73,10 @@ class Lines:
         if isinstance(self.texts, RowTexts):
             return Lines(RowTexts(self.texts.columns, self.texts.places[mask]), self.numbers[mask])
         return Lines(list(itertools.compress(self.texts, mask.tolist())), self.numbers[mask])
+
+    def at_rows(self, rows: Numbers) -> "Lines":
+        """The chosen lines of very many, looked up when they are shown."""
+        return Lines(Chosen(self.texts, rows), self.numbers[rows])
 
     def examples(self, mask: Mask | None = None) -> Iterator[Example]:
         """The chosen lines one by one."""

@@ -88,8 +88,7 @@ def refuse_unclear_points(columns: list[Any]) -> None:
             such numbers with short ones: measured numbers would have their zeros, 987.000.
     """
     texts = [column for column in columns if _is_text(column)]
-    # A few rows of most files hold the proof.
-    if any(_matching(column.slice(0, SAMPLE_ROWS), ONLY_POINT) for column in texts):
+    if is_point_proven(texts):
         return
     unclear = [column for column in texts if _matching(column, WITH_POINT)]
     mixed = [column for column in unclear if _matching(column, SHORT)]
@@ -99,6 +98,11 @@ def refuse_unclear_points(columns: list[Any]) -> None:
             f"{example!r} can be a number with a decimal point or with thousands: no field "
             "of the file tells which. Say it with `decimal=,` or `decimal=.`."
         )
+
+
+def is_point_proven(texts: list[Any]) -> bool:
+    """Whether points are decimal signs by the first rows; a few of most files hold the proof."""
+    return any(_matching(column.slice(0, SAMPLE_ROWS), ONLY_POINT) for column in texts)
 
 
 def decide_decimal(columns: list[Any]) -> Decimal:

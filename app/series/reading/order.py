@@ -1,6 +1,6 @@
 """Rows in the order of time, one for each moment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,19 +30,35 @@ class Ordered:
         return self.lines.at(rows if self.places is None else self.places[rows])
 
 
-def in_order(times: Integers, values: Values, lines: Lines, findings: Findings) -> Ordered:
-    """Sort rows by time; of several rows at one moment the last one in the file is kept."""
+def in_order(
+    times: Integers,
+    values: Values,
+    lines: Lines,
+    findings: Findings,
+    *,
+    take: Callable[[Values, Integers], Values] = lambda values, rows: values[rows],
+) -> Ordered:
+    """Sort rows by time; of several rows at one moment the last one in the file is kept.
+
+    Args:
+        times: Of all rows.
+        values: Of all rows.
+        lines: Of all rows.
+        findings: Told of the order, and of what was dropped.
+        take: Makes values of the chosen rows.
+    """
     steps = np.diff(times)
     if (steps > 0).all():
         return Ordered(times, values, 0, lines)
     _report_order(steps, lines, findings)
     order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
+    times = times[order]
     is_last = np.append(np.diff(times) > 0, True)
-    kept_times, kept = times[is_last], values[is_last]
-    is_same = _equal_rows(values, kept[np.searchsorted(kept_times, times)])
-    _report_duplicates(lines, order[~is_last & is_same], order[~is_last & ~is_same], findings)
-    return Ordered(kept_times, kept, int((~is_last).sum()), lines, order[is_last])
+    kept = order[is_last]
+    dropped, place = order[~is_last], np.searchsorted(times[is_last], times[~is_last])
+    is_same = _equal_rows(values[dropped], values[kept[place]])
+    _report_duplicates(lines, dropped[is_same], dropped[~is_same], findings)
+    return Ordered(times[is_last], take(values, kept), len(dropped), lines, kept)
 
 
 def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:

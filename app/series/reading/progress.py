@@ -30,3 +30,8 @@ class Progress:
     time: tuple[int, ...] = ()
     again: frozenset[int] = frozenset()
     channels: dict[int, str] = field(default_factory=dict)
+
+    def take(self, other: "Progress") -> None:
+        """Know what another one knows."""
+        for name in ("dialect", "lines", "names", "kinds", "time", "again", "channels"):
+            setattr(self, name, getattr(other, name))

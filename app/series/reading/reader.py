@@ -1,23 +1,36 @@
 """A file of any dialect to times and values, with a report of everything that was found."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+import numpy as np
+
+from app.errors import TooLarge
 from app.series.reading import bars
 from app.series.reading.columns import Chosen, choose_columns, column_names
 from app.series.reading.delimiters import refuse_mixed
 from app.series.reading.doubts import apply_missing, report_doubts
 from app.series.reading.findings import Findings, Issue, Rejected
 from app.series.reading.grids import Grid, read_grid
+from app.series.reading.layout import Layout
+from app.series.reading.matrix import taken
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.order import Ordered, in_order
 from app.series.reading.progress import Progress
+from app.series.reading.regular import Irregular, Regular, read_regular
 from app.series.reading.rows import Rows
 from app.series.reading.several_series import refuse_several_series
-from app.series.reading.time_columns import read_times, second_times
+from app.series.reading.source import unpacked
+from app.series.reading.time_columns import in_utc, read_times, second_times
 from app.series.reading.time_fields import Integers
 from app.series.reading.value_columns import read_values, report_text
 from models.series import Values
+
+# From here on a file is read in pieces, if it is regular; any other is read in memory, at about ten
+# times its size, and may not be larger than this.
+REGULAR_BYTES = 32 * 1024 * 1024
+WHOLE_BYTES = 256 * 1024 * 1024
 
 # What a dialect says of a file that has none of it.
 NO_DIALECT = {"encoding": None, "compression": None, "delimiter": None, "header_lines": 0}
@@ -59,6 +72,7 @@ def read_table(
     limit_bytes: int,
     progress: Progress | None = None,
     findings: Findings | None = None,
+    tell: Callable[[float], None] = lambda _: None,
 ) -> Table:
     """Read a table: delimited text, JSON, Parquet or Arrow, plain or packed.
 
@@ -68,6 +82,7 @@ def read_table(
         limit_bytes: The largest size once unpacked.
         progress: Filled while the file is read, for a caller that wants to know how far it came.
         findings: Filled likewise.
+        tell: Called with the share of a very large file that is done.
 
     Raises:
         TooLarge: If it is larger than that.
@@ -75,14 +90,55 @@ def read_table(
             seen and which option settles it.
     """
     progress, findings = progress or Progress(), findings or Findings()
-    grid = read_grid(file, options, findings, progress, limit_bytes=limit_bytes)
+    with unpacked(file, limit_bytes) as (content, compression):
+        progress.dialect["compression"] = compression
+        size_bytes = content.seek(0, 2)
+        if size_bytes > REGULAR_BYTES:
+            try:
+                return _read_in_pieces(content, options, progress, findings, tell)
+            except Irregular as error:
+                _require_memory(size_bytes, error)
+        whole = min(limit_bytes, WHOLE_BYTES)
+        grid = read_grid(content, options, findings, progress, limit_bytes=whole)
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
     progress.names, progress.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_row, options)
     progress.time = chosen.time
     progress.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
     progress.dialect["timezone"] = options.timezone
-    content = _read_columns(replace(grid, layout=layout), chosen, options, findings)
+    content_read = _read_columns(replace(grid, layout=layout), chosen, options, findings)
+    return _table(layout, content_read, progress, findings)
+
+
+def _read_in_pieces(
+    content: IO[bytes],
+    options: ReadOptions,
+    progress: Progress,
+    findings: Findings,
+    tell: Callable[[float], None],
+) -> Table:
+    """Read a regular file; what was noted of one that is not is forgotten."""
+    noted, found = Progress(dialect=dict(progress.dialect)), Findings()
+    regular = read_regular(content, options, found, noted, tell)
+    layout, chosen = regular.layout, regular.chosen
+    noted.names, noted.kinds, noted.time = layout.names, layout.kinds, chosen.time
+    noted.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
+    noted.dialect["timezone"] = options.timezone
+    table = _table(layout, _read_matrix(regular, options, found), noted, found)
+    progress.take(noted)
+    findings.take(found)
+    return table
+
+
+def _require_memory(size_bytes: int, error: Irregular) -> None:
+    if size_bytes > WHOLE_BYTES:
+        raise TooLarge(
+            f"A file of more than {WHOLE_BYTES} bytes must be a regular CSV, which can be read in "
+            f"pieces. This one has {size_bytes} bytes once unpacked, and {error}. Send it in parts."
+        ) from error
+
+
+def _table(layout: Layout, content: "_Content", progress: Progress, findings: Findings) -> Table:
     progress.again = content.again
     progress.channels = content.channels_of
     progress.dialect |= content.dialect
@@ -144,6 +200,31 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
     return _Content(channels.kind, channels.names, again, ordered, dialect)
 
 
+def _read_matrix(regular: Regular, options: ReadOptions, findings: Findings) -> _Content:
+    """What the columns of a regular file hold, by the same rules as those of any other."""
+    layout, chosen = regular.layout, regular.chosen
+    rows = Rows(layout.body, findings)
+    if chosen.text:
+        report_text([layout.names[number] for number in chosen.text], rows)
+    times = in_utc(regular.moments, options.timezone, rows)
+    regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
+    values = regular.matrix.values(len(layout.body))
+    channels = _named(chosen.channels, (values, "."), layout, options, rows)
+    rows.require_enough()
+    if not rows.usable.all():
+        usable = np.flatnonzero(rows.usable)
+        times, values = times[usable], taken(values, usable)
+    lines = rows.lines if rows.usable.all() else rows.lines.at_rows(np.flatnonzero(rows.usable))
+    ordered = in_order(times, values, lines, findings, take=taken)
+    report_doubts(list(channels.names.values()), channels.kind, ordered, options, findings)
+    dialect = {
+        "timestamp_format": list(regular.moments.formats),
+        "decimal": channels.decimal,
+        "columns": {name: chosen.channels[number] for number, name in channels.names.items()},
+    }
+    return _Content(channels.kind, channels.names, frozenset(), ordered, dialect)
+
+
 @dataclass(frozen=True, slots=True)
 class _Channels:
     """The names of the channels by their columns, and their values on all rows."""
@@ -166,15 +247,36 @@ def _read_channels(
         points_are_sure=grid.delimiter in (None, ","),
     )
     numbers = [list(asked)[place] for place in places]
+    return _named(
+        {number: asked[number] for number in numbers},
+        (values, decimal),
+        grid.layout,
+        options,
+        rows,
+    )
+
+
+def _named(
+    asked: dict[int, str],
+    numbers: tuple[Values, str],
+    layout: Layout,
+    options: ReadOptions,
+    rows: Rows,
+) -> _Channels:
+    """Columns of numbers under the names of channels; those of bars are checked.
+
+    `asked` has a name for each column, `numbers` are their values and the decimal sign.
+    """
+    values, decimal = numbers
     names, kind = bars.canonical_names(
-        [asked[number] for number in numbers],
+        list(asked.values()),
         values,
         options.kind,
-        has_header=grid.layout.header_lines > 0,
+        has_header=layout.header_lines > 0,
         findings=rows.findings,
     )
     values = apply_missing(names, values, options.missing)
     if kind == "ohlc":
         broken = bars.broken_bars(names, values)
         rows.reject(broken, "ohlc_violation", lambda row: bars.describe(names, values[row]))
-    return _Channels(kind, dict(zip(numbers, names, strict=True)), values, decimal)
+    return _Channels(kind, dict(zip(asked, names, strict=True)), values, decimal)

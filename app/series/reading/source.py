@@ -12,7 +12,6 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from app.errors import Invalid, TooLarge, disk_error
-from app.series.reading.lines import MOST_LINES
 
 PIECE_BYTES = 1024 * 1024
 HEAD_BYTES = 64 * 1024
@@ -103,6 +102,24 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
         yield target, container
 
 
+def is_larger(file: IO[bytes], size_bytes: int) -> bool:
+    """Whether a file is larger than this once unpacked; one that cannot be unpacked is not."""
+    file.seek(0)
+    magic = file.read(4)
+    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC)):
+        return file.seek(0, 2) > size_bytes
+    file.seek(0)
+    left = size_bytes + 1
+    try:
+        with _opened(file, "gzip" if magic.startswith(GZIP_MAGIC) else "zip") as packed:
+            while left and (piece := packed.read(min(left, PIECE_BYTES))):
+                left -= len(piece)
+    except (Invalid, *DAMAGE):
+        # Whoever reads it says what is wrong.
+        return False
+    return not left
+
+
 def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     if container == "gzip":
         # GzipFile is a stream of bytes in all but its declared type.
@@ -122,12 +139,9 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
-    size_bytes = lines = 0
+    size_bytes = 0
     while piece := source.read(PIECE_BYTES):
         size_bytes += len(piece)
-        lines += piece.count(b"\n")
-        if lines > MOST_LINES:
-            raise TooLarge(f"The file must have at most {MOST_LINES} lines.")
         if size_bytes > limit_bytes:
             raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
         target.write(piece)

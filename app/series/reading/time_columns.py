@@ -31,7 +31,7 @@ def read_times(
         Invalid: If most cannot be read, or if they can be read in two ways.
     """
     form = options.timestamp_format or known_format
-    column = Column(_joined(columns, pad=form is None or form in ORDERS))
+    column = Column(joined(columns, pad=form is None or form in ORDERS))
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
@@ -39,7 +39,7 @@ def read_times(
         ~moments.read, "unreadable_time", lambda row: f"no time can be read in {column.text(row)!r}"
     )
     _report_centuries(moments, rows)
-    return _in_utc(moments, options.timezone, rows), moments.formats
+    return in_utc(moments, options.timezone, rows), moments.formats
 
 
 def _report_centuries(moments: Moments, rows: Rows) -> None:
@@ -78,7 +78,7 @@ def _says_the_time(column: Any, times: Integers, rows: Rows) -> bool:
     return bool(both.sum() == rows.usable.sum() and len(apart) and np.ptp(apart) < DAY)
 
 
-def _joined(columns: list[Any], *, pad: bool) -> Any:
+def joined(columns: list[Any], *, pad: bool) -> Any:
     """One text for each row; empty where a part is missing, so that no midnight is made up."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -120,7 +120,8 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     )
 
 
-def _in_utc(moments: Moments, timezone: str, rows: Rows) -> Integers:
+def in_utc(moments: Moments, timezone: str, rows: Rows) -> Integers:
+    """The times in UTC; rows at times that no clock showed are kept aside."""
     naive = moments.read & ~moments.has_offset
     times = moments.times.copy()
     if timezone == "UTC" or not naive.any():

@@ -3,24 +3,29 @@
 import errno
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.db import Database
 from app.main import create_app
-from app.series import receiving
+from app.series import receiving, uploads
 from app.series.processes import pool
 from app.series.processes.pool import FileProcess, FileProcesses, Lost
 from app.settings import Settings
+from tests.app.series.test_upload_jobs import work as finish
 from tests.app.series.test_uploads import TEXT, send, series_names
 from tests.app.test_problems import check_problem
 
 ROWS = 20_000
+FULL = "database or disk is full"
 BIG = "time,a\n" + "".join(f"{1_600_000_000 + 60 * row},{row % 97}.5\n" for row in range(ROWS))
 UNCLEAR = "time,a\n" + "".join(f"0{1 + row % 9}/02/2024,{row}.5\n" for row in range(ROWS))
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -127,6 +132,27 @@ class TestDisk:
 
         monkeypatch.setattr(receiving, "SpooledTemporaryFile", broken)
         assert said in check_problem(send(client, TEXT), status)["detail"]
+        assert series_names(client) == []
+
+
+@pytest.mark.parametrize("work", ["upload", "job"])
+@on_sqlite
+def test_a_full_database_is_a_507_or_a_job_that_failed_in_words(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(FULL))
+
+    monkeypatch.setattr(uploads, "_store", full)
+    changed = settings.model_copy(update={"upload_job_bytes": 10 if work == "job" else 10**9})
+    with TestClient(create_app(changed), raise_server_exceptions=False) as client:
+        answer = send(client, TEXT)
+        if work == "upload":
+            assert "is full" in check_problem(answer, 507)["detail"]
+        else:
+            finish(database, answer.json()["id"])
+            done = client.get(answer.headers["location"]).json()
+            assert (done["state"], "is full" in done["error"]) == ("failed", True)
         assert series_names(client) == []
 
 

@@ -1,0 +1,206 @@
+"""Cleaning of a model: forecasts, scores, states and versions that its policy lets go.
+
+Everything is done in short transactions, each of them whole, under the locks of an append and in
+its order: series, model, version. What may go is found without a lock and asked again under it,
+so that cleaning can be killed, begun again, and done by two at once.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import app.jobs.service as jobs
+from app.db import Database, utc_now
+from app.forecasts.tables import StoredForecast
+from app.jobs.tables import Job
+from app.live.tables import KeptState, StateCheckpoint
+from app.live.totals import fold
+from app.registry.tables import Alias, Model, ModelVersion
+from app.retention.aged import EVERYTHING, Limits, Pair, goes_itself, limits_of, may_go, pairs_of
+from app.retention.needs import idle_states, surplus_versions, versions_of
+from app.retention.pace import Pace
+from app.retention.policy import policy_of
+from app.series.tables import Series
+from app.settings import Settings
+from app.worker.patience import until_answered
+
+Answer = TypeVar("Answer")
+Place = tuple[datetime, int, str]
+
+IDENTITY = (StoredForecast.origin, StoredForecast.data_revision, StoredForecast.known_future)
+
+
+class Cleaner:
+    """Cleans models one after the other, and counts what went.
+
+    Args:
+        database: Where.
+        settings: The rules of models that have none of their own.
+        notify: Is told the share of the present model that is done.
+    """
+
+    def __init__(
+        self, database: Database, settings: Settings, notify: Callable[[float], None]
+    ) -> None:
+        self.deleted: Counter[str] = Counter()
+        self._database = database
+        self._settings = settings
+        self._notify = notify
+        self._pace = Pace()
+
+    def clean(self, model_id: int) -> None:
+        """Delete what may go of a model; nothing if it was deleted itself."""
+        now = utc_now()
+        surplus = self._read(lambda session: self._surplus(session, model_id, now))
+        for version_id in surplus:
+            self._delete_version(model_id, version_id, now)
+        self._clean_forecasts(model_id, now)
+        self._clean_states(model_id, now)
+
+    def _clean_forecasts(self, model_id: int, now: datetime) -> None:
+        policy = self._read(lambda session: policy_of(session, model_id, self._settings))
+        made_before = policy.scores_before(now)
+        if made_before is None:
+            return
+        gone_before = policy.forecasts_before(now)
+        pairs = self._read(lambda session: pairs_of(session, versions_of(session, model_id)))
+        for number, pair in enumerate(pairs):
+            self._notify(number / len(pairs))
+            limits = self._limits(pair, gone_before, made_before)
+            self._clean_pair(pair, limits)
+
+    def _limits(self, pair: Pair, gone_before: datetime | None, made_before: datetime) -> Limits:
+        return self._read(
+            lambda session: limits_of(
+                session, pair, gone_before=gone_before, made_before=made_before
+            )
+        )
+
+    def _clean_pair(self, pair: Pair, limits: Limits) -> None:
+        """Walk through the forecasts of a pair by their index, and delete those that may go."""
+        after: Place | None = None
+        while found := self._read(
+            partial(_next, pair=pair, limits=limits, after=after, size=self._pace.size)
+        ):
+            after = found[-1][1]
+            ids = [forecast_id for forecast_id, _ in found]
+            self._write(partial(self._forget, pair=pair, limits=limits, ids=ids))
+
+    def _forget(self, session: Session, pair: Pair, limits: Limits, ids: list[int]) -> Counter[str]:
+        if not _lock_series(session, [pair.series_id]):
+            return Counter()
+        if limits == EVERYTHING and _has_alias(session, pair.version_id):
+            return Counter()
+        chosen = sa.select(StoredForecast.id).where(
+            StoredForecast.id.in_(ids), *may_go(pair, limits)
+        )
+        ids = list(session.scalars(chosen))
+        scores = fold(session, pair.version_id, pair.series_id, ids)
+        gone = sa.delete(StoredForecast).where(StoredForecast.id.in_(ids), goes_itself(limits))
+        forecasts = session.connection().execute(gone).rowcount
+        return Counter(forecasts=forecasts, scores=scores)
+
+    def _clean_states(self, model_id: int, now: datetime) -> None:
+        """Delete the old states of versions that need not be ready."""
+        for pair in self._read(lambda session: self._idle_states(session, model_id, now)):
+            self._write(partial(self._forget_state, model_id=model_id, pair=pair, now=now))
+
+    def _idle_states(self, session: Session, model_id: int, now: datetime) -> list[Pair]:
+        model = session.get(Model, model_id)
+        if model is None:
+            return []
+        policy = policy_of(session, model_id, self._settings)
+        return idle_states(session, model, policy, now)
+
+    def _forget_state(
+        self, session: Session, model_id: int, pair: Pair, now: datetime
+    ) -> Counter[str]:
+        _lock_series(session, [pair.series_id])
+        _lock_model(session, model_id)
+        if pair not in self._idle_states(session, model_id, now):
+            return Counter()
+        keys = {"version_id": pair.version_id, "series_id": pair.series_id}
+        for table in (KeptState, StateCheckpoint):
+            session.execute(sa.delete(table).filter_by(**keys))
+        return Counter(states=1)
+
+    def _delete_version(self, model_id: int, version_id: int, now: datetime) -> None:
+        """Delete a version: its forecasts first, so that what is left is short work."""
+        for pair in self._read(lambda session: pairs_of(session, [version_id])):
+            self._clean_pair(pair, EVERYTHING)
+        self._write(lambda session: self._forget_version(session, model_id, version_id, now))
+
+    def _forget_version(
+        self, session: Session, model_id: int, version_id: int, now: datetime
+    ) -> Counter[str]:
+        """Delete a version that still may go: whoever points an alias holds the model's lock."""
+        states = sa.select(KeptState.series_id).where(KeptState.version_id == version_id)
+        series_ids = list(session.scalars(states))
+        _lock_series(session, series_ids)
+        _lock_model(session, model_id)
+        if version_id not in self._surplus(session, model_id, now):
+            return Counter()
+        trained_by = sa.select(ModelVersion.job_id).where(ModelVersion.id == version_id)
+        jobs.forget_checkpoints(session, Job.id.in_(trained_by))
+        session.execute(sa.delete(ModelVersion).where(ModelVersion.id == version_id))
+        return Counter(versions=1, states=len(series_ids))
+
+    def _surplus(self, session: Session, model_id: int, now: datetime) -> list[int]:
+        model = session.get(Model, model_id)
+        if model is None:
+            return []
+        policy = policy_of(session, model_id, self._settings)
+        return surplus_versions(session, model, policy, now)
+
+    def _read(self, query: Callable[[Session], Answer]) -> Answer:
+        def once() -> Answer:
+            with self._database.reading() as session:
+                return query(session)
+
+        return until_answered(once, threading.Event())
+
+    def _write(self, work: Callable[[Session], Counter[str]]) -> None:
+        def once() -> tuple[Counter[str], float]:
+            with self._database.transaction() as session:
+                started = time.perf_counter()
+                return work(session), time.perf_counter() - started
+
+        deleted, seconds = until_answered(once, threading.Event())
+        self.deleted += deleted
+        self._pace.rest(seconds)
+
+
+def _next(
+    session: Session, pair: Pair, limits: Limits, after: Place | None, size: int
+) -> list[tuple[int, Place]]:
+    """The next forecasts that may go, in the order of the index that they are found by."""
+    statement = sa.select(StoredForecast.id, *IDENTITY).where(*may_go(pair, limits))
+    if after is not None:
+        bounds = zip(after, IDENTITY, strict=True)
+        here = sa.tuple_(*(sa.literal(value, column.type) for value, column in bounds))
+        statement = statement.where(sa.tuple_(*IDENTITY) > here)
+    rows = session.execute(statement.order_by(*IDENTITY).limit(size))
+    return [(row[0], (row[1], row[2], row[3])) for row in rows]
+
+
+def _has_alias(session: Session, version_id: int) -> bool:
+    statement = sa.select(Alias.name).where(Alias.version_id == version_id).limit(1)
+    return session.scalar(statement) is not None
+
+
+def _lock_series(session: Session, series_ids: list[int]) -> list[int]:
+    """Hold series, as appends and stored forecasts do; those that are still there."""
+    statement = sa.select(Series.id).where(Series.id.in_(series_ids)).order_by(Series.id)
+    return list(session.scalars(statement.with_for_update()))
+
+
+def _lock_model(session: Session, model_id: int) -> None:
+    """Hold a model, as those do who point its aliases."""
+    session.execute(sa.select(Model.id).where(Model.id == model_id).with_for_update())

@@ -1,0 +1,89 @@
+"""Routes of retention: a model's policy, and cleaning by hand."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from app.db import utc_now
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
+from app.jobs.schemas import JobRead
+from app.jobs.views import read_job
+from app.registry.queries import get_model
+from app.retention.nightly import last_night
+from app.retention.policy import RULES, own_rules, policy_of, set_rules
+from app.retention.schemas import PolicyRead, RetentionRead, RetentionSet, Rule, WouldDelete
+from app.retention.service import request_clean, would_delete
+from app.settings import Settings
+
+router = APIRouter(tags=["retention"])
+
+
+@router.get("/models/{name}/retention", responses=documented(NotFound))
+def show_retention(
+    name: str, database: DatabaseDependency, settings: SettingsDependency
+) -> RetentionRead:
+    """Show what is kept of a model for how long, and what a cleaning would delete now.
+
+    Whatever the rules say, nothing goes that is needed: versions of aliases and of their rollbacks
+    with their states, the newest version, the latest forecast, forecasts that wait for their truth,
+    and what figures of the last 30 days or 100 scored steps are made of. Observations are never
+    touched.
+    """
+    with database.reading() as session:
+        return _read(session, name, settings)
+
+
+@router.put("/models/{name}/retention", responses=documented(NotFound, Invalid))
+def set_retention(
+    name: str, body: RetentionSet, database: DatabaseDependency, settings: SettingsDependency
+) -> RetentionRead:
+    """Give a model rules of its own in place of those that it had; `{}` takes them away."""
+    with database.transaction() as session:
+        set_rules(session, get_model(session, name).id, body.model_dump(exclude_unset=True))
+        return _read(session, name, settings)
+
+
+@router.post(
+    "/models/{name}/retention:clean",
+    status_code=202,
+    response_model=JobRead,
+    responses=documented(NotFound),
+)
+def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
+    """Clean a model now, without waiting for the night; the job's result counts what went."""
+    with database.transaction() as session:
+        return once_only.run(session, lambda: _queued(session, name))
+
+
+@router.post("/retention:clean", status_code=202, response_model=JobRead)
+def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
+    """Clean all models, and jobs that ended long ago, as every night.
+
+    One such job at a time is enough: while one is unfinished, it is the answer.
+    """
+    with database.transaction() as session:
+        return once_only.run(session, lambda: _queued(session, None))
+
+
+def _queued(session: Session, model: str | None) -> Answer:
+    job = request_clean(session, model)
+    return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+
+
+def _read(session: Session, name: str, settings: Settings) -> RetentionRead:
+    model = get_model(session, name)
+    policy, own = policy_of(session, model.id, settings), own_rules(session, model.id)
+    rules = {
+        rule: Rule(value=getattr(policy, rule), source="model" if rule in own else "settings")
+        for rule in RULES
+    }
+    counts = would_delete(session, model, policy)
+    return RetentionRead(
+        model=model.name,
+        policy=PolicyRead(**rules),
+        would_delete=WouldDelete(**{kind: counts[kind] for kind in WouldDelete.model_fields}),
+        next_clean_at=last_night(utc_now(), settings.retention_hour_utc) + timedelta(days=1),
+    )
