@@ -182,7 +182,9 @@ def _shared_rows(rows: Indices, sessions: int, shape: Shape, cadence: Cadence) -
     first = int(found[np.argmax(counts)]) % cadence.count
     steps = np.arange(first, shape[CLOSE] + 1, cadence.count)
     steps = np.append(steps, [shape[CLOSE]] * by_close)
-    return np.unique(steps[_is_open(steps, shape, by_open=not by_close, by_close=by_close)])
+    steps = np.unique(steps[_is_open(steps, shape, by_open=not by_close, by_close=by_close)])
+    # Steps that are longer than a session may all lie outside it.
+    return steps if len(steps) else found
 
 
 def _is_open(

@@ -22,6 +22,8 @@ from app.live.service import CurrentState
 from app.live.tables import KeptState
 from app.series.tables import Series
 from app.times import to_datetime, to_wire
+from models.calendars import Calendar
+from models.exchange import Exchange
 from models.forecast import Forecast
 from models.runtime import Forecaster
 from models.together import Steps, alone
@@ -188,9 +190,15 @@ def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> d
         "cadence": made.cadence,
         "target_units": dict(zip(made.targets, made.units, strict=True)),
         "known_future": issued.known.to_wire(),
+        "calendar_known_until": _known_until(issued.state.forecaster.calendar),
         "created_at": created_at,
         "points": with_intervals(points_of(made), bounds, DEFAULT_LEVELS),
     }
+
+
+def _known_until(calendar: Calendar) -> str | None:
+    """The last day for which an exchange's sessions are known; None of any other calendar."""
+    return str(calendar.hours.last_day) if isinstance(calendar, Exchange) else None
 
 
 def points_of(made: Forecast) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Requests and answers about forecasts."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
@@ -169,6 +169,7 @@ class ForecastRead(BaseModel):
                     "cadence": "7D",
                     "target_units": {"co2": "ppm"},
                     "known_future": None,
+                    "calendar_known_until": None,
                     "created_at": "2026-11-21T12:00:00Z",
                     "points": [
                         {
@@ -198,6 +199,12 @@ class ForecastRead(BaseModel):
     target_units: dict[str, str | None]
     known_future: KnownFuture | None = Field(
         description="The known-future values that the forecast was made with."
+    )
+    calendar_known_until: date | None = Field(
+        None,
+        description="The last day for which the sessions of the series' exchange were known: later "
+        "points stand at the sessions of a usual week, which holidays may shift. null for any "
+        "other calendar.",
     )
     created_at: datetime
     points: list[ForecastPoint]

@@ -89,6 +89,7 @@ def describe(session: Session, series: Series) -> QualityRead:
     findings = Findings()
     if len(rows):
         report_doubts(names, rows.values, findings)
+    sessions = describe_sessions(series, times, hours, findings)
     duplicates, quarantined = _from_uploads(session, series)
     return QualityRead(
         revision=series.revision,
@@ -97,7 +98,7 @@ def describe(session: Session, series: Series) -> QualityRead:
         gaps=GapsDetail(
             **gaps.summary(), items=[GapRead(**gap) for gap in gaps.longest(LISTED_GAPS)]
         ),
-        sessions=describe_sessions(series, times, hours),
+        sessions=sessions,
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
         duplicates=duplicates,
         quarantined=quarantined,

@@ -6,25 +6,33 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.series.reading.findings import Findings
 from app.series.tables import Series
 from app.times import to_datetimes
 from models.cadence import Cadence
 from models.calendars import Continuous, Sessions, learn_calendar
 from models.exchange import Exchange
+from models.exchange_bars import DailyBars
 from models.exchange_hours import CLOSE, OPEN, Hours
 from models.series import Times
 from models.timezones import to_local
 
 LISTED = 20
+# A bound on memory: twenty years of minutes.
+MOST_ROWS = 2_000_000
 _LEAST_SHARE_OF_WEEKDAY = 0.2
 _RECENT_SESSIONS = 60
+_MOST_OUTSIDE = 0.5
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Days = npt.NDArray[np.datetime64]
 
 
 class SessionsRead(BaseModel):
-    """The sessions of a series, learnt from its rows or known of its exchange."""
+    """The sessions of a series, learnt from its rows or known of its exchange.
+
+    Of a series that should have more than 2,000,000 rows, what is missing in the last of them.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -79,8 +87,13 @@ class SessionsRead(BaseModel):
     )
 
 
-def describe_sessions(series: Series, times: Times, hours: Hours | None) -> SessionsRead | None:
-    """Describe the sessions of a series; None if it has none, or no rows yet."""
+def describe_sessions(
+    series: Series, times: Times, hours: Hours | None, findings: Findings
+) -> SessionsRead | None:
+    """Describe the sessions of a series; None if it has none, or no rows yet.
+
+    Rows that mostly lie outside an exchange's hours are a finding.
+    """
     if len(times) < 2 or series.cadence is None:
         return None
     cadence = Cadence.parse(series.cadence)
@@ -88,7 +101,10 @@ def describe_sessions(series: Series, times: Times, hours: Hours | None) -> Sess
     if isinstance(calendar, Continuous):
         return None
     exchange = calendar if isinstance(calendar, Exchange) else None
+    if exchange is not None:
+        _report_hours(series, times, exchange, findings)
     expected = _expected(calendar, times)
+    times = times[times >= expected[0]]
     days = _days(expected, calendar)
     absent = ~np.isin(expected, times)
     sessions = np.unique(days)
@@ -117,10 +133,30 @@ def describe_sessions(series: Series, times: Times, hours: Hours | None) -> Sess
     )
 
 
+def _report_hours(series: Series, times: Times, exchange: Exchange, findings: Findings) -> None:
+    """Doubt the time zone, or the exchange, of rows that come when it is closed."""
+    hours, _ = exchange.hours.reaching(times[0], times[-1])
+    if isinstance(exchange.bars, DailyBars):
+        inside = np.isin(times, exchange.bars.label(hours))
+    else:
+        marks = hours.marks[hours.session_of(times)]
+        inside = (times >= marks[:, OPEN]) & (times <= marks[:, CLOSE])
+    outside = int((~inside).sum())
+    if outside <= _MOST_OUTSIDE * len(times):
+        return
+    opens, closes = (_clock(time) for time in _usual_hours(exchange.hours))
+    message = (
+        f"{outside} of {len(times)} rows lie outside the sessions of {exchange.hours.code} (mostly "
+        f"{opens} to {closes} in {exchange.hours.timezone}). Times without an offset were read as "
+        f"{series.timezone}: is that their zone, and this their exchange?"
+    )
+    findings.report("outside_sessions", message, outside)
+
+
 def _expected(calendar: Sessions | Exchange, times: Times) -> Times:
-    """The rows of all sessions from the first row of a series to its last."""
+    """The rows of all sessions from the first row of a series to its last, or the last of them."""
     first, last = calendar.index_at_or_before(times[[0, -1]]).tolist()
-    expected = calendar.labels(np.arange(first, last + 1))
+    expected = calendar.labels(np.arange(max(first, last - MOST_ROWS), last + 1))
     within: Times = expected[expected >= times[0]]
     return within if len(within) else times[-1:]
 

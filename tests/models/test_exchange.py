@@ -251,6 +251,28 @@ class TestEveryCalendar:
         np.testing.assert_array_equal(calendar.labels(places), ahead)
         assert (calendar.index_at_or_before(ahead - np.timedelta64(1, "us")) == places - 1).all()
 
+    @settings(max_examples=15, deadline=None)
+    @given(
+        code=st.sampled_from(["XNYS", "XTKS", "CMES"]),
+        cadence=st.sampled_from(["1s", "1min", "7min", "1h", "5h", "12h", "1D", "B"]),
+        zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+        first=st.integers(5_000, 20_000),
+        minutes=st.lists(st.integers(1, 100_000), max_size=30),
+    )
+    def test_rows_of_any_kind_have_a_next_row(
+        self, code: str, cadence: str, zone: str, first: int, minutes: list[int]
+    ) -> None:
+        steps = np.cumsum([first * 1440, *minutes])
+        rows = np.datetime64("1970-01-01", "us") + steps * MINUTE
+        calendar = learnt(rows, cadence, code, zone)
+        ahead = calendar.future(rows[-1], 50)
+        assert ahead[0] > rows[-1]
+        assert (np.diff(ahead) > np.timedelta64(0)).all()
+        places = calendar.index_at_or_before(rows)
+        assert (np.diff(places) >= 0).all()
+        assert (calendar.labels(places) <= rows).all()
+        assert (calendar.labels(places + 1) > rows).all()
+
     def test_it_comes_back_from_json_as_it_was(self) -> None:
         calendar = learnt(bars("XHKG", "2024-09-02", "2024-11-29", 60), "1h", "XHKG")
         again = calendar_from_json(json.loads(json.dumps(calendar.to_json())))

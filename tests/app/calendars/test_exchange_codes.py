@@ -148,6 +148,7 @@ class TestForecasts:
         body = client.post("/v1/models/m/forecasts", json={}).json()
         ahead = [point["time"][:10] for point in body["points"]]
         assert ahead == ["2024-12-24", "2024-12-26", "2024-12-27", "2024-12-30"]
+        assert body["calendar_known_until"] == str(hours_of("XNYS").last_day)
         put_rows(client, day_rows([*days, *ahead]), "days")
         assert client.get("/v1/series/days/quality").json()["gaps"]["count"] == 0
 
@@ -194,6 +195,24 @@ class TestQuality:
         assert (sessions["open"], sessions["close"]) == ("09:30:00", "16:00:00")
         assert sessions["holidays"][-2:] == ["2024-09-02", "2024-11-28"]
         assert sessions["known_until"] == str(hours_of("XNYS").last_day)
+
+    def test_bars_that_come_while_the_exchange_is_closed_are_doubted(
+        self, client: TestClient, database: Database
+    ) -> None:
+        store(database, "XNYS")
+        # A morning in New York, read as UTC: 9:30 is hours before the open.
+        lines = "time,y\n" + "".join(
+            f"2024-06-{day:02}T{hour:02}:30:00,{hour}\n"
+            for day in (3, 4, 5, 6, 7)
+            for hour in range(9, 13)
+        )
+        for name, zone in (("wrong", "UTC"), ("right", "America/New_York")):
+            client.post("/v1/series", json={"name": name, "calendar": "XNYS", "timezone": zone})
+            assert client.post(f"/v1/series/{name}/uploads", content=lines).status_code == 201
+        wrong = client.get("/v1/series/wrong/quality").json()["issues"]
+        assert [(one["code"], one["count"]) for one in wrong] == [("outside_sessions", 20)]
+        assert "09:30:00 to 16:00:00 in America/New_York" in wrong[0]["message"]
+        assert client.get("/v1/series/right/quality").json()["issues"] == []
 
     def test_sessions_learnt_from_rows_are_told(self, client: TestClient) -> None:
         body = {"name": "bars", "kind": "ohlc", "timezone": "Asia/Kolkata"}

@@ -78,14 +78,15 @@ class TestWholeFiles:
         assert codes(table)["repeated_hour"] == truth.twice
         assert table.rejected == []
 
-    def test_rows_that_are_written_twice_change_nothing(self, zone: str) -> None:
+    @pytest.mark.parametrize("newest_first", [False, True])
+    def test_rows_that_are_written_twice_change_nothing(
+        self, zone: str, *, newest_first: bool
+    ) -> None:
         truth = Truth.around_changes(zone, 10)
         rows = [row for row in range(len(truth.times)) for _ in range(1 + (row % 3 == 0))]
-        table = read(truth.lines(rows), zone)
-        assert (len(table.times), table.rows_duplicate) == (
-            len(truth.times),
-            len(rows) - len(truth.times),
-        )
+        table = read(truth.lines(rows[::-1] if newest_first else rows), zone)
+        assert len(table.times) == len(truth.times)
+        assert table.rows_duplicate == len(rows) - len(truth.times)
         truth.check(table)
 
     def test_a_clock_that_is_never_set_is_noticed(self, zone: str) -> None:
