@@ -85,6 +85,8 @@ class TestForecasts:
     ) -> None:
         first = client.get("/v1/forecasts?limit=1000").json()["items"][-1]["id"]
         before = performance(client)
+        set_rules(client, forecasts_days=None, scores_days=None)
+        assert clean(client, database) == NOTHING
         set_rules(client, forecasts_days=None, scores_days=30)
         assert clean(client, database) == {**NOTHING, "scores": 40}
         assert performance(client) == pytest.approx(before, rel=1e-9)
@@ -92,12 +94,6 @@ class TestForecasts:
         answer = client.get(f"/v1/forecasts/{first}", params={"replay": "true"}).json()
         assert "actual" not in answer["forecast"]["points"][0]
         assert answer["replay"]["identical"]
-
-    def test_without_limits_nothing_goes(
-        self, client: TestClient, database: Database, aged_model: str
-    ) -> None:
-        set_rules(client, forecasts_days=None, scores_days=None, versions=None)
-        assert clean(client, database) == NOTHING
 
     def test_a_model_of_classes_keeps_its_figures(
         self, client: TestClient, database: Database, direction: str
