@@ -23,8 +23,17 @@ from app.jobs.tables import Job
 from app.live.tables import KeptState, StateCheckpoint
 from app.live.totals import fold
 from app.registry.tables import Alias, Model, ModelVersion
-from app.retention.aged import EVERYTHING, Limits, Pair, goes_itself, limits_of, may_go, pairs_of
-from app.retention.needs import idle_states, surplus_versions, versions_of
+from app.retention.aged import (
+    EVERYTHING,
+    Limits,
+    Pair,
+    goes_itself,
+    limits_of,
+    may_go,
+    old_states,
+    pairs_of,
+)
+from app.retention.needs import idle_states, serving_versions, surplus_versions, versions_of
 from app.retention.pace import Pace
 from app.retention.policy import policy_of
 from app.series.tables import Series
@@ -122,13 +131,21 @@ class Cleaner:
     def _forget_state(
         self, session: Session, model_id: int, pair: Pair, now: datetime
     ) -> Counter[str]:
+        """Delete a state that still may go: whoever points an alias holds the model's lock."""
         _lock_series(session, [pair.series_id])
         _lock_model(session, model_id)
-        if pair not in self._idle_states(session, model_id, now):
+        model = session.get(Model, model_id)
+        if model is None:
+            return Counter()
+        policy = policy_of(session, model_id, self._settings)
+        before = policy.states_before(now)
+        if before is None or pair.version_id in serving_versions(session, model, policy):
+            return Counter()
+        mine = (KeptState.series_id == pair.series_id, *old_states(pair.version_id, before))
+        if not session.connection().execute(sa.delete(KeptState).where(*mine)).rowcount:
             return Counter()
         keys = {"version_id": pair.version_id, "series_id": pair.series_id}
-        for table in (KeptState, StateCheckpoint):
-            session.execute(sa.delete(table).filter_by(**keys))
+        session.execute(sa.delete(StateCheckpoint).filter_by(**keys))
         return Counter(states=1)
 
     def _delete_version(self, model_id: int, version_id: int, now: datetime) -> None:

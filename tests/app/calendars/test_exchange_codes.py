@@ -88,7 +88,9 @@ class TestCreate:
 class TestRenew:
     OLD = utc_now() - timedelta(days=31)
 
-    @pytest.mark.parametrize("stale", [{"library_version": "4.0"}, {"read_at": OLD}], ids=str)
+    @pytest.mark.parametrize(
+        "stale", [{"library_version": "4.0"}, {"read_at": OLD}], ids=["library", "month"]
+    )
     def test_what_is_old_is_read_again(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, stale: dict[str, Any]
     ) -> None:

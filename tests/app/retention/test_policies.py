@@ -36,13 +36,10 @@ class TestPolicy:
         rules = set_rules(client)["policy"].values()
         assert {rule["source"] for rule in rules} == {"settings"}
 
-    @pytest.mark.parametrize(
-        "body", [{"versions": 0}, {"forecasts_days": -1}, {"days": 3}, {"rollbacks": 10**12}]
-    )
-    def test_rules_that_say_nothing_are_422(
-        self, client: TestClient, model: str, body: dict[str, int]
-    ) -> None:
-        check_problem(client.put(RETENTION, json=body), 422)
+    def test_rules_that_say_nothing_are_422(self, client: TestClient) -> None:
+        bodies = ({"versions": 0}, {"forecasts_days": -1}, {"days": 3}, {"rollbacks": 10**12})
+        for body in bodies:
+            check_problem(client.put(RETENTION, json=body), 422)
 
     def test_a_model_that_does_not_exist_is_404(self, client: TestClient) -> None:
         for answer in (
