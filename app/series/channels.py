@@ -69,7 +69,7 @@ def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
 def merged_channels(
     present: ChannelList, changes: list[ChannelSettings], *, has_rows: bool
 ) -> ChannelList:
-    """The channels with the settings of the named ones replaced.
+    """The channels with what is said of the named ones; what is not said of them stays.
 
     Raises:
         Invalid: If a series with rows has no channel of that name, or a name comes twice.
@@ -82,9 +82,10 @@ def merged_channels(
                 f"Received: {channel.name!r}"
             )
             raise Invalid(message, errors=[Problem(f"/channels/{position}/name", message)])
-    settings = {channel["name"]: channel for channel in checked_channels(changes)}
-    kept = [settings.pop(channel["name"], channel) for channel in present]
-    return kept + list(settings.values())
+    new = {channel["name"]: channel for channel in checked_channels(changes)}
+    said = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
+    kept = [channel | said.get(channel["name"], {}) for channel in present]
+    return kept + [channel for name, channel in new.items() if name not in known]
 
 
 def sentinels_of(channels: ChannelList) -> dict[str, list[float]]:

@@ -1,83 +1,48 @@
-"""What is stored, judged: gaps, missing values, flat channels, broken bars, the step."""
+"""What is stored, judged: gaps, missing values, doubtful numbers, broken bars, the step."""
 
-from dataclasses import asdict
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
-from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.calendars.service import hours_of
 from app.db import finite_or_none
 from app.series import storage
+from app.series.finding_codes import CODES
 from app.series.gaps import Gaps, describe_gaps
-from app.series.reading.bars import PRICES, broken_bars
-from app.series.reading.doubts import report_doubts
-from app.series.reading.findings import Findings
-from app.series.reports import IssueRead
-from app.series.sessions import SessionsRead, describe_sessions
+from app.series.judging.clock_changes import rows_before_changes
+from app.series.judging.judge import judge
+from app.series.judging.subject import Doubt, Subject
+from app.series.quality_schemas import (
+    CadenceEvidenceRead,
+    ChannelQuality,
+    FindingRead,
+    GapRead,
+    GapsDetail,
+    QualityRead,
+    StoredExample,
+)
+from app.series.reading import bars
+from app.series.reading.findings import Findings, Issue
+from app.series.sessions import describe_sessions
+from app.series.storage import Rows
 from app.series.tables import Series, Upload
-from models.series import Values
+from app.times import to_wire
+from models.series import Times
 
 LISTED_GAPS = 20
-
-
-class CadenceEvidenceRead(BaseModel):
-    """Which step the rows have, and how many of them agree."""
-
-    cadence: str | None
-    source: Literal["given", "inferred"]
-    inferred: str | None
-    share: float
-    steps: int
-
-
-class GapRead(BaseModel):
-    """A step longer than the usual one."""
-
-    after: str
-    length: str
-    seconds: float
-
-
-class GapsDetail(BaseModel):
-    """All gaps counted, the longest listed; nights, week-ends and holidays count as well.
-
-    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
-    """
-
-    count: int
-    longest: str | None
-    longest_seconds: float
-    items: list[GapRead]
-
-
-class ChannelQuality(BaseModel):
-    """A channel's values; `longest_flat_run` counts equal neighbours."""
-
-    name: str
-    missing: int
-    constant: bool
-    minimum: float | None
-    maximum: float | None
-    longest_flat_run: int
-
-
-class QualityRead(BaseModel):
-    """What is stored in a series, judged."""
-
-    revision: int
-    rows: int
-    cadence: CadenceEvidenceRead
-    gaps: GapsDetail
-    sessions: SessionsRead | None
-    channels: list[ChannelQuality]
-    duplicates: int
-    quarantined: int
-    ohlc_violations: int
-    issues: list[IssueRead]
+LISTED_BARS = 100
+EXAMPLES = 5
+# What reports say of rows that are not stored, and how their number is told.
+DUPLICATES = {
+    "duplicate_rows": "rows repeated another row of their file",
+    "conflicting_rows": "rows had the time of a later row of their file and other values",
+}
+STORED_BARS = "kept as it is: write the right prices, or delete the rows"
 
 
 def describe(session: Session, series: Series) -> QualityRead:
@@ -87,23 +52,79 @@ def describe(session: Session, series: Series) -> QualityRead:
     times, hours = rows.times.view("datetime64[us]"), hours_of(session, series.calendar)
     gaps = describe_gaps(times, series.timezone, hours)
     findings = Findings()
-    if len(rows):
-        report_doubts(names, rows.values, findings)
     sessions = describe_sessions(series, times, hours, findings)
-    duplicates, quarantined = _from_uploads(session, series)
+    told = _told_by_uploads(session, series)
+    broken = _broken_bars(series, names, rows)
     return QualityRead(
         revision=series.revision,
         rows=len(rows),
         cadence=_evidence(series, gaps),
-        gaps=GapsDetail(
-            **gaps.summary(), items=[GapRead(**gap) for gap in gaps.longest(LISTED_GAPS)]
-        ),
+        gaps=_gaps(series, times, gaps),
         sessions=sessions,
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
-        duplicates=duplicates,
-        quarantined=quarantined,
-        ohlc_violations=_broken(series, names, rows.values),
-        issues=[IssueRead.model_validate(asdict(issue)) for issue in findings.issues],
+        duplicates=told.duplicates,
+        quarantined=told.quarantined,
+        ohlc_violations=sum(finding.count for finding in broken),
+        issues=[
+            *told.findings,
+            *broken,
+            *_doubts(series, names, rows),
+            *map(_without_examples, findings.issues),
+        ],
+    )
+
+
+def _gaps(series: Series, times: Times, gaps: Gaps) -> GapsDetail:
+    changes = {to_wire(one) for one in times[rows_before_changes(times, series.timezone)[1]]}
+    return GapsDetail(
+        **gaps.summary(),
+        clock_changes=len(changes),
+        items=[
+            GapRead(**gap, clock_change=gap["after"] in changes)
+            for gap in gaps.longest(LISTED_GAPS)
+        ],
+    )
+
+
+def _doubts(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
+    subject = Subject(
+        names,
+        rows.times.view("datetime64[us]"),
+        rows.values,
+        timezone=series.timezone,
+        is_market=series.kind == "ohlc",
+        known={channel["name"]: channel for channel in series.channels},
+    )
+    return [_finding(subject, doubt) for doubt in judge(subject)]
+
+
+def _finding(subject: Subject, doubt: Doubt) -> FindingRead:
+    examples = [
+        StoredExample(
+            time=to_wire(subject.times[row]),
+            channel=None if column is None else subject.names[column],
+            value=None if column is None else finite_or_none(float(subject.values[row, column])),
+        )
+        for row, column in doubt.places
+    ]
+    return FindingRead(
+        code=doubt.code,
+        message=doubt.message,
+        count=doubt.count,
+        examples=examples,
+        action=CODES[doubt.code].action,
+        suggestion=doubt.suggestion,
+    )
+
+
+def _without_examples(issue: Issue) -> FindingRead:
+    return FindingRead(
+        code=issue.code,
+        message=issue.message,
+        count=issue.count,
+        examples=[],
+        action=issue.action,
+        suggestion=issue.suggestion,
     )
 
 
@@ -140,14 +161,69 @@ def _longest_flat_run(values: npt.NDArray[np.float64]) -> int:
     return int(np.diff(bounds).max())
 
 
-def _from_uploads(session: Session, series: Series) -> tuple[int, int]:
-    """Duplicates and quarantined rows over all uploads of the series."""
-    reports = session.scalars(sa.select(Upload.report).where(Upload.series_id == series.id)).all()
-    duplicates = sum(report["rows_duplicate"] for report in reports)
-    return duplicates, sum(report["rows_quarantined"] for report in reports)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the reports of the uploads say of rows that are not stored."""
+
+    duplicates: int
+    quarantined: int
+    findings: list[FindingRead]
 
 
-def _broken(series: Series, names: list[str], values: Values) -> int:
-    if series.kind != "ohlc" or not set(PRICES) <= set(names):
-        return 0
-    return int(broken_bars(names, values).sum())
+def _told_by_uploads(session: Session, series: Series) -> _Told:
+    reports = session.scalars(
+        sa.select(Upload.report).where(Upload.series_id == series.id).order_by(Upload.id)
+    ).all()
+    return _Told(
+        sum(report["rows_duplicate"] for report in reports),
+        sum(report["rows_quarantined"] for report in reports),
+        [found for code in DUPLICATES if (found := _over_uploads(code, reports)) is not None],
+    )
+
+
+def _over_uploads(code: str, reports: Sequence[dict[str, Any]]) -> FindingRead | None:
+    """A finding of the files, over all of them."""
+    issues = [(report["id"], one) for report in reports for one in report["issues"]]
+    issues = [(upload, one) for upload, one in issues if one["code"] == code]
+    if not issues:
+        return None
+    count = sum(issue["count"] for _, issue in issues)
+    examples = [
+        StoredExample(upload=upload, line=one["line"], text=one["text"])
+        for upload, issue in issues
+        for one in issue["examples"]
+    ]
+    return FindingRead(
+        code=code,
+        message=f"{count} {DUPLICATES[code]}, in {len(issues)} uploads.",
+        count=count,
+        examples=examples[:EXAMPLES],
+        action=CODES[code].action,
+        suggestion=None,
+    )
+
+
+def _broken_bars(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
+    """Stored bars that no market can have made, row by row: single rows are written unchecked."""
+    if series.kind != "ohlc" or not set(bars.PRICES) <= set(names):
+        return []
+    broken = np.flatnonzero(bars.broken_bars(names, rows.values))
+    if not len(broken):
+        return []
+    examples = [
+        StoredExample(
+            time=to_wire(rows.times[row : row + 1].view("datetime64[us]")[0]),
+            text=bars.describe(names, rows.values[row]),
+        )
+        for row in broken[:LISTED_BARS]
+    ]
+    return [
+        FindingRead(
+            code="ohlc_violation",
+            message=f"{len(broken)} rows are no bars: {CODES['ohlc_violation'].meaning}.",
+            count=len(broken),
+            examples=examples,
+            action=STORED_BARS,
+            suggestion=None,
+        )
+    ]

@@ -1,10 +1,11 @@
 """What an upload answers: what was read, stored, kept aside, and how the file was understood."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.series.finding_codes import EXPLAINED
 from app.series.observation_schemas import CausedForecast
 
 
@@ -29,10 +30,17 @@ class ExampleRead(BaseModel):
 class IssueRead(BaseModel):
     """Something that a reader of the data should know."""
 
-    code: str
+    code: str = Field(description=f"{EXPLAINED}.")
     message: str
     count: int
     examples: list[ExampleRead]
+    # Reports of earlier releases say neither.
+    action: str = Field("", description="What the service did about it.")
+    suggestion: dict[str, Any] | None = Field(
+        None,
+        description="Settings that would answer it, as the body of `PATCH /v1/series/{name}`; "
+        "only what is named there changes.",
+    )
 
 
 class DialectRead(BaseModel):
@@ -48,6 +56,10 @@ class DialectRead(BaseModel):
     timestamp_format: list[str]
     timezone: str
     columns: dict[str, str]
+    # Reports of earlier releases do not say it.
+    missing: dict[str, list[float]] = Field(
+        default_factory=dict, description="Numbers that were stored as missing, by channel."
+    )
 
 
 class UploadReport(BaseModel):
@@ -88,7 +100,18 @@ class UploadReport(BaseModel):
                             "dropped.",
                             "count": 144,
                             "examples": [{"line": 78624, "text": "01.07.2010 00:10:00,992.06"}],
-                        }
+                            "action": "stored once",
+                            "suggestion": None,
+                        },
+                        {
+                            "code": "unit_hint",
+                            "message": "Names say units: T (degC) (degC).",
+                            "count": 1,
+                            "examples": [],
+                            "action": "kept as it is; `suggestion` can be sent as the body of "
+                            "PATCH /v1/series/{name}",
+                            "suggestion": {"channels": [{"name": "T (degC)", "unit": "degC"}]},
+                        },
                     ],
                     "revision": 1,
                     "forecasts": [],

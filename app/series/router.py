@@ -19,9 +19,11 @@ from app.series import (
     service,
     upload_routes,
 )
-from app.series.quality import QualityRead
+from app.series.observation_schemas import CausedForecast
+from app.series.quality_schemas import QualityRead
 from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
 from app.series.tables import Series
+from app.series.update_schemas import SeriesUpdated
 
 router = APIRouter(tags=["series"])
 
@@ -69,17 +71,22 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 
 
 @router.patch("/series/{name}", responses=documented(NotFound, Conflict, Invalid))
-def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesRead:
-    """Change settings; new missing-value numbers apply to stored rows too.
+def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
+    """Change settings; changed missing-value numbers apply to stored rows too, in a revision.
 
     Trained versions keep the time zone and the calendar that they learnt.
     """
     calendars.prepare(database, body.calendar)
     with database.transaction() as session:
-        series, written = service.update_series(session, name, body)
-        if written is not None:
-            after_write(session, series, written)
-        return SeriesRead.from_row(series)
+        series, found = service.update_series(session, name, body)
+        caused = [] if found is None else after_write(session, series, found.written)
+        return SeriesUpdated(
+            **SeriesRead.from_row(series).model_dump(),
+            rows_updated=0 if found is None else found.written.rows_updated,
+            made_missing={} if found is None else +found.made_missing,
+            brought_back={} if found is None else +found.brought_back,
+            forecasts=[CausedForecast.model_validate(one) for one in caused],
+        )
 
 
 @router.delete("/series/{name}", status_code=204, responses=documented(NotFound, Conflict))
@@ -95,7 +102,11 @@ def delete_series(
 
 @router.get("/series/{name}/quality", responses=documented(NotFound))
 def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
-    """Judge what is stored: gaps, missing values, flat channels, broken bars, the step."""
+    """Judge what is stored: step, gaps, missing values, broken bars, and doubtful numbers.
+
+    Signs for a missing value, units and directions are offered as settings: send the `suggestion`
+    of a finding as the body of a PATCH of the series.
+    """
     with database.reading() as session:
         return quality.describe(session, service.get_series(session, name))
 

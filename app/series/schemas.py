@@ -140,7 +140,10 @@ class SeriesUpdate(BaseModel):
         "calendar that it learnt, and the next one learns the new one.",
     )
     channels: list[ChannelSettings] | None = Field(
-        None, description="Whole settings of the named channels; the others stay."
+        None,
+        description="Settings of the named channels; other channels, and what is not said of "
+        "these, stay. Numbers that are put on the list `missing` become missing in stored rows "
+        "too; those that are taken off come back where such a change had made them missing.",
     )
 
 

@@ -10,7 +10,8 @@ from app.calendars import service as calendars
 from app.db import insert_or_ignore
 from app.errors import Conflict, Invalid, NotFound
 from app.series import storage, writing
-from app.series.channels import checked_channels, merged_channels, sentinels_of
+from app.series.channels import checked_channels, merged_channels
+from app.series.rereading import Reread, reread
 from app.series.schemas import SeriesCreate, SeriesUpdate
 from app.series.tables import Series
 from models.errors import Problem
@@ -80,11 +81,11 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
 
 def update_series(
     session: Session, name: str, request: SeriesUpdate
-) -> tuple[Series, writing.Written | None]:
-    """Change settings; new missing-value numbers apply to what is stored as well.
+) -> tuple[Series, Reread | None]:
+    """Change settings; changed missing-value numbers apply to what is stored as well.
 
     Returns:
-        The series, locked, and what was written to its observations, if anything was.
+        The series, locked, and what became of its observations, if they were looked at.
 
     Raises:
         NotFound: If there is no such series.
@@ -97,14 +98,15 @@ def update_series(
     if request.timezone is not None and request.timezone != series.timezone:
         _change_timezone(series, request.timezone)
     _change_step(session, series, request)
-    written = None
+    found = None
     if request.channels is not None:
+        before = series.channels
         series.channels = merged_channels(
             series.channels, request.channels, has_rows=series.revision > 0
         )
-        written = _forget_sentinels(session, series)
+        found = reread(session, series, before, {channel.name for channel in request.channels})
     session.flush()
-    return series, written
+    return series, found
 
 
 def load_series(
@@ -194,17 +196,3 @@ def _change_step(session: Session, series: Series, request: SeriesUpdate) -> Non
         series.calendar_is_given = request.calendar is not None
     if request.model_fields_set & {"cadence", "calendar"}:
         writing.infer_step(session, series)
-
-
-def _forget_sentinels(session: Session, series: Series) -> writing.Written | None:
-    """Store the channels' missing-value numbers as missing, as a write of its own."""
-    sentinels = sentinels_of(series.channels)
-    if not series.rows or not sentinels:
-        return None
-    rows = storage.read_rows(session, series.id, len(series.channels))
-    values = rows.values.copy()
-    for column, channel in enumerate(series.channels):
-        values[np.isin(values[:, column], sentinels.get(channel["name"], [])), column] = np.nan
-    names = tuple(channel["name"] for channel in series.channels)
-    batch = writing.Batch(rows.times, values, names)
-    return writing.write(session, series, batch, source="settings")

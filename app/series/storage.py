@@ -113,6 +113,16 @@ def read_piece(session: Session, wanted: Wanted, start: int, end: int, limit: in
     return _merged(*found).where(slice(limit))
 
 
+def read_replaced(session: Session, wanted: Wanted, start: int, end: int) -> Rows:
+    """What was replaced or deleted in a range, by time and by the revision that did it."""
+    condition = f"series_id = {wanted.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
+    query = (
+        "SELECT time, revision, old_values AS vector FROM corrections "
+        f"WHERE {condition} ORDER BY time, revision"
+    )
+    return _select(session, query, wanted.first_column, wanted.columns)
+
+
 def read_written_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
     """The present rows that were written after a revision."""
     condition = f"series_id = {series_id:d} AND revision > {revision:d}"

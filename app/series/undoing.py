@@ -53,7 +53,7 @@ def restore(session: Session, series: Series, revision: int | None) -> Written:
         message = f"The series {series.name!r} has no revision{asked} to go back to: {known}."
         raise Conflict(message, errors=[Problem("/revision", message)])
     changes = _back_to(session, series, wanted)
-    return writing.apply(session, series, changes, source="restore")
+    return writing.apply(session, series, [changes], source="restore")
 
 
 def _back_to(session: Session, series: Series, revision: int) -> Changes:

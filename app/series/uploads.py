@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, Self, cast
 
 import sqlalchemy as sa
@@ -48,11 +48,15 @@ class UploadRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """The settings of a series that a file is read with."""
+    """The settings of a series that a file is read with.
+
+    What else is `known` of its channels only spares it hints, and may change meanwhile.
+    """
 
     kind: Kind | None
     timezone: str
     missing: dict[str, list[float]]
+    known: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,9 @@ class Prepared:
         """How to read the file."""
         settings = self.settings
         given = {"timezone": settings.timezone, **self.request.options}
-        return ReadOptions(**given, kind=settings.kind, missing=settings.missing)
+        return ReadOptions(
+            **given, kind=settings.kind, missing=settings.missing, known=settings.known
+        )
 
     @property
     def rows(self) -> int:
@@ -215,7 +221,12 @@ def _settings(series: Series | None, request: UploadRequest) -> _Settings:
         return _Settings(request.kind, "UTC", {})
     if request.kind not in (None, series.kind):
         raise Invalid(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
-    return _Settings(cast(Kind, series.kind), series.timezone, sentinels_of(series.channels))
+    return _Settings(
+        cast(Kind, series.kind),
+        series.timezone,
+        sentinels_of(series.channels),
+        {channel["name"]: channel for channel in series.channels},
+    )
 
 
 def _earlier(
@@ -227,7 +238,15 @@ def _earlier(
     earlier = next((one for one in found if one.parameters == _parameters(request)), None)
     if earlier is None or earlier.report["revision"] < last_taken_back(session, series):
         return None
+    if _reads_otherwise(series, earlier.report["dialect"].get("missing", {})):
+        return None
     return earlier
+
+
+def _reads_otherwise(series: Series, missing: dict[str, list[float]]) -> bool:
+    """Whether numbers that were taken for missing ones would be stored now."""
+    present = sentinels_of(series.channels)
+    return any(set(numbers) - set(present.get(name, [])) for name, numbers in missing.items())
 
 
 def _parameters(request: UploadRequest) -> dict[str, Any]:
@@ -263,6 +282,7 @@ def _store(
     times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
     row.report = {
         **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        "dialect": {**table.dialect, "missing": prepared.settings.missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
     }
     _quarantine(session, row, table)
@@ -285,7 +305,6 @@ def _report(row: Upload, table: Table, written: writing.Written, gaps: Gaps) -> 
         "last": to_wire(times[-1]),
         "cadence": gaps.cadence,
         "gaps": gaps.summary(),
-        "dialect": table.dialect,
         "issues": [asdict(issue) for issue in table.issues],
         "revision": written.revision,
     }

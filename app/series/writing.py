@@ -1,6 +1,6 @@
 """One write to a series: what is new, what changed, and the revision that says so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Self
@@ -116,25 +116,14 @@ def write(
         upload_id: The upload that it is of.
         tell: Called with the number of rows that are done.
     """
-    stored, updated, changed = 0, 0, []
-    for start in range(0, len(batch.times), PIECE_ROWS):
-        piece = batch.where(slice(start, start + PIECE_ROWS))
-        changes = _changes(session, series, piece)
-        changed.append(_carry_out(session, series, changes))
-        stored += len(changes.fresh)
-        updated += len(changes.new)
-        tell(start + len(piece.times))
-    if not stored + updated:
-        return Written.nothing(series)
-    written = Written(
-        rows_stored=stored,
-        rows_updated=updated,
-        rows_deleted=0,
-        revision=series.revision + 1,
-        changed=np.concatenate(changed),
-        last_before=series.last_time,
-    )
-    return record(session, series, written, source=source, upload_id=upload_id)
+
+    def pieces() -> Iterator[Changes]:
+        for start in range(0, len(batch.times), PIECE_ROWS):
+            piece = batch.where(slice(start, start + PIECE_ROWS))
+            yield _changes(session, series, piece)
+            tell(start + len(piece.times))
+
+    return apply(session, series, pieces(), source=source, upload_id=upload_id)
 
 
 def _changes(session: Session, series: Series, batch: Batch) -> Changes:
@@ -157,21 +146,29 @@ def _changes(session: Session, series: Series, batch: Batch) -> Changes:
 def apply(
     session: Session,
     series: Series,
-    changes: Changes,
+    pieces: Iterable[Changes],
     *,
     source: Source,
     upload_id: int | None = None,
 ) -> Written:
-    """Carry changes out as the series' next revision; the caller holds the series' lock."""
-    changed = _carry_out(session, series, changes)
-    if not len(changed):
+    """Carry changes out as the series' next revision; the caller holds the series' lock.
+
+    The pieces come in the order of time, and each is carried out before the next is asked for.
+    """
+    stored, updated, deleted, changed = 0, 0, 0, []
+    for changes in pieces:
+        changed.append(_carry_out(session, series, changes))
+        stored += len(changes.fresh)
+        updated += len(changes.new)
+        deleted += len(changes.gone)
+    if not stored + updated + deleted:
         return Written.nothing(series)
     written = Written(
-        rows_stored=len(changes.fresh),
-        rows_updated=len(changes.new),
-        rows_deleted=len(changes.gone),
+        rows_stored=stored,
+        rows_updated=updated,
+        rows_deleted=deleted,
         revision=series.revision + 1,
-        changed=changed,
+        changed=np.concatenate(changed),
         last_before=series.last_time,
     )
     return record(session, series, written, source=source, upload_id=upload_id)

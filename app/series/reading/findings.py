@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
+
+from app.series.finding_codes import CODES
 
 EXAMPLES = 5
 TEXT_LENGTH = 500
@@ -18,12 +21,18 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Something a reader of the data should know, with a count and a few lines."""
+    """Something a reader of the data should know, with a count and a few lines.
+
+    `action` says what was done about it; `suggestion` are settings that would answer it, as the
+    body of a PATCH of the series.
+    """
 
     code: str
     message: str
     count: int
     examples: tuple[Example, ...] = ()
+    action: str = ""
+    suggestion: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,18 @@ class Findings:
     issues: list[Issue] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
-    def report(self, code: str, message: str, count: int, lines: Iterable[Example] = ()) -> None:
+    def report(
+        self,
+        code: str,
+        message: str,
+        count: int,
+        lines: Iterable[Example] = (),
+        suggestion: dict[str, Any] | None = None,
+    ) -> None:
         """Add an issue with its first examples."""
         examples = tuple(Example(e.line, shown(e.text)) for e in islice(lines, EXAMPLES))
-        self.issues.append(Issue(code, message, count, examples))
+        action = CODES[code].action
+        self.issues.append(Issue(code, message, count, examples, action, suggestion))
 
     def reject(self, line: int, code: str, reason: str, text: str) -> None:
         """Keep a line aside."""
@@ -78,7 +95,7 @@ class Findings:
             if lines:
                 examples = tuple(Example(one.line, one.text) for one in lines[:EXAMPLES])
                 message = f"{len(lines)} rows are quarantined: {what}."
-                causes.append(Issue(code, message, len(lines), examples))
+                causes.append(Issue(code, message, len(lines), examples, CODES[code].action))
         return self.issues + causes
 
 

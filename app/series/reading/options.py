@@ -1,7 +1,7 @@
 """What a sender may say about a file when the file alone does not prove it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["ohlc", "climate", "generic"]
 Decimal = Literal[".", ","]
@@ -25,6 +25,7 @@ class ReadOptions:
             header the names of all columns in order, an empty one skips its column.
         kind: What the rows are; None leaves it to the column names.
         missing: Numbers that mean missing, by channel.
+        known: All settings of the channels by name, as far as there are such.
     """
 
     delimiter: str | None = None
@@ -36,3 +37,4 @@ class ReadOptions:
     columns: tuple[str, ...] = ()
     kind: Kind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -1,11 +1,11 @@
 """Rows in the order of time, one for each moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.series.reading.findings import Findings
+from app.series.reading.findings import Example, Findings
 from app.series.reading.lines import Lines, Mask
 from app.series.reading.time_fields import Integers
 from models.series import Values
@@ -13,11 +13,21 @@ from models.series import Values
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Rows with strictly increasing times, and how many others had one of those times."""
+    """Rows with strictly increasing times, and how many others had one of those times.
+
+    `lines` are those of the file, and `places` says where among them the rows stand; None where
+    all do in their order.
+    """
 
     times: Integers
     values: Values
     duplicates: int
+    lines: Lines
+    places: Integers | None = None
+
+    def lines_of(self, rows: Integers) -> Iterator[Example]:
+        """The lines of some rows."""
+        return self.lines.at(rows if self.places is None else self.places[rows])
 
 
 def in_order(
@@ -39,7 +49,7 @@ def in_order(
     """
     steps = np.diff(times)
     if (steps > 0).all():
-        return Ordered(times, values, 0)
+        return Ordered(times, values, 0, lines)
     _report_order(steps, lines, findings)
     order = np.argsort(times, kind="stable")
     times = times[order]
@@ -48,7 +58,7 @@ def in_order(
     dropped, place = order[~is_last], np.searchsorted(times[is_last], times[~is_last])
     is_same = _equal_rows(values[dropped], values[kept[place]])
     _report_duplicates(lines, dropped[is_same], dropped[~is_same], findings)
-    return Ordered(times[is_last], take(values, kept), len(dropped))
+    return Ordered(times[is_last], take(values, kept), len(dropped), lines, kept)
 
 
 def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:

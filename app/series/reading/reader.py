@@ -191,7 +191,7 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
     usable = rows.usable
     ordered = in_order(times[usable], channels.values[usable], rows.lines.where(usable), findings)
-    report_doubts(list(channels.names.values()), ordered.values, findings)
+    report_doubts(list(channels.names.values()), channels.kind, ordered, options, findings)
     dialect = {
         "timestamp_format": list(formats),
         "decimal": channels.decimal,
@@ -216,7 +216,7 @@ def _read_matrix(regular: Regular, options: ReadOptions, findings: Findings) -> 
         times, values = times[usable], taken(values, usable)
     lines = rows.lines if rows.usable.all() else rows.lines.at_rows(np.flatnonzero(rows.usable))
     ordered = in_order(times, values, lines, findings, take=taken)
-    report_doubts(list(channels.names.values()), ordered.values, findings)
+    report_doubts(list(channels.names.values()), channels.kind, ordered, options, findings)
     dialect = {
         "timestamp_format": list(regular.moments.formats),
         "decimal": channels.decimal,

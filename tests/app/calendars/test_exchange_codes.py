@@ -186,7 +186,12 @@ class TestQuality:
         put_rows(client, day_rows([*days[:100], *days[102:]]), "holes")
         quality = client.get("/v1/series/holes/quality").json()
         assert quality["gaps"]["items"] == [
-            {"after": f"{days[99]}T00:00:00Z", "length": "3 days 00:00:00", "seconds": 259200.0}
+            {
+                "after": f"{days[99]}T00:00:00Z",
+                "length": "3 days 00:00:00",
+                "seconds": 259200.0,
+                "clock_change": False,
+            }
         ]
         sessions = quality["sessions"]
         assert (sessions["source"], sessions["bars"], sessions["days_without_rows"]) == (

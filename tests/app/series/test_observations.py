@@ -217,13 +217,39 @@ class TestQuality:
         assert (quality["cadence"]["cadence"], quality["cadence"]["source"]) == ("1h", "inferred")
         assert quality["gaps"]["count"] == 1
         assert quality["gaps"]["items"] == [
-            {"after": "2024-01-01T05:00:00Z", "length": "03:00:00", "seconds": 10800.0}
+            {
+                "after": "2024-01-01T05:00:00Z",
+                "length": "03:00:00",
+                "seconds": 10800.0,
+                "clock_change": False,
+            }
         ]
         a, flat, late = quality["channels"]
         assert (a["missing"], a["minimum"], a["maximum"], a["longest_flat_run"]) == (0, 0, 11, 1)
         assert (flat["constant"], flat["longest_flat_run"]) == (True, 10)
         assert late["missing"] == 3
         assert "constant_channels" in [issue["code"] for issue in quality["issues"]]
+
+    def test_findings_name_times_and_values_and_what_was_done(self, client: TestClient) -> None:
+        create(client, "s", kind="ohlc")
+        rows = [[hour, 10, 12, 9, 11, n % 7] for n, hour in enumerate(hours(40))]
+        rows[5][5], rows[9][5] = -200, -200
+        assert put(client, ["time", "open", "high", "low", "close", "volume"], rows).is_success
+        assert put(client, ["time", "high"], [[rows[3][0], 8]]).is_success
+        quality = client.get("/v1/series/s/quality").json()
+        found = {issue["code"]: issue for issue in quality["issues"]}
+        assert quality["ohlc_violations"] == found["ohlc_violation"]["count"] == 1
+        (broken,) = found["ohlc_violation"]["examples"]
+        assert (broken["time"], "high 8" in broken["text"]) == ("2024-01-01T03:00:00Z", True)
+        sentinel = found["sentinel"]
+        assert [one["time"][11:13] for one in sentinel["examples"]] == ["05", "09"]
+        assert {"channel": "volume", "value": -200.0}.items() <= sentinel["examples"][0].items()
+        assert sentinel["action"].startswith("kept as it is")
+        answer = client.patch("/v1/series/s", json=sentinel["suggestion"])
+        assert answer.json()["channels"][4]["missing"] == [-200.0]
+        again = client.get("/v1/series/s/quality").json()
+        assert "sentinel" not in [issue["code"] for issue in again["issues"]]
+        assert again["channels"][4]["missing"] == 2
 
     def test_an_empty_series_has_nothing_to_judge(self, client: TestClient) -> None:
         create(client, "s")

@@ -1,5 +1,7 @@
 """Series over HTTP: create, list, show, change, delete."""
 
+from typing import Any
+
 from fastapi.testclient import TestClient
 
 from app.series.schemas import SeriesRead
@@ -97,6 +99,45 @@ class TestUpdate:
         assert [row[1] for row in rows_of(client, "weekly")] == [None, 3.0]
         past = client.get("/v1/series/weekly/observations?as_of_revision=1").json()
         assert [row[1] for row in past["rows"]] == [-200.0, 3.0]
+
+    def test_numbers_taken_off_the_list_come_back(self, client: TestClient) -> None:
+        create(client, "weekly")
+        days = [f"2024-01-{day:02}T00:00:00Z" for day in range(1, 8)]
+        values = [-200, 3, -999, -200, -200, None, 4]
+        put_rows(client, [list(row) for row in zip(days, values, strict=True)])
+
+        def patch(*missing: float, **told: object) -> dict[str, Any]:
+            body = {"channels": [{"name": "y", "missing": missing, **told}]}
+            return client.patch("/v1/series/weekly", json=body).json()
+
+        def stored(**query: int) -> list[object]:
+            answer = client.get("/v1/series/weekly/observations", params=query).json()
+            return [row[1] for row in answer["rows"]]
+
+        answer = patch(-200, -999, unit="m")
+        told = (answer["revision"], answer["rows_updated"], answer["made_missing"])
+        assert told == (2, 4, {"y": 4})
+        put_rows(client, [[days[3], 7]])
+        client.delete(f"/v1/series/weekly/observations?start={days[4]}&end={days[4]}")
+        put_rows(client, [[days[4], None]])
+        answer = patch(-999)
+        assert (answer["rows_updated"], answer["brought_back"]) == (1, {"y": 1})
+        assert (answer["made_missing"], answer["channels"][0]["unit"]) == ({}, "m")
+        assert stored() == [-200, 3, None, 7, None, None, 4]
+        assert stored(as_of_revision=2) == [None, 3, None, None, None, None, 4]
+        assert stored(as_of_revision=1) == values
+        revision = answer["revision"]
+        again = patch(-999)
+        assert (again["revision"], again["rows_updated"]) == (revision, 0)
+        assert patch(-999, -200)["made_missing"] == {"y": 1}
+        assert patch()["brought_back"] == {"y": 2}
+        assert stored() == [-200, 3, -999, 7, None, None, 4]
+
+    def test_what_is_not_said_of_a_channel_stays(self, client: TestClient) -> None:
+        create(client, "s", channels=[{"name": "y", "unit": "deg", "missing": [-9]}])
+        body = {"channels": [{"name": "y", "angular": True}]}
+        (channel,) = client.patch("/v1/series/s", json=body).json()["channels"]
+        assert channel == {"name": "y", "unit": "deg", "missing": [-9.0], "angular": True}
 
     def test_an_unknown_channel_is_refused(self, client: TestClient) -> None:
         create(client, "weekly")

@@ -51,6 +51,19 @@ class TestUpload:
         assert (made["kind"], made["calendar"]) == ("ohlc", "sessions")
         assert [channel["name"] for channel in made["channels"]] == ["open", "high", "low", "close"]
 
+    def test_values_that_came_as_missing_come_back_with_their_file(
+        self, client: TestClient
+    ) -> None:
+        channels = [{"name": "a", "missing": [3]}, {"name": "b"}]
+        client.post("/v1/series", json={"name": "days", "channels": channels})
+        first = send(client, TEXT).json()
+        assert first["dialect"]["missing"] == {"a": [3.0]}
+        assert send(client, TEXT).status_code == 200
+        client.patch("/v1/series/days", json={"channels": [{"name": "a", "missing": []}]})
+        again = send(client, TEXT)
+        assert (again.status_code, again.json()["rows_updated"]) == (201, 1)
+        assert send(client, TEXT).json() == again.json()
+
     def test_a_form_with_a_file_does_as_well(self, client: TestClient) -> None:
         address = "/v1/series/days/uploads?create=true"
         answer = client.post(address, files={"file": ("days.csv.gz", packed(TEXT))})

@@ -62,16 +62,28 @@ class TestSharedFiles:
 
     def test_jena_has_144_identical_duplicates(self, shared_data: Path) -> None:
         table = read_shared(shared_data, "jena_climate_2009-01_2011-01.csv.gz")
-        assert codes(table) == {"not_in_order": 1, "duplicate_rows": 144}
+        found = codes(table)
+        assert (found["not_in_order"], found["duplicate_rows"]) == (1, 144)
+        assert {"sentinel", "missing_values"}.isdisjoint(found)
+        assert (found["unit_hint"], found["angular_hint"]) == (14, 1)
         assert table.rows_duplicate == 144
 
     def test_air_quality_has_its_placeholders_and_empty_rows(self, shared_data: Path) -> None:
         table = read_shared(shared_data, "AirQualityUCI.csv")
-        assert codes(table) == {
-            "blank_rows": 114,
-            "sentinel": 1_683 + 8_443 + 1_639 + 1_642 + 9 * 366,
-        }
+        found = codes(table)
+        assert found["blank_rows"] == 114
+        assert found["sentinel"] == 1_683 + 8_443 + 1_639 + 1_642 + 9 * 366
         assert "NMHC(GT) (8443 times)" in table.issues[1].message
+
+    def test_the_wind_that_a_placeholder_spoilt_is_a_spike(self, shared_data: Path) -> None:
+        table = read_shared(shared_data, "jena_daily_averages_2009_2016.csv")
+        (spike,) = [issue for issue in table.issues if issue.code == "spike"]
+        assert (spike.count, "-1248.2" in spike.examples[0].text) == (1, True)
+
+    def test_the_transformer_hangs_in_flat_lines(self, shared_data: Path) -> None:
+        found = codes(read_shared(shared_data, "ETTh1.csv.gz"))
+        assert "flat_line" in found
+        assert "sentinel" not in found
 
     def test_both_files_of_bars_hold_the_same_prices(self, shared_data: Path) -> None:
         one = read_shared(shared_data, "nifty_1min_2022.csv.gz")

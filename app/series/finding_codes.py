@@ -1,0 +1,61 @@
+"""Every code of a finding, in uploads and in stored series: what it means and what is done."""
+
+from dataclasses import dataclass
+
+QUARANTINED = "quarantined: download the rows, correct them and send them again"
+KEPT = "kept as it is"
+OFFERED = "kept as it is; `suggestion` can be sent as the body of PATCH /v1/series/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a finding of this code is about, and what the service does about it."""
+
+    meaning: str
+    action: str
+
+
+CODES = {
+    # How a file is written.
+    "preamble": Code("lines before the table", "passed over"),
+    "comments": Code("lines that begin with #", "passed over"),
+    "blank_rows": Code("rows of nothing but separators", "passed over"),
+    "no_header": Code("columns without names", "numbered"),
+    "same_names": Code("columns with one name", "numbered"),
+    "long_names": Code("names of columns that are too long", "cut"),
+    "renamed_columns": Code("columns of bars with other names", "renamed"),
+    "other_columns": Code("fields that only some rows have", "left out"),
+    "text_columns": Code("columns that hold no numbers", "left out"),
+    "number_signs": Code("signs beside digits", "read as the sentence says"),
+    # Times.
+    "two_digit_years": Code("years of two digits", "read as the sentence says"),
+    "second_time": Code("a column that repeats the time", "left out"),
+    "repeated_hour": Code("an hour that came twice when clocks went back", "told apart by order"),
+    "newest_first": Code("rows in the reverse order of time", "sorted by time"),
+    "not_in_order": Code("rows that step back in time", "sorted by time"),
+    "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
+    "conflicting_rows": Code("rows of one time with other values", "the last row is stored"),
+    "clock_changes": Code("an hour that is missing when clocks change", KEPT),
+    "outside_sessions": Code("rows outside the hours of the exchange", KEPT),
+    # Rows that cannot be used.
+    "wrong_field_count": Code("rows with a wrong number of fields", QUARANTINED),
+    "unreadable_json": Code("lines that hold no JSON object", QUARANTINED),
+    "unreadable_time": Code("times that cannot be read", QUARANTINED),
+    "skipped_hour": Code("times that no clock of the zone showed", QUARANTINED),
+    "unclear_hour": Code("times that came twice, in an unclear order", QUARANTINED),
+    "unreadable_number": Code("fields that are no numbers", QUARANTINED),
+    "infinite_value": Code("infinite numbers", QUARANTINED),
+    "no_symbol": Code("rows that do not say whose they are", QUARANTINED),
+    "ohlc_violation": Code("bars that break low <= open, close <= high, prices > 0", QUARANTINED),
+    # Values.
+    "missing_values": Code("fields without a value", "stored as missing"),
+    "empty_channels": Code("channels without a single value", "stored as missing"),
+    "constant_channels": Code("channels that never change", KEPT),
+    "sentinel": Code("numbers that look like signs for a missing value", OFFERED),
+    "flat_line": Code("the same value for unusually long", KEPT),
+    "spike": Code("single values far away from both neighbours", KEPT),
+    "unlikely_for_unit": Code("values that a unit hardly allows", KEPT),
+    "unit_hint": Code("names that say the unit", OFFERED),
+    "angular_hint": Code("channels that look like directions in degrees", OFFERED),
+}
+EXPLAINED = "; ".join(f"`{name}`: {code.meaning}" for name, code in CODES.items())
