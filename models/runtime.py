@@ -4,7 +4,7 @@ A new observation costs one step. The same code reads a whole series in one pass
 is evaluated at the end of training is what is served.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
@@ -21,26 +21,19 @@ from models.decoder import Decoder
 from models.errors import DataError
 from models.exchange_hours import Hours
 from models.forecast import Forecast, Outputs, ScaledOutputs
-from models.intervals import Adaptation, Intervals, Tracker, at_level
+from models.intervals import Intervals, Tracker, at_level
+from models.network_runs import NetworkRuns
 from models.reader import Reader, Reading
 from models.resampling import GridRule
-from models.runtime_session import open_session, run_session
-from models.scaling import Floats
-from models.series import Rows, SeriesData, Times, Values, iso
+from models.runtime_session import open_session
+from models.series import Rows, SeriesData, Times, Values
 from models.series_fit import SeriesFit
 from models.states import State
-from models.together import Run, Steps, alone
-from models.windows import WindowReader, window_offsets
+from models.together import Steps, alone
+from models.windows import window_offsets
 
 __all__ = ["Forecaster", "State"]
 
-# Rows per call of the network: bounds memory when a whole series is read.
-ROWS_PER_RUN = 4096
-WINDOWS_PER_RUN = 256
-# Rows of all windows in a call: long windows come in smaller calls.
-WINDOW_ROWS_PER_RUN = 32_768
-# Outputs that are put into original units at once: each has bounds at every level.
-OUTPUTS_AT_ONCE = 100_000
 # Series that a forecaster stays laid out for; what is laid out shares its network.
 FITS_KEPT = 256
 
@@ -63,20 +56,31 @@ class Forecaster:
         self._fit = fit
         self._fitted: dict[str, tuple[dict[str, Any], Self]] = {}
         self._reader = Reader(manifest, fit)
-        targets, window = manifest["targets"], manifest["window"]
+        targets = manifest["targets"]
         self._targets = tuple(targets["names"])
         self._units = tuple(targets["units"])
-        self._offsets = window_offsets(window["lookback"], window["step"]) if window else None
         self._decoder = Decoder(
             self._reader.scaling,
             tuple(targets["quantiles"]),
             ClassCoding.from_json(targets["classes"]) if targets["classes"] else None,
             intervals_of(manifest, fit.name if fit else manifest["series"]["name"]),
         )
+        self._runs = self._network_runs()
+
+    def _network_runs(self) -> NetworkRuns:
+        window, tracker = self.manifest["window"], None
         # What a row with a future would have said is known too late to follow its errors.
-        self._tracker: Tracker | None = None
         if self._decoder.intervals is not None and self._reader.future is None:
-            self._tracker = Tracker(self._decoder.intervals, self._reader.scaling)
+            tracker = Tracker(self._decoder.intervals, self._reader.scaling)
+        return NetworkRuns(
+            session=self._session,
+            reader=self._reader,
+            outputs=self._decoder.width * self._reader.scaling.scale.size,
+            least_rows=self.least_rows,
+            states=tuple(units for _, units in self.manifest["states"]),
+            offsets=window_offsets(window["lookback"], window["step"]) if window else None,
+            tracker=tracker,
+        )
 
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
@@ -127,7 +131,8 @@ class Forecaster:
         """
         renewed = copy(self)
         renewed._fitted = {}  # noqa: SLF001 - a copy of its own
-        renewed._reader = self._reader.in_hours(hours)  # noqa: SLF001 - a copy of its own
+        renewed._reader = self._reader.in_hours(hours)  # noqa: SLF001
+        renewed._runs = renewed._network_runs()  # noqa: SLF001
         return renewed
 
     @property
@@ -179,7 +184,7 @@ class Forecaster:
     @property
     def windowed(self) -> bool:
         """Whether every forecast reads a whole window, instead of a kept state."""
-        return self._offsets is not None
+        return self._runs.offsets is not None
 
     @property
     def least_rows(self) -> int:
@@ -188,18 +193,7 @@ class Forecaster:
 
     def initial_state(self) -> State:
         """The state before the first observation."""
-        span = 0 if self._offsets is None else 1 - int(self._offsets[0])
-        return State(
-            time=None,
-            rows=0,
-            tail=self._reader.pipeline.empty_tail(),
-            recurrent=tuple(
-                np.zeros((1, units), np.float32) for _, units in self.manifest["states"]
-            ),
-            window=np.zeros((span, self._reader.pipeline.width), np.float32),
-            adaptation=self._tracker.start() if self._tracker else None,
-            output=None,
-        )
+        return self._runs.initial_state()
 
     def advance(self, state: State, times: Times, values: Values) -> State:
         """Read observations.
@@ -222,7 +216,7 @@ class Forecaster:
             return state
         reading = self._reader.read(state.tail, grid)
         return replace(
-            (yield from self._run_rows(state, reading)),
+            (yield from self._runs.over(state, reading)),
             time=grid.times[-1],
             rows=state.rows + len(grid.times),
             tail=reading.tail,
@@ -289,7 +283,7 @@ class Forecaster:
         """Forecast side by side with others; arguments and errors are those of `forecast`."""
         origin = self._origin(state)
         naive = state.tail[-1, self._reader.columns]
-        said = (yield from self._output(state, known))[np.newaxis]
+        said = (yield from self._runs.last_output(state, known))[np.newaxis]
         (values,) = self._decoder.values(said, naive[np.newaxis])
         probabilities = self._decoder.probabilities(said)
         if probabilities is None:
@@ -325,24 +319,6 @@ class Forecaster:
             )
         return state.time
 
-    def _output(self, state: State, known: Values | None) -> Steps[Floats]:
-        """What the network says at the last row: kept, or made now that its future is known."""
-        future = self._reader.future
-        if future is None or state.time is None:
-            assert state.output is not None, "a network without a future has spoken"  # noqa: S101
-            return state.output
-        x = state.window
-        if self._offsets is not None:
-            x = x[self._offsets - 1 + len(x)]
-        inputs = [x, future.inputs(state.time, known), *self._reader.last_lags(state.tail)]
-        if self._offsets is None:
-            inputs = [each[np.newaxis] for each in inputs]
-        else:
-            inputs[0] = x[np.newaxis]
-        y, *_ = yield Run(self._session, [*inputs, *state.recurrent])
-        last: Floats = y.reshape(-1)
-        return last
-
     def outputs(
         self, times: Times, values: Values, at: Rows | None = None, levels: Sequence[float] = ()
     ) -> Outputs:
@@ -367,7 +343,7 @@ class Forecaster:
             np.full((len(bounded), *shape), np.nan),
             np.full((*shape, len(self.classes.names)), np.nan) if self.classes else None,
         )
-        for some, said, log_factors in self._runs_at(reading, origins, tracked=bool(bounded)):
+        for some, said, log_factors in self._runs.at(reading, origins, tracked=bool(bounded)):
             base = reading.base[origins[some]]
             found.values[some] = self._decoder.values(said, base)
             if found.probabilities is not None:
@@ -394,7 +370,7 @@ class Forecaster:
         """
         reading = self._reader.whole(times, values)
         said = np.full((len(at), *self._reader.scaling.scale.shape, self._decoder.width), np.nan)
-        for some, here, _ in self._runs_at(reading, at):
+        for some, here, _ in self._runs.at(reading, at):
             said[some] = self._decoder.shaped(here)
         return ScaledOutputs(reading.times, said, self._labels(reading, at))
 
@@ -421,146 +397,6 @@ class Forecaster:
         actual = reading.actual[at[:, np.newaxis] + self.leads]
         return self._decoder.labels(actual, reading.base[at])
 
-    def _run_rows(self, state: State, reading: Reading) -> Steps[State]:
-        """Run the network over new rows; only the last output is kept."""
-        if self._reader.future is not None:
-            return (yield from self._wait(state, reading.features))
-        if self._offsets is not None:
-            return (yield from self._run_windows(state, reading))
-        for rows in _pieces(len(reading.features)):
-            inputs = self._reader.inputs(reading.features[rows], reading, rows)
-            said, *recurrent = yield self._run(inputs, state.recurrent)
-            adaptation, _ = self._track(state.adaptation, reading, rows, said[0])
-            state = replace(
-                state, recurrent=tuple(recurrent), output=said[0, -1], adaptation=adaptation
-            )
-        return state
-
-    def _wait(self, state: State, features: Floats) -> Steps[State]:
-        """Step over all rows but the last, which waits until its future is known.
-
-        The states depend on no future, so the rows before it are told of none.
-        """
-        waiting = np.concatenate([state.window, features])
-        if self._offsets is not None:
-            return replace(state, window=waiting[-len(state.window) :])
-        recurrent = state.recurrent
-        for rows in _pieces(len(waiting) - 1):
-            x = waiting[rows]
-            _, *after = yield self._run([x, *self._reader.blank_inputs(len(x))], recurrent)
-            recurrent = tuple(after)
-        return replace(state, recurrent=recurrent, window=waiting[-1:])
-
-    def _run_windows(self, state: State, reading: Reading) -> Steps[State]:
-        """Run the window of the last row, and of each row whose errors move the intervals."""
-        features = np.concatenate([state.window, reading.features])
-        windows = self._windows(features, len(state.window))
-        adaptation, output, last = state.adaptation, state.output, len(reading.times) - 1
-        for rows in _pieces(len(reading.times)):
-            here = np.arange(rows.start, rows.stop)
-            followed = self._followed(reading.times[rows], state.rows + here)
-            said = yield from self._say_windows(reading, rows, followed | (here == last), windows)
-            adaptation, _ = self._track(adaptation, reading, rows, _only(said, followed))
-            output = said[-1]
-        window = features[-len(state.window) :]
-        return replace(state, window=window, output=output, adaptation=adaptation)
-
-    def _say_windows(
-        self,
-        reading: Reading,
-        rows: slice,
-        wanted: npt.NDArray[np.bool_],
-        windows: WindowReader,
-    ) -> Steps[Floats]:
-        """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
-        outputs = self._decoder.width * self._reader.scaling.scale.size
-        said = np.full((len(wanted), outputs), np.nan, np.float32)
-        places = np.flatnonzero(wanted)
-        count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(windows.offsets)))
-        for first in range(0, len(places), count):
-            some = places[first : first + count]
-            inputs = self._reader.inputs(windows.at(rows.start + some), reading, rows.start + some)
-            (said[some],) = yield Run(self._session, inputs)
-        return said
-
-    def _windows(self, features: Floats, before: int) -> WindowReader:
-        assert self._offsets is not None, "the forecaster reads windows"  # noqa: S101
-        return WindowReader(self._offsets, features, before)
-
-    def _followed(self, times: Times, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Rows from which forecasts can be made, and whose errors move the intervals."""
-        if self._tracker is None or self._tracker.since is None:
-            return np.zeros(len(times), bool)
-        followed: npt.NDArray[np.bool_] = (times >= self._tracker.since) & (
-            rows >= self.least_rows - 1
-        )
-        return followed
-
-    def _run(self, inputs: list[Floats], recurrent: tuple[Floats, ...]) -> Run:
-        """A run over rows of one series: a batch of one sequence."""
-        return Run(self._session, [*(each[np.newaxis] for each in inputs), *recurrent])
-
-    def _runs_at(
-        self, reading: Reading, origins: Rows, *, tracked: bool = False
-    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        """Positions in `origins`, what the network says there, and the intervals' factors.
-
-        Following the intervals takes longer than the network: only if they are wanted.
-        """
-        adaptation = self.initial_state().adaptation if tracked else None
-        windowed = self._offsets is not None
-        runs = (
-            self._window_runs(reading, origins, tracked=tracked)
-            if windowed
-            else (self._reading_runs(reading))
-        )
-        first_origin = self.least_rows - 1 if windowed else 0
-        for rows, said, counted in runs:
-            adaptation, log_factors = self._track(adaptation, reading, rows, counted)
-            is_inside = (origins >= max(rows.start, first_origin)) & (origins < rows.stop)
-            inside = np.flatnonzero(is_inside)
-            size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
-            for first in range(0, len(inside), size):
-                some = inside[first : first + size]
-                here = origins[some] - rows.start
-                yield some, said[here], None if log_factors is None else log_factors[here]
-
-    def _window_runs(
-        self, reading: Reading, origins: Rows, *, tracked: bool
-    ) -> Iterator[tuple[slice, Floats, Floats]]:
-        """As `_reading_runs`, up to the last origin; NaN where nothing is needed."""
-        windows = self._windows(reading.features, 0)
-        is_origin = np.zeros(len(reading.times), bool)
-        is_origin[origins[origins >= self.least_rows - 1]] = True
-        for rows in _pieces(int(origins.max(initial=-1)) + 1):
-            followed = self._followed(reading.times[rows], np.arange(rows.start, rows.stop))
-            wanted = is_origin[rows] | (followed & tracked)
-            if tracked or wanted.any():
-                said = alone(self._say_windows(reading, rows, wanted, windows))
-                _require_finite(said[wanted], reading.times[rows][wanted])
-                yield rows, said, _only(said, followed)
-
-    def _reading_runs(self, reading: Reading) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Rows, outputs `(rows, outputs)` and those that move the intervals, piece by piece."""
-        recurrent = self.initial_state().recurrent
-        for rows in _pieces(len(reading.features)):
-            inputs = self._reader.inputs(reading.features[rows], reading, rows)
-            run = self._run(inputs, recurrent)
-            said, *after = run_session(run.session, run.inputs)
-            _require_finite(said[0], reading.times[rows])
-            recurrent = tuple(after)
-            yield rows, said[0], said[0]
-
-    def _track(
-        self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
-    ) -> tuple[Adaptation | None, Values | None]:
-        """Let the intervals see new rows; their factors at each of them."""
-        if self._tracker is None or adaptation is None:
-            return None, None
-        return self._tracker.advance(
-            adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
-        )
-
     def _check_finite(self, values: Values, naive: Values) -> None:
         broken = ~np.isfinite(values).all(axis=0)
         if not broken.any():
@@ -571,25 +407,3 @@ class Forecaster:
                 f"A forecast needs at least one earlier value of every target. Missing: {names}"
             )
         raise DataError(f"The network's forecast is not a finite number. Target: {names}")
-
-
-def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
-    """The outputs of some rows; NaN at the others."""
-    return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
-
-
-def _pieces(rows: int) -> Iterator[slice]:
-    """Rows by the piece, in order."""
-    for first in range(0, rows, ROWS_PER_RUN):
-        yield slice(first, min(first + ROWS_PER_RUN, rows))
-
-
-def _require_finite(said: Floats, times: Times) -> None:
-    """Refuse what is no number: the inputs always are, so the states have grown without bound."""
-    finite = np.isfinite(said).all(axis=-1)
-    if not finite.all():
-        raise DataError(
-            f"The network's outputs are no finite numbers from {iso(times[~finite][0])} on: its "
-            "states grow without bound. Take bounded activations (tanh, and sigmoid for gates), or "
-            "a `recurrent_constraint`."
-        )
