@@ -149,7 +149,7 @@ class UploadReport(BaseModel):
         description="The forecasts that the upload caused, one for each deployed version. The "
         "same bytes again cause none: the answer is the first report.",
     )
-    series: str | None = Field(None, description="The series, where a file was split.")
+    series: str | None = Field(None, description="The series; null in reports of earlier releases.")
     split: SplitRead | None = Field(
         None, description="Which part of a split file this is; null of a whole file."
     )

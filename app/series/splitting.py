@@ -136,10 +136,9 @@ def _store(
         earlier = uploads.earlier_upload(session, series, of_part, digest)
         if earlier is None:
             split = {"column": options.split, "value": parts[name].label, "of": len(parts)}
-            said = {"series": name, "split": split}
             table = _with_missing(series, parts[name].table)
             prepared = _prepared(series, of_part, digest, table)
-            reports.append(uploads.store_table(session, series, table, prepared, said=said))
+            reports.append(uploads.store_table(session, series, table, prepared, split=split))
             is_new = True
         else:
             reports.append(earlier.report)

@@ -270,9 +270,9 @@ def store_table(
     prepared: Prepared,
     *,
     tell: Callable[[int], None] = lambda _: None,
-    said: dict[str, Any] | None = None,
+    split: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Store a table in a series and its report, to which what is `said` beside is added."""
+    """Store a table in a series, and its report; `split` says which part of a file it is."""
     if not series.revision:
         series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
@@ -288,7 +288,8 @@ def store_table(
         **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
         "dialect": {**table.dialect, "missing": prepared.settings.missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
-        **(said or {}),
+        "series": series.name,
+        "split": split,
     }
     _quarantine(session, row, table)
     session.flush()
