@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import IO, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Invalid
 from app.series.formats import wire_rows
@@ -14,11 +14,12 @@ from app.series.reading.bars import SYNONYMS, named_bars
 from app.series.reading.cells import CellKind
 from app.series.reading.findings import Findings
 from app.series.reading.options import Kind, ReadOptions
+from app.series.reading.parts import Part, read_parts
 from app.series.reading.progress import Progress
 from app.series.reading.reader import Table, read_table
 from app.series.reading.several_series import SYMBOL_NAME
 from app.series.reports import ExampleRead, GapsRead, IssueRead
-from app.times import to_wire
+from app.times import to_datetime, to_wire
 
 SHOWN_ROWS = 10
 ColumnKind = Literal[
@@ -81,6 +82,17 @@ class ProblemRead(BaseModel):
     parameters: list[str]
 
 
+class PartRead(BaseModel):
+    """One of the series of a file that is split."""
+
+    value: str
+    rows_read: int
+    rows_duplicate: int
+    first: datetime
+    last: datetime
+    cadence: str | None
+
+
 class InspectionRead(BaseModel):
     """How a file would be read; nothing was stored."""
 
@@ -115,6 +127,7 @@ class InspectionRead(BaseModel):
                     "cadence": None,
                     "gaps": None,
                     "issues": [],
+                    "series": None,
                     "problems": [
                         {
                             "message": "The dates can be read in two ways, and no row tells them "
@@ -144,6 +157,11 @@ class InspectionRead(BaseModel):
     gaps: GapsRead | None
     issues: list[IssueRead]
     problems: list[ProblemRead]
+    series: list[PartRead] | None = Field(
+        None,
+        description="The series that `split` makes of the file; `rows` and the fields about time "
+        "are then those of the first.",
+    )
 
 
 @dataclass(slots=True)
@@ -153,6 +171,7 @@ class _Looked:
     progress: Progress = field(default_factory=Progress)
     findings: Findings = field(default_factory=Findings)
     table: Table | None = None
+    parts: list[Part] | None = None
     problem: str | None = None
 
 
@@ -163,17 +182,29 @@ def inspect(file: IO[bytes], options: ReadOptions, *, limit_bytes: int) -> Inspe
         TooLarge: If the file is larger than the limit once unpacked.
     """
     looked = _Looked()
+    seen: dict[str, Any] = {"progress": looked.progress, "findings": looked.findings}
     try:
-        looked.table = read_table(
-            file,
-            options,
-            limit_bytes=limit_bytes,
-            progress=looked.progress,
-            findings=looked.findings,
-        )
+        if options.split is None:
+            looked.table = read_table(file, options, limit_bytes=limit_bytes, **seen)
+        else:
+            looked.parts = read_parts(file, options, limit_bytes=limit_bytes, **seen)
+            looked.table = looked.parts[0].table
     except Invalid as error:
         looked.problem = error.detail
     return _described(looked)
+
+
+def _part(part: Part) -> PartRead:
+    table = part.table
+    times = table.times.view("datetime64[us]")
+    return PartRead(
+        value=part.label,
+        rows_read=table.rows_read,
+        rows_duplicate=table.rows_duplicate,
+        first=to_datetime(times[0]),
+        last=to_datetime(times[-1]),
+        cadence=describe_gaps(times, table.dialect["timezone"]).cadence,
+    )
 
 
 def _described(looked: _Looked) -> InspectionRead:
@@ -189,6 +220,7 @@ def _described(looked: _Looked) -> InspectionRead:
         rows_quarantined=len(looked.findings.rejected),
         issues=[IssueRead.model_validate(asdict(one)) for one in looked.findings.all_issues()],
         problems=problems,
+        series=None if looked.parts is None else [_part(one) for one in looked.parts],
         **_content(table),
     )
 

@@ -62,6 +62,14 @@ class DialectRead(BaseModel):
     )
 
 
+class SplitRead(BaseModel):
+    """A part of a file: the column that was asked for, its value, and how many parts there are."""
+
+    column: str
+    value: str
+    of: int
+
+
 class UploadReport(BaseModel):
     """What became of a file."""
 
@@ -141,3 +149,13 @@ class UploadReport(BaseModel):
         description="The forecasts that the upload caused, one for each deployed version. The "
         "same bytes again cause none: the answer is the first report.",
     )
+    series: str | None = Field(None, description="The series; null in reports of earlier releases.")
+    split: SplitRead | None = Field(
+        None, description="Which part of a split file this is; null of a whole file."
+    )
+
+
+class SplitReport(BaseModel):
+    """What became of a file of several series; lines that belong to none are with the first."""
+
+    items: list[UploadReport]

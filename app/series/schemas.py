@@ -223,6 +223,15 @@ class UploadQuery(BaseModel):
     )
     timezone: TimezoneName | None = Field(None, description="Zone of times without an offset.")
     header: bool | None = Field(None, description="Whether the first line has names.")
+    split: str | None = Field(
+        None,
+        max_length=MOST_NAME_LENGTH,
+        description="Column, by its name or its number from 1, that says which row is of which "
+        "series, such as a symbol. Each value becomes a series of its own, created if there is "
+        "none, named `{name}-{value}` with `-` for characters that names do not have. The answer "
+        "is a list of reports, all stored in one transaction.",
+        examples=["Symbol"],
+    )
     columns: list[str] = Field(
         default_factory=list,
         description="Columns to keep, with commas between, each as `name` or `name in the "

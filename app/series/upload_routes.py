@@ -19,7 +19,7 @@ from app.series.inspection import InspectionRead
 from app.series.reading.options import ReadOptions
 from app.series.reading.source import is_larger
 from app.series.receiving import received_file
-from app.series.reports import UploadReport
+from app.series.reports import SplitReport, UploadReport
 from app.series.schemas import SeriesName, UploadQuery
 from app.series.service import get_series
 from app.series.uploads import Stored, UploadRequest
@@ -62,9 +62,12 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/series/{name}/uploads",
     status_code=201,
-    response_model=UploadReport,
+    response_model=UploadReport | SplitReport,
     responses={
-        200: {"model": UploadReport, "description": "The same bytes again: the first report."},
+        200: {
+            "model": UploadReport | SplitReport,
+            "description": "The same bytes again: the first report.",
+        },
         202: {
             "model": JobRead,
             "description": "A file above STATECAST_UPLOAD_JOB_BYTES: the job that reads it.",
@@ -86,7 +89,8 @@ async def upload_file(
     with 422: the detail shows both readings and the query parameter that settles it. Bars are
     known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
     without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
-    A very large file is answered with 202 and a job, whose result holds the report.
+    A very large file is answered with 202 and a job, whose result holds the report. A file of
+    several series is refused with their list, or with `split` becomes one series for each.
     """
     asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
     settings = processes.settings
@@ -98,12 +102,17 @@ async def upload_file(
 
 
 def _reported(name: str, stored: Stored) -> Response:
+    status = 201 if stored.is_new else 200
+    if "items" in stored.report:
+        return JSONResponse(stored.report, status)
     location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
-    return JSONResponse(stored.report, 201 if stored.is_new else 200, headers=location)
+    return JSONResponse(stored.report, status, headers=location)
 
 
 def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Response:
     """Leave a file to a worker, unless its bytes are stored already."""
+    if "split" in asked.options:
+        raise TooLarge("A file of several series is too large to be split: send it in parts.")
     earlier = uploads.stored_before(database, asked, file, is_new=False)
     if earlier is not None:
         return _reported(asked.name, earlier)

@@ -47,7 +47,7 @@ class UploadRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
+class Settings:
     """The settings of a series that a file is read with.
 
     What else is `known` of its channels only spares it hints, and may change meanwhile.
@@ -81,7 +81,7 @@ class Prepared:
 
     request: UploadRequest
     sha256: str
-    settings: _Settings
+    settings: Settings
     earlier: dict[str, Any] | None
     table: Table | None = None
 
@@ -136,9 +136,9 @@ def prepare(session: Session, request: UploadRequest, digest: str) -> Prepared:
         Invalid: If the series is of another kind.
     """
     series = _find(session, request)
-    earlier = _earlier(session, series, request, digest) if series else None
+    earlier = earlier_upload(session, series, request, digest) if series else None
     found = earlier.report if earlier else None
-    return Prepared(request, digest, _settings(series, request), found)
+    return Prepared(request, digest, settings_of(series, request), found)
 
 
 def store(
@@ -153,12 +153,12 @@ def store(
     if prepared.earlier is not None or table is None:
         return Stored(prepared.earlier or {}, is_new=False)
     series = _locked(session, request, table, prepared.options)
-    earlier = _earlier(session, series, request, prepared.sha256)
+    earlier = earlier_upload(session, series, request, prepared.sha256)
     if earlier:
         return Stored(earlier.report, is_new=False)
-    if series.revision and _settings(series, request) != prepared.settings:
+    if series.revision and settings_of(series, request) != prepared.settings:
         raise Conflict("The series' settings changed while the file was read: send it again.")
-    return Stored(_store(session, series, table, prepared, tell), is_new=True)
+    return Stored(store_table(session, series, table, prepared, tell=tell), is_new=True)
 
 
 def stored_before(
@@ -216,12 +216,13 @@ def _find(session: Session, request: UploadRequest) -> Series | None:
         raise NotFound(f"{error.detail} Create it first, or add `?create=true`.") from error
 
 
-def _settings(series: Series | None, request: UploadRequest) -> _Settings:
+def settings_of(series: Series | None, request: UploadRequest) -> Settings:
+    """The settings that a file is read with."""
     if series is None:
-        return _Settings(request.kind, "UTC", {})
+        return Settings(request.kind, "UTC", {})
     if request.kind not in (None, series.kind):
         raise Invalid(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
-    return _Settings(
+    return Settings(
         cast(Kind, series.kind),
         series.timezone,
         sentinels_of(series.channels),
@@ -229,7 +230,7 @@ def _settings(series: Series | None, request: UploadRequest) -> _Settings:
     )
 
 
-def _earlier(
+def earlier_upload(
     session: Session, series: Series, request: UploadRequest, sha256: str
 ) -> Upload | None:
     """The upload of the same bytes, read in the same way, if nothing was taken back since."""
@@ -262,13 +263,16 @@ def _locked(session: Session, request: UploadRequest, table: Table, options: Rea
     return ensure_series(session, new)
 
 
-def _store(
+def store_table(
     session: Session,
     series: Series,
     table: Table,
     prepared: Prepared,
-    tell: Callable[[int], None],
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+    split: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """Store a table in a series, and its report; `split` says which part of a file it is."""
     if not series.revision:
         series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
@@ -284,6 +288,8 @@ def _store(
         **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
         "dialect": {**table.dialect, "missing": prepared.settings.missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
+        "series": series.name,
+        "split": split,
     }
     _quarantine(session, row, table)
     session.flush()

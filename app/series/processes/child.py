@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from app.db import Database
 from app.logs import configure_logging
-from app.series import uploads
+from app.series import splitting
 from app.series.inspection import inspect
 from app.series.processes import messages
 from app.series.reading.options import ReadOptions
@@ -75,7 +75,7 @@ def _upload(
     limit_bytes: int,
 ) -> dict[str, Any]:
     database = _database(database_url, timeout_seconds)
-    stored = uploads.upload(database, UploadRequest.of(request), file, limit_bytes=limit_bytes)
+    stored = splitting.upload(database, UploadRequest.of(request), file, limit_bytes=limit_bytes)
     return dataclasses.asdict(stored)
 
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.errors import Unavailable
-from app.series import uploads
+from app.series import splitting
 from app.series.inspection import InspectionRead, inspect
 from app.series.processes import messages
 from app.series.reading.options import ReadOptions
@@ -116,11 +116,11 @@ class FileProcesses:
         self._busy: set[FileProcess] = set()
 
     async def upload(self, request: UploadRequest, file: IO[bytes]) -> Stored:
-        """Read a file into the database; see `uploads.upload`."""
+        """Read a file into the database; see `splitting.upload`."""
         limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
             return await run_in_threadpool(
-                uploads.upload, self._database, request, file, limit_bytes=limit_bytes
+                splitting.upload, self._database, request, file, limit_bytes=limit_bytes
             )
         question = {
             "work": "upload",
@@ -134,7 +134,7 @@ class FileProcesses:
         except Lost as lost:
             # It may have ended between the commit and the answer.
             found = await run_in_threadpool(
-                uploads.stored_before, self._database, request, file, is_new=True
+                splitting.stored_before, self._database, request, file, is_new=True
             )
             if found is None:
                 raise _unavailable(lost) from lost

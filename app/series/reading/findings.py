@@ -52,6 +52,7 @@ REJECTIONS = {
     "skipped_hour": "a time that no clock of the time zone showed. If the file's clock is never "
     "set, say so with a zone such as `timezone=Etc/GMT-1` (an hour ahead of UTC all year)",
     "unclear_hour": "a time that came twice when clocks went back, in no order that tells which",
+    "no_symbol": "no value in the column that says whose they are",
     "unreadable_number": "a field that is no number",
     "infinite_value": "an infinite number",
     "ohlc_violation": "prices that break low <= open, close <= high or are not above zero",

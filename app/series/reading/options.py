@@ -23,6 +23,7 @@ class ReadOptions:
         header: Whether the first line holds names.
         columns: Names to keep, each as `name` or `name in the file=channel`; without a
             header the names of all columns in order, an empty one skips its column.
+        split: The column, by name or number from 1, that says which row is of which series.
         kind: What the rows are; None leaves it to the column names.
         missing: Numbers that mean missing, by channel.
         known: All settings of the channels by name, as far as there are such.
@@ -35,6 +36,7 @@ class ReadOptions:
     timezone: str = "UTC"
     header: bool | None = None
     columns: tuple[str, ...] = ()
+    split: str | None = None
     kind: Kind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

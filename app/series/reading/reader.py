@@ -14,6 +14,7 @@ from app.series.reading.doubts import apply_missing, report_doubts
 from app.series.reading.findings import Findings, Issue, Rejected
 from app.series.reading.grids import Grid, read_grid
 from app.series.reading.layout import Layout
+from app.series.reading.lines import Mask
 from app.series.reading.matrix import taken
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.order import Ordered, in_order
@@ -100,14 +101,22 @@ def read_table(
                 _require_memory(size_bytes, error)
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, progress, limit_bytes=whole)
+    grid, chosen = find_columns(grid, options, progress, findings)
+    content_read = _read_columns(grid, chosen, options, findings)
+    return _table(grid.layout, content_read, progress, findings)
+
+
+def find_columns(
+    grid: Grid, options: ReadOptions, progress: Progress, findings: Findings
+) -> tuple[Grid, Chosen]:
+    """The columns under their names, and which of them are the time and the channels."""
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
     progress.names, progress.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_row, options)
     progress.time = chosen.time
     progress.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
     progress.dialect["timezone"] = options.timezone
-    content_read = _read_columns(replace(grid, layout=layout), chosen, options, findings)
-    return _table(layout, content_read, progress, findings)
+    return replace(grid, layout=layout), chosen
 
 
 def _read_in_pieces(
@@ -172,6 +181,36 @@ class _Content:
 
 
 def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Findings) -> _Content:
+    read = read_rows(grid, chosen, options, findings)
+    ordered = read.in_order(read.rows.usable, options, findings)
+    return _Content(read.channels.kind, read.channels.names, read.again, ordered, read.dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """The rows of a file in its own order: which are usable, their times and values."""
+
+    rows: Rows
+    times: Integers
+    channels: "_Channels"
+    again: frozenset[int]
+    dialect: dict[str, Any]
+
+    def in_order(self, chosen: Mask, options: ReadOptions, findings: Findings) -> Ordered:
+        """The chosen rows in the order of time, with what is doubtful about them."""
+        ordered = in_order(
+            self.times[chosen],
+            self.channels.values[chosen],
+            self.rows.lines.where(chosen),
+            findings,
+        )
+        names = list(self.channels.names.values())
+        report_doubts(names, self.channels.kind, ordered, options, findings)
+        return ordered
+
+
+def read_rows(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Findings) -> ReadRows:
+    """Read times and values of all rows; unless it is to be split, the file holds one series."""
     layout, columns = grid.layout, grid.columns
     rows = Rows(layout.body, findings)
     if chosen.text:
@@ -180,7 +219,8 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
     times, formats = read_times(
         [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
     )
-    refuse_several_series(columns, layout, chosen, times, rows)
+    if options.split is None:
+        refuse_several_series(columns, layout, chosen, times, rows)
     again: frozenset[int] = frozenset()
     if not chosen.asked:
         again = second_times(columns, layout.names, chosen, times, rows)
@@ -189,15 +229,12 @@ def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Fi
     rows.require_enough()
     if grid.delimiter and not options.delimiter:
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
-    usable = rows.usable
-    ordered = in_order(times[usable], channels.values[usable], rows.lines.where(usable), findings)
-    report_doubts(list(channels.names.values()), channels.kind, ordered, options, findings)
     dialect = {
         "timestamp_format": list(formats),
         "decimal": channels.decimal,
         "columns": {name: asked[number] for number, name in channels.names.items()},
     }
-    return _Content(channels.kind, channels.names, again, ordered, dialect)
+    return ReadRows(rows, times, channels, again, dialect)
 
 
 def _read_matrix(regular: Regular, options: ReadOptions, findings: Findings) -> _Content:

@@ -59,9 +59,11 @@ def _refusal(name: str, values: list[str], kind: CellKind) -> str:
     shown = ", ".join(repr(value) for value in values[:SHOWN_VALUES])
     more = ", ..." if len(values) > SHOWN_VALUES else ""
     choice = "" if kind == CellKind.TEXT else ", or name the channels with `columns=`"
+    split = f"add `split={name}` to make each a series of its own"
     return (
         f"The file holds several series: the column {name!r} has {len(values)} values "
-        f"({shown}{more}) that tell the rows apart. Upload each as its own series{choice}."
+        f"({shown}{more}) that tell the rows apart. Upload each as its own series, or {split}"
+        f"{choice}."
     )
 
 

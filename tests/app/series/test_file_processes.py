@@ -143,7 +143,7 @@ def test_a_full_database_is_a_507_or_a_job_that_failed_in_words(
     def full(*_: Any, **__: Any) -> None:
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(FULL))
 
-    monkeypatch.setattr(uploads, "_store", full)
+    monkeypatch.setattr(uploads, "store_table", full)
     changed = settings.model_copy(update={"upload_job_bytes": 10 if work == "job" else 10**9})
     with TestClient(create_app(changed), raise_server_exceptions=False) as client:
         answer = send(client, TEXT)
