@@ -56,7 +56,10 @@ class DialectRead(BaseModel):
     timestamp_format: list[str]
     timezone: str
     columns: dict[str, str]
-    # Reports of earlier releases do not say it.
+    # Reports of earlier releases do not say these.
+    fields: list[str] = Field(
+        default_factory=list, description="The names of all columns, channels by their own."
+    )
     missing: dict[str, list[float]] = Field(
         default_factory=dict, description="Numbers that were stored as missing, by channel."
     )

@@ -247,6 +247,18 @@ class UploadQuery(BaseModel):
         return {**given, "columns": columns} if columns else given
 
 
+class SeriesUploadQuery(UploadQuery):
+    """The same, and what only a series knows."""
+
+    like: int | None = Field(
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="The number of an earlier upload of the series: the file is read as that one "
+        "was, with the names of `quarantine?format=rows`. Corrected rows are uploaded so.",
+    )
+
+
 def _split(texts: list[str]) -> tuple[str, ...]:
     """Names given with commas between, in one parameter or in several."""
     return tuple(name.strip() for text in texts for name in text.split(","))

@@ -35,6 +35,8 @@ def upload(
     """
     if "split" not in request.options:
         return uploads.upload(database, request, file, limit_bytes=limit_bytes)
+    if "like" in request.options:
+        raise _refusal("`split` and `like` cannot be given together: a part is like its own upload")
     digest = uploads.sha256(file)
     with database.reading() as session:
         stored = _earlier(session, request, digest)

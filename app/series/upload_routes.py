@@ -1,26 +1,23 @@
 """Routes of uploads: send a file, read its report, download what was kept aside."""
 
-import csv
-import io
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.csv_cells import neutral
 from app.db import Database
 from app.dependencies import DatabaseDependency, FileProcessesDependency, SettingsDependency
 from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
-from app.series import kept_files, uploads
+from app.series import kept_files, quarantine, uploads
 from app.series.inspection import InspectionRead
 from app.series.reading.options import ReadOptions
 from app.series.reading.source import is_larger
 from app.series.receiving import received_file
 from app.series.reports import SplitReport, UploadReport
-from app.series.schemas import SeriesName, UploadQuery
+from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
 from app.series.uploads import Stored, UploadRequest
 
@@ -53,7 +50,7 @@ FILE_BODY = {
 }
 QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "CSV with `line,reason,text`.",
+        "description": "CSV with `line,reason,text`, or the lines as they stand in the file.",
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
@@ -81,7 +78,7 @@ async def upload_file(
     request: Request,
     database: DatabaseDependency,
     processes: FileProcessesDependency,
-    query: Annotated[UploadQuery, Query()],
+    query: Annotated[SeriesUploadQuery, Query()],
 ) -> Response:
     """Read a file into a series and report what was found; bad rows are kept aside.
 
@@ -167,18 +164,27 @@ def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict
 @router.get(
     "/series/{name}/uploads/{upload_id}/quarantine",
     response_class=Response,
-    responses={**QUARANTINE_CSV, **documented(NotFound)},
+    responses={**QUARANTINE_CSV, **documented(NotFound, Conflict, Invalid)},
 )
-def download_quarantine(name: str, upload_id: int, database: DatabaseDependency) -> Response:
-    """Download the rows that could not be stored, with their line numbers and reasons.
+def download_quarantine(
+    name: str,
+    upload_id: int,
+    database: DatabaseDependency,
+    form: Annotated[
+        Literal["list", "rows"],
+        Query(
+            alias="format",
+            description="`list`: CSV with `line,reason,text`. `rows`: the lines below the names of "
+            "the columns, to be corrected and uploaded with `like={upload_id}`.",
+        ),
+    ] = "list",
+) -> Response:
+    """Download the rows that could not be stored: why, or as a file to correct and send again.
 
     A text that a spreadsheet would run has an apostrophe before it.
     """
     with database.reading() as session:
         found = uploads.get_upload(session, name, upload_id)
-        rows = uploads.quarantined_rows(session, found.id)
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(["line", "reason", "text"])
-    writer.writerows([row.line, neutral(row.reason), neutral(row.text)] for row in rows)
-    return Response(content.getvalue(), media_type="text/csv")
+        rows = quarantine.quarantined_rows(session, found.id)
+        content = quarantine.as_list(rows) if form == "list" else quarantine.as_file(found, rows)
+    return Response(content, media_type="text/csv")

@@ -16,6 +16,7 @@ from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.gaps import Gaps, describe_gaps
 from app.series.observation_schemas import CausedForecast
+from app.series.quarantine import options_like
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.reader import Table, read_table
 from app.series.revisions import last_taken_back
@@ -77,6 +78,7 @@ class Prepared:
         settings: Those of the series as they were when reading began.
         earlier: The report of the same bytes, if they are stored already.
         table: What was read.
+        like: How the upload was read that this one is to be read like.
     """
 
     request: UploadRequest
@@ -84,12 +86,14 @@ class Prepared:
     settings: Settings
     earlier: dict[str, Any] | None
     table: Table | None = None
+    like: dict[str, Any] = field(default_factory=dict)
 
     @property
     def options(self) -> ReadOptions:
         """How to read the file."""
         settings = self.settings
-        given = {"timezone": settings.timezone, **self.request.options}
+        given = {"timezone": settings.timezone, **self.like, **self.request.options}
+        given.pop("like", None)
         return ReadOptions(
             **given, kind=settings.kind, missing=settings.missing, known=settings.known
         )
@@ -134,11 +138,14 @@ def prepare(session: Session, request: UploadRequest, digest: str) -> Prepared:
     Raises:
         NotFound: If there is no such series and none is to be created.
         Invalid: If the series is of another kind.
+        Conflict: If it is to be read like an upload that does not say how it was read.
     """
     series = _find(session, request)
     earlier = earlier_upload(session, series, request, digest) if series else None
     found = earlier.report if earlier else None
-    return Prepared(request, digest, settings_of(series, request), found)
+    like = request.options.get("like")
+    read_like = {} if like is None else options_like(get_upload(session, request.name, like))
+    return Prepared(request, digest, settings_of(series, request), found, like=read_like)
 
 
 def store(
@@ -190,12 +197,6 @@ def get_upload(session: Session, name: str, upload_id: int) -> Upload:
     if found is None or found.series_id != series.id:
         raise NotFound(f"The series {name!r} has no upload {upload_id}.")
     return found
-
-
-def quarantined_rows(session: Session, upload_id: int) -> list[QuarantinedRow]:
-    """The rows of an upload that could not be stored, in the order of the file."""
-    statement = sa.select(QuarantinedRow).where(QuarantinedRow.upload_id == upload_id)
-    return list(session.scalars(statement.order_by(QuarantinedRow.line)))
 
 
 def sha256(file: IO[bytes]) -> str:

@@ -9,6 +9,8 @@ from app.series.finding_codes import CODES
 
 EXAMPLES = 5
 TEXT_LENGTH = 500
+# Rejected lines are kept long enough to be corrected.
+KEPT_LENGTH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Findings:
 
     def reject(self, line: int, code: str, reason: str, text: str) -> None:
         """Keep a line aside."""
-        self.rejected.append(Rejected(line, code, reason, shown(text)))
+        self.rejected.append(Rejected(line, code, reason, shown(text, KEPT_LENGTH)))
 
     def take(self, other: "Findings") -> None:
         """Take over what another one found."""
@@ -94,13 +96,13 @@ class Findings:
         for code, what in REJECTIONS.items():
             lines = [one for one in self.rejected if one.code == code]
             if lines:
-                examples = tuple(Example(one.line, one.text) for one in lines[:EXAMPLES])
+                examples = tuple(Example(one.line, shown(one.text)) for one in lines[:EXAMPLES])
                 message = f"{len(lines)} rows are quarantined: {what}."
                 causes.append(Issue(code, message, len(lines), examples, CODES[code].action))
         return self.issues + causes
 
 
-def shown(text: str) -> str:
+def shown(text: str, length: int = TEXT_LENGTH) -> str:
     """A line as a report can hold it: not endless, and without NUL, which JSONB refuses."""
     clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return clean if len(clean) <= TEXT_LENGTH else f"{clean[: TEXT_LENGTH - 1]}…"
+    return clean if len(clean) <= length else f"{clean[: length - 1]}…"

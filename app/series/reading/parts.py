@@ -18,6 +18,7 @@ from app.series.reading.reader import (
     WHOLE_BYTES,
     ReadRows,
     Table,
+    field_names,
     find_columns,
     read_rows,
 )
@@ -74,7 +75,8 @@ def read_parts(
     read = read_rows(grid, replace(chosen, channels=kept, text=text), options, findings)
     read.rows.reject(codes == NOBODY, "no_symbol", lambda _: "no value in the column of the series")
     progress.again, progress.channels = read.again, read.channels.names
-    progress.dialect |= read.dialect
+    fields = field_names(grid.layout, read.channels.names)
+    progress.dialect |= read.dialect | {"fields": fields}
     dialect = NO_DIALECT | progress.dialect
     return _parts(labels, codes, read, options, findings, dialect=dialect)
 

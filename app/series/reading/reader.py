@@ -119,6 +119,18 @@ def find_columns(
     return replace(grid, layout=layout), chosen
 
 
+def field_names(layout: Layout, channels_of: dict[int, str]) -> list[str]:
+    """A name for each field of a row: of channels their own, and no other column has one of these.
+
+    With them any of the rows can be read again on its own.
+    """
+    channels = set(channels_of.values())
+    return [
+        channels_of.get(number, "" if name in channels else name)
+        for number, name in enumerate(layout.names)
+    ]
+
+
 def _read_in_pieces(
     content: IO[bytes],
     options: ReadOptions,
@@ -150,7 +162,7 @@ def _require_memory(size_bytes: int, error: Irregular) -> None:
 def _table(layout: Layout, content: "_Content", progress: Progress, findings: Findings) -> Table:
     progress.again = content.again
     progress.channels = content.channels_of
-    progress.dialect |= content.dialect
+    progress.dialect |= content.dialect | {"fields": field_names(layout, content.channels_of)}
     return Table(
         kind=content.kind,
         channels=tuple(content.channels_of.values()),
