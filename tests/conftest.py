@@ -3,12 +3,13 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.db import Database, engine_url
@@ -39,24 +40,26 @@ def temporary_postgres_database(server: sa.URL) -> Iterator[str]:
             connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def empty_postgres_database(url: str) -> None:
-    """Delete all rows but those of the migrations; connections that were left open are closed."""
-    engine = sa.create_engine(engine_url(url), poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        tables = connection.exec_driver_sql(
-            "SELECT schemaname || '.' || tablename FROM pg_tables "
-            "WHERE schemaname IN ('public', 'dbos') "
-            "AND tablename NOT IN ('alembic_version', 'dbos_migrations')"
-        ).scalars()
-        # Deleting a few rows is much faster than truncating many tables; without the
-        # triggers of foreign keys the order does not matter.
-        connection.exec_driver_sql("SET session_replication_role TO replica")
-        for table in tables.all():
-            connection.exec_driver_sql(f"DELETE FROM {table}")
+# Deleting a few rows is much faster than truncating many tables; without the triggers of
+# foreign keys the order does not matter.
+EMPTY_ALL_TABLES = """
+DO $$
+DECLARE
+    name text;
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SET LOCAL session_replication_role TO replica;
+    FOR name IN
+        SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+        WHERE schemaname IN ('public', 'dbos')
+        AND tablename NOT IN ('alembic_version', 'dbos_migrations')
+    LOOP
+        EXECUTE 'DELETE FROM ' || name;
+    END LOOP;
+END
+$$
+"""
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +105,22 @@ def postgres_database(postgres_server: sa.URL) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def empty_postgres_database(postgres_database: str) -> Iterator[Callable[[], None]]:
+    """Deletes all rows but those of the migrations; connections that were left open are closed.
+
+    Its own connection stays open: a new one has to learn all tables first.
+    """
+    engine = sa.create_engine(engine_url(postgres_database), pool_size=1, pool_pre_ping=True)
+
+    def empty() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(EMPTY_ALL_TABLES.replace("%", "%%"))
+
+    yield empty
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty migrated database on each of the two engines, in turn."""
@@ -110,9 +129,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
     else:
-        url: str = request.getfixturevalue("postgres_database")
-        yield url
-        empty_postgres_database(url)
+        empty: Callable[[], None] = request.getfixturevalue("empty_postgres_database")
+        yield request.getfixturevalue("postgres_database")
+        empty()
 
 
 @pytest.fixture
@@ -132,8 +151,15 @@ def settings(database_url: str) -> Settings:
     return Settings(database_url=database_url, api_key=None, upload_processes=0)
 
 
+@pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """The application, built once: to build its routes takes longer than most tests."""
+    return create_app(Settings(api_key=None))
+
+
 @pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
+def client(application: FastAPI, settings: Settings) -> Iterator[TestClient]:
     """The application on the fresh database; server errors show as responses."""
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    application.state.settings = settings
+    with TestClient(application, raise_server_exceptions=False) as client:
         yield client
