@@ -2,15 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test serve bench format lock clean
+.PHONY: demo test checks suite serve bench format lock clean
 
 demo: .venv/demo.installed
 	$(BIN)/python -m examples.demo
 
+# The checks run beside the tests: they use one core, and not for long.
 test: .venv/dev.installed
+	$(MAKE) --jobs 2 checks suite
+
+checks: .venv/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+suite: .venv/dev.installed
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 serve: .venv/demo.installed

@@ -6,7 +6,7 @@ from alembic import op
 from app.db import Json, Timestamp
 
 revision = "0019_kept_files"
-down_revision = "0017_schedules"
+down_revision = "0018_schedules"
 branch_labels = None
 depends_on = None
 

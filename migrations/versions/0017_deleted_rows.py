@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018_deleted_rows"
+revision = "0017_deleted_rows"
 down_revision = "0016_class_scores"
 branch_labels = None
 depends_on = None

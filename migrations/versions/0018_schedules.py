@@ -5,8 +5,8 @@ from alembic import op
 
 from app.db import Json, Timestamp
 
-revision = "0017_schedules"
-down_revision = "0018_deleted_rows"
+revision = "0018_schedules"
+down_revision = "0017_deleted_rows"
 branch_labels = None
 depends_on = None
 
