@@ -1,5 +1,7 @@
 """Values judged: everything that numbers alone can tell of a series."""
 
+import numpy as np
+
 from app.series.judging.absences import doubts_of_absence, is_constant
 from app.series.judging.clock_changes import find_clock_changes
 from app.series.judging.flat_lines import Run, doubts_of_runs, long_runs
@@ -14,6 +16,8 @@ from app.series.judging.units import (
 )
 
 
+# Numbers near the largest there are have infinite distances, which compare as they should.
+@np.errstate(over="ignore", invalid="ignore")
 def judge(subject: Subject) -> list[Doubt]:
     """All doubts about the values of a series."""
     if not len(subject.times):

@@ -194,3 +194,12 @@ class TestClockChanges:
     def test_other_hours_are_ordinary_gaps(self) -> None:
         assert self.doubt(self.without("2023-01-05T07", "2023-03-26T05")) is None
         assert self.doubt(self.without("2023-01-05T07"), "Europe/Berlin") is None
+
+
+class TestExtremes:
+    def test_the_largest_numbers_there_are_overflow_nothing(self) -> None:
+        largest = np.finfo(float).max
+        column = temperatures()
+        column[[50, 51, 200]] = largest, -largest, largest / 3
+        assert judged(column)["spike"].count >= 1
+        assert "spike" not in judged(np.array([0.0, largest, -largest, largest / 3, 1.5]))
