@@ -13,7 +13,7 @@ from http import HTTPStatus
 import httpx2
 import psutil
 
-from benchmarks.service import JENA, database, median_milliseconds, postgres, web
+from benchmarks.service import JENA, databases, median_milliseconds, web
 from examples.running import checked
 
 CHART = "/v1/series/jena/observations?channels=T%20(degC)&max_points=2000"
@@ -28,18 +28,14 @@ def main() -> None:
     if not JENA.exists():
         print("the Jena file is absent: nothing measured")
         return
-    for name, fresh in (("SQLite", database), ("PostgreSQL", postgres)):
-        with fresh() as url:
-            if url is None:
-                print(f"{name}: no server answers, nothing measured")
-                continue
-            print(f"-- {name}")
-            with web(url) as (client, _):
-                query = {"create": "true", "kind": "climate"}
-                path = "/v1/series/jena/uploads"
-                checked(client.post(path, params=query, content=JENA.read_bytes()))
-            with web(url) as (client, process):
-                measure(client, process)
+    for name, url in databases():
+        print(f"-- {name}")
+        with web(url) as (client, _):
+            query = {"create": "true", "kind": "climate"}
+            path = "/v1/series/jena/uploads"
+            checked(client.post(path, params=query, content=JENA.read_bytes()))
+        with web(url) as (client, process):
+            measure(client, process)
 
 
 def measure(client: httpx2.Client, process: psutil.Process) -> None:

@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.beside_uploads import send
 from benchmarks.big_files import write_csv
-from benchmarks.service import database, postgres, web
+from benchmarks.service import databases, web
 from examples.running import checked, statecast, stop
 
 SIZE_BYTES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000_000
@@ -45,10 +45,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "big.csv"
         rows = write_csv(path, SIZE_BYTES)
-        for name, fresh in (("SQLite", database), ("PostgreSQL", postgres)):
-            with fresh() as url:
-                if url is not None:
-                    measure(name, url, path, rows)
+        for name, url in databases():
+            measure(name, url, path, rows)
 
 
 def measure(name: str, url: str, path: Path, rows: int) -> None:

@@ -57,6 +57,17 @@ def postgres() -> Iterator[str | None]:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def databases() -> Iterator[tuple[str, str]]:
+    """The name of each kind of database and the URL of a fresh one, one after the other."""
+    with database() as url:
+        yield "SQLite", url
+    with postgres() as found:
+        if found is None:
+            print("PostgreSQL: no server answers, nothing measured")
+        else:
+            yield "PostgreSQL", found
+
+
 @contextmanager
 def web(url: str) -> Iterator[tuple[httpx2.Client, psutil.Process]]:
     """A web process that is ready, and a client of it."""

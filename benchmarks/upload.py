@@ -5,7 +5,7 @@ import time
 
 import pandas as pd
 
-from benchmarks.service import JENA, database, postgres, web
+from benchmarks.service import JENA, databases, web
 from examples.running import checked
 
 REPEATS = 5
@@ -17,12 +17,8 @@ def main() -> None:
     if not JENA.exists():
         print("the Jena file is absent: nothing measured")
         return
-    for name, fresh in (("SQLite", database), ("PostgreSQL", postgres)):
-        with fresh() as url:
-            if url is None:
-                print(f"no {name} server: nothing measured")
-                continue
-            measure(name, url)
+    for name, url in databases():
+        measure(name, url)
 
 
 def measure(name: str, url: str) -> None:
