@@ -27,6 +27,7 @@ HANDLERS = {
     kind: f"tests.counting:{function}"
     for kind, function in (
         ("count", "count"),
+        ("clean", "count"),
         ("look", "look"),
         ("refuse", "refuse"),
         ("break", "break_down"),

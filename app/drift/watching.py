@@ -3,6 +3,7 @@
 import logging
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Database, insert_or_ignore, utc_now
@@ -27,16 +28,17 @@ def watch_drift(database: Database, settings: Settings) -> None:
     with database.reading() as session:
         changed = _changed(session)
     for version_id, series_id in changed:
-        try:
-            _look(database, version_id, series_id, Thresholds.of(settings))
-        except Exception:  # one that cannot be looked at must not hide the others
-            logger.exception("the drift of version %d could not be told", version_id)
+        _look(database, version_id, series_id, Thresholds.of(settings))
 
 
 def note(
-    session: Session, version: ModelVersion, series: Series, revision: int, found: list[Finding]
+    session: Session,
+    version: ModelVersion,
+    series: Series,
+    revision: int,
+    found: list[Finding] | None,
 ) -> None:
-    """Write a verdict down, and tell webhooks if it turned to drift.
+    """Write a verdict down, and tell webhooks if it turned to drift; None leaves the last one.
 
     Workers look at the same time: whoever has seen the later revision is right, and the row's
     lock lets one of them turn the verdict.
@@ -47,7 +49,7 @@ def note(
     if watch.revision >= revision:
         return
     watch.revision = revision
-    if watch.drifted == bool(found):
+    if found is None or watch.drifted == bool(found):
         return
     watch.drifted, watch.changed_at = bool(found), utc_now()
     if found:
@@ -78,12 +80,25 @@ def _look(database: Database, version_id: int, series_id: int, limits: Threshold
         version, series = session.get(ModelVersion, version_id), session.get(Series, series_id)
         if version is None or series is None:
             return
-        found = Drift.of(session, version, series).findings(limits)
+        found = _findings(session, version, series, limits)
     with database.transaction() as session:
         # It may have been deleted since; what points to it is held until the commit.
         held = sa.select(ModelVersion.id).where(ModelVersion.id == version_id)
         if session.scalar(held.with_for_update(key_share=True, read=True)) is not None:
             note(session, version, series, series.revision, found)
+
+
+def _findings(
+    session: Session, version: ModelVersion, series: Series, limits: Thresholds
+) -> list[Finding] | None:
+    """What has drifted; None where that cannot be told: the next revision is looked at again."""
+    try:
+        return Drift.of(session, version, series).findings(limits)
+    except OperationalError:
+        raise
+    except Exception:  # one that cannot be told must not hide the others
+        logger.exception("the drift of version %d could not be told", version.id)
+        return None
 
 
 def _happening(

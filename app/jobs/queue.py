@@ -22,8 +22,9 @@ APPLICATION_VERSION = "1"
 QUEUE = "jobs"
 # Taken by workers with a GPU only; they take from the common queue as well.
 GPU_QUEUE = "jobs-gpu"
-# Taken by every worker beside its trainings, which may last for hours.
-FILE_QUEUE = "jobs-files"
+# Taken by every worker beside its trainings. The name is older than the kinds in it: jobs that
+# wait under a name must be found under it after an upgrade.
+LIGHT_QUEUE = "jobs-files"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db import utc_now
 from app.errors import Conflict, NotFound
 from app.jobs.events import append_event, change
-from app.jobs.tables import FILE_KINDS, UNFINISHED, Job, JobCheckpoint, JobState
+from app.jobs.tables import LIGHT_KINDS, UNFINISHED, Job, JobCheckpoint, JobState
 from app.jobs.workers import is_live
 
 __all__ = [
@@ -48,7 +48,7 @@ def enqueue(
     from app.jobs import queue
 
     job = _add(session, Job(kind=kind, subject=subject, device=device, parent_id=parent_id))
-    others = queue.FILE_QUEUE if kind in FILE_KINDS else queue.QUEUE
+    others = queue.LIGHT_QUEUE if kind in LIGHT_KINDS else queue.QUEUE
     queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else others)
     return job
 

@@ -38,8 +38,8 @@ class JobState(StrEnum):
     """Stopped because somebody asked."""
 
 
-# Kinds of jobs that read files: they need no training libraries and wait for no training.
-FILE_KINDS = frozenset({"upload"})
+# Kinds of jobs that need no training libraries: they wait for no training, which may take hours.
+LIGHT_KINDS = frozenset({"check", "clean", "promote", "upload"})
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 

@@ -96,11 +96,28 @@ def finding(subject: Subject, found: float | None) -> dict[str, Any]:
         sentence = f"The stored state is that of a replay (largest difference {found:.2g})."
     else:
         sentence = f"The stored state differed from a replay by {found:.2g}; it was made again."
+    return _told(subject, sentence, difference=found, repaired=not is_right)
+
+
+def failure(subject: Subject, error: Exception) -> dict[str, Any]:
+    """What is reported of a state that could not be replayed; it is left as it is."""
+    return _told(subject, f"The state could not be replayed. {error}", failed=True)
+
+
+def _told(
+    subject: Subject,
+    sentence: str,
+    *,
+    difference: float | None = None,
+    repaired: bool = False,
+    failed: bool = False,
+) -> dict[str, Any]:
     return {
         "version": subject.version,
         "series": subject.series,
-        "max_abs_difference": found,
-        "repaired": not is_right,
+        "max_abs_difference": difference,
+        "repaired": repaired,
+        "failed": failed,
         "sentence": sentence,
     }
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.errors import ServiceError
 from app.live import checking
 from app.worker.task import Publish, Task
+from models.errors import ForecastingError
 
 
 def check_states(task: Task) -> Publish:
@@ -16,8 +18,8 @@ def check_states(task: Task) -> Publish:
     for number, one in enumerate(found):
         task.report(phase="checking", fraction=number / len(found))
         states.append(_check(task, one))
-    repaired = sum(state["repaired"] for state in states)
-    result = {"model": model, "repaired": repaired, "states": states}
+    counts = {name: sum(state[name] for state in states) for name in ("repaired", "failed")}
+    result = {"model": model, **counts, "states": states}
 
     def publish(_: Session) -> dict[str, Any]:
         return result
@@ -26,8 +28,12 @@ def check_states(task: Task) -> Publish:
 
 
 def _check(task: Task, one: checking.Subject) -> dict[str, Any]:
-    difference = task.read(lambda session: checking.difference(session, one))
-    finding = checking.finding(one, difference)
-    if finding["repaired"]:
-        task.write(lambda session: checking.repair(session, one))
+    """What is found of a state; one that cannot be replayed does not hide the others."""
+    try:
+        difference = task.read(lambda session: checking.difference(session, one))
+        finding = checking.finding(one, difference)
+        if finding["repaired"]:
+            task.write(lambda session: checking.repair(session, one))
+    except (ForecastingError, ServiceError) as error:
+        return checking.failure(one, error)
     return finding

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Self, cast
 
 from app.jobs.attempts import Attempt
-from app.jobs.tables import FILE_KINDS
+from app.jobs.tables import LIGHT_KINDS
 from app.worker.child import encode
 from app.worker.devices import CPU, child_environment, visible_gpus
 
@@ -96,9 +96,9 @@ class Children:
         Args:
             device: The kind of device that the job asks for. A worker with a GPU also runs
                 jobs that ask for a CPU, in a process that sees no GPU.
-            kind: The kind of the job: one that reads files gets a process that can do no more.
+            kind: The kind of the job: a light one gets a process that can do no more.
         """
-        if kind in FILE_KINDS:
+        if kind in LIGHT_KINDS:
             return self._start(CPU, kind)
         if device == CPU != self._device:
             return self._start(CPU)
@@ -128,7 +128,7 @@ class Children:
         return self._starter.submit(Child, (*self._command, *kinds), environment).result()
 
 
-def describe_exit(code: int, advice: str, what: str = "training") -> str:
+def describe_exit(code: int, advice: str, what: str) -> str:
     """What the end of a process that did not finish its job means to the job's owner.
 
     Args:

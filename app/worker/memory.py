@@ -7,11 +7,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.jobs.attempts import Attempt
-from app.jobs.tables import FILE_KINDS
 from app.registry.tables import ModelVersion
 
 # TensorFlow's and JAX's own name for it, in the class or in the message.
 EXHAUSTED = ("ResourceExhausted", "RESOURCE_EXHAUSTED")
+# For jobs that train nothing, and so have no sizes of their own.
+REMEDIES = {
+    "check": "check one `series` at a time",
+    "clean": "clean one model at a time",
+    "promote": "put the alias by hand, or give the worker more memory",
+    "upload": "send the file in several parts",
+}
 SIZES = {
     "stateful": {"lanes": "fewer `lanes`", "chunk": "a shorter `chunk`"},
     "windowed": {"batch_size": "a smaller `batch_size`", "lookback": "a shorter `lookback`"},
@@ -26,8 +32,8 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def advice(session: Session, attempt: Attempt) -> str:
     """What to make smaller, with the present sizes where the job trains a version."""
-    if attempt.kind in FILE_KINDS:
-        return "send the file in several parts"
+    if attempt.kind in REMEDIES:
+        return REMEDIES[attempt.kind]
     trained_by = attempt.subject.get("training_job", attempt.job_id)
     spec = session.scalar(sa.select(ModelVersion.spec).where(ModelVersion.job_id == trained_by))
     return "try a smaller network or less data" if spec is None else sizes_to_reduce(spec)

@@ -16,7 +16,7 @@ from app.worker.identity import own_identity
 from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 from app.worker.postman import Postman
 from app.worker.rounds import Rounds
-from app.worker.runner import FILES_AT_ONCE, Runner
+from app.worker.runner import LIGHT_AT_ONCE, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _work(
 def _queues(device: str, workers: int) -> dict[str, int]:
     """What the worker takes jobs from, and how many at once."""
     training = [engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE]
-    return {**dict.fromkeys(training, workers), engine.FILE_QUEUE: FILES_AT_ONCE}
+    return {**dict.fromkeys(training, workers), engine.LIGHT_QUEUE: LIGHT_AT_ONCE}
 
 
 def _wait_for_tables(database: Database, stop: threading.Event) -> None:

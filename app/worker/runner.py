@@ -14,7 +14,7 @@ from app.db import Database
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Wish
 from app.jobs.service import cancel
-from app.jobs.tables import FILE_KINDS, Job
+from app.jobs.tables import LIGHT_KINDS, Job
 from app.worker.children import Child, Children, describe_exit
 from app.worker.heart import Heart
 from app.worker.memory import advice
@@ -24,8 +24,10 @@ logger = logging.getLogger(__name__)
 
 # A cancelled job is stopped within two seconds: this, and a second for the process.
 WATCH_SECONDS = 0.4
-# A file fills the disk and the database's pipe, not the processor.
-FILES_AT_ONCE = 1
+# They fill the disk and the database's pipe, not the processor.
+LIGHT_AT_ONCE = 1
+# What the process of a kind of job was there for, in words.
+WORK = {"check": "checking", "clean": "cleaning", "promote": "promoting", "upload": "reading"}
 
 Answer = TypeVar("Answer")
 
@@ -60,7 +62,7 @@ class Runner:
         self._executor = executor
         self._rooms = {
             False: threading.BoundedSemaphore(room),
-            True: threading.BoundedSemaphore(FILES_AT_ONCE),
+            True: threading.BoundedSemaphore(LIGHT_AT_ONCE),
         }
         self._stopping = threading.Event()
         self._running = 0
@@ -68,7 +70,7 @@ class Runner:
 
     def run(self, job_id: str) -> str:
         """Work on a job until it has ended, whoever ended it."""
-        with self._counted(), self._place(self._reads_a_file(job_id)):
+        with self._counted(), self._place(self._is_light(job_id)):
             try:
                 attempt = self._write(lambda s: attempts.start(s, job_id, self._executor))
                 while attempt is not None:
@@ -84,15 +86,15 @@ class Runner:
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, timeout_seconds)
 
-    def _reads_a_file(self, job_id: str) -> bool:
-        """Whether the job is of those that need not wait for the end of trainings."""
+    def _is_light(self, job_id: str) -> bool:
+        """Whether the job is of those that wait for no training."""
 
         def kind() -> str | None:
             with self._database.reading() as session:
                 return session.scalar(sa.select(Job.kind).where(Job.id == job_id))
 
         try:
-            return until_answered(kind, self._stopping) in FILE_KINDS
+            return until_answered(kind, self._stopping) in LIGHT_KINDS
         except GaveUp:
             raise WorkerStopping from None
 
@@ -166,13 +168,13 @@ class Runner:
             logger.warning("the job could not be given back; it is found when this worker is gone")
 
     @contextmanager
-    def _place(self, reads_a_file: bool) -> Iterator[None]:
+    def _place(self, is_light: bool) -> Iterator[None]:
         """A place for one child.
 
         The queue's limit is the same for all workers, that of the last one started; this
         one is the machine's own.
         """
-        room = self._rooms[reads_a_file]
+        room = self._rooms[is_light]
         while not room.acquire(timeout=WATCH_SECONDS):
             if self._stopping.is_set():
                 raise WorkerStopping
@@ -197,5 +199,5 @@ class Runner:
 
 def _fail(session: Session, attempt: Attempt, exit_code: int) -> None:
     """End a job whose process ended without a word."""
-    what = "reading" if attempt.kind in FILE_KINDS else "training"
+    what = WORK.get(attempt.kind, "training")
     attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt), what))

@@ -1,5 +1,7 @@
 """A running job, or its parent, is cancelled over HTTP, and its process is gone."""
 
+import pytest
+
 from app.jobs import service
 from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually
@@ -21,6 +23,24 @@ class TestCancel:
             assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 409
         again = fleet.enqueue("count", epochs=1, seconds=0)
         assert fleet.wait_for_end(again).state is JobState.SUCCEEDED
+
+
+class TestLight:
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_it_does_not_wait_for_a_training_and_ends_when_it_is_cancelled(
+        self, fleet: Fleet
+    ) -> None:
+        worker = fleet.counting_worker()
+        training = fleet.enqueue("count", epochs=100_000, seconds=0.1)
+        fleet.wait_for_epoch(training, 2)
+        cleaning = fleet.enqueue("clean", epochs=100_000, seconds=0.1)
+        fleet.wait_for_epoch(cleaning, 2)
+        assert len(children_of(worker)) == 2
+        with fleet.database.transaction() as session:
+            service.request_cancel(session, cleaning)
+        assert fleet.wait_for_end(cleaning).state is JobState.CANCELLED
+        assert fleet.job(training).state is JobState.RUNNING
+        eventually(lambda: len(children_of(worker)) == 1, "the process is gone")
 
 
 class TestCancelParent:

@@ -1,6 +1,7 @@
 """Drift: figures over HTTP, the watch over champions, and schedules that wait for it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from app.drift.tables import DriftWatch
 from app.drift.verdicts import Finding
 from app.drift.watching import note, watch_drift
 from app.jobs.tables import Job
-from app.registry.tables import ModelVersion
+from app.registry.tables import Bundle, ModelVersion
 from app.schedules.firing import look
 from app.schedules.tables import ScheduleRun, Trigger
 from app.series.tables import Series
 from app.settings import Settings
 from app.webhooks.tables import Webhook, WebhookDelivery
+from models.artefact import read_bundle, write_bundle
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.live.conftest import point
 from tests.app.test_problems import check_problem
@@ -132,6 +134,31 @@ class TestWatch:
             note(session, version, series, 4, [])
             watch = session.get_one(DriftWatch, (version.id, series.id))
             assert (watch.drifted, watch.revision) == (True, 5)
+        assert len(events(database)) == 1
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_what_cannot_be_told_is_logged_once_and_looked_at_after_the_next_write(
+        self,
+        client: TestClient,
+        database: Database,
+        settings: Settings,
+        deployed: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        with database.transaction() as session:
+            bundle = session.scalars(sa.select(Bundle)).one()
+            whole = bundle.content
+            artefact = read_bundle(whole)
+            no_data = {**artefact.manifest, "data": None}
+            bundle.content = write_bundle(replace(artefact, manifest=no_data))
+        for _ in range(2):
+            watch_drift(database, settings)
+        assert caplog.text.count("could not be told") == 1
+
+        with database.transaction() as session:
+            session.scalars(sa.select(Bundle)).one().content = whole
+        put_rows(client, shifted(ROWS, WINDOW))
+        watch_drift(database, settings)
         assert len(events(database)) == 1
 
 

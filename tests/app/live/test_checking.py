@@ -14,7 +14,7 @@ from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
 from app.worker.task import Task
 from models.runtime import State
-from tests.app.conftest import ROWS, put_rows, weekly_rows
+from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows
 from tests.app.live.conftest import read_forecast, values
 from tests.app.test_problems import check_problem
 
@@ -65,6 +65,24 @@ def test_a_state_that_differs_is_made_again(
     assert check(client, database, deployed)["repaired"] == 0
     (entry,) = put_rows(client, weekly_rows(ROWS + 1, 1))["forecasts"]
     assert len(values(read_forecast(client, entry["id"]))) == 4
+
+
+def test_a_state_that_cannot_be_replayed_is_told_and_left_as_it_is(
+    client: TestClient, database: Database, deployed: str
+) -> None:
+    put_rows(client, weekly_rows(ROWS, 1))
+    put_rows(client, [[(START + (ROWS + 1) * WEEK).isoformat(), 1e300]])
+    with database.transaction() as session:
+        kept = session.scalars(sa.select(KeptState)).one()
+        # As if the infinite row had led to a finite state.
+        assert kept.failed_revision is not None
+        kept.revision, stored = kept.failed_revision, kept.content
+    result = check(client, database, deployed)
+    (state,) = result["states"]
+    assert (result["repaired"], result["failed"], state["failed"]) == (0, 1, True)
+    assert "not a finite number" in state["sentence"]
+    with database.reading() as session:
+        assert session.scalars(sa.select(KeptState.content)).one() == stored
 
 
 def test_a_model_or_series_that_does_not_exist_is_404(client: TestClient, model: str) -> None:

@@ -108,9 +108,9 @@ class TestDescribeExit:
         ],
     )
     def test_the_owner_reads_what_happened(self, code: int, words: str) -> None:
-        assert words in describe_exit(code, "try fewer `lanes` (now 60)")
+        assert words in describe_exit(code, "try fewer `lanes` (now 60)", "training")
 
     def test_a_killed_one_names_what_to_make_smaller(self) -> None:
-        assert describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)").endswith(
-            "ran out of memory: try fewer `lanes` (now 60)."
-        )
+        said = describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)", "training")
+        assert said.startswith("The training process was killed")
+        assert said.endswith("ran out of memory: try fewer `lanes` (now 60).")
