@@ -1,4 +1,4 @@
-"""Jobs that only count, in real processes: `python -m tests.counting worker|child`.
+"""Jobs that only count, in real processes; a child is `python -m tests.counting`.
 
 Everything but the work itself is the service's own: worker, queue, child, fences.
 """
@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker import child
-from app.worker.parent import run_worker
 from app.worker.task import Publish, Task
 from models.errors import TrainingError
 
@@ -88,18 +87,16 @@ def kill_worker(task: Task) -> Publish:
     raise AssertionError
 
 
-def _run_worker() -> None:
+def run() -> None:
+    """Be a worker whose children do these jobs."""
+    from app.worker.parent import run_worker
+
     configure_logging()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    run_worker(
-        get_settings(), stop, child_command=(sys.executable, "-m", "tests.counting", "child")
-    )
+    run_worker(get_settings(), stop, child_command=(sys.executable, "-m", "tests.counting"))
     os._exit(0)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "child":
-        child.main(HANDLERS)
-    else:
-        _run_worker()
+    child.main(HANDLERS)

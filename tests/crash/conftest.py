@@ -2,12 +2,10 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 from app.db import Database
 from app.jobs import service
 from app.jobs.tables import UNFINISHED, Job, JobState, Worker
-from examples.running import free_port, wait_until_ready
+from examples.running import free_port
+from tests.crash.forked import Forked, fork
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 120
 HURRY = {"STATECAST_HEARTBEAT_SECONDS": "0.5", "STATECAST_REAPER_SECONDS": "0.5"}
 
@@ -40,9 +38,9 @@ class Fleet:
 
     database: Database
     database_url: str
-    started: list[psutil.Process] = field(default_factory=list)
+    started: list[Forked] = field(default_factory=list)
 
-    def counting_worker(self, *, lost_seconds: float = 30, device: str = "cpu") -> psutil.Popen:
+    def counting_worker(self, *, lost_seconds: float = 30, device: str = "cpu") -> Forked:
         """A worker whose jobs only count; so much silence counts as its death.
 
         On a busy machine a living worker may be silent for a few seconds too. Jobs that only
@@ -52,22 +50,22 @@ class Fleet:
             "STATECAST_WORKER_LOST_SECONDS": str(lost_seconds),
             "STATECAST_DEVICE": device,
         }
-        return self.start(sys.executable, "-m", "tests.counting", "worker", **settings)
+        return self.start("counting_worker", **settings)
 
-    def training_worker(self) -> psutil.Popen:
+    def training_worker(self) -> Forked:
         """The worker as it is."""
-        return self.start(sys.executable, "-m", "app.cli", "worker")
+        return self.start("training_worker")
 
     @contextmanager
-    def web(self) -> Iterator[tuple[psutil.Popen, httpx2.Client]]:
+    def web(self) -> Iterator[tuple[Forked, httpx2.Client]]:
         """A web process and a client of it."""
         port = free_port()
-        process = self.start(sys.executable, "-m", "app.cli", "web", "--port", str(port))
+        process = self.start("web", STATECAST_PORT=str(port))
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait_until_ready(client, process)
+            eventually(lambda: _answers(client), "the web process answers")
             yield process, client
 
-    def start(self, *command: str, **settings: str) -> psutil.Popen:
+    def start(self, entrance: str, **settings: str) -> Forked:
         """Start a process of the service on the test's database."""
         environment = {
             **{name: value for name, value in os.environ.items() if "STATECAST" not in name},
@@ -76,7 +74,7 @@ class Fleet:
             "STATECAST_DATABASE_URL": self.database_url,
             **settings,
         }
-        process = psutil.Popen(command, env=environment, cwd=ROOT)
+        process = fork(entrance, environment)
         self.started.append(process)
         return process
 
@@ -146,6 +144,13 @@ class Fleet:
             process.wait(PATIENCE_SECONDS)
 
 
+def _answers(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx2.TransportError:
+        return False
+
+
 def children_of(process: psutil.Process) -> list[psutil.Process]:
     try:
         found: list[psutil.Process] = process.children(recursive=True)
@@ -173,7 +178,7 @@ def with_signal(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
-def kill(process: psutil.Popen) -> list[psutil.Process]:
+def kill(process: Forked) -> list[psutil.Process]:
     """`kill -9`, and the children that the process had."""
     orphans = children_of(process)
     process.kill()

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ from app.live.tables import ForecastScore, KeptState, StateCheckpoint
 from app.series.tables import Observation, Series, SeriesRevision
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows
 from tests.app.live.conftest import point, values
-from tests.crash.forked_web import template
+from tests.crash.conftest import Fleet
 
 KILLS = 100
 LEADS = 4
@@ -94,23 +95,23 @@ def check_all_or_none(database: Database, acknowledged: int) -> int:
 
 
 def test_appends_through_two_web_processes_that_are_killed_are_stored_as_a_whole_or_not_at_all(
-    client: TestClient, database: Database, database_url: str, deployed: str
+    client: TestClient, database: Database, fleet: Fleet, deployed: str
 ) -> None:
     chance = random.Random(4)  # noqa: S311 - moments, not secrets
     last = ROWS - 1
-    with template(database_url) as forks:
-        webs = [forks.web(), forks.web()]
+    with ExitStack() as stack:
+        webs = [stack.enter_context(fleet.web()) for _ in range(2)]
         for _ in range(KILLS):
             # Both write the same weeks: one of them is first, and the other changes nothing.
-            feeds = [Feed(web.client, last + 1) for web in webs]
+            feeds = [Feed(of_web, last + 1) for _, of_web in webs]
             assert all(feed.begun.wait(60) for feed in feeds)
             threading.Event().wait(chance.uniform(0, 0.05))
             victim = chance.randrange(2)
-            webs[victim].process.kill()
+            webs[victim][0].kill()
             acknowledged = max(feed.end() for feed in feeds)
             before, last = last, check_all_or_none(database, acknowledged)
             assert last > before
-            webs[victim] = forks.web()
+            webs[victim] = stack.enter_context(fleet.web())
     streamed = client.get(f"/v1/models/{deployed}/forecasts/latest").json()
     with database.transaction() as session:
         for table in (KeptState, StateCheckpoint, StoredForecast):

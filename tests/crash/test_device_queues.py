@@ -1,11 +1,11 @@
 """Jobs that ask for a device, and real workers that have one or say so."""
 
-import psutil
 import pytest
 
 from app.jobs.tables import Job, JobState, Worker
 from app.jobs.workers import live_device_kinds
 from tests.crash.conftest import Fleet, eventually, kill
+from tests.crash.forked import Forked
 
 
 def worker_of(fleet: Fleet, job: Job) -> str:
@@ -23,7 +23,7 @@ def wait_for_worker(fleet: Fleet, kind: str) -> None:
 
 
 @pytest.fixture
-def cpu_worker(fleet: Fleet) -> psutil.Popen:
+def cpu_worker(fleet: Fleet) -> Forked:
     worker = fleet.counting_worker(device="cpu")
     wait_for_worker(fleet, "cpu")
     return worker
@@ -31,7 +31,7 @@ def cpu_worker(fleet: Fleet) -> psutil.Popen:
 
 class TestQueues:
     def test_a_job_for_a_gpu_waits_for_a_worker_with_one(
-        self, fleet: Fleet, cpu_worker: psutil.Popen
+        self, fleet: Fleet, cpu_worker: Forked
     ) -> None:
         asking = fleet.enqueue("look", device="gpu")
         later = fleet.wait_for_end(fleet.enqueue("look"))
@@ -55,7 +55,7 @@ class TestQueues:
         assert results == [{"gpus": "0"}, {"gpus": ""}, {"gpus": "0"}]
 
     def test_a_job_whose_gpu_worker_died_waits_for_the_next_one(
-        self, fleet: Fleet, cpu_worker: psutil.Popen
+        self, fleet: Fleet, cpu_worker: Forked
     ) -> None:
         worker = fleet.counting_worker(device="gpu:0")
         job_id = fleet.enqueue("count", device="gpu", epochs=20, seconds=0.2)
