@@ -16,8 +16,10 @@ checks: .venv/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# A file's tests stay in one process: what they share, often a training, is made once. In the order
+# of the folders, so that the long files do not come last.
 suite: .venv/dev.installed
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 serve: .venv/demo.installed
 	$(BIN)/statecast serve

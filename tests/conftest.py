@@ -24,17 +24,6 @@ POSTGRES_URL = os.environ.get(
 IN_CI = os.environ.get("CI") == "true"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a file together: what they share, often a training, is made once.
-
-    Tests with processes of their own share nothing.
-    """
-    for item in items:
-        if "crash" not in item.path.parts and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @contextmanager
 def temporary_postgres_database(server: sa.URL) -> Iterator[str]:
     """A database of our own on the server, dropped at the end."""

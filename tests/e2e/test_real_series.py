@@ -17,9 +17,6 @@ AAPL = "aapl_daily_2000_2020.csv"
 ETTH1 = "ETTh1.csv.gz"
 AN_HOUR = pd.Timedelta("1h")
 
-# One service for all of them: they share its two cores anyway.
-pytestmark = pytest.mark.xdist_group("e2e")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:

@@ -35,7 +35,6 @@ def heard() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-@pytest.mark.xdist_group("e2e")
 def test_new_rows_lead_to_a_new_champion_and_webhooks_hear_of_it(
     tmp_path: Path, heard: tuple[str, list[dict[str, Any]]]
 ) -> None:
