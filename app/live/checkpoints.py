@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.live.tables import KeptState, StateCheckpoint
 from app.times import to_datetime
-from models.errors import DataError
+from models.errors import ArtefactError, DataError
 from models.runtime import Forecaster, State
 from models.series import Times, Values
 from models.series_fit import SeriesFit
@@ -97,7 +97,7 @@ def _quietly(steps: Steps[State]) -> Steps[State]:
 
 
 def latest_before(session: Session, kept: KeptState, moment: datetime) -> State | None:
-    """The newest checkpoint that has read nothing from a moment on."""
+    """The newest checkpoint that has read nothing from a moment on, if it can be read."""
     statement = (
         sa.select(StateCheckpoint.content)
         .where(*_of(kept.version_id, kept.series_id), StateCheckpoint.time < moment)
@@ -105,7 +105,19 @@ def latest_before(session: Session, kept: KeptState, moment: datetime) -> State 
         .limit(1)
     )
     content = session.scalar(statement)
-    return None if content is None else State.from_bytes(content)
+    return None if content is None else readable(content)
+
+
+def readable(content: bytes) -> State | None:
+    """A stored state, unless it is damaged, of an earlier format or not finite.
+
+    Then it has to be made again.
+    """
+    try:
+        state = State.from_bytes(content)
+    except ArtefactError:
+        return None
+    return state if state.finite else None
 
 
 def forget_from(session: Session, version_id: int, series_id: int, moment: datetime) -> None:

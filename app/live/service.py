@@ -18,7 +18,7 @@ from app.live.tables import KeptState
 from app.series.tables import Observation, Series, SeriesRevision
 from app.times import to_datetime
 from models.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
-from models.errors import ArtefactError, Problem
+from models.errors import Problem
 from models.exchange import Exchange
 from models.exchange_hours import Hours
 from models.panel import Traits
@@ -275,7 +275,7 @@ def _start(
     own = _as_open_now(session, fitted)
     changed = _earliest_change(session, kept.revision, series, changed_last)
     if changed is None or changed > kept.time:
-        state = _readable(kept)
+        state = checkpoints.readable(kept.content)
         return None if state is None else _Start(own, fit, state, None, kept.checkpoint_rows)
     if not _scales_hold(session, kept, series, changed):
         return None
@@ -295,15 +295,6 @@ def _as_open_now(session: Session, own: Forecaster) -> Forecaster:
 def _in_hours(forecaster: Forecaster, hours: Hours) -> Forecaster:
     """Kept, because laying out years of sessions costs more than a step of the network."""
     return forecaster.in_hours(hours)
-
-
-def _readable(kept: KeptState) -> State | None:
-    """The stored state, unless it is damaged or not finite: then it has to be made again."""
-    try:
-        state = State.from_bytes(kept.content)
-    except ArtefactError:
-        return None
-    return state if state.finite else None
 
 
 def _fit(forecaster: Forecaster, data: SeriesData) -> SeriesFit:
