@@ -138,6 +138,13 @@ class FeaturePipeline:
             tail = filled[-self.memory_rows :]
             yield piece, features, filled
 
+    def tail_after(self, tail: Values, rows: Values) -> Values:
+        """The last filled rows, `(memory_rows, columns)`, after some more that follow a tail."""
+        for first in range(0, len(rows), ROWS_PER_PIECE):
+            piece = rows[first : first + ROWS_PER_PIECE]
+            tail = last_observed(np.concatenate([tail, piece]))[-self.memory_rows :]
+        return tail.copy()
+
     def _features(self, filled: Values, times: Times, rows: Values) -> Floats:
         scaled = self.standardizer.apply(self.unscaled(filled))
         parts: list[Values] = [

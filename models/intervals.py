@@ -164,14 +164,17 @@ class Adaptation:
         issued: `(farthest lead, tracked levels, leads, targets)` of float32, those of the
             last rows, the latest last.
         said: `(farthest lead, leads * targets * quantiles)`, the last outputs of the network;
-            NaN before `Intervals.since`.
+            NaN before `Intervals.since`. No rows where rows speak late.
         base: `(farthest lead, targets)`, the last observed values at those rows.
+        actual: `(farthest lead, targets)`, the values that came in those rows where rows speak
+            late; else no rows.
     """
 
     log_factors: Values
     issued: Floats
     said: Floats
     base: Values
+    actual: Values
 
 
 class Tracker:
@@ -179,22 +182,43 @@ class Tracker:
 
     A miss is counted against the width that was issued with the forecast. Counted against the
     present width, intervals look right and cover too little where errors come in runs.
+
+    A row either speaks at once, and each of its leads is scored when its truth comes; or it
+    speaks late, after its farthest lead, and then all of its leads are scored together.
+
+    Args:
+        intervals: The fitted intervals.
+        scaling: The targets' scaling.
+        channels: How many values are kept of a row that speaks late, until it does; None if
+            rows speak at once.
     """
 
-    def __init__(self, intervals: Intervals, scaling: TargetScaling) -> None:
+    def __init__(
+        self, intervals: Intervals, scaling: TargetScaling, *, channels: int | None = None
+    ) -> None:
         self._intervals = intervals
         self._scaling = scaling
         self._shape = (*scaling.scale.shape, len(intervals.quantiles))
         self._factors = (len(TRACKED_LEVELS), *scaling.scale.shape)
         farthest = int(scaling.leads[-1])
-        pending = farthest * (int(np.prod(self._shape)) + int(np.prod(self._factors)))
+        kept_of_row = int(np.prod(self._shape)) if channels is None else channels
+        pending = farthest * (kept_of_row + int(np.prod(self._factors)))
         self._since = intervals.since if pending <= MOST_PENDING_NUMBERS else None
         self._memory = 0 if self._since is None else farthest
+        self._delay = 0 if channels is None else self._memory
+        self._scored_after = (
+            scaling.leads if channels is None else np.full_like(scaling.leads, farthest)
+        )
 
     @property
     def since(self) -> np.datetime64 | None:
         """Forecasts from this moment on move the widths; None for never."""
         return self._since
+
+    @property
+    def delay(self) -> int:
+        """How many rows later a row speaks; 0 for at once, or if widths never move."""
+        return self._delay
 
     def start(self) -> Adaptation:
         """Nothing seen yet: factors of 1."""
@@ -202,8 +226,9 @@ class Tracker:
         return Adaptation(
             np.zeros(self._factors),
             np.zeros((memory, *self._factors), np.float32),
-            np.full((memory, int(np.prod(self._shape))), np.nan, np.float32),
+            np.full((memory - self._delay, int(np.prod(self._shape))), np.nan, np.float32),
             np.full((memory, targets), np.nan),
+            np.full((self._delay, targets), np.nan),
         )
 
     def advance(
@@ -213,9 +238,10 @@ class Tracker:
 
         Args:
             before: What was kept up to the row before the first new one.
-            times: `(rows,)`, UTC.
-            said: `(rows, outputs)`, what the network says at the new rows.
-            base: `(rows, targets)`, the last observed values.
+            times: `(rows,)`, UTC: of the rows that speak, `delay` rows before each of the new
+                ones.
+            said: `(rows, outputs)`, what the network says at those rows; NaN for nothing.
+            base: `(rows, targets)`, the last observed values at the new rows.
             actual: `(rows, targets)`, the observed values; NaN is missing.
 
         Returns:
@@ -237,26 +263,30 @@ class Tracker:
     ) -> Adaptation:
         """Fill `found` with the log factors at each row."""
         waiting = np.concatenate([before.said, said.astype(np.float32)])
-        bases = np.concatenate([before.base, base])
+        bases, actuals = (
+            np.concatenate(each) for each in ((before.base, base), (before.actual, actual))
+        )
         issued = np.concatenate([before.issued, np.empty((len(said), *self._factors), np.float32)])
         log_factors = before.log_factors
         if np.isnan(waiting).all():
             issued[self._memory :] = log_factors
         else:
-            log_factors = self._follow(log_factors, self._ratios(waiting, bases, actual), issued)
+            ratios = self._ratios(len(said), waiting, bases, actuals)
+            log_factors = self._follow(log_factors, ratios, issued)
         found[:] = issued[self._memory :]
         kept = slice(len(said), None)
-        return Adaptation(log_factors, issued[kept], waiting[kept], bases[kept])
+        return Adaptation(log_factors, issued[kept], waiting[kept], bases[kept], actuals[kept])
 
-    def _ratios(self, said: Floats, base: Values, actual: Values) -> Values:
+    def _ratios(self, rows: int, said: Floats, base: Values, actual: Values) -> Values:
         """How far the truth lay out, as a multiple of the unadapted distance on its side.
 
         `(rows, tracked levels, leads, targets)`; NaN where nothing can be scored.
         """
         leads = self._scaling.leads
-        origins = self._origins(np.arange(len(actual))[:, np.newaxis])
+        origins = self._origins(np.arange(rows)[:, np.newaxis])
         forecasts = said.reshape(-1, *self._shape)[origins, np.arange(len(leads))]
-        labels = self._scaling.encode(actual[:, np.newaxis], base[origins])
+        first_actual = self._memory - self._delay
+        labels = self._scaling.encode(actual[origins + leads - first_actual], base[origins])
         middle, below, above = self._intervals.distances(forecasts.astype(np.float64))
         error = labels - middle
         picks = [LEVELS.index(level) for level in TRACKED_LEVELS]
@@ -264,8 +294,8 @@ class Tracker:
         return np.moveaxis(np.abs(error) / np.maximum(distance, LEAST_DISTANCE), 0, 1)
 
     def _origins(self, rows: Rows) -> Rows:
-        """Where in the pending rows the forecasts for new rows lie, one per lead."""
-        origins: Rows = self._memory + rows - self._scaling.leads
+        """Where in the pending rows the forecasts scored at new rows lie, one per lead."""
+        origins: Rows = self._memory + rows - self._scored_after
         return origins
 
     def _follow(self, log_factors: Values, ratios: Values, issued: Floats) -> Values:

@@ -8,12 +8,13 @@ import numpy.typing as npt
 import onnxruntime
 
 from models.errors import DataError
+from models.grid import Grid
 from models.intervals import Adaptation, Tracker
 from models.reader import Reader, Reading
 from models.runtime_session import run_session
 from models.scaling import Floats
 from models.series import Rows, Times, Values, iso
-from models.states import State
+from models.states import State, Waiting
 from models.together import Run, Steps, alone
 from models.windows import WindowReader
 
@@ -51,16 +52,28 @@ class NetworkRuns:
 
     def initial_state(self) -> State:
         """The state before the first observation."""
+        pipeline, tail = self.reader.pipeline, self.reader.pipeline.empty_tail()
         span = 0 if self.offsets is None else 1 - int(self.offsets[0])
+        recurrent = tuple(np.zeros((1, units), np.float32) for units in self.states)
+        window = np.zeros((span, pipeline.width), np.float32)
+        none = Grid(np.empty(0, "datetime64[us]"), np.empty((0, pipeline.columns)))
         return State(
             time=None,
             rows=0,
-            tail=self.reader.pipeline.empty_tail(),
-            recurrent=tuple(np.zeros((1, units), np.float32) for units in self.states),
-            window=np.zeros((span, self.reader.pipeline.width), np.float32),
+            tail=tail,
+            recurrent=recurrent,
+            window=window,
             adaptation=self.tracker.start() if self.tracker else None,
             output=None,
+            waiting=Waiting(none.times, none.values, tail, recurrent, window)
+            if self.delay
+            else None,
         )
+
+    @property
+    def delay(self) -> int:
+        """How many rows later the intervals learn what a row says; 0 for at once, or never."""
+        return self.tracker.delay if self.tracker else 0
 
     def last_output(self, state: State, known: Values | None) -> Steps[Floats]:
         """What the network says at the last row: kept, or made now that its future is known."""
@@ -80,19 +93,26 @@ class NetworkRuns:
         last: Floats = y.reshape(-1)
         return last
 
-    def over(self, state: State, reading: Reading) -> Steps[State]:
+    def over(self, state: State, grid: Grid) -> Steps[State]:
         """Run the network over the rows that follow a state; only the last output is kept."""
+        if state.waiting is None:
+            read = yield from self._run_at_once(state, grid)
+        else:
+            read = yield from self._run_late(state, state.waiting, grid)
+        return replace(read, time=grid.times[-1], rows=state.rows + len(grid.times))
+
+    def _run_at_once(self, state: State, grid: Grid) -> Steps[State]:
+        """Read new rows, which say what moves the intervals as they come, or never do."""
+        reading = self.reader.read(state.tail, grid)
+        state = replace(state, tail=reading.tail)
         if self.reader.future is not None:
             return (yield from self._wait(state, reading.features))
         if self.offsets is not None:
             return (yield from self._run_windows(state, reading))
         for rows in _pieces(len(reading.features)):
-            inputs = self.reader.inputs(reading.features[rows], reading, rows)
-            said, *recurrent = yield self._run(inputs, state.recurrent)
-            adaptation, _ = self._track(state.adaptation, reading, rows, said[0])
-            state = replace(
-                state, recurrent=tuple(recurrent), output=said[0, -1], adaptation=adaptation
-            )
+            said, recurrent = yield from self._say_next(reading, rows, state.recurrent)
+            adaptation, _ = self._track(state.adaptation, reading, rows, said)
+            state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
         return state
 
     def at(
@@ -105,6 +125,7 @@ class NetworkRuns:
         Following the intervals takes longer than the network: only if they are wanted.
         """
         adaptation = self.initial_state().adaptation if tracked else None
+        unheard = self._silence(self.delay)
         windowed = self.offsets is not None
         runs = (
             self._window_runs(reading, origins, tracked=tracked)
@@ -113,7 +134,9 @@ class NetworkRuns:
         )
         first_origin = self.least_rows - 1 if windowed else 0
         for rows, said, counted in runs:
-            adaptation, log_factors = self._track(adaptation, reading, rows, counted)
+            heard = np.concatenate([unheard, counted]) if self.delay else counted
+            heard, unheard = heard[: len(counted)], heard[len(counted) :]
+            adaptation, log_factors = self._track(adaptation, reading, rows, heard)
             is_inside = (origins >= max(rows.start, first_origin)) & (origins < rows.stop)
             inside = np.flatnonzero(is_inside)
             size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
@@ -121,6 +144,65 @@ class NetworkRuns:
                 some = inside[first : first + size]
                 here = origins[some] - rows.start
                 yield some, said[here], None if log_factors is None else log_factors[here]
+
+    def _run_late(self, state: State, late: Waiting, grid: Grid) -> Steps[State]:
+        """Read new rows, and let those speak whose future has come with them."""
+        rows = late.followed_by(grid)
+        reading, new = self.reader.read(late.tail, rows), len(grid.times)
+        adaptation, waiting = yield from self._speak(state, late, rows, reading)
+        unread = reading.features[-new:]
+        if new > len(waiting.times):
+            # Most new rows have spoken: the states after them need not be made twice.
+            state = replace(state, recurrent=waiting.recurrent, window=waiting.window)
+            unread = reading.features[-len(waiting.times) :]
+        state = yield from self._wait(state, unread)
+        return replace(state, adaptation=adaptation, waiting=waiting, tail=reading.tail)
+
+    def _speak(
+        self, state: State, late: Waiting, rows: Grid, reading: Reading
+    ) -> Steps[tuple[Adaptation | None, Waiting]]:
+        """Ask the rows whose future has come what they say of it, and let the intervals see.
+
+        Args:
+            state: What was kept.
+            late: Its rows that wait.
+            rows: These and the new ones.
+            reading: The same as the network sees them.
+
+        Returns:
+            How the intervals have adapted, and the rows that go on waiting.
+        """
+        features = np.concatenate([late.window, reading.features])
+        adaptation, recurrent, before = state.adaptation, late.recurrent, len(late.times)
+        for new in _pieces(len(rows.times), before):
+            here = slice(max(0, new.start - self.delay), max(0, new.stop - self.delay))
+            if self.offsets is None:
+                said, recurrent = yield from self._say_next(reading, here, recurrent)
+            else:
+                followed = self._followed(reading.times[here], state.rows - before + _places(here))
+                windows = self._windows(features, len(late.window))
+                said = yield from self._say_windows(reading, here, followed, windows)
+            none = self._silence(new.stop - new.start - len(said))
+            adaptation, _ = self._track(adaptation, reading, new, np.concatenate([none, said]))
+        spoken = max(0, len(rows.times) - self.delay)
+        return adaptation, Waiting(
+            # Copies, for the state would hold all of the rows.
+            times=rows.times[spoken:].copy(),
+            values=rows.values[spoken:].copy(),
+            tail=self.reader.tail_after(late.tail, rows.values[:spoken]),
+            recurrent=recurrent,
+            window=features[spoken : spoken + len(late.window)].copy(),
+        )
+
+    def _say_next(
+        self, reading: Reading, rows: slice, recurrent: tuple[Floats, ...]
+    ) -> Steps[tuple[Floats, tuple[Floats, ...]]]:
+        """What the network says at the next rows, `(rows, outputs)`, and its states after them."""
+        if rows.start == rows.stop:
+            return self._silence(0), recurrent
+        inputs = self.reader.inputs(reading.features[rows], reading, rows)
+        said, *after = yield self._run(inputs, recurrent)
+        return said[0], tuple(after)
 
     def _wait(self, state: State, features: Floats) -> Steps[State]:
         """Step over all rows but the last, which waits until its future is known.
@@ -143,7 +225,7 @@ class NetworkRuns:
         windows = self._windows(features, len(state.window))
         adaptation, output, last = state.adaptation, state.output, len(reading.times) - 1
         for rows in _pieces(len(reading.times)):
-            here = np.arange(rows.start, rows.stop)
+            here = _places(rows)
             followed = self._followed(reading.times[rows], state.rows + here)
             said = yield from self._say_windows(reading, rows, followed | (here == last), windows)
             adaptation, _ = self._track(adaptation, reading, rows, _only(said, followed))
@@ -159,7 +241,7 @@ class NetworkRuns:
         windows: WindowReader,
     ) -> Steps[Floats]:
         """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
-        said = np.full((len(wanted), self.outputs), np.nan, np.float32)
+        said = self._silence(len(wanted))
         places = np.flatnonzero(wanted)
         count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(windows.offsets)))
         for first in range(0, len(places), count):
@@ -193,7 +275,7 @@ class NetworkRuns:
         is_origin = np.zeros(len(reading.times), bool)
         is_origin[origins[origins >= self.least_rows - 1]] = True
         for rows in _pieces(int(origins.max(initial=-1)) + 1):
-            followed = self._followed(reading.times[rows], np.arange(rows.start, rows.stop))
+            followed = self._followed(reading.times[rows], _places(rows))
             wanted = is_origin[rows] | (followed & tracked)
             if tracked or wanted.any():
                 said = alone(self._say_windows(reading, rows, wanted, windows))
@@ -214,12 +296,24 @@ class NetworkRuns:
     def _track(
         self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
     ) -> tuple[Adaptation | None, Values | None]:
-        """Let the intervals see new rows; their factors at each of them."""
+        """Let the intervals see new rows; their factors at each of them.
+
+        Args:
+            adaptation: What was kept; None if nothing is to be followed.
+            reading: Holds the rows, and those before that speak late.
+            rows: The new ones.
+            said: `(rows, outputs)`, by the rows that speak as each of them comes; NaN for none.
+        """
         if self.tracker is None or adaptation is None:
             return None, None
+        speakers = np.maximum(_places(rows) - self.delay, 0)
         return self.tracker.advance(
-            adaptation, reading.times[rows], said, reading.base[rows], reading.actual[rows]
+            adaptation, reading.times[speakers], said, reading.base[rows], reading.actual[rows]
         )
+
+    def _silence(self, rows: int) -> Floats:
+        """What rows say that say nothing: `(rows, outputs)` of NaN."""
+        return np.full((rows, self.outputs), np.nan, np.float32)
 
 
 def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
@@ -227,10 +321,15 @@ def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
     return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
 
 
-def _pieces(rows: int) -> Iterator[slice]:
+def _places(rows: slice) -> Rows:
+    """The numbers of rows."""
+    return np.arange(rows.start, rows.stop)
+
+
+def _pieces(stop: int, first: int = 0) -> Iterator[slice]:
     """Rows by the piece, in order."""
-    for first in range(0, rows, ROWS_PER_RUN):
-        yield slice(first, min(first + ROWS_PER_RUN, rows))
+    for start in range(first, stop, ROWS_PER_RUN):
+        yield slice(start, min(start + ROWS_PER_RUN, stop))
 
 
 def _require_finite(said: Floats, times: Times) -> None:

@@ -131,6 +131,10 @@ class Reader:
             future=future,
         )
 
+    def tail_after(self, tail: Values, rows: Values) -> Values:
+        """The last filled rows, `(memory, channels)`, after some more that follow a tail."""
+        return self.pipeline.tail_after(tail, self._clean(rows))
+
     def _lag_values(self, base: Values, known: Floats) -> Values:
         """The values that lags are made of: without what known-future channels did to them."""
         return base if self._effects is None else self._effects.removed(base, known)

@@ -6,7 +6,6 @@ is evaluated at the end of training is what is served.
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -68,14 +67,15 @@ class Forecaster:
         self._runs = self._network_runs()
 
     def _network_runs(self) -> NetworkRuns:
-        window, tracker = self.manifest["window"], None
-        # What a row with a future would have said is known too late to follow its errors.
-        if self._decoder.intervals is not None and self._reader.future is None:
-            tracker = Tracker(self._decoder.intervals, self._reader.scaling)
+        window, tracker, reader = self.manifest["window"], None, self._reader
+        if self._decoder.intervals is not None:
+            # What a row would have said of its future is settled when that has come.
+            channels = None if reader.future is None else reader.pipeline.columns
+            tracker = Tracker(self._decoder.intervals, reader.scaling, channels=channels)
         return NetworkRuns(
             session=self._session,
-            reader=self._reader,
-            outputs=self._decoder.width * self._reader.scaling.scale.size,
+            reader=reader,
+            outputs=self._decoder.width * reader.scaling.scale.size,
             least_rows=self.least_rows,
             states=tuple(units for _, units in self.manifest["states"]),
             offsets=window_offsets(window["lookback"], window["step"]) if window else None,
@@ -214,13 +214,7 @@ class Forecaster:
         grid = self._reader.grid(times, values, state.time)
         if len(grid.times) == 0:
             return state
-        reading = self._reader.read(state.tail, grid)
-        return replace(
-            (yield from self._runs.over(state, reading)),
-            time=grid.times[-1],
-            rows=state.rows + len(grid.times),
-            tail=reading.tail,
-        )
+        return (yield from self._runs.over(state, grid))
 
     def steps_ahead(self, state: State) -> Times:
         """When the steps from the next one to the farthest lead are due, `(steps,)`; UTC.

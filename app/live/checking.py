@@ -137,6 +137,9 @@ def _difference(stored: State, replayed: State) -> float | None:
         *zip(stored.recurrent, replayed.recurrent, strict=True),
         (stored.window, replayed.window),
     ]
+    if stored.waiting is not None and replayed.waiting is not None:
+        late, again = stored.waiting, replayed.waiting
+        pairs += [*zip(late.recurrent, again.recurrent, strict=True), (late.window, again.window)]
     if stored.output is not None and replayed.output is not None:
         pairs.append((stored.output, replayed.output))
     return max((float(np.abs(a - b).max()) for a, b in pairs if a.size), default=0.0)

@@ -174,11 +174,40 @@ class TestTracker:
         assert intervals is not None
         assert Tracker(intervals, wide).start().said.shape == (0, 2_000)
 
-    @given(cuts=st.lists(st.integers(1, 59), max_size=8))
-    def test_any_pieces_give_the_same(self, cuts: list[int]) -> None:
+    def test_rows_that_speak_late_are_scored_as_if_they_had_not(self) -> None:
+        # With a single lead a row is scored when its truth comes, either way.
+        errors = normal(60)[:, 0]
+        intervals = fitted(normal(100))
+        said = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
+        times = SINCE + np.arange(60) * np.timedelta64(1, "h")
+        at_once, late = (Tracker(intervals, scaling(), channels=each) for each in (None, 1))
+        assert (at_once.delay, late.delay) == (0, 1)
+        _, wanted = at_once.advance(at_once.start(), times, said, np.zeros((60, 1)), errors)
+        earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), said[:-1]])
+        _, found = late.advance(
+            late.start(), times - np.timedelta64(1, "h"), earlier, np.zeros((60, 1)), errors
+        )
+        np.testing.assert_array_equal(found, wanted)
+
+    def test_rows_that_speak_late_are_scored_at_all_leads_together(self) -> None:
+        leads, rows = 3, 8
+        tracker = Tracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
+        # Row 0 says 0 and all that comes lies far out, but what is due at lead 2.
+        said = np.full((rows, leads), np.nan, np.float32)
+        said[3] = 0
+        actual = np.full((rows, 1), 99.0)
+        actual[2] = 0
+        times = SINCE + (np.arange(rows) - 3) * np.timedelta64(1, "h")
+        _, factors = tracker.advance(tracker.start(), times, said, np.zeros((rows, 1)), actual)
+        np.testing.assert_array_equal(factors[:3], 0)
+        at_80 = np.broadcast_to([0.016, -0.004, 0.016], (5, leads))
+        np.testing.assert_allclose(factors[3:, 0, :, 0], at_80)
+
+    @given(cuts=st.lists(st.integers(1, 59), max_size=8), channels=st.sampled_from([None, 2]))
+    def test_any_pieces_give_the_same(self, cuts: list[int], channels: int | None) -> None:
         leads = 4
         intervals = fitted(normal(100, leads=leads))
-        tracker = Tracker(intervals, scaling(leads))
+        tracker = Tracker(intervals, scaling(leads), channels=channels)
         generator = np.random.default_rng(0)
         said = generator.normal(size=(60, leads)).astype(np.float32)
         base, actual = generator.normal(size=(2, 60, 1))

@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.db import Database
+from app.live import checking
+from app.live.tables import KeptState, StateCheckpoint
 from tests.app.conftest import START, WEEK, Trainer
+from tests.app.live.conftest import point
 from tests.app.test_problems import check_problem
 
 if TYPE_CHECKING:
@@ -164,6 +168,73 @@ class TestCreate:
         assert [row[2] for row in body["known_future"]["rows"]] == [
             row[2] for row in future()["rows"]
         ]
+
+
+class TestIntervals:
+    """They follow the errors as rows come in, though nobody has asked for a forecast."""
+
+    @pytest.fixture(autouse=True)
+    def deployed(self, database: Database, shop: None) -> None:
+        point(database, "shop", "champion", 1)
+
+    def widths(self, body: dict[str, Any]) -> list[float]:
+        return [each["upper_80"] - each["lower_80"] for each in body["points"]]
+
+    def disturbed(self, number: int) -> list[Any]:
+        """Sales that are far from what they should be."""
+        time, sales, *rest = observed(number)
+        return [time, sales + 60 * (-1) ** number, *rest]
+
+    def append(self, client: TestClient, count: int) -> None:
+        for number in range(ROWS, ROWS + count):
+            put(client, [self.disturbed(number)])
+
+    def test_an_append_moves_them(self, client: TestClient) -> None:
+        before = self.widths(forecast(client, known_future=future()))
+        self.append(client, 10)
+        after = self.widths(forecast(client, known_future=future(ROWS + 10)))
+        # Seven rows at least missed at every lead, each for 0.02 times 0.8.
+        assert all(new > 1.1 * old for new, old in zip(after, before, strict=True))
+
+    def test_a_late_row_moves_them_as_if_it_had_come_in_time(self, client: TestClient) -> None:
+        self.append(client, 6)
+        streamed = forecast(client, known_future=future(ROWS + 6))
+        put(client, [observed(number) for number in range(ROWS, ROWS + 6)])
+        corrected = forecast(client, known_future=future(ROWS + 6))
+        pairs = zip(self.widths(corrected), self.widths(streamed), strict=True)
+        assert all(new < 0.99 * old for new, old in pairs)
+        for number in (3, 0, 5, 1, 4, 2):
+            put(client, [self.disturbed(ROWS + number)])
+        replayed = forecast(client, known_future=future(ROWS + 6))
+        assert self.widths(replayed) == pytest.approx(self.widths(streamed), rel=1e-5)
+
+    def check(self, database: Database) -> None:
+        """Compare the kept state with a replay."""
+        with database.reading() as session:
+            (subject,) = checking.subjects(session, "shop", "shop")
+            difference = checking.difference(session, subject)
+        assert difference is not None
+        assert difference <= checking.TOLERANCE
+
+    def test_the_kept_state_is_that_of_a_replay(
+        self, client: TestClient, database: Database
+    ) -> None:
+        self.append(client, 4)
+        self.check(database)
+
+    @pytest.mark.parametrize("number", [ROWS + 4, 100], ids=["appended", "late"])
+    def test_states_of_an_earlier_format_are_made_again(
+        self, client: TestClient, database: Database, number: int
+    ) -> None:
+        self.append(client, 4)
+        with database.transaction() as session:
+            stored = [*session.scalars(sa.select(KeptState))]
+            stored += session.scalars(sa.select(StateCheckpoint))
+            for row in stored:
+                row.content = b"STC2" + row.content[4:]
+        assert len(stored) > 1
+        put(client, [[week(number), 55.0, *known(number)]])
+        self.check(database)
 
 
 class TestLatest:
