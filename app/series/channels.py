@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from app.errors import Conflict, Invalid
 from app.series.schemas import ChannelSettings
+from app.series.unit_spellings import UNITS
 from models.errors import Problem
 
 ChannelList = list[dict[str, Any]]
@@ -64,6 +65,29 @@ def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
             f"The series has no channels {_listed(unknown)}; its channels are {_listed(known)}. "
             "Choose and rename columns with `columns=`, or use another series."
         )
+
+
+def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> None:
+    """Refuse numbers in other units than those of the series.
+
+    Raises:
+        Conflict: If the file says so.
+    """
+    units = {channel["name"]: channel["unit"] for channel in channels if channel["unit"]}
+    apart = [
+        f"{name} ({settings['unit']} instead of {units[name]})"
+        for name, settings in said.items()
+        if name in units and _unit(settings.get("unit") or units[name]) != _unit(units[name])
+    ]
+    if apart:
+        raise Conflict(
+            f"The file says that its numbers are in other units than those of the series: "
+            f"{_listed(apart)}. Convert them, or change the unit with PATCH if it was wrong."
+        )
+
+
+def _unit(spelling: str) -> str:
+    return UNITS.get(spelling, spelling)
 
 
 def merged_channels(

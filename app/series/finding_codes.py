@@ -18,7 +18,7 @@ class Code:
 CODES = {
     # How a file is written.
     "preamble": Code("lines before the table", "passed over"),
-    "comments": Code("lines that begin with #", "passed over"),
+    "comments": Code("lines that begin with # or %", "passed over"),
     "blank_rows": Code("rows of nothing but separators", "passed over"),
     "no_header": Code("columns without names", "numbered"),
     "same_names": Code("columns with one name", "numbered"),
@@ -27,8 +27,10 @@ CODES = {
     "other_columns": Code("fields that only some rows have", "left out"),
     "text_columns": Code("columns that hold no numbers", "left out"),
     "number_signs": Code("signs beside digits", "read as the sentence says"),
+    "number_units": Code("units beside digits", "kept as the channels' units"),
     # Times.
     "two_digit_years": Code("years of two digits", "read as the sentence says"),
+    "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
     "second_time": Code("a column that repeats the time", "left out"),
     "repeated_hour": Code("an hour that came twice when clocks went back", "told apart by order"),
     "newest_first": Code("rows in the reverse order of time", "sorted by time"),

@@ -13,7 +13,7 @@ from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.live.appending import after_write
 from app.series import writing
-from app.series.channels import channels_of_names, require_known, sentinels_of
+from app.series.channels import channels_of_names, require_known, require_units, sentinels_of
 from app.series.gaps import Gaps, describe_gaps
 from app.series.observation_schemas import CausedForecast
 from app.series.quarantine import options_like
@@ -277,6 +277,7 @@ def store_table(
     if not series.revision:
         series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
+    require_units(table.settings, series.channels)
     parameters = _parameters(prepared.request)
     row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
     session.add(row)

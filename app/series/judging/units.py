@@ -6,54 +6,10 @@ from typing import Any
 import numpy as np
 
 from app.series.judging.subject import EXAMPLES, Channel, Doubt, Integers, Subject, listed
+from app.series.unit_spellings import UNITS
 
 IN_BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]{1,20}?)\s*[)\]]\s*$")
 BEHIND_MARK = re.compile(r"[ _\-.]([A-Za-z]{1,6})$")
-# Spellings in brackets, by the unit that they mean. Capitals tell mW from MW.
-SPELLINGS = {
-    "degC": ("degC", "deg C", "°C", "℃", "C", "Celsius", "celsius", "degrees C"),
-    "degF": ("degF", "deg F", "°F", "℉", "F", "Fahrenheit", "fahrenheit"),
-    "K": ("K", "Kelvin", "kelvin"),
-    "mbar": ("mbar", "mBar", "mb", "millibar"),
-    "hPa": ("hPa", "hpa", "HPA"),
-    "kPa": ("kPa", "kpa"),
-    "Pa": ("Pa",),
-    "%": ("%", "percent", "pct", "Percent"),
-    "m/s": ("m/s", "m s-1", "m*s-1", "mps", "ms-1"),
-    "km/h": ("km/h", "kph", "kmh"),
-    "mph": ("mph", "mi/h"),
-    "kn": ("kn", "kt", "knots"),
-    "deg": ("deg", "°", "degrees", "deg."),
-    "g/m**3": ("g/m**3", "g/m3", "g/m^3", "g/m³"),
-    "kg/m**3": ("kg/m**3", "kg/m3", "kg/m^3", "kg/m³"),
-    "ug/m**3": ("ug/m**3", "ug/m3", "µg/m3", "μg/m3", "µg/m³", "μg/m³", "ug/m^3"),
-    "mg/m**3": ("mg/m**3", "mg/m3", "mg/m^3", "mg/m³"),
-    "g/kg": ("g/kg",),
-    "mmol/mol": ("mmol/mol",),
-    "W/m**2": ("W/m**2", "W/m2", "W/m^2", "W/m²", "Wm-2", "W m-2"),
-    "ppm": ("ppm",),
-    "ppb": ("ppb",),
-    "mm": ("mm",),
-    "cm": ("cm",),
-    "m": ("m",),
-    "km": ("km",),
-    "W": ("W",),
-    "kW": ("kW",),
-    "mW": ("mW",),
-    "MW": ("MW",),
-    "kWh": ("kWh", "kwh", "KWH"),
-    "MWh": ("MWh", "mwh"),
-    "V": ("V",),
-    "A": ("A",),
-    "Hz": ("Hz",),
-    "l/s": ("l/s", "L/s"),
-    "m**3/s": ("m**3/s", "m3/s", "m^3/s", "m³/s"),
-    "s": ("s",),
-    "min": ("min",),
-    "EUR": ("EUR", "€"),
-    "USD": ("USD", "$"),
-}
-UNITS = {spelling: unit for unit, spellings in SPELLINGS.items() for spelling in spellings}
 # Behind a mark, as in `temp_degC`, only what can hardly be a word.
 SURE = frozenset({"degC", "degF", "mbar", "hPa", "kPa", "pct", "mps", "kWh", "MWh", "kW", "ppm"})
 # What instruments in the open measure on this planet, with room to spare.

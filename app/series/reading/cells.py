@@ -3,12 +3,18 @@
 import re
 from enum import StrEnum
 
-from app.series.reading.signs import without_signs
-from app.series.reading.time_guesses import clock_format, guess_epoch, guess_formats
+from app.series.reading.signs import without_signs, without_unit
+from app.series.reading.time_guesses import (
+    clock_format,
+    guess_epoch,
+    guess_formats,
+    start_of_interval,
+)
 
 NULLS = frozenset(
-    {"", "-", "--", "?", ".", "*", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
+    {"", "-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
     | {"#na", "-nan", "<na>", "nat", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "m"}
+    | {"*" * count for count in range(1, 9)}
     | {"n.a.", "n.a", "n.d.", "nd", "..", "...", ":", "---", "(null)", "undefined", "no data"}
 )
 NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
@@ -38,11 +44,12 @@ def kind_of(cell: str) -> CellKind:
         return CellKind.NOTHING
     if NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell):
         return _kind_of_number(cell)
-    if NUMBER.fullmatch(without_signs(cell)):
+    if NUMBER.fullmatch(without_signs(cell)) or NUMBER.fullmatch(without_unit(cell)):
         return CellKind.NUMBER
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
-    return CellKind.MOMENT if guess_formats(cell) else CellKind.TEXT
+    is_moment = guess_formats(cell) or start_of_interval(cell)
+    return CellKind.MOMENT if is_moment else CellKind.TEXT
 
 
 def _kind_of_number(cell: str) -> CellKind:

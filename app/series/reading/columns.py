@@ -10,7 +10,13 @@ from app.series.reading.findings import Findings
 from app.series.reading.layout import Layout
 from app.series.reading.options import MOST_NAME_LENGTH, ReadOptions
 from app.series.reading.time_guesses import clock_format
-from app.series.reading.time_parts import CLOCK_NAME, clock_parts, columns_of_parts, is_time_name
+from app.series.reading.time_parts import (
+    CLOCK_NAME,
+    clock_parts,
+    columns_of_bare_parts,
+    columns_of_parts,
+    is_time_name,
+)
 
 # A column of one of these names is the time and nothing else.
 TIMES = frozenset({"date", "datetime", "time", "timestamp"})
@@ -66,8 +72,13 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
     return tuple(unique)
 
 
-def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -> Chosen:
+def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) -> Chosen:
     """Find the time and the channels.
+
+    Args:
+        layout: Names and kinds of the columns.
+        rows: The fields of the first rows.
+        options: What the sender says.
 
     Raises:
         Invalid: If no column holds times, or a named column does not exist.
@@ -76,11 +87,11 @@ def choose_columns(layout: Layout, first_row: list[str], options: ReadOptions) -
     has_header = layout.header_lines > 0
     time, form = _named_time(names, options), None
     if not time:
-        time, form = _found_time(names, kinds, first_row, has_header=has_header)
+        time, form = _found_time(names, kinds, rows, has_header=has_header)
     if not time:
         raise Invalid(
             "No column holds times. Columns: "
-            + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, first_row, strict=True))
+            + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, rows[0], strict=True))
             + ". Name the column, or date and time, with `timestamp=`."
         )
     others = [number for number in range(len(names)) if number not in time]
@@ -103,16 +114,19 @@ def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]
 
 
 def _found_time(
-    names: tuple[str, ...], kinds: tuple[CellKind, ...], first_row: list[str], *, has_header: bool
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], rows: list[list[str]], *, has_header: bool
 ) -> tuple[tuple[int, ...], str | None]:
-    """The columns of the time, and their format where it follows from their names."""
-    columns = range(len(names))
+    """The columns of the time, and their format where it follows from names or from parts."""
+    columns, first_row = range(len(names)), rows[0]
     plain = [_plain(name) for name in names]
     named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
     if not has_header:
         possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
+        bare, form = ((), "") if sure or possible else columns_of_bare_parts(rows)
+        if bare:
+            return bare, form
     parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
     if parts and not sure:
         return _parts_and_clock(parts, form, kinds, first_row)

@@ -12,7 +12,7 @@ from app.series.reading.delimiters import (
     without_blanks_before_quotes,
 )
 from app.series.reading.findings import Findings
-from app.series.reading.layout import Layout, find_layout
+from app.series.reading.layout import Layout, find_layout, sample_rows
 from app.series.reading.lines import Lines, split_lines, unquoted, without_blank
 from app.series.reading.options import ReadOptions
 from app.series.reading.progress import Progress
@@ -34,10 +34,14 @@ class Grid:
     delimiter: str | None = None
 
     @property
-    def first_row(self) -> list[str]:
-        """The fields of the first row as text."""
-        cells = (column[0].as_py() for column in self.columns)
-        return ["" if cell is None else str(cell).strip() for cell in cells]
+    def first_rows(self) -> list[list[str]]:
+        """The fields of the first rows as text."""
+        count = sample_rows(len(self.columns))
+        columns = (column.slice(0, count).to_pylist() for column in self.columns)
+        return [
+            ["" if cell is None else str(cell).strip() for cell in row]
+            for row in zip(*columns, strict=True)
+        ]
 
 
 def read_grid(

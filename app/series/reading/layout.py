@@ -19,6 +19,7 @@ SAMPLE_FIELDS = 10_000
 LEAST_SAMPLE_ROWS = 10
 MOST_FIELDS = 5_000
 MOST_HEADER_LINES = 3
+COMMENTS = "#%"
 # Above this share the lines are no table with a few damaged rows.
 MOST_WRONG_SHARE = 1 / 3
 NUMERIC = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
@@ -53,7 +54,7 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     """
     counts = count_fields(lines.texts, delimiter)
     fields = _usual_fields(counts, lines, delimiter)
-    start = int(np.argmax(counts == fields))
+    start = _behind_comments(lines, counts == fields)
     table = lines.slice(start)
     sample = [
         split_fields(table.texts[row], delimiter)
@@ -73,6 +74,16 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     body = table.slice(header_lines).where(is_row)
     rows = _fitted(body, counts[start + header_lines :][is_row], delimiter, kinds, findings)
     return Layout(names, header_lines + named_before, kinds, rows, len(body))
+
+
+def _behind_comments(lines: Lines, has_usual_fields: Mask) -> int:
+    """The first line of the table: commented lines may be names only directly before the rows."""
+    comments = 0
+    while comments < len(lines) and lines.texts[comments][0] in COMMENTS:
+        comments += 1
+    while comments and has_usual_fields[comments - 1]:
+        comments -= 1
+    return comments + int(np.argmax(has_usual_fields[comments:]))
 
 
 def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
@@ -162,7 +173,7 @@ def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
 
 def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
     """Names from a header with one field more or less than the rows have; none if it is none."""
-    cells = [name_of_cell(cell) for cell in split_fields(text.lstrip("# "), delimiter)]
+    cells = [name_of_cell(cell) for cell in split_fields(text.lstrip(f"{COMMENTS} "), delimiter)]
     while len(cells) > len(kinds) and not cells[-1]:
         cells.pop()
     if len(cells) == len(kinds) - 1:
@@ -180,12 +191,12 @@ def _report_preamble(lines: Lines, findings: Findings) -> None:
 
 def _without_comments(lines: Lines, findings: Findings) -> Mask:
     """The lines that are rows, not comments."""
-    comments = np.array([text[0] == "#" for text in lines.texts], dtype=bool)
+    comments = np.array([text[0] in COMMENTS for text in lines.texts], dtype=bool)
     if comments.all():
         raise Invalid("The file has a header and no rows.")
     if comments.any():
         count = int(comments.sum())
-        message = f"{count} lines that begin with # were passed over."
+        message = f"{count} lines that begin with # or % were passed over."
         findings.report("comments", message, count, lines.examples(comments))
     return ~comments
 

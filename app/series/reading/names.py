@@ -5,7 +5,7 @@ from app.csv_cells import is_run
 
 def clean_name(name: str) -> str:
     """A name without a comment sign and without MetaTrader's angle brackets."""
-    name = name.lstrip("#").strip().replace("\0", "")
+    name = name.lstrip("#%").strip().replace("\0", "")
     return name[1:-1] if name.startswith("<") and name.endswith(">") else name
 
 

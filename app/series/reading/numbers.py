@@ -13,12 +13,15 @@ from app.series.arrow import to_floats, to_mask
 from app.series.reading.cells import NULLS
 from app.series.reading.lines import Mask
 from app.series.reading.options import Decimal
-from app.series.reading.signs import read_signs
+from app.series.reading.signs import read_signs, read_unit
 
 # What only one decimal sign can explain; `1,234` is a thousand to some and not to others.
 ONLY_COMMA = (
     r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*)$"
 )
+# `+0123,5` of hourly weather reports (NOAA) is 12.3 of the quality 5: two numbers in one field.
+WITH_FLAG = r"^[+-]\d{4,5},\d$"
+PADDED = r"^[+-]0\d{3}"
 ONLY_POINT = (
     r"^[+-]?(\d+\.\d{1,2}|\d+\.\d{4,}|0\d*\.\d+|\d{4,}\.\d+|\.\d+"
     r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*)$"
@@ -46,12 +49,14 @@ class Numbers:
         unreadable: Fields that are neither a number nor a word for a missing value.
         infinite: Fields that are infinite or too large for a float64.
         signs: What stood beside the digits, such as a currency or a per cent sign.
+        unit: What all of them were measured in, where it stood beside the digits.
     """
 
     values: npt.NDArray[np.float64]
     unreadable: Mask
     infinite: Mask
     signs: frozenset[str] = _NO_SIGNS
+    unit: str | None = None
 
 
 def read_numbers(
@@ -74,10 +79,10 @@ def read_numbers(
             if not (points_are_sure or decimal):
                 refuse_unclear_points(columns)
             return [_as_numbers(column) for column in values if column is not None], "."
-    cleaned = [_cleaned(column) if _is_text(column) else (column, _NO_SIGNS) for column in columns]
-    texts = [column for column, _ in cleaned if _is_text(column)]
+    cleaned = [_cleaned(column) if _is_text(column) else _Cleaned(column) for column in columns]
+    texts = [one.column for one in cleaned if _is_text(one.column) and not one.is_flagged]
     sign = decimal or decide_decimal(texts)
-    return [_carefully(column, signs, sign) for column, signs in cleaned], sign
+    return [_carefully(one, sign) for one in cleaned], sign
 
 
 def refuse_unclear_points(columns: list[Any]) -> None:
@@ -168,17 +173,37 @@ def _is_text(column: Any) -> bool:
     return bool(column.type == pa.string())
 
 
-def _cleaned(column: Any) -> tuple[Any, frozenset[str]]:
-    """Trimmed texts with a plain minus and no signs beside the digits."""
+@dataclass(frozen=True, slots=True)
+class _Cleaned:
+    """A column without what stood beside its digits, and what that was.
+
+    `is_flagged` says that its fields hold a number and a flag each, and so none that can be read.
+    """
+
+    column: Any
+    signs: frozenset[str] = _NO_SIGNS
+    unit: str | None = None
+    is_flagged: bool = False
+
+
+def _cleaned(column: Any) -> _Cleaned:
+    """Trimmed texts with a plain minus and nothing beside the digits."""
     import pyarrow.compute as pc
 
-    return read_signs(pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-"))
+    trimmed = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-")
+    bare, unit = read_unit(trimmed)
+    flagged = _matching(bare, WITH_FLAG) == len(bare) and bool(_matching(bare, PADDED))
+    return _Cleaned(*read_signs(bare), unit, flagged)
 
 
-def _carefully(column: Any, signs: frozenset[str], decimal: Decimal) -> Numbers:
-    if not _is_text(column):
-        return _as_numbers(to_floats(column, np.nan))
-    return replace(_as_numbers(*_read_carefully(column, decimal)), signs=signs)
+def _carefully(cleaned: _Cleaned, decimal: Decimal) -> Numbers:
+    if not _is_text(cleaned.column):
+        return _as_numbers(to_floats(cleaned.column, np.nan))
+    if cleaned.is_flagged:
+        nothing = np.full(len(cleaned.column), np.nan)
+        return _as_numbers(nothing, np.ones(len(nothing), dtype=bool))
+    numbers = _as_numbers(*_read_carefully(cleaned.column, decimal))
+    return replace(numbers, signs=cleaned.signs, unit=cleaned.unit)
 
 
 def _read_carefully(text: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64], Mask]:

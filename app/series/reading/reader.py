@@ -1,7 +1,7 @@
 """A file of any dialect to times and values, with a report of everything that was found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import numpy as np
@@ -112,7 +112,7 @@ def find_columns(
     """The columns under their names, and which of them are the time and the channels."""
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
     progress.names, progress.kinds = layout.names, layout.kinds
-    chosen = choose_columns(layout, grid.first_row, options)
+    chosen = choose_columns(layout, grid.first_rows, options)
     progress.time = chosen.time
     progress.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
     progress.dialect["timezone"] = options.timezone
@@ -173,12 +173,14 @@ def _table(layout: Layout, content: "_Content", progress: Progress, findings: Fi
         rejected=sorted(findings.rejected, key=lambda rejected: rejected.line),
         dialect=NO_DIALECT | progress.dialect,
         issues=findings.all_issues(),
-        settings={
-            name: layout.settings[number]
-            for number, name in content.channels_of.items()
-            if number in layout.settings
-        },
+        settings=_settings(layout, content),
     )
+
+
+def _settings(layout: Layout, content: "_Content") -> dict[str, dict[str, Any]]:
+    """What the file says of its channels, in its schema or beside its numbers."""
+    said = {number: {"unit": unit} for number, unit in content.units.items()} | layout.settings
+    return {name: said[number] for number, name in content.channels_of.items() if number in said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +192,16 @@ class _Content:
     again: frozenset[int]
     rows: Ordered
     dialect: dict[str, Any]
+    units: dict[int, str] = field(default_factory=dict)
 
 
 def _read_columns(grid: Grid, chosen: Chosen, options: ReadOptions, findings: Findings) -> _Content:
     read = read_rows(grid, chosen, options, findings)
     ordered = read.in_order(read.rows.usable, options, findings)
-    return _Content(read.channels.kind, read.channels.names, read.again, ordered, read.dialect)
+    channels = read.channels
+    return _Content(
+        channels.kind, channels.names, read.again, ordered, read.dialect, channels.units
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,27 +288,29 @@ class _Channels:
     names: dict[int, str]
     values: Values
     decimal: str
+    units: dict[int, str] = field(default_factory=dict)
 
 
 def _read_channels(
     grid: Grid, asked: dict[int, str], options: ReadOptions, rows: Rows
 ) -> _Channels:
     """Columns as numbers; bars under the names that bars have, and checked."""
-    places, values, decimal = read_values(
+    read = read_values(
         [grid.columns[number] for number in asked],
         list(asked.values()),
         options.decimal,
         rows,
         points_are_sure=grid.delimiter in (None, ","),
     )
-    numbers = [list(asked)[place] for place in places]
-    return _named(
-        {number: asked[number] for number in numbers},
-        (values, decimal),
+    columns = list(asked)
+    channels = _named(
+        {columns[place]: asked[columns[place]] for place in read.places},
+        (read.values, read.decimal),
         grid.layout,
         options,
         rows,
     )
+    return replace(channels, units={columns[place]: unit for place, unit in read.units.items()})
 
 
 def _named(

@@ -24,7 +24,7 @@ from app.series.reading.columns import Chosen, choose_columns, column_names
 from app.series.reading.delimiters import WHITESPACE, split_fields
 from app.series.reading.findings import Findings
 from app.series.reading.grids import split_text
-from app.series.reading.layout import Layout, find_layout
+from app.series.reading.layout import Layout, find_layout, sample_rows
 from app.series.reading.lines import Lines
 from app.series.reading.matrix import Matrix
 from app.series.reading.numbers import is_point_proven
@@ -46,7 +46,13 @@ PIECE_BYTES = 8 * 1024 * 1024
 LEAST_LINES = 600
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # What a row of a regular file does not hold, beside carriage returns of their own.
-FOREIGN = {b'"': "quotes", b"\n#": "comments", b"\0": "NUL", b"\x1a": "end-of-file signs"}
+FOREIGN = {
+    b'"': "quotes",
+    b"\n#": "comments",
+    b"\n%": "comments",
+    b"\0": "NUL",
+    b"\x1a": "end-of-file signs",
+}
 
 
 class Irregular(Exception):
@@ -140,9 +146,10 @@ def _first_rows(
         raise Irregular("there are comments, blank or broken rows among the first ones")
     layout = replace(layout, names=column_names(layout, options, findings))
     progress.dialect["header_lines"] = layout.header_lines
-    first_row = split_fields(layout.body.texts[0], delimiter)
-    chosen = choose_columns(layout, first_row, options)
-    _require_plain_columns(layout, chosen, first_row)
+    count = sample_rows(len(layout.names))
+    rows = [split_fields(text, delimiter) for text in layout.body.texts[:count]]
+    chosen = choose_columns(layout, rows, options)
+    _require_plain_columns(layout, chosen, rows[0])
     return layout, chosen, delimiter
 
 
@@ -242,7 +249,7 @@ class _Reader:
                 raise Irregular(f"its rows hold {what}")
         if b"\r" in piece:
             piece = piece.replace(b"\r\n", b"\n")
-        if b"\r" in piece or piece.startswith(b"#"):
+        if b"\r" in piece or piece.startswith((b"#", b"%")):
             raise Irregular("its rows hold comments, or lines end in carriage returns")
         columns = self._columns(piece)
         self._add_times([columns[number] for number in self._chosen.time])

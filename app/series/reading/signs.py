@@ -1,10 +1,11 @@
-"""Signs that people put beside the digits of a number: currencies, percent, thousands, millions."""
+"""What people put beside the digits of a number: currencies, percent, thousands, units."""
 
 import re
 from typing import Any
 
 from app.series import arrow
 from app.series.arrow import to_mask
+from app.series.unit_spellings import UNITS
 
 CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 BLANKS = " \u00a0\u2009\u202f'\u2019"
@@ -21,8 +22,14 @@ _MARKED = rf"^(?P<sign>{_SIGN})(?P<amount>{_AMOUNT})(?P<power>[KkMB]?) ?(?:%|[{C
 _IN_BRACKETS = rf"^\([{CURRENCIES}]?(?P<amount>{_AMOUNT})\)$"
 _GROUPED = rf"^(?P<digits>{_SIGN}\d{{1,3}}(?:[{BLANKS}]\d{{3}})+(?:[.,]\d*)?)$"
 _PATTERNS = tuple(re.compile(one) for one in (_DECORATED, _MARKED, _IN_BRACKETS, _GROUPED))
+_UNITS = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
+# One letter alone needs a blank: 12A is a house, and 12m may be twelve millions.
+_MEASURED = re.compile(
+    rf"(?P<amount>{_SIGN}{_AMOUNT}(?:[eE]{_SIGN}\d+)?)(?:[{BLANKS}]|(?=\W|\w\W|\w\w))(?P<unit>{_UNITS})"
+)
 # The least that a column with such signs must hold: other columns need no second look.
 _ANY_SIGN = f"[{CURRENCIES}{BLANKS}%KkMB(]"
+_ANY_UNIT = rf"\d[{BLANKS}]?(?:[A-DF-Za-df-z\x{{b0}}\x{{b5}}\x{{3bc}}\x{{2103}}\x{{2109}}]|EUR)"
 
 
 def without_signs(cell: str) -> str:
@@ -36,6 +43,12 @@ def without_signs(cell: str) -> str:
         sign = decorated["before"] + decorated["after"]
         return sign + decorated["amount"] + POWERS.get(decorated["power"], "")
     return marked["sign"] + marked["amount"] + POWERS.get(marked["power"], "") if marked else cell
+
+
+def without_unit(cell: str) -> str:
+    """One field without the unit behind its digits; other texts stay as they are."""
+    measured = _MEASURED.fullmatch(cell)
+    return measured["amount"] if measured else cell
 
 
 def read_signs(texts: Any) -> tuple[Any, frozenset[str]]:
@@ -60,3 +73,22 @@ def read_signs(texts: Any) -> tuple[Any, frozenset[str]]:
     if not changed or len(signs & set(CURRENCIES)) > 1 or ("%" in signs and has_bare_rows):
         return texts, frozenset()
     return arrow.texts(new), signs
+
+
+def read_unit(texts: Any) -> tuple[Any, str | None]:
+    """A column of trimmed texts without the one unit beside its numbers, and that unit.
+
+    Numbers of two units, or with a unit on some rows only, stay as they are: no number is read.
+    """
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.match_substring_regex(texts, _ANY_UNIT)).as_py():
+        return texts, None
+    old = texts.to_pylist()
+    found = [_MEASURED.fullmatch(text) for text in old]
+    units = {match["unit"] for match in found if match}
+    has_bare_rows = any(text[-1:].isdigit() for text in old)
+    if len(units) != 1 or has_bare_rows:
+        return texts, None
+    new = [match["amount"] if match else text for match, text in zip(found, old, strict=True)]
+    return arrow.texts(new), UNITS[units.pop()]

@@ -12,7 +12,7 @@ from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
 from app.series.reading.time_fields import Integers
 from app.series.reading.time_formats import ORDERS
-from app.series.reading.time_guesses import guess_epoch
+from app.series.reading.time_guesses import guess_epoch, start_of_interval
 from app.series.reading.time_parts import is_time_name
 from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
@@ -31,7 +31,7 @@ def read_times(
         Invalid: If most cannot be read, or if they can be read in two ways.
     """
     form = options.timestamp_format or known_format
-    column = Column(joined(columns, pad=form is None or form in ORDERS))
+    column = Column(_starts(joined(columns, pad=form is None or form in ORDERS), rows))
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
@@ -40,6 +40,20 @@ def read_times(
     )
     _report_centuries(moments, rows)
     return in_utc(moments, options.timezone, rows), moments.formats
+
+
+def _starts(texts: Any, rows: Rows) -> Any:
+    """Of intervals, such as `01.01.2020 00:00 - 01.01.2020 01:00`, the moments they begin at."""
+    import pyarrow.compute as pc
+
+    if not len(texts) or start_of_interval(str(texts[0])) is None:
+        return texts
+    found = pc.extract_regex(texts, r"^(?P<start>\S.*\d)\s+[-\x{2013}]\s+\d.*$")
+    starts = pc.struct_field(found, "start")
+    count = len(texts) - starts.null_count
+    message = f"{count} times are intervals: each row has the time at which its interval begins."
+    rows.findings.report("intervals", message, count)
+    return pc.coalesce(starts, texts)
 
 
 def _report_centuries(moments: Moments, rows: Rows) -> None:

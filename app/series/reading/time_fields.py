@@ -171,7 +171,7 @@ def _offset(texts: Any) -> Integers:
 
     if isinstance(texts, np.ndarray):
         return texts
-    found = pc.extract_regex(texts, r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
+    found = pc.extract_regex(texts, r"(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
     hours = to_integers(pc.struct_field(found, "hours"))
     minutes_text = pc.struct_field(found, "minutes")
     minutes = to_integers(

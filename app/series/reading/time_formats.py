@@ -31,7 +31,7 @@ _DIRECTIVES = {
     "p": r"[AaPp]\.?[Mm]\.?",
     "b": r"[A-Za-zÀ-ÿ]{3,10}",
     "q": r"[1-4]",
-    "z": r"Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}",
+    "z": r"Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT",
     "a": r"[A-Za-z]{2,9}",
 }
 _SYNONYMS = {"B": "b", "h": "b", "A": "a"}

@@ -20,6 +20,10 @@ _YEAR_NAME_DAY = re.compile(rf"(\d{{4}})([-/ ]){_NAME}\2(\d{{1,2}})(?!\d)")
 _NAME_YEAR = re.compile(rf"{_NAME}([-/ ])(\d{{4}}|\d{{2}})(?!\d)")
 _ASCTIME = re.compile(rf"{_NAME}( +)\d{{1,2}} \d{{1,2}}:\d{{2}}:\d{{2}} \d{{4}}$")
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
+# Also seconds since 1970, from 2030 on: nobody has measured then.
+_COMPACT_HOUR = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=(?:[01]\d|2[0-4])$)"
+)
 _YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}([:.])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
@@ -27,7 +31,8 @@ _COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
 _SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
 _SEPARATOR = re.compile(r"T|,?\s+|:")
 _HALF = re.compile(r"([\s-]*)[AaPp]\.?[Mm]\.?(?![A-Za-z])")
-_OFFSET = re.compile(r"(\s*)(?:Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$")
+_OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
+_INTERVAL = re.compile(r"(\S.*\d)\s+[-\u2013]\s+(\d.*)")
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
 
@@ -42,6 +47,12 @@ def guess_formats(text: str) -> list[TimeFormat]:
         if clock is not None:
             formats.append(compile_format(prefix + date + clock))
     return [made for made in formats if re.match(made.pattern, text)]
+
+
+def start_of_interval(text: str) -> str | None:
+    """The first of two moments with a dash between them; None if the text is no interval."""
+    match = _INTERVAL.fullmatch(text)
+    return match[1] if match and guess_formats(match[1]) and guess_formats(match[2]) else None
 
 
 def guess_epoch(text: str) -> list[TimeFormat]:
@@ -75,7 +86,7 @@ def clock_format(text: str, *, after_date: bool) -> str | None:
         clock, rest = f"{clock.replace('%H', '%I')}{half[1]}%p", rest[half.end() :]
     offset = _OFFSET.fullmatch(rest)
     if offset:
-        clock, rest = f"{clock or ''}{offset[1]}%z", ""
+        clock, rest = f"{clock or ''}{offset[1]}%z{offset[2] or ''}", ""
     return None if rest or clock is None else before + clock
 
 
@@ -136,6 +147,7 @@ _NUMBERED_DATES: tuple[_DateForm, ...] = (
     (_QUARTER, lambda match: f"%Y{match[2]}Q%q"),
     (_QUARTER_YEAR, lambda match: f"Q%q{match[1]}%Y"),
     (_COMPACT, lambda match: "%Y%m%d"),
+    (_COMPACT_HOUR, lambda match: "%Y%m%d"),
 )
 _NAMED_DATES: tuple[_DateForm, ...] = (
     (_ASCTIME, lambda match: f"%b{match[2]}%d %H:%M:%S %Y"),

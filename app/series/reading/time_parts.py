@@ -1,14 +1,15 @@
 """Names of columns that hold times, whole or in parts: date, time, year, month, hour, ..."""
 
 import re
+from itertools import pairwise
 
 from app.series.reading.month_names import MONTHS
 
 TIME_NAME = re.compile(
-    r".*(date|time|timestamp|datum|fecha)|ds|dt|t|index|month|year|quarter|week|day|period"
+    r".*(date|time|timestamp|datum|fecha)|yyyymmdd(hh(mm(ss)?)?)?|ds|dt|t|index|month|year|quarter|week|day|period"
     r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
 )
-CLOCK_NAME = re.compile(r".*time|hour|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
+CLOCK_NAME = re.compile(r".*time|hour|hh|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
 
 # In the order of a time; what a column of that name must hold, and how it is read.
 PARTS: dict[str, tuple[str, str, str]] = {
@@ -21,6 +22,14 @@ PARTS: dict[str, tuple[str, str, str]] = {
     "second": ("second sec ss s segundo secondo", r"\d{1,2}", "%S"),
 }
 CLOCK = ("hour", "minute", "second")
+# The same in columns without names: the directive, and what the number may be.
+BARE_PARTS = (
+    ("%Y", range(1000, 3000)),
+    ("%m", range(1, 13)),
+    ("%d", range(1, 32)),
+    ("%H", range(25)),
+    ("%M", range(60)),
+)
 
 
 def is_time_name(name: str) -> bool:
@@ -43,6 +52,30 @@ def columns_of_parts(names: tuple[str, ...], first_row: list[str]) -> tuple[dict
     kept = [part for part in found if part not in CLOCK or part in clock]
     formats = [_format(part, first_row[found[part]]) for part in kept]
     return {part: found[part] for part in kept}, " ".join(formats)
+
+
+def columns_of_bare_parts(rows: list[list[str]]) -> tuple[tuple[int, ...], str]:
+    """Columns without names that are year, month, day, ...: their places, and the joined format.
+
+    They are if, row after row, they count on like a date and the larger part takes its turn.
+    """
+    for start in range(len(rows[0]) - 1):
+        parts: list[list[int]] = []
+        for (_, allowed), number in zip(BARE_PARTS, range(start, len(rows[0])), strict=False):
+            cells = [row[number] for row in rows]
+            if not all(cell.isdigit() and int(cell) in allowed for cell in cells):
+                break
+            parts.append([int(cell) for cell in cells])
+            if len(parts) > 1 and len(set(parts[-2])) > 1 and _counts_on(parts):
+                places = tuple(range(start, start + len(parts)))
+                return places, " ".join(directive for directive, _ in BARE_PARTS[: len(parts)])
+    return (), ""
+
+
+def _counts_on(parts: list[list[int]]) -> bool:
+    moments = list(zip(*parts, strict=True))
+    up = all(one < other for one, other in pairwise(moments))
+    return up or all(one > other for one, other in pairwise(moments))
 
 
 def clock_parts(names: tuple[str, ...], first_row: list[str], hour: int) -> tuple[int, ...]:

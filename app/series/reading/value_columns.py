@@ -1,6 +1,7 @@
 """The channels of every row: columns read as numbers, bad rows kept aside."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,23 @@ from models.series import Values
 MOST_UNREADABLE_SHARE = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class ReadValues:
+    """The columns that hold numbers.
+
+    Args:
+        places: Which of the columns do.
+        values: One row of numbers for each line.
+        decimal: Their decimal sign.
+        units: Of the columns whose numbers had one beside them, by place.
+    """
+
+    places: list[int]
+    values: Values
+    decimal: Decimal
+    units: dict[int, str]
+
+
 def read_values(
     columns: list[Any],
     names: list[str],
@@ -22,8 +40,8 @@ def read_values(
     rows: Rows,
     *,
     points_are_sure: bool,
-) -> tuple[list[int], Values, Decimal]:
-    """The columns that hold numbers: places, one row of numbers for each line, decimal sign.
+) -> ReadValues:
+    """Read the columns that hold numbers.
 
     Raises:
         Invalid: If no column holds numbers.
@@ -47,8 +65,10 @@ def read_values(
         rows.reject(read[place].unreadable, "unreadable_number", reason)
         rows.reject(read[place].infinite, "infinite_value", reason)
     _report_signs({names[place]: read[place].signs for place in kept}, rows)
+    units = {place: unit for place in kept if (unit := read[place].unit)}
+    _report_units({names[place]: unit for place, unit in units.items()}, rows)
     values = np.column_stack([read[place].values for place in kept])
-    return kept, values, decimal
+    return ReadValues(kept, values, decimal, units)
 
 
 def report_text(names: list[str], rows: Rows) -> None:
@@ -66,6 +86,12 @@ def _report_signs(signs: dict[str, frozenset[str]], rows: Rows) -> None:
             "are thousands, millions and billions (10^9), brackets are a minus."
         )
         rows.findings.report("number_signs", message, len(found))
+
+
+def _report_units(units: dict[str, str], rows: Rows) -> None:
+    if units:
+        where = ", ".join(f"{name} ({unit})" for name, unit in units.items())
+        rows.findings.report("number_units", f"Units beside the digits: {where}.", len(units))
 
 
 def _reason(name: str, column: Any) -> Callable[[int], str]:

@@ -286,6 +286,13 @@ HEADERS = [
     case("URL and blank line", "https://example.org/weather\n\n" + weather()),
     case("comments", "# made by a logger\n# station: 7, Jena\n" + weather()),
     case("commented header", weather("#time,temp,rain\n")),
+    case(
+        "commented header behind comments", "# one, two, three\n#\n" + weather("# time,temp,rain\n")
+    ),
+    case(
+        "comments of as many words as there are columns",
+        "% This file holds\n%\n" + parts("date hour", "%Y-%m-%d %H", " "),
+    ),
     case("preamble with separators", "Station,7\nPlace,Jena,Germany\n" + weather()),
     case("sep= line", "sep=;\n" + weather("time;temp;rain\n", mark=";")),
     case("units below the names", weather("time,temp,rain\n,degC,mm\n")),
@@ -306,6 +313,7 @@ FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
     ("compact", "%Y%m%d%H%M%S", TIMES),
     ("compact with T", "%Y%m%dT%H%M%SZ", TIMES),
     ("compact date", "%Y%m%d", DAYS),
+    ("compact hours", "%Y%m%d%H", TIMES),
     ("no seconds", "%Y-%m-%d %H:%M", TIMES),
     ("points", "%d.%m.%Y %H:%M", TIMES),
     ("points, no date padding", lambda m: f"{m.day}.{m.month}.{m.year} {m:%H:%M}", TIMES),
@@ -359,6 +367,13 @@ FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
         lambda m: f"{m + m.month * HOUR:%Y-%m-%d %H:%M:%S}+0{m.month}00",
         TIMES,
     ),
+    ("offset behind GMT", lambda m: f"{m + HOUR:%d.%m.%Y %H:%M:%S.000} GMT+0100", TIMES),
+    (
+        "JavaScript",
+        lambda m: f"{m + HOUR:%a %b %d %Y %H:%M:%S} GMT+0100 (Central European Standard Time)",
+        TIMES,
+    ),
+    ("intervals", lambda m: f"{m:%d.%m.%Y %H:%M} - {m + HOUR:%d.%m.%Y %H:%M}", TIMES),
     ("offset behind a blank", lambda m: f"{m + HOUR:%Y-%m-%d %H:%M:%S} +0100", TIMES),
     ("named UTC", "%Y-%m-%d %H:%M:%S UTC", TIMES),
     (
@@ -426,6 +441,31 @@ COLUMNS = [
             weather("#YY,MM,DD,hh,mm,temp,rain\n#yr,mo,dy,hr,mn,degC,mm\n", time="%Y,%m,%d,%H,%M")
         ),
     ),
+    case(
+        "station, day and hours to 24",
+        parts(
+            "# STN,YYYYMMDD,   HH",
+            lambda m: f"  260,{m - HOUR:%Y%m%d},{(m - HOUR).hour + 1:5d}",
+        ),
+        values={"STN": [260.0] * ROWS, **WEATHER},
+    ),
+    case(
+        "year and month without names",
+        aligned(weather(None, time="%Y,%m", times=MONTHS)),
+        MONTHS,
+        renamed("column_3", "column_4"),
+    ),
+    case(
+        "station, year, month, day and hour without names",
+        weather(None, time=lambda m: f"7;{m.year};{m.month};{m.day};{m.hour}", mark=";"),
+        values={"column_1": [7.0] * ROWS, **renamed("column_6", "column_7")},
+    ),
+    case(
+        "year, month and day without names, newest first",
+        "".join(reversed(weather(None, time="%Y;%m;%d", mark=";", times=DAYS).splitlines(True))),
+        DAYS,
+        renamed("column_4", "column_5"),
+    ),
     case("year and day of the year", parts("year,doy", "%Y,%j", times=DAYS), DAYS),
     case(
         "epoch beside a date", parts("unix,date", lambda m: f"{epoch(1)(m)},{m:%Y-%m-%d %H:%M:%S}")
@@ -470,10 +510,27 @@ NUMBERS = [
     case("exponents", weather(number=lambda v: f"{v:.6e}")),
     case("dollar signs", weather(number=lambda v: f"${v:.2f}")),
     case("percent signs", weather(number=lambda v: f"{v:.2f}%")),
+    case("units", weather(number=lambda v: f"{v:.2f} degC")),
+    case("units without a blank", weather(number=lambda v: f"{v:.2f}°F")),
+    case("units with a decimal comma", weather(number=lambda v: f'"{european(v)} kWh"')),
     case("plus signs", weather(number=lambda v: f"+{v:.2f}")),
     *(
         case(f"missing as {word!r}", *[with_gaps(word)[0], TIMES, with_gaps(word)[1]])
-        for word in ["", "NA", "null", "-", "#N/A", "NaN", "n.a.", "None", "--", ".", "N/A", "..."]
+        for word in [
+            "",
+            "NA",
+            "null",
+            "-",
+            "#N/A",
+            "NaN",
+            "n.a.",
+            "None",
+            "--",
+            ".",
+            "N/A",
+            "...",
+            "***",
+        ]
     ),
 ]
 
@@ -813,6 +870,23 @@ CASES = [
 
 SMALL = times_of(DAY, rows=6)
 REFUSED = [
+    Refused(
+        "numbers with a flag",
+        weather(
+            '"time","temp","rain"\n', number=lambda v: f'"{(v or 0) % 1000:+05.0f},5"'
+        ).encode(),
+        "No column holds numbers",
+    ),
+    Refused(
+        "numbers without names that do not count on like dates",
+        "".join(f"{2000 + n % 3};{1 + n % 12};{temp(n)}\n" for n in range(ROWS)).encode(),
+        "`timestamp=`",
+    ),
+    Refused(
+        "numbers of two units",
+        weather(number=lambda v: f"{v} {'degC' if round(v or 0) % 2 else 'degF'}").encode(),
+        "No column holds numbers",
+    ),
     Refused(
         "order of day and month",
         weather(time="%d/%m/%Y", times=SMALL).encode(),

@@ -64,6 +64,20 @@ class TestUpload:
         assert (again.status_code, again.json()["rows_updated"]) == (201, 1)
         assert send(client, TEXT).json() == again.json()
 
+    def test_units_beside_the_numbers_become_those_of_the_channels(
+        self, client: TestClient
+    ) -> None:
+        report = send(client, "time,a,b\n2024-01-01,1 °C,5\n2024-01-02,2 °C,6\n").json()
+        (finding,) = [each for each in report["issues"] if each["code"] == "number_units"]
+        assert "a (degC)" in finding["message"]
+        channels = client.get("/v1/series/days").json()["channels"]
+        assert [channel["unit"] for channel in channels] == ["degC", None]
+
+        assert send(client, "time,a,b\n2024-01-03,3 deg C,7\n2024-01-04,4 deg C,8\n").is_success
+        other = send(client, "time,a,b\n2024-01-05,5 °F,9\n2024-01-06,6 °F,9\n")
+        assert "a (degF instead of degC)" in check_problem(other, 409)["detail"]
+        assert client.get("/v1/series/days").json()["rows"] == 4
+
     def test_a_form_with_a_file_does_as_well(self, client: TestClient) -> None:
         address = "/v1/series/days/uploads?create=true"
         answer = client.post(address, files={"file": ("days.csv.gz", packed(TEXT))})
