@@ -17,9 +17,10 @@ checks: .venv/dev.installed
 	$(BIN)/mypy
 
 # A file's tests stay in one process: what they share, often a training, is made once. In the order
-# of the folders, so that the long files do not come last.
+# of the folders, so that the long files do not come last. Three processes for two cores: many tests
+# wait for others.
 suite: .venv/dev.installed
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 serve: .venv/demo.installed
 	$(BIN)/statecast serve

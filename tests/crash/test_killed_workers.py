@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually, kill, with_signal
 
-LONG = {"epochs": 20, "seconds": 0.2}
+LONG = {"epochs": 12, "seconds": 0.2}
 SHORT_SILENCE_SECONDS = 8
 
 

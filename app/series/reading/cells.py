@@ -15,12 +15,13 @@ NULLS = frozenset(
     {"", "-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
     | {"#na", "-nan", "<na>", "nat", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "m"}
     | {"*" * count for count in range(1, 9)}
+    | {"unavailable", "unknown", "nodata"}
     | {"n.a.", "n.a", "n.d.", "nd", "..", "...", ":", "---", "(null)", "undefined", "no data"}
 )
 NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 # `18.00` is rather a number; with a colon or two dots it can only be a time of day.
-SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.)")
+SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.|h\d{2}$)")
 # A day of the year 2000 is written so too, but full minutes are far more frequent.
 WHOLE_MINUTE = re.compile(r"([01]?\d|2[0-3])\.[0-5]\d\.00")
 
@@ -60,5 +61,7 @@ def _kind_of_number(cell: str) -> CellKind:
         return CellKind.MOMENT
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
-    is_moment = (cell.isdigit() and guess_formats(cell)) or guess_epoch(cell)
+    # Six digits are a month only where the column's name or place says so.
+    is_date = cell.isdigit() and len(cell) != len("YYYYMM") and guess_formats(cell)
+    is_moment = is_date or guess_epoch(cell)
     return CellKind.MAYBE_MOMENT if is_moment else CellKind.NUMBER

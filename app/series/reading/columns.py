@@ -3,13 +3,14 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.errors import Invalid
 from app.series.reading.cells import CellKind
 from app.series.reading.findings import Findings
-from app.series.reading.layout import Layout
+from app.series.reading.layout import LEAST_SAMPLE_ROWS, Layout
 from app.series.reading.options import MOST_NAME_LENGTH, ReadOptions
-from app.series.reading.time_guesses import clock_format
+from app.series.reading.time_guesses import clock_format, guess_formats
 from app.series.reading.time_parts import (
     CLOCK_NAME,
     clock_parts,
@@ -20,6 +21,7 @@ from app.series.reading.time_parts import (
 
 # A column of one of these names is the time and nothing else.
 TIMES = frozenset({"date", "datetime", "time", "timestamp"})
+DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
 LONGEST_NAME = MOST_NAME_LENGTH - 10
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
@@ -130,9 +132,15 @@ def _found_time(
     parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
     if parts and not sure:
         return _parts_and_clock(parts, form, kinds, first_row)
+    index = (
+        [0]
+        if has_header and _is_index(names[0], [row[0] for row in rows[:LEAST_SAMPLE_ROWS]])
+        else []
+    )
     # A column named after time whose texts are in no known form: the refusal shows them.
     unknown = [n for n in named if kinds[n] == CellKind.TEXT]
-    candidates = [n for n in sure if n in named] or sure or possible or unknown
+    candidates = [n for n in sure if n in named] or sure or possible or index or unknown
+    candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
     if not candidates:
         return (), None
     _require_named(names, kinds, candidates[0], named)
@@ -141,6 +149,17 @@ def _found_time(
     if clock is None:
         return (date,), None
     return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def _is_fixed(cells: list[str]) -> bool:
+    """Whether a moment is the same on every row: when something else was, such as a download."""
+    return len(set(cells)) == 1 and DATE_ALONE.fullmatch(cells[0]) is None
+
+
+def _is_index(name: str, cells: list[str]) -> bool:
+    """Whether a first column without a name holds dates in digits, one after the other."""
+    in_order = all(one < other for one, other in pairwise(cells))
+    return name == "column_1" and in_order and all(c.isdigit() and guess_formats(c) for c in cells)
 
 
 def _require_named(
@@ -170,7 +189,7 @@ def _clock_beside(
     date: int, plain: list[str], kinds: tuple[CellKind, ...], first_row: list[str]
 ) -> int | None:
     """A column with the time of day, when the date has none."""
-    if not re.fullmatch(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}", first_row[date]):
+    if not DATE_ALONE.fullmatch(first_row[date]):
         return None
     others = [n for n in range(len(plain)) if n != date]
     clocks = [n for n in others if kinds[n] == CellKind.CLOCK]

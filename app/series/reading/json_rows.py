@@ -1,4 +1,4 @@
-"""JSON to columns of text: one object on each line, or an array of objects."""
+"""JSON to columns of text: an object on each line, or an array of objects."""
 
 import json
 import re
@@ -20,9 +20,13 @@ START = re.compile(r"\ufeff?\s*(?:\{\s*[\"}]|\[\s*[{\[])")
 BETWEEN = re.compile(r"[\s,]*")
 MOST_WRONG_SHARE = 1 / 3
 PIECE_ROWS = 20_000
+# Objects inside of objects; deeper ones are no rows of sensors.
+MOST_DEPTH = 8
+# Of an object around the rows: it is in memory as a whole.
+MOST_CHARACTERS = 32 * 1024 * 1024
 OFFSET_BYTES = 8
 WANTED = (
-    "JSON must be one flat object on each line, or an array of flat objects, such as "
+    "JSON must be one object on each line, or an array of objects, such as "
     '{"time": "2024-01-01T00:00:00Z", "temperature": 3.5}.'
 )
 _WORDS = {True: "1", False: "0", None: ""}
@@ -44,10 +48,10 @@ def read_json(text: str, findings: Findings, *, limit_bytes: int) -> tuple[Layou
 
     Raises:
         TooLarge: If there are too many rows or keys.
-        Invalid: If it holds anything else than flat objects.
+        Invalid: If it holds anything else than objects, or lists in them.
     """
     text = text.lstrip("\ufeff \t\r\n")
-    objects = _of_array(text) if text.startswith("[") else _of_lines(text)
+    objects = _of_array(text) if text.startswith("[") else _of_one(text, findings)
     collected = _Collected(limit_bytes)
     wrong = 0
     for piece in iter(lambda: list(islice(objects, PIECE_ROWS)), []):
@@ -86,7 +90,7 @@ class _Collected:
 
     def add(self, objects: list[_Object]) -> None:
         """Take the values of some rows."""
-        rows = [one.value for one in objects if one.value is not None]
+        rows = [dict(_flat(one.value)) for one in objects if one.value is not None]
         self.texts += [one.text for one in objects]
         self.numbers += [one.number for one in objects]
         for name in dict.fromkeys(key for row in rows for key in row):
@@ -115,15 +119,48 @@ class _Collected:
         return list(self._pieces), [pa.concat_arrays(one) for one in self._pieces.values()]
 
 
+def _flat(value: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Keys and values, those of objects inside under both names: `data.temp`."""
+    for key, one in value.items():
+        if isinstance(one, dict) and depth < MOST_DEPTH:
+            yield from _flat(one, f"{before}{key}.", depth + 1)
+        else:
+            yield f"{before}{key}", one
+
+
+def _of_one(text: str, findings: Findings) -> Iterator[_Object]:
+    """The objects of one object that holds the rows, as web services answer; else of the lines."""
+    first, _, rest = text.partition("\n")
+    if (_decoded(first) is not None and rest.strip()) or len(text) > MOST_CHARACTERS:
+        return _of_lines(text)
+    whole = _decoded(text) or {}
+    arrays = [key for key, one in whole.items() if _is_table(one)]
+    if len(arrays) != 1:
+        return _of_lines(text)
+    findings.report("preamble", f"The rows were read from the key {arrays[0]!r}.", 1)
+    return (
+        _Object(number, json.dumps(one), one)
+        for number, one in enumerate(whole[arrays[0]], start=1)
+    )
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+
+
+def _decoded(text: str) -> dict[str, Any] | None:
+    """The object that a text is; None if it is none."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _of_lines(text: str) -> Iterator[_Object]:
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = _DECODER.decode(line)
-        except (ValueError, RecursionError):
-            value = None
-        yield _Object(number, line, value if isinstance(value, dict) else None)
+        if line.strip():
+            yield _Object(number, line, _decoded(line))
 
 
 def _of_array(text: str) -> Iterator[_Object]:

@@ -54,7 +54,7 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     """
     counts = count_fields(lines.texts, delimiter)
     fields = _usual_fields(counts, lines, delimiter)
-    start = _behind_comments(lines, counts == fields)
+    start = _behind_comments(lines, counts == fields, delimiter)
     table = lines.slice(start)
     sample = [
         split_fields(table.texts[row], delimiter)
@@ -76,14 +76,22 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     return Layout(names, header_lines + named_before, kinds, rows, len(body))
 
 
-def _behind_comments(lines: Lines, has_usual_fields: Mask) -> int:
+def _behind_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> int:
     """The first line of the table: commented lines may be names only directly before the rows."""
     comments = 0
     while comments < len(lines) and lines.texts[comments][0] in COMMENTS:
         comments += 1
-    while comments and has_usual_fields[comments - 1]:
+    names_follow = comments < len(lines) and _is_text(
+        split_fields(lines.texts[comments], delimiter)
+    )
+    while comments and has_usual_fields[comments - 1] and not names_follow:
         comments -= 1
     return comments + int(np.argmax(has_usual_fields[comments:]))
+
+
+def _is_text(cells: list[str]) -> bool:
+    """Whether no field is a number or a moment."""
+    return all(kind_of(cell) in (CellKind.TEXT, CellKind.NOTHING) for cell in cells)
 
 
 def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:

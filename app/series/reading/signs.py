@@ -11,14 +11,18 @@ CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 BLANKS = " \u00a0\u2009\u202f'\u2019"
 # Powers of ten are put behind the digits, so that no multiplication rounds.
 POWERS = {"K": "e3", "k": "e3", "M": "e6", "B": "e9"}
-SIGNS = frozenset(CURRENCIES + BLANKS + "%KkMB(")
+# Stars and crosses of footnotes: "estimated", "another instrument".
+MARKS = "*#"
+SIGNS = frozenset(CURRENCIES + BLANKS + MARKS + "%KkMB(")
 _SIGN = "[+-]?"
 _AMOUNT = r"(?:\d[\d.,]*|[.,]\d+)"
 _DECORATED = (
     rf"^(?P<before>{_SIGN})[{CURRENCIES}] ?(?P<after>{_SIGN})(?P<amount>{_AMOUNT})"
     r"(?P<power>[KkMB]?)$"
 )
-_MARKED = rf"^(?P<sign>{_SIGN})(?P<amount>{_AMOUNT})(?P<power>[KkMB]?) ?(?:%|[{CURRENCIES}]|)$"
+_MARKED = (
+    rf"^(?P<sign>{_SIGN})(?P<amount>{_AMOUNT})(?P<power>[KkMB]?) ?(?:[%{CURRENCIES}{MARKS}]|)$"
+)
 _IN_BRACKETS = rf"^\([{CURRENCIES}]?(?P<amount>{_AMOUNT})\)$"
 _GROUPED = rf"^(?P<digits>{_SIGN}\d{{1,3}}(?:[{BLANKS}]\d{{3}})+(?:[.,]\d*)?)$"
 _PATTERNS = tuple(re.compile(one) for one in (_DECORATED, _MARKED, _IN_BRACKETS, _GROUPED))
@@ -28,7 +32,7 @@ _MEASURED = re.compile(
     rf"(?P<amount>{_SIGN}{_AMOUNT}(?:[eE]{_SIGN}\d+)?)(?:[{BLANKS}]|(?=\W|\w\W|\w\w))(?P<unit>{_UNITS})"
 )
 # The least that a column with such signs must hold: other columns need no second look.
-_ANY_SIGN = f"[{CURRENCIES}{BLANKS}%KkMB(]"
+_ANY_SIGN = f"[{CURRENCIES}{BLANKS}{MARKS}%KkMB(]"
 _ANY_UNIT = rf"\d[{BLANKS}]?(?:[A-DF-Za-df-z\x{{b0}}\x{{b5}}\x{{3bc}}\x{{2103}}\x{{2109}}]|EUR)"
 
 

@@ -7,6 +7,10 @@ from app.series.reading.month_names import MONTHS
 from app.series.reading.time_formats import EPOCH_DIGITS, TimeFormat, compile_format
 
 _SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
+_BLANKS_BETWEEN = re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)")
+_CHINESE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
+# Also two-digit year, month and day: the rows tell which, or the file is refused.
+_COMPACT_MONTH = re.compile(r"(?:1[7-9]|20)\d\d(?:0[1-9]|1[0-2])$")
 _MONTH = re.compile(r"(\d{4})([-/M])(\d{1,2})(?![-/\d])")
 _QUARTER = re.compile(r"(\d{4})([-/ ]?)Q[1-4](?!\d)")
 _QUARTER_YEAR = re.compile(r"Q[1-4]([-/ ]?)(\d{4})(?!\d)")
@@ -26,11 +30,11 @@ _COMPACT_HOUR = re.compile(
 )
 _YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
-_CLOCK = re.compile(r"\d{1,2}([:.])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
+_CLOCK = re.compile(r"\d{1,2}([:.h])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
 _COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
 _SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
 _SEPARATOR = re.compile(r"T|,?\s+|:")
-_HALF = re.compile(r"([\s-]*)[AaPp]\.?[Mm]\.?(?![A-Za-z])")
+_HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
 _INTERVAL = re.compile(r"(\S.*\d)\s+[-\u2013]\s+(\d.*)")
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
@@ -93,7 +97,7 @@ def clock_format(text: str, *, after_date: bool) -> str | None:
 def _clock(text: str) -> tuple[str | None, str]:
     match = _CLOCK.match(text)
     if match:
-        parts = re.split(r"[:.,]", match[0])
+        parts = re.split(r"[:.,h]", match[0])
         clock = match[1].join(["%H", "%M", "%S"][: min(len(parts), 3)])
         return clock + (f"{match[2]}%f" if match[2] else ""), text[match.end() :]
     for pattern, mark in ((_SPACED_CLOCK, " "), (_COMPACT_CLOCK, "")):
@@ -108,6 +112,9 @@ def _dates(text: str) -> list[tuple[str, int]]:
     """Formats of the date at the start of a text, and where each ends."""
     if match := _SEPARATED.match(text):
         return [(form, match.end()) for form in _separated(match)]
+    for pattern, forms in _DOUBTFUL_DATES:
+        if match := pattern.match(text):
+            return [(form, match.end()) for form in forms]
     found = _first(_NUMBERED_DATES, text)
     if not found and any(word.lower() in MONTHS for word in re.findall(_NAME, text)):
         found = _first(_NAMED_DATES, text)
@@ -141,7 +148,13 @@ def _year(digits: str) -> str:
 
 
 _DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+# What only the other rows can tell.
+_DOUBTFUL_DATES = (
+    (_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),
+    (_COMPACT_MONTH, ("%Y%m", "%y%m%d")),
+)
 _NUMBERED_DATES: tuple[_DateForm, ...] = (
+    (_CHINESE, lambda _: "%Y年%m月%d日"),
     (_MONTH, lambda match: f"%Y{match[2]}%m"),
     (_MONTH_YEAR, lambda match: f"%m{match[2]}%Y"),
     (_QUARTER, lambda match: f"%Y{match[2]}Q%q"),

@@ -6,10 +6,12 @@ from itertools import pairwise
 from app.series.reading.month_names import MONTHS
 
 TIME_NAME = re.compile(
-    r".*(date|time|timestamp|datum|fecha)|yyyymmdd(hh(mm(ss)?)?)?|ds|dt|t|index|month|year|quarter|week|day|period"
+    r".*(date|time|timestamp|datum|fecha)|yyyymm(dd(hh(mm(ss)?)?)?)?|ds|dt|t|index|month|year|quarter|week|day|period"
     r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
 )
-CLOCK_NAME = re.compile(r".*time|hour|hh|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?")
+CLOCK_NAME = re.compile(
+    r".*time|hours?(ending|end|number|ofday|oftheday)?|hr|hh|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?"
+)
 
 # In the order of a time; what a column of that name must hold, and how it is read.
 PARTS: dict[str, tuple[str, str, str]] = {

@@ -126,8 +126,13 @@ def _without_strays(readings: list[Reading]) -> list[Reading]:
     """Without numbers that strayed into a column of dates and only look like a time.
 
     Beside dates with separators, bare digits are a time if they lie about where the others do;
-    a bare year never is.
+    a bare year never is, nor beside more times of another form: a table by year may follow one
+    by month.
     """
+    years = [reading for reading in readings if reading.format.text == "%Y"]
+    others = [reading for reading in readings if reading.format.text != "%Y"]
+    if sum(int(each.valid.sum()) for each in years) < sum(int(r.valid.sum()) for r in others):
+        readings = others
     written = [reading for reading in readings if not reading.format.is_digits]
     if not written or len(written) == len(readings):
         return readings
@@ -139,10 +144,7 @@ def _without_strays(readings: list[Reading]) -> list[Reading]:
         if not reading.format.is_digits
         else replace(
             reading,
-            valid=reading.valid
-            & (reading.format.text != "%Y")
-            & (reading.times >= first - span)
-            & (reading.times <= last + span),
+            valid=reading.valid & (reading.times >= first - span) & (reading.times <= last + span),
         )
         for reading in readings
     ]

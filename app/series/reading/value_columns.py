@@ -83,7 +83,8 @@ def _report_signs(signs: dict[str, frozenset[str]], rows: Rows) -> None:
         where = ", ".join(f"{name} ({one!r})" for name, one in found.items())
         message = (
             f"Signs beside the digits were read: {where}. Per cent stay per cent, K, M and B "
-            "are thousands, millions and billions (10^9), brackets are a minus."
+            "are thousands, millions and billions (10^9), brackets are a minus, * and # are "
+            "marks of footnotes."
         )
         rows.findings.report("number_signs", message, len(found))
 

@@ -314,6 +314,11 @@ FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
     ("compact with T", "%Y%m%dT%H%M%SZ", TIMES),
     ("compact date", "%Y%m%d", DAYS),
     ("compact hours", "%Y%m%d%H", TIMES),
+    ("compact months", "%Y%m", MONTHS),
+    ("blanks, day first", "%d %m %Y %H:%M", TIMES),
+    ("hours behind an h", "%d/%m/%Y %Hh%M", TIMES),
+    ("AM and PM by one letter", lambda m: f"{m:%m/%d/%Y %I:%M}{'ap'[m.hour >= 12]}", TIMES),
+    ("Chinese", lambda m: f"{m.year}年{m.month}月{m.day}日", DAYS),
     ("no seconds", "%Y-%m-%d %H:%M", TIMES),
     ("points", "%d.%m.%Y %H:%M", TIMES),
     ("points, no date padding", lambda m: f"{m.day}.{m.month}.{m.year} {m:%H:%M}", TIMES),
@@ -404,6 +409,20 @@ TIME_FORMS = [
 COLUMNS = [
     case("date and clock", parts("date,clock", "%d/%m/%Y,%H.%M.%S")),
     case("date and hour as a number", parts("date,hour", lambda m: f"{m:%Y-%m-%d},{m.hour}")),
+    case(
+        "date and hour ending",
+        parts("date,hour_ending", lambda m: f"{m - HOUR:%Y-%m-%d},{(m - HOUR).hour + 1}"),
+    ),
+    case("date and hr", parts("dteday,hr", lambda m: f"{m:%Y-%m-%d},{m.hour}")),
+    case(
+        "a time that never changes",
+        parts("_start,_time", lambda m: f"2022-01-01T00:00:00Z,{m:%Y-%m-%dT%H:%M:%SZ}"),
+    ),
+    case(
+        "types above the names, all commented",
+        "#group,false,false\n#datatype,double,double\n" + weather("_time,temp,rain\n"),
+    ),
+    case("months without a name", weather(",temp,rain\n", time="%Y%m", times=MONTHS), MONTHS),
     case("date and clock as HHMM", parts("date,time", "%Y%m%d,%H%M")),
     case("date and clock as HHMMSS", parts("date,time", "%Y%m%d,%H%M%S")),
     case(
@@ -513,6 +532,7 @@ NUMBERS = [
     case("units", weather(number=lambda v: f"{v:.2f} degC")),
     case("units without a blank", weather(number=lambda v: f"{v:.2f}°F")),
     case("units with a decimal comma", weather(number=lambda v: f'"{european(v)} kWh"')),
+    case("stars of footnotes", weather().replace("5\n", "5*\n")),
     case("plus signs", weather(number=lambda v: f"+{v:.2f}")),
     *(
         case(f"missing as {word!r}", *[with_gaps(word)[0], TIMES, with_gaps(word)[1]])
@@ -530,6 +550,7 @@ NUMBERS = [
             "N/A",
             "...",
             "***",
+            "unavailable",
         ]
     ),
 ]
@@ -778,6 +799,17 @@ JSON = [
         values={"rain": WEATHER["rain"], "temp": with_gaps("")[1]["temp"]},
     ),
     case("JSON array", json.dumps(json_rows(), indent=1)),
+    case("JSON array in an object", json.dumps({"status": "OK", "results": json_rows()}, indent=1)),
+    case(
+        "JSON array in an object on one line", json.dumps({"count": ROWS, "results": json_rows()})
+    ),
+    case(
+        "JSON lines, objects inside",
+        json_lines(
+            [{"time": row.pop("time"), "data": {"is": row, "id": "a"}} for row in json_rows()]
+        ),
+        values=renamed("data.is.temp", "data.is.rain"),
+    ),
 ]
 
 

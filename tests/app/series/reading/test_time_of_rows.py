@@ -55,6 +55,17 @@ class TestFormats:
             "2022-01-03T12:00:00",
         ]
 
+    def test_a_table_by_year_behind_one_by_month_is_kept_aside(self) -> None:
+        months = "".join(f"{1930 + n // 12}{n % 12 + 1:02},{n}\n" for n in range(36))
+        years = "".join(f"  {year},{year}\n" for year in range(1930, 1933))
+        table = read_text(f",a\n{months}{years}")
+        assert column(table, "a") == list(range(36))
+        assert rejections(table) == [(38 + n, "unreadable_time") for n in range(3)]
+
+    def test_six_digits_that_may_be_months_or_days_are_refused(self) -> None:
+        with pytest.raises(Invalid, match="two ways"):
+            read_text("month,a\n" + "".join(f"20{n:02}01,{n}\n" for n in range(1, 13)))
+
     def test_seconds_and_milliseconds_may_alternate(self) -> None:
         table = read_text("time,a\n1641200000000,1\n1641200001,2\n")
         assert moments(table) == ["2022-01-03T08:53:20", "2022-01-03T08:53:21"]
