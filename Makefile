@@ -32,14 +32,15 @@ format: .venv/dev.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# `dev` holds all of `demo`, in the same versions; installing one after the other is fine.
+# `dev` holds all of `demo`, in the same versions; installing one after the other is fine. All
+# cores compile what pip would compile on one.
 .venv/%.installed: locks/%.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Statecast needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	$(BIN)/python -m compileall -q app models migrations
+	$(BIN)/python -m compileall -q -j 0 .venv/lib app models migrations
 	touch $@
 
 # The locks: one resolution with hashes for each way to install.

@@ -24,6 +24,7 @@ CODES = {
     "same_names": Code("columns with one name", "numbered"),
     "long_names": Code("names of columns that are too long", "cut"),
     "renamed_columns": Code("columns of bars with other names", "renamed"),
+    "year_table": Code("a row for each year, a column for each month", "read as one channel"),
     "other_columns": Code("fields that only some rows have", "left out"),
     "text_columns": Code("columns that hold no numbers", "left out"),
     "number_signs": Code("signs beside digits", "read as the sentence says"),

@@ -26,6 +26,7 @@ from app.series.reading.source import unpacked
 from app.series.reading.time_columns import in_utc, read_times, second_times
 from app.series.reading.time_fields import Integers
 from app.series.reading.value_columns import read_values, report_text
+from app.series.reading.year_tables import by_month
 from models.series import Values
 
 # From here on a file is read in pieces, if it is regular; any other is read in memory, at about ten
@@ -101,6 +102,7 @@ def read_table(
                 _require_memory(size_bytes, error)
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, progress, limit_bytes=whole)
+    grid = by_month(grid, options, progress, findings)
     grid, chosen = find_columns(grid, options, progress, findings)
     content_read = _read_columns(grid, chosen, options, findings)
     return _table(grid.layout, content_read, progress, findings)

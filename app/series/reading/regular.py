@@ -39,6 +39,7 @@ from app.series.reading.time_guesses import guess_epoch
 from app.series.reading.time_parts import is_time_name
 from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, guess_any
+from app.series.reading.year_tables import month_columns
 
 FIRST_BYTES = 1024 * 1024
 PIECE_BYTES = 8 * 1024 * 1024
@@ -148,6 +149,8 @@ def _first_rows(
     progress.dialect["header_lines"] = layout.header_lines
     count = sample_rows(len(layout.names))
     rows = [split_fields(text, delimiter) for text in layout.body.texts[:count]]
+    if month_columns(layout, rows, progress.lines[0].text):
+        raise Irregular("its columns are months")
     chosen = choose_columns(layout, rows, options)
     _require_plain_columns(layout, chosen, rows[0])
     return layout, chosen, delimiter

@@ -209,6 +209,15 @@ def aligned(text: str) -> str:
     )
 
 
+def by_year(header: str, mark: str, behind: str = "") -> str:
+    """The temperatures of forty months, a row for each year; months to come are stars."""
+    cells = [plain(temp(n)) for n in range(ROWS)] + ["*"] * (-ROWS % 12)
+    rows = [
+        mark.join([str(MONTHS[n].year), *cells[n : n + 12]]) + behind for n in range(0, ROWS, 12)
+    ]
+    return header + "".join(f"{row}\n" for row in rows)
+
+
 def parts(header: str, form: str, mark: str = ",", **given: Any) -> str:
     """Weather whose time stands in several columns."""
     return weather(f"{header}{mark}temp{mark}rain\n", time=form, mark=mark, **given)
@@ -484,6 +493,20 @@ COLUMNS = [
         "".join(reversed(weather(None, time="%Y;%m;%d", mark=";", times=DAYS).splitlines(True))),
         DAYS,
         renamed("column_4", "column_5"),
+    ),
+    case(
+        "a row for each year",
+        by_year(
+            "Means\nYear,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec,J-D\n", ",", behind=",9.5"
+        ),
+        MONTHS,
+        {"value": WEATHER["temp"]},
+    ),
+    case(
+        "a row for each year, without names",
+        by_year(" 1949 1952\n", "   "),
+        MONTHS,
+        {"value": WEATHER["temp"]},
     ),
     case("year and day of the year", parts("year,doy", "%Y,%j", times=DAYS), DAYS),
     case(
