@@ -1,6 +1,7 @@
 """Market bars: their columns known by name or by the prices, and the rules a bar obeys."""
 
 import re
+import unicodedata
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +13,48 @@ from app.series.reading.options import Kind
 from models.series import Values
 
 PRICES = ("open", "high", "low", "close")
-# The likeliest first: a file with both `Close` and `Last` means the close by the former.
+# The likeliest first: a file with both `Close` and `Last` means the close by the former. In other
+# languages as exchanges and brokers there write them, without accents.
 SYNONYMS = {
-    "open": ("open", "openprice", "o", "op", "1open", "opening", "openingprice"),
-    "high": ("high", "highprice", "h", "hi", "2high", "max", "highest"),
-    "low": ("low", "lowprice", "l", "lo", "3low", "min", "lowest"),
+    "open": (
+        *("open", "openprice", "o", "op", "1open", "opening", "openingprice"),
+        *("eroffnung", "eroeffnung", "eroffnungskurs", "erster", "ouverture", "ouv", "apertura"),
+        *("abertura", "开盘", "开盘价", "始値", "시가"),
+    ),
+    "high": (
+        *("high", "highprice", "h", "hi", "2high", "max", "highest", "hoch", "hochst", "tageshoch"),
+        *("haut", "plushaut", "maximo", "maxima", "massimo", "最高", "最高价", "高値", "고가"),
+    ),
+    "low": (
+        *("low", "lowprice", "l", "lo", "3low", "min", "lowest", "tief", "tiefst", "tagestief"),
+        *("bas", "plusbas", "minimo", "minima", "最低", "最低价", "安値", "저가"),
+    ),
     "close": (
         *("close", "closeprice", "c", "cl", "4close", "closelast", "closing", "closingprice"),
-        *("price", "last", "lastprice", "settle"),
+        *("price", "last", "lastprice", "settle", "schluss", "schlusskurs", "cloture", "clot"),
+        *(
+            "dernier",
+            "cierre",
+            "ultimo",
+            "chiusura",
+            "fechamento",
+            "收盘",
+            "收盘价",
+            "終値",
+            "종가",
+        ),
     ),
     "adj_close": (
         *("adjclose", "adjustedclose", "adjusted", "closeadj", "5adjustedclose", "closeadjusted"),
         *("adjcloseprice", "adj"),
     ),
-    "volume": ("volume", "vol", "v", "5volume", "6volume", "volumefrom", "tickvol", "tickvolume"),
+    "volume": (
+        *("volume", "vol", "v", "5volume", "6volume", "volumefrom", "tickvol", "tickvolume"),
+        *("stucke", "stuecke", "volumen", "volumi", "成交量", "出来高", "거래량"),
+    ),
 }
+# Of Latin letters; Hangul is made of marks too, but of none of these.
+ACCENTS = dict.fromkeys(range(0x300, 0x370))
 SEPARATOR = re.compile(r"[ ._\-:/]+")
 # Prices are rounded when they are split-adjusted: a bar may miss its rule by this share.
 ROUNDING = 1e-6
@@ -43,9 +71,21 @@ def named_bars(names: list[str]) -> dict[str, str]:
     split: dict[str, dict[str, str]] = {}
     for name in names:
         for affix, rest in _splits(name):
-            split.setdefault(affix, {}).setdefault(re.sub(r"[^a-z0-9]", "", rest), name)
+            split.setdefault(affix, {}).setdefault(_plain(rest), name)
     found = [known for known in map(_known, split.values()) if set(PRICES) <= set(known.values())]
-    return found[0] if len(found) == 1 else {}
+    # `Open Price` is the open price, and also what somebody may call the open of `Price`.
+    prices = {tuple(sorted(_prices(known).items())) for known in found}
+    return found[0] if len(prices) == 1 else {}
+
+
+def _prices(known: dict[str, str]) -> dict[str, str]:
+    return {name: canonical for name, canonical in known.items() if canonical in PRICES}
+
+
+def _plain(name: str) -> str:
+    """Letters and digits of a name, without accents."""
+    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).translate(ACCENTS))
+    return "".join(letter for letter in composed if letter.isalnum())
 
 
 def _splits(name: str) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ NULLS = frozenset(
 NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 # `18.00` is rather a number; with a colon or two dots it can only be a time of day.
-SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.|h\d{2}$)")
+SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.|h\d{2}$|\d{2} (?:UTC|GMT)$)")
 # A day of the year 2000 is written so too, but full minutes are far more frequent.
 WHOLE_MINUTE = re.compile(r"([01]?\d|2[0-3])\.[0-5]\d\.00")
 

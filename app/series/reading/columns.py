@@ -22,6 +22,8 @@ from app.series.reading.time_parts import (
 # A column of one of these names is the time and nothing else.
 TIMES = frozenset({"date", "datetime", "time", "timestamp"})
 DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
+# Hours, or hours and minutes.
+BARE_CLOCK = re.compile(r"[01]?\d|2[0-4]|(?:[01]\d|2[0-4])[0-5]\d")
 LONGEST_NAME = MOST_NAME_LENGTH - 10
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
@@ -145,7 +147,7 @@ def _found_time(
         return (), None
     _require_named(names, kinds, candidates[0], named)
     date = candidates[0]
-    clock = _clock_beside(date, plain, kinds, first_row)
+    clock = _clock_beside(date, plain, kinds, rows, has_header=has_header)
     if clock is None:
         return (date,), None
     return (date, clock, *clock_parts(names, first_row, clock)), None
@@ -186,15 +188,33 @@ def _parts_and_clock(
 
 
 def _clock_beside(
-    date: int, plain: list[str], kinds: tuple[CellKind, ...], first_row: list[str]
+    date: int,
+    plain: list[str],
+    kinds: tuple[CellKind, ...],
+    rows: list[list[str]],
+    *,
+    has_header: bool,
 ) -> int | None:
     """A column with the time of day, when the date has none."""
-    if not DATE_ALONE.fullmatch(first_row[date]):
+    if not DATE_ALONE.fullmatch(rows[0][date]):
         return None
     others = [n for n in range(len(plain)) if n != date]
     clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
     numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(plain[n])]
-    return next(iter([*clocks, *numbers]), None)
+    bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
+    return next(iter([*clocks, *numbers, *bare]), None)
+
+
+def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:
+    """Whether the column behind a date, both without names, counts the hours of each day.
+
+    It does if date and number go up together, row after row, and the same date comes twice.
+    """
+    if date + 1 >= len(rows[0]) or not all(BARE_CLOCK.fullmatch(row[date + 1]) for row in rows):
+        return False
+    moments = [(row[date], row[date + 1].zfill(4)) for row in rows]
+    is_going_up = all(one < other for one, other in pairwise(moments))
+    return is_going_up and len({day for day, _ in moments}) < len(moments)
 
 
 def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) -> dict[int, str]:

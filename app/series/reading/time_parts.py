@@ -10,7 +10,8 @@ TIME_NAME = re.compile(
     r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
 )
 CLOCK_NAME = re.compile(
-    r".*time|hours?(ending|end|number|ofday|oftheday)?|hr|hh|uhrzeit|zeit|heure|hora|utc|hhmm(ss)?"
+    r".*time|hours?(ending|end|number|ofday|oftheday)?(utc|gmt|local|[a-z]?[sd]t)?|hr|hh"
+    r"|uhrzeit|zeit|heure|hora(utc)?|utc|hhmm(ss)?"
 )
 
 # In the order of a time; what a column of that name must hold, and how it is read.

@@ -447,6 +447,17 @@ COLUMNS = [
         "date and clock as HMMSS without zeros",
         parts("date,time", unpadded(lambda m: m.hour * 10000 + m.minute * 100)),
     ),
+    case("date and clock of a zone", parts("Date;Hour UTC", "%Y/%m/%d;%H%M UTC", ";")),
+    case(
+        "date and hours to 2400",
+        parts("Date,Hour (PST)", lambda m: f"{m - HOUR:%m/%d/%Y},{(m - HOUR).hour + 1:02}00"),
+    ),
+    case(
+        "date and hour without names",
+        weather(None, time=lambda m: f"{m:%Y-%m-%d},{m.hour}", times=times_of(HOUR)),
+        times_of(HOUR),
+        renamed("column_3", "column_4"),
+    ),
     case("clock before date", parts("time,date", "%H:%M,%Y-%m-%d")),
     case("date and clock with AM and PM", parts("date,time", "%m/%d/%Y,%I:%M %p")),
     case("year, month", parts("year,month", lambda m: f"{m.year},{m.month}", times=MONTHS), MONTHS),
@@ -767,6 +778,22 @@ MARKETS = [
         ),
         DAYS,
         bars((*BAR_NAMES[:4], "volume")),
+    ),
+    *(
+        case(
+            f"names of bars: {language}",
+            market(f"{names}\n", mark=";", order=(*BAR_NAMES[:4], "volume")),
+            DAYS,
+            bars((*BAR_NAMES[:4], "volume")),
+        )
+        for language, names in [
+            ("prices", "Date;Open Price;High Price;Low Price;Close Price;Volume"),
+            ("German", "Datum;Eröffnung;Hoch;Tief;Schluss;Volumen"),
+            ("French", "Date;Ouverture;+ Haut;+ Bas;Clôture;Volume"),
+            ("Spanish", "Fecha;Apertura;Máximo;Mínimo;Cierre;Vol."),
+            ("Chinese", "日期;开盘;最高;最低;收盘;成交量"),
+            ("Korean", "날짜;시가;고가;저가;종가;거래량"),
+        ]
     ),
     case(
         "no header, by the prices",
