@@ -23,6 +23,20 @@ class SeriesKey:
     created_at: int
     revision: int
 
+    def is_before(self, other: "SeriesKey") -> bool:
+        """Whether it is an earlier revision of the same series."""
+        mine, its = (self.series_id, self.created_at), (other.series_id, other.created_at)
+        return mine == its and self.revision < other.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is kept of an earlier revision: most of it is still so in the next one."""
+
+    revision: int
+    times: Microseconds
+    values: Values
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -57,15 +71,18 @@ class DecodedSeries:
         self,
         key: SeriesKey,
         columns: tuple[int, ...],
-        read: Callable[[tuple[int, ...]], tuple[Microseconds, Values]],
+        read: Callable[[tuple[int, ...], Earlier | None], tuple[Microseconds, Values]],
     ) -> tuple[Microseconds, Values]:
         """The same, read if they are not here; what was used longest ago makes room.
+
+        Earlier revisions of the series are forgotten: nobody charts them any more.
 
         Args:
             key: The series at a revision.
             columns: By number.
-            read: Gives the times and the columns that it is called with. It is called once, also
-                when several ask at the same time.
+            read: Gives the times and the columns that it is called with, and may take from an
+                earlier revision what has not changed. It is called once, also when several ask at
+                the same time.
         """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
@@ -73,14 +90,14 @@ class DecodedSeries:
         with entry.lock:
             missing = tuple(sorted({*columns} - entry.columns.keys()))
             if missing:
-                entry.times, values = read(missing)
+                entry.times, values = read(missing, self._earlier(key, missing))
                 for place, column in enumerate(missing):
                     own = np.array(values[:, place])
                     own.flags.writeable = False
                     entry.columns[column] = own
             assert entry.times is not None, "columns come with their times"  # noqa: S101
             found = entry.times, _side_by_side(entry, columns)
-        self._make_room()
+        self._make_room(key)
         return found
 
     @property
@@ -89,8 +106,23 @@ class DecodedSeries:
         with self._lock:
             return self._size_bytes()
 
-    def _make_room(self) -> None:
+    def _earlier(self, key: SeriesKey, columns: tuple[int, ...]) -> Earlier | None:
+        """The latest revision before one of which the columns are here."""
         with self._lock:
+            here = [
+                (one.revision, entry)
+                for one, entry in self._entries.items()
+                if one.is_before(key) and entry.times is not None
+            ]
+        for revision, entry in sorted(here, key=lambda one: -one[0]):
+            if entry.columns.keys() >= set(columns) and entry.times is not None:
+                return Earlier(revision, entry.times, _side_by_side(entry, columns))
+        return None
+
+    def _make_room(self, newest: SeriesKey) -> None:
+        with self._lock:
+            for key in [one for one in self._entries if one.is_before(newest)]:
+                del self._entries[key]
             while self._entries and self._size_bytes() > self.most_bytes:
                 self._entries.popitem(last=False)
 

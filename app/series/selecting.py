@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Database, to_microseconds
@@ -12,10 +13,10 @@ from app.errors import Invalid, NotFound
 from app.series import storage
 from app.series.binary_copy import Microseconds
 from app.series.channels import ChannelList
-from app.series.decoded import DecodedSeries, SeriesKey
+from app.series.decoded import DecodedSeries, Earlier, SeriesKey
 from app.series.observation_schemas import ObservationsQuery
 from app.series.storage import Wanted
-from app.series.tables import Series
+from app.series.tables import Series, SeriesRevision
 from models.errors import Problem
 from models.series import Times, Values
 
@@ -160,7 +161,9 @@ def read(
     fits = needed_bytes <= kept.most_bytes
     if found is None and keep and fits and selection.is_present and selection.is_whole:
         found = kept.load(
-            selection.key, selection.columns, lambda columns: _load(database, selection, columns)
+            selection.key,
+            selection.columns,
+            lambda columns, earlier: _load(database, replace(selection, columns=columns), earlier),
         )
     if found is None:
         rows = storage.READ_ROWS if most is None else min(most, storage.READ_ROWS)
@@ -174,12 +177,29 @@ def read(
 
 
 def _load(
-    database: Database, selection: Selection, columns: tuple[int, ...]
+    database: Database, selection: Selection, earlier: Earlier | None
 ) -> tuple[Microseconds, Values]:
-    wanted = replace(selection, columns=columns)
-    pieces = list(_stored_pieces(database, wanted, storage.READ_ROWS))
+    """A whole series; of an earlier revision only what was touched since is read again."""
+    pieces = []
+    if earlier is not None:
+        start = _touched_from(database, selection.key, earlier.revision)
+        untouched = slice(int(np.searchsorted(earlier.times, start)))
+        pieces = [(earlier.times[untouched], earlier.values[untouched])]
+        selection = replace(selection, start=start)
+    pieces += _stored_pieces(database, selection, storage.READ_ROWS)
     times, values = (np.concatenate([piece[part] for piece in pieces]) for part in (0, 1))
     return times, values
+
+
+def _touched_from(database: Database, key: SeriesKey, revision: int) -> int:
+    """The earliest time that was written, changed or deleted behind a revision."""
+    statement = sa.select(sa.func.min(SeriesRevision.min_time)).where(
+        SeriesRevision.series_id == key.series_id,
+        SeriesRevision.revision.between(revision + 1, key.revision),
+    )
+    with database.reading() as session:
+        touched = session.scalar(statement)
+    return storage.FIRST_TIME if touched is None else to_microseconds(touched)
 
 
 def _stored_pieces(

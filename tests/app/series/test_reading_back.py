@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.series import storage
-from app.series.decoded import DecodedSeries, SeriesKey
+from app.series.decoded import DecodedSeries, Earlier, SeriesKey
 from tests.app.series.test_observations import hours, put, read
 from tests.app.series.test_round_trips import arrow_table
 from tests.app.series.test_series import create
@@ -177,10 +177,12 @@ class TestKept:
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pieces: list[storage.Wanted] = []
+        starts: list[int] = []
         real = storage.read_piece
 
         def counted(session: Any, wanted: storage.Wanted, *range_: int) -> storage.Rows:
             pieces.append(wanted)
+            starts.append(range_[0])
             return real(session, wanted, *range_)
 
         create(client, "s")
@@ -196,13 +198,22 @@ class TestKept:
         del pieces[:]
         assert read(client, channels="b", max_points=10)["rows"][0][1] == 9
         assert len(pieces) == 1
+        # Only what was touched is read again.
+        put(client, ["time", "b"], [[hours(51)[n], 5] for n in (40, 50)])
+        rows = read(client, channels="b", max_points=100)["rows"]
+        assert [row[1] for row in rows] == [9, *[2] * 39, 5, *[2] * 9, 5]
+        assert starts[-1] == np.datetime64("2024-01-02T16:00", "us").astype(np.int64)
+        body = {"channels": [{"name": "b", "missing": [2]}]}
+        assert client.patch("/v1/series/s", json=body).status_code == 200
+        rows = read(client, channels="b", max_points=100)["rows"]
+        assert [row[1] for row in rows] == [9, *[None] * 39, 5, *[None] * 9, 5]
 
     def test_it_stays_within_its_bytes_and_several_threads_read_once(self) -> None:
         kept = DecodedSeries(most_bytes=4_000)
         reads: list[int] = []
 
         def load(number: int) -> float:
-            def read_columns(columns: tuple[int, ...]) -> Any:
+            def read_columns(columns: tuple[int, ...], _: Earlier | None) -> Any:
                 reads.append(number)
                 return np.arange(100), np.full((100, len(columns)), float(number))
 

@@ -85,6 +85,8 @@ class Story:
             self._note(before, after)
             self.states.append(after)
         assert report["revision"] == len(self.states) - 1
+        charted = read(self.client, max_points=100)["rows"]
+        assert [tuple(row[1:]) for row in charted] == [after[n] for n in sorted(after)]
         counts = {
             "rows_stored": len(after.keys() - before.keys()),
             "rows_updated": sum(after[n] != before[n] for n in after.keys() & before.keys()),
