@@ -45,7 +45,7 @@ def measure(client: httpx2.Client, process: psutil.Process) -> None:
     bare = median_milliseconds(lambda: get(connection, "/healthz"), WARM_REPEATS)
     first, _ = timed(connection)
     cold, _ = after_writes(client, connection, "2009-01")
-    appended, tag = after_writes(client, connection, "2030-01")
+    appended, tag = after_writes(client, connection, "2011-01")
     warm = median_milliseconds(lambda: get(connection, CHART), WARM_REPEATS)
     poll = median_milliseconds(
         lambda: get(connection, CHART, {"If-None-Match": tag}, HTTPStatus.NOT_MODIFIED),
