@@ -57,10 +57,10 @@ class Fleet:
         return self.start("training_worker")
 
     @contextmanager
-    def web(self) -> Iterator[tuple[Forked, httpx2.Client]]:
+    def web(self, **settings: str) -> Iterator[tuple[Forked, httpx2.Client]]:
         """A web process and a client of it."""
         port = free_port()
-        process = self.start("web", STATECAST_PORT=str(port))
+        process = self.start("web", STATECAST_PORT=str(port), **settings)
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             eventually(lambda: _answers(client), "the web process answers")
             yield process, client
