@@ -86,6 +86,8 @@ def _behind_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> in
     )
     while comments and has_usual_fields[comments - 1] and not names_follow:
         comments -= 1
+    if not has_usual_fields[comments:].any():
+        comments = 0
     return comments + int(np.argmax(has_usual_fields[comments:]))
 
 

@@ -26,10 +26,13 @@ _MARKED = (
 _IN_BRACKETS = rf"^\([{CURRENCIES}]?(?P<amount>{_AMOUNT})\)$"
 _GROUPED = rf"^(?P<digits>{_SIGN}\d{{1,3}}(?:[{BLANKS}]\d{{3}})+(?:[.,]\d*)?)$"
 _PATTERNS = tuple(re.compile(one) for one in (_DECORATED, _MARKED, _IN_BRACKETS, _GROUPED))
-_UNITS = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
 # One letter alone needs a blank: 12A is a house, and 12m may be twelve millions.
+_LETTERS = [unit for unit in UNITS if len(unit) == 1 and unit.isalpha()]
+_OTHERS = sorted(UNITS.keys() - {*_LETTERS}, key=len, reverse=True)
 _MEASURED = re.compile(
-    rf"(?P<amount>{_SIGN}{_AMOUNT}(?:[eE]{_SIGN}\d+)?)(?:[{BLANKS}]|(?=\W|\w\W|\w\w))(?P<unit>{_UNITS})"
+    rf"(?P<amount>{_SIGN}{_AMOUNT}(?:[eE]{_SIGN}\d+)?)"
+    rf"(?P<unit>[{BLANKS}](?:{'|'.join(_LETTERS)})"
+    rf"|[{BLANKS}]?(?:{'|'.join(map(re.escape, _OTHERS))}))"
 )
 # The least that a column with such signs must hold: other columns need no second look.
 _ANY_SIGN = f"[{CURRENCIES}{BLANKS}{MARKS}%KkMB(]"
@@ -90,7 +93,7 @@ def read_unit(texts: Any) -> tuple[Any, str | None]:
         return texts, None
     old = texts.to_pylist()
     found = [_MEASURED.fullmatch(text) for text in old]
-    units = {match["unit"] for match in found if match}
+    units = {match["unit"].strip(BLANKS) for match in found if match}
     has_bare_rows = any(text[-1:].isdigit() for text in old)
     if len(units) != 1 or has_bare_rows:
         return texts, None

@@ -57,6 +57,11 @@ class TestSeparators:
         table = read_text("time/a\n20240101/1\n20240102/2\n", delimiter="/")
         assert column(table, "a") == [1.0, 2.0]
 
+    @pytest.mark.parametrize("text", ["#a,b,c\n#d\n1\n2\n", "#a,b\n%c\n", "# a b\n", "%\n%\n1,2\n"])
+    def test_a_file_that_is_nearly_all_comments_is_refused_in_words(self, text: str) -> None:
+        with pytest.raises(Invalid):
+            read_text(text)
+
     def test_a_word_is_no_separator(self) -> None:
         with pytest.raises(Invalid, match=r"`delimiter` must be one character"):
             read_text("time,a\n2024-01-01,1\n", delimiter="abc")
