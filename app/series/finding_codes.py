@@ -32,6 +32,7 @@ CODES = {
     # Times.
     "two_digit_years": Code("years of two digits", "read as the sentence says"),
     "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
+    "zone_names": Code("times with the name of their zone", "read in that zone"),
     "second_time": Code("a column that repeats the time", "left out"),
     "repeated_hour": Code("an hour that came twice when clocks went back", "told apart by order"),
     "newest_first": Code("rows in the reverse order of time", "sorted by time"),

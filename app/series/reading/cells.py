@@ -9,6 +9,7 @@ from app.series.reading.time_guesses import (
     guess_epoch,
     guess_formats,
     start_of_interval,
+    without_zone,
 )
 
 NULLS = frozenset(
@@ -49,7 +50,7 @@ def kind_of(cell: str) -> CellKind:
         return CellKind.NUMBER
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
-    is_moment = guess_formats(cell) or start_of_interval(cell)
+    is_moment = guess_formats(without_zone(cell)) or start_of_interval(cell)
     return CellKind.MOMENT if is_moment else CellKind.TEXT
 
 

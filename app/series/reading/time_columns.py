@@ -1,6 +1,7 @@
 """The time of every row: columns joined, read, and brought to UTC."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
 from app.series.reading.time_fields import Integers
 from app.series.reading.time_formats import ORDERS
-from app.series.reading.time_guesses import guess_epoch, start_of_interval
+from app.series.reading.time_guesses import ZONED, guess_epoch, start_of_interval
 from app.series.reading.time_parts import is_time_name
 from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
@@ -31,7 +32,9 @@ def read_times(
         Invalid: If most cannot be read, or if they can be read in two ways.
     """
     form = options.timestamp_format or known_format
-    column = Column(_starts(joined(columns, pad=form is None or form in ORDERS), rows))
+    texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
+    texts, zone = _without_zone(texts, form, rows)
+    column = Column(texts)
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
@@ -39,7 +42,7 @@ def read_times(
         ~moments.read, "unreadable_time", lambda row: f"no time can be read in {column.text(row)!r}"
     )
     _report_centuries(moments, rows)
-    return in_utc(moments, options.timezone, rows), moments.formats
+    return in_utc(moments, zone or options.timezone, rows), moments.formats
 
 
 def _starts(texts: Any, rows: Rows) -> Any:
@@ -54,6 +57,24 @@ def _starts(texts: Any, rows: Rows) -> Any:
     message = f"{count} times are intervals: each row has the time at which its interval begins."
     rows.findings.report("intervals", message, count)
     return pc.coalesce(starts, texts)
+
+
+def _without_zone(texts: Any, form: str | None, rows: Rows) -> tuple[Any, str | None]:
+    """Times without the name of their zone, such as `20220103 09:30:00 US/Eastern`, and that name.
+
+    Times of several zones stay as they are, and cannot be read.
+    """
+    import pyarrow.compute as pc
+
+    first = ZONED.fullmatch(str(texts[0])) if len(texts) else None
+    zone = first["zone"] if first else ""
+    if zone not in available_timezones() or (form or "").endswith(zone):
+        return texts, None
+    if not pc.all(pc.ends_with(texts, f" {zone}")).as_py():
+        return texts, None
+    message = f"The times say that they are of {zone}, and were read so."
+    rows.findings.report("zone_names", message, len(texts))
+    return pc.utf8_slice_codeunits(texts, 0, -len(zone) - 1), zone
 
 
 def _report_centuries(moments: Moments, rows: Rows) -> None:

@@ -37,6 +37,7 @@ _SEPARATOR = re.compile(r"T|,?\s+|:")
 _HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
 _INTERVAL = re.compile(r"(\S.*\d)\s+[-\u2013]\s+(\d.*)")
+ZONED = re.compile(r"(?P<moment>.*\d) (?P<zone>[A-Z][A-Za-z]+/[A-Za-z_/]+)")
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
 
@@ -51,6 +52,12 @@ def guess_formats(text: str) -> list[TimeFormat]:
         if clock is not None:
             formats.append(compile_format(prefix + date + clock))
     return [made for made in formats if re.match(made.pattern, text)]
+
+
+def without_zone(text: str) -> str:
+    """A moment without the name of its zone behind it, such as `US/Eastern`."""
+    match = ZONED.fullmatch(text)
+    return match["moment"] if match else text
 
 
 def start_of_interval(text: str) -> str | None:

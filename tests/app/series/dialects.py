@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -314,6 +315,12 @@ HEADERS = [
     ),
 ]
 
+
+def eastern(moment: datetime) -> str:
+    """A time with the name of its zone."""
+    return f"{moment.astimezone(ZoneInfo('US/Eastern')):%Y%m%d %H:%M:%S} US/Eastern"
+
+
 FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
     ("ISO with T", "%Y-%m-%dT%H:%M:%S", TIMES),
     ("ISO with Z", "%Y-%m-%dT%H:%M:%SZ", TIMES),
@@ -381,6 +388,7 @@ FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
         lambda m: f"{m + m.month * HOUR:%Y-%m-%d %H:%M:%S}+0{m.month}00",
         TIMES,
     ),
+    ("name of a zone", eastern, TIMES),
     ("offset behind GMT", lambda m: f"{m + HOUR:%d.%m.%Y %H:%M:%S.000} GMT+0100", TIMES),
     (
         "JavaScript",
@@ -531,6 +539,13 @@ COLUMNS = [
         timestamp_format="%Y %m %d",
     ),
     case("newest first", newest_first(weather())),
+    case("name of a zone behind a format", weather(time=eastern), timestamp_format="%Y%m%d %T"),
+    case(
+        "name of a zone in a format",
+        weather(time=eastern),
+        timestamp_format="%Y%m%d %T US/Eastern",
+        timezone="US/Eastern",
+    ),
     case(
         "days of a spreadsheet",
         weather(time=lambda m: f"{(m - datetime(1899, 12, 30, tzinfo=UTC)) / DAY:.10f}"),
