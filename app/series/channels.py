@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from app.errors import Conflict, Invalid
 from app.series.schemas import ChannelSettings
-from app.series.unit_spellings import UNITS
+from app.series.unit_spellings import known_unit
 from models.errors import Problem
 
 ChannelList = list[dict[str, Any]]
@@ -77,17 +77,14 @@ def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> Non
     apart = [
         f"{name} ({settings['unit']} instead of {units[name]})"
         for name, settings in said.items()
-        if name in units and _unit(settings.get("unit") or units[name]) != _unit(units[name])
+        if name in units
+        and known_unit(settings.get("unit") or units[name]) != known_unit(units[name])
     ]
     if apart:
         raise Conflict(
             f"The file says that its numbers are in other units than those of the series: "
             f"{_listed(apart)}. Convert them, or change the unit with PATCH if it was wrong."
         )
-
-
-def _unit(spelling: str) -> str:
-    return UNITS.get(spelling, spelling)
 
 
 def merged_channels(

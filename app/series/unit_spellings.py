@@ -55,3 +55,8 @@ SPELLINGS = {
     "USD": ("USD", "$"),
 }
 UNITS = {spelling: unit for unit, spellings in SPELLINGS.items() for spelling in spellings}
+
+
+def known_unit(spelling: str) -> str:
+    """The unit that a spelling means; the spelling itself where none is known."""
+    return UNITS.get(spelling, spelling)

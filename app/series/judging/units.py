@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.series.judging.subject import EXAMPLES, Channel, Doubt, Integers, Subject, listed
-from app.series.unit_spellings import UNITS
+from app.series.unit_spellings import UNITS, known_unit
 
 IN_BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]{1,20}?)\s*[)\]]\s*$")
 BEHIND_MARK = re.compile(r"[ _\-.]([A-Za-z]{1,6})$")
@@ -42,7 +42,7 @@ def has_no_zero(name: str, unit: str | None, *, is_market: bool) -> bool:
     """Whether a value of exactly zero is impossible, or nearly so."""
     if is_market and name in PRICES:
         return True
-    return (UNITS.get(unit, unit) if unit else unit_in(name)) in NEVER_ZERO
+    return (known_unit(unit) if unit else unit_in(name)) in NEVER_ZERO
 
 
 def doubts_of_names(subject: Subject, directions: list[bool]) -> list[Doubt]:
@@ -92,4 +92,4 @@ def doubts_of_units(subject: Subject, found: list[Integers]) -> list[Doubt]:
 
 def _unit(channel: Channel) -> str | None:
     given = channel.known.get("unit")
-    return UNITS.get(given, given) if given else unit_in(channel.name)
+    return known_unit(given) if given else unit_in(channel.name)

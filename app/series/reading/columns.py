@@ -134,11 +134,8 @@ def _found_time(
     parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
     if parts and not sure:
         return _parts_and_clock(parts, form, kinds, first_row)
-    index = (
-        [0]
-        if has_header and _is_index(names[0], [row[0] for row in rows[:LEAST_SAMPLE_ROWS]])
-        else []
-    )
+    first_cells = [row[0] for row in rows[:LEAST_SAMPLE_ROWS]]
+    index = [0] if has_header and _is_index(names[0], first_cells) else []
     # A column named after time whose texts are in no known form: the refusal shows them.
     unknown = [n for n in named if kinds[n] == CellKind.TEXT]
     candidates = [n for n in sure if n in named] or sure or possible or index or unknown

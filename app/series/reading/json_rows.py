@@ -90,7 +90,7 @@ class _Collected:
 
     def add(self, objects: list[_Object]) -> None:
         """Take the values of some rows."""
-        rows = [dict(_flat(one.value)) for one in objects if one.value is not None]
+        rows = [_flat_row(one.value) for one in objects if one.value is not None]
         self.texts += [one.text for one in objects]
         self.numbers += [one.number for one in objects]
         for name in dict.fromkeys(key for row in rows for key in row):
@@ -119,6 +119,19 @@ class _Collected:
         return list(self._pieces), [pa.concat_arrays(one) for one in self._pieces.values()]
 
 
+def _flat_row(value: dict[str, Any]) -> dict[str, Any]:
+    """An object without objects inside.
+
+    Raises:
+        Invalid: If two of its values would have one name.
+    """
+    pairs = list(_flat(value))
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise Invalid(f"An object has two values of one name: {json.dumps(value)[:100]}. {WANTED}")
+    return row
+
+
 def _flat(value: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Keys and values, those of objects inside under both names: `data.temp`."""
     for key, one in value.items():
@@ -131,7 +144,7 @@ def _flat(value: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[t
 def _of_one(text: str, findings: Findings) -> Iterator[_Object]:
     """The objects of one object that holds the rows, as web services answer; else of the lines."""
     first, _, rest = text.partition("\n")
-    if (_decoded(first) is not None and rest.strip()) or len(text) > MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS or (rest.strip() and _decoded(first) is not None):
         return _of_lines(text)
     whole = _decoded(text) or {}
     arrays = [key for key, one in whole.items() if _is_table(one)]

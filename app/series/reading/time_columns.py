@@ -1,7 +1,6 @@
 """The time of every row: columns joined, read, and brought to UTC."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 import numpy as np
 
@@ -13,11 +12,18 @@ from app.series.reading.options import ReadOptions
 from app.series.reading.rows import Rows
 from app.series.reading.time_fields import Integers
 from app.series.reading.time_formats import ORDERS
-from app.series.reading.time_guesses import ZONED, guess_epoch, start_of_interval
+from app.series.reading.time_guesses import (
+    INTERVAL,
+    ZONED,
+    guess_epoch,
+    start_of_interval,
+)
 from app.series.reading.time_parts import is_time_name
 from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
 from app.series.reading.zones import localise
+from models.errors import DataError
+from models.timezones import find_zone
 
 LEAST_READ_SHARE = 0.5
 DAY = 86_400_000_000
@@ -51,7 +57,7 @@ def _starts(texts: Any, rows: Rows) -> Any:
 
     if not len(texts) or start_of_interval(str(texts[0])) is None:
         return texts
-    found = pc.extract_regex(texts, r"^(?P<start>\S.*\d)\s+[-\x{2013}]\s+\d.*$")
+    found = pc.extract_regex(texts, f"^{INTERVAL.pattern}$")
     starts = pc.struct_field(found, "start")
     count = len(texts) - starts.null_count
     message = f"{count} times are intervals: each row has the time at which its interval begins."
@@ -67,14 +73,22 @@ def _without_zone(texts: Any, form: str | None, rows: Rows) -> tuple[Any, str | 
     import pyarrow.compute as pc
 
     first = ZONED.fullmatch(str(texts[0])) if len(texts) else None
-    zone = first["zone"] if first else ""
-    if zone not in available_timezones() or (form or "").endswith(zone):
+    if first is None or (form or "").endswith(first["zone"]) or not _is_zone(first["zone"]):
         return texts, None
+    zone = first["zone"]
     if not pc.all(pc.ends_with(texts, f" {zone}")).as_py():
         return texts, None
     message = f"The times say that they are of {zone}, and were read so."
     rows.findings.report("zone_names", message, len(texts))
     return pc.utf8_slice_codeunits(texts, 0, -len(zone) - 1), zone
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        find_zone(name)
+    except DataError:
+        return False
+    return True
 
 
 def _report_centuries(moments: Moments, rows: Rows) -> None:

@@ -36,7 +36,7 @@ _SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
 _SEPARATOR = re.compile(r"T|,?\s+|:")
 _HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
-_INTERVAL = re.compile(r"(\S.*\d)\s+[-\u2013]\s+(\d.*)")
+INTERVAL = re.compile("(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)")
 ZONED = re.compile(r"(?P<moment>.*\d) (?P<zone>[A-Z][A-Za-z]+/[A-Za-z_/]+)")
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
@@ -62,8 +62,9 @@ def without_zone(text: str) -> str:
 
 def start_of_interval(text: str) -> str | None:
     """The first of two moments with a dash between them; None if the text is no interval."""
-    match = _INTERVAL.fullmatch(text)
-    return match[1] if match and guess_formats(match[1]) and guess_formats(match[2]) else None
+    match = INTERVAL.fullmatch(text)
+    is_interval = match and guess_formats(match["start"]) and guess_formats(match["end"])
+    return match["start"] if match and is_interval else None
 
 
 def guess_epoch(text: str) -> list[TimeFormat]:

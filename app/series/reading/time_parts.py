@@ -6,8 +6,8 @@ from itertools import pairwise
 from app.series.reading.month_names import MONTHS
 
 TIME_NAME = re.compile(
-    r".*(date|time|timestamp|datum|fecha)|yyyymm(dd(hh(mm(ss)?)?)?)?|ds|dt|t|index|month|year|quarter|week|day|period"
-    r"|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
+    r".*(date|time|timestamp|datum|fecha)|yyyymm(dd(hh(mm(ss)?)?)?)?|ds|dt|t|index"
+    r"|month|year|quarter|week|day|period|monat|jahr|mois|zeit|uhrzeit|heure|hora|epoch|unix.*|utc"
 )
 CLOCK_NAME = re.compile(
     r".*time|hours?(ending|end|number|ofday|oftheday)?(utc|gmt|local|[a-z]?[sd]t)?|hr|hh"

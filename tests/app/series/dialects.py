@@ -1090,6 +1090,11 @@ REFUSED = [
         b"<!DOCTYPE html><html><body><table><tr><td>1</td></tr></table></body></html>",
         "HTML",
     ),
+    Refused(
+        "JSON with two values of one name",
+        b'{"time": "2022-01-03", "a.b": 1, "a": {"b": 2}}\n{"time": "2022-01-04", "a.b": 3}\n',
+        "two values of one name",
+    ),
     Refused("nested JSON", b'{"data": {"time": ["2022-01-03"], "a": [1]}}', "JSON"),
     Refused("an object over several lines", json.dumps(json_rows()[0], indent=1).encode(), "JSON"),
     Refused(
