@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from app.db import EPOCH, MICROSECOND
-from models.series import Times
+from models.arrays import Times
 
 
 def to_datetime(moment: np.datetime64) -> datetime:

@@ -8,10 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.real_series import jena_series
 from benchmarks.service import JENA
-from models.presets import PRESETS
 from models.series import SeriesData
-from models.spec import Spec
-from models.train import train
+from models.spec.presets import PRESETS
+from models.spec.spec import Spec
+from models.training.train import train
 
 SEEDS = (0, 1, 2)
 # The preset's twenty epochs take as long as all other benchmarks together.

@@ -23,8 +23,8 @@ from app.registry.tables import Alias
 from app.series.service import get_series
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
-from models.artefact import read_bundle
-from models.runtime_session import open_session, run_session
+from models.serving.artefact import read_bundle
+from models.serving.session import open_session, run_session
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 APPENDS = 300

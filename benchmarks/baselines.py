@@ -7,9 +7,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.real_series import ETTH1, etth1_series
-from models.metrics import Errors
-from models.spec import Spec
-from models.train import train
+from models.evaluation.metrics import Errors
+from models.spec.spec import Spec
+from models.training.train import train
 
 SPLIT = {"validation": 0.2, "test": 0.2}
 BASELINES = ("naive", "seasonal_naive", "drift", "ar")

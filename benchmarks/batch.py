@@ -20,8 +20,8 @@ from app.registry.artefacts import read_bundle_bytes
 from app.registry.queries import get_version
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
-from models.runtime import Forecaster, State
-from models.together import together
+from models.serving.batching import together
+from models.serving.forecaster import Forecaster, State
 
 SERIES = 50
 ROWS = 1_000

@@ -13,9 +13,9 @@ from benchmarks.real_series import (
     nifty_series,
 )
 from benchmarks.service import JENA
-from models.presets import PRESETS
-from models.spec import Spec
-from models.train import train
+from models.spec.presets import PRESETS
+from models.spec.spec import Spec
+from models.training.train import train
 
 QUANTILES = [0.025, 0.1, 0.5, 0.9, 0.975]
 CASES: tuple[tuple[str, Any, Any, dict[str, Any]], ...] = (

@@ -62,8 +62,8 @@ def main() -> None:
 
 def measure(mode: str, rows: int) -> None:
     """Train once on a short series, for all that is loaded once, then on the long one."""
-    from models.spec import Spec
-    from models.train import train
+    from models.spec.spec import Spec
+    from models.training.train import train
 
     spec = Spec.model_validate({**SPECS[mode], "targets": ["c0"], "leads": [24], "epochs": 1})
     train(spec, made_up(5_000))

@@ -10,12 +10,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from models.artefact import read_bundle
-from models.runtime import Forecaster
-from models.runtime_session import open_session
 from models.series import Channel, SeriesData
-from models.spec import Spec
-from models.train import train
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
+from models.serving.session import open_session
+from models.spec.spec import Spec
+from models.training.train import train
 
 BEFORE, AFTER = 6_000, 2_000
 STEPS = 500

@@ -14,12 +14,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from models.builders import build_network, state_shapes
-from models.dataset import Batch
-from models.engine import Engine, make_engine, zero_states
-from models.losses import Objective, of_error
-from models.optimizers import make_optimizer
-from models.spec import HeadSpec, LayerSpec, OptimizerSpec
+from models.features.dataset import Batch
+from models.network.backend import make_engine
+from models.network.builders import build_network, state_shapes
+from models.network.engine import Engine, zero_states
+from models.network.losses import Objective, of_error
+from models.network.optimizers import make_optimizer
+from models.spec.spec import HeadSpec, LayerSpec, OptimizerSpec
 
 CELLS = ("rnn", "lstm", "gru")
 LANES, CHUNK, FEATURES, UNITS = 60, 96, 20, 64
@@ -72,7 +73,7 @@ def without_kernels(
     network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
 ) -> Engine:
     """The TensorFlow engine with Keras' own loops, compiled all the same."""
-    from models.engine_tensorflow import TensorFlowEngine
+    from models.network.engine_tensorflow import TensorFlowEngine
 
     class PlainEngine(TensorFlowEngine):
         def __init__(self) -> None:

@@ -10,18 +10,19 @@ import numpy as np
 
 from benchmarks.real_series import jena_series
 from benchmarks.service import JENA
-from models.builders import build_network
-from models.checks import SeriesFacts, resolve
-from models.dataset import Batch
-from models.engine import Engine, make_engine, zero_states
-from models.feeds import make_feed
-from models.fitting import Feed
-from models.losses import Tensor, objective_of
-from models.optimizers import make_optimizer
-from models.prepare import Prepared, prepare
-from models.presets import PRESETS
+from models.checks.resolve import SeriesFacts, resolve
+from models.features.dataset import Batch
+from models.features.prepare import Prepared, prepare
+from models.network.backend import make_engine
+from models.network.builders import build_network
+from models.network.engine import Engine, zero_states
+from models.network.losses import Tensor, objective_of
+from models.network.optimizers import make_optimizer
 from models.series import SeriesData
-from models.spec import Spec
+from models.spec.presets import PRESETS
+from models.spec.spec import Spec
+from models.training.fitting import Feed
+from models.training.loaders import make_feed
 
 GOALS = {"naive": 1.0, "5 % better": 0.95, "8 % better": 0.92}
 # Who is no better after as many epochs is said not to have got there.

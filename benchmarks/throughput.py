@@ -6,7 +6,7 @@ import statistics
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.steps import CELLS, CHUNK, LANES, random_batch, seconds_of, training_step
-from models.spec import LayerSpec
+from models.spec.spec import LayerSpec
 
 SIZES = (32, 64, 128)
 WINDOWS, SAMPLES = 128, 120

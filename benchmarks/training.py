@@ -22,19 +22,20 @@ from benchmarks.steps import (
     seconds_of,
     training_step,
 )
-from models.builders import build_network
-from models.checks import SeriesFacts, resolve
-from models.dataset import Batch
-from models.engine import Engine, make_engine, zero_states
-from models.feeds import make_feed
-from models.fitting import Feed
-from models.losses import objective_of
-from models.optimizers import make_optimizer
-from models.prepare import Prepared, prepare
-from models.presets import PRESETS
+from models.checks.resolve import SeriesFacts, resolve
+from models.features.dataset import Batch
+from models.features.prepare import Prepared, prepare
+from models.features.windows import WindowFeed
+from models.network.backend import make_engine
+from models.network.builders import build_network
+from models.network.engine import Engine, zero_states
+from models.network.losses import objective_of
+from models.network.optimizers import make_optimizer
 from models.series import SeriesData
-from models.spec import LayerSpec, Spec
-from models.windows import WindowFeed
+from models.spec.presets import PRESETS
+from models.spec.spec import LayerSpec, Spec
+from models.training.fitting import Feed
+from models.training.loaders import make_feed
 
 ROUNDS = 15
 EPOCH_ROUNDS = 5

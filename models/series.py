@@ -2,20 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Times, Values
+from models.calendars.exchange_hours import Hours
 from models.errors import DataError
 
-if TYPE_CHECKING:
-    from models.exchange_hours import Hours
-
 Kind = Literal["ohlc", "climate", "generic"]
-Times = npt.NDArray[np.datetime64]
-Values = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class SeriesData:
     cadence: str
     calendar: str
     timezone: str
-    hours: "Hours | None" = None
+    hours: Hours | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.times), len(self.channels))

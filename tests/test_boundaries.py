@@ -44,13 +44,15 @@ class TestWebProcess:
         assert not loaded & HEAVY_READERS
 
     def test_a_backtest_is_planned_and_judged_without_them(self) -> None:
-        loaded = loaded_by("import app.backtests.router, models.backtest, models.evaluate")
+        loaded = loaded_by(
+            "import app.backtests.router, models.backtesting.backtest, models.evaluation.evaluate"
+        )
         assert not loaded & TRAINING
 
     def test_a_promotion_is_judged_without_them(self) -> None:
         loaded = loaded_by(
             "import app.registry.gate, numpy\n"
-            "from models.significance import diebold_mariano\n"
+            "from models.evaluation.significance import diebold_mariano\n"
             "one, other = numpy.random.default_rng(0).normal(size=(2, 50))\n"
             "assert diebold_mariano(one, other, overlap=0, names=('a', 'b')).p_value"
         )
@@ -82,12 +84,15 @@ class TestWebProcess:
 
 
 class TestLibrary:
-    @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda p: p.name)
+    @pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=lambda p: p.name)
     def test_no_file_of_models_knows_the_service(self, path: Path) -> None:
         assert not imported_in(path) & {"app", "fastapi", "sqlalchemy", "starlette"}
 
     def test_the_runtime_needs_numpy_and_onnxruntime_only(self) -> None:
-        loaded = loaded_by("import models.runtime, models.checks, models.baselines, models.presets")
+        loaded = loaded_by(
+            "import models.serving.forecaster, models.checks.resolve\n"
+            "import models.evaluation.baselines, models.spec.presets"
+        )
         assert not loaded & (TRAINING | HEAVY_READERS | {"fastapi", "sqlalchemy"})
 
 
@@ -98,12 +103,14 @@ class TestService:
             assert not imported_in(path) & {"keras", "tensorflow"}
 
     def test_only_one_file_imports_optuna(self) -> None:
-        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").glob("*.py")]
+        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
         importers = {path for path in files if "optuna" in imported_in(path)}
-        assert {path.relative_to(ROOT).as_posix() for path in importers} == {"models/sampling.py"}
+        assert {path.relative_to(ROOT).as_posix() for path in importers} == {
+            "models/training/sampling.py"
+        }
 
     def test_only_a_child_process_imports_the_calendar_library(self) -> None:
-        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").glob("*.py")]
+        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
         heavy = {"pandas", "exchange_calendars"}
         importers = {path for path in files if imported_in(path) & heavy}
         assert {path.relative_to(ROOT).as_posix() for path in importers} == {

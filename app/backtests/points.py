@@ -12,7 +12,7 @@ import numpy.typing as npt
 from app.csv_cells import neutral
 from app.db import finite_or_none
 from app.times import to_wire
-from models.backtest_points import ClassPoints, Column, Points, ValuePoints
+from models.backtesting.points import ClassPoints, Column, Points, ValuePoints
 
 KINDS: tuple[type[Points], ...] = (ValuePoints, ClassPoints)
 # Where a field holds several numbers, CSV has a column for each: `probability_up`.

@@ -21,7 +21,7 @@ from app.errors import Conflict, Invalid, NotFound, documented
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.registry.queries import get_model
-from models.backtest_points import ClassPoints, Points, ValuePoints
+from models.backtesting.points import ClassPoints, Points, ValuePoints
 
 router = APIRouter(tags=["backtests"], prefix="/models/{name}/backtests")
 

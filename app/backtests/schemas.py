@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
 from app.jobs.tables import JobState
-from models.backtest_plan import BacktestSpec
+from models.backtesting.plan import BacktestSpec
 
 
 class BacktestCreate(BacktestSpec):

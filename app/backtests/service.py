@@ -18,11 +18,11 @@ from app.registry.artefacts import forecasters
 from app.registry.queries import WITH_PANEL, get_version
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
-from models.backtest_plan import BacktestPlan, plan_backtest
-from models.backtest_points import BacktestResult, Points
+from models.backtesting.plan import BacktestPlan, plan_backtest
+from models.backtesting.points import BacktestResult, Points
 from models.errors import Problem
-from models.runtime import Forecaster
 from models.series import SeriesData
+from models.serving.forecaster import Forecaster
 
 
 @dataclass(frozen=True, slots=True)

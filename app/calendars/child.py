@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from models.exchange_hours import Hours
+from models.calendars.exchange_hours import Hours
 
 # Long enough for the series that people have; the library's own default is 20 years.
 FIRST_DAY = datetime(1990, 1, 1)  # noqa: DTZ001 - the library's days have no zone

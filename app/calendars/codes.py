@@ -2,7 +2,7 @@
 
 import difflib
 
-from models.calendars import CALENDARS
+from models.calendars.calendar import CALENDARS
 from models.errors import DataError
 
 # The calendars of exchange_calendars 4.13, most of them by market identifier (ISO 10383);

@@ -17,8 +17,8 @@ from app.calendars.codes import SUBSTITUTES, is_exchange
 from app.calendars.tables import ExchangeCalendar
 from app.db import Database, insert_or_ignore, utc_now
 from app.errors import Conflict
+from models.calendars.exchange_hours import Hours
 from models.errors import Problem
-from models.exchange_hours import Hours
 
 logger = logging.getLogger(__name__)
 

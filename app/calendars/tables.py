@@ -10,7 +10,7 @@ from app.db import Base, Json, Timestamp
 
 
 class ExchangeCalendar(Base):
-    """One exchange; `hours` is `models.exchange_hours.Hours` as JSON."""
+    """One exchange; `hours` is `models.calendars.exchange_hours.Hours` as JSON."""
 
     __tablename__ = "exchange_calendars"
 

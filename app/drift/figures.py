@@ -18,13 +18,13 @@ from app.registry.tables import Bundle, ModelVersion
 from app.series import storage
 from app.series.tables import Series
 from app.times import to_datetimes
-from models.adaptation import known_fit
-from models.artefact import read_bundle
+from models.arrays import Times, Values
 from models.errors import ArtefactError
-from models.panel_report import data_of
-from models.reader import Reader
-from models.series import Times, Values
-from models.stability import Stability
+from models.evaluation.panel_report import data_of
+from models.evaluation.stability_index import Stability
+from models.serving.adaptation import known_fit
+from models.serving.artefact import read_bundle
+from models.serving.preprocessing import Reader
 
 MICROSECOND = timedelta(microseconds=1)
 # Of the steps that are wanted; with fewer nothing is said.

@@ -17,7 +17,7 @@ from app.forecasts.service import asked_version, hold, issuing_as_asked, store
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
-from models.together import together
+from models.serving.batching import together
 
 # After one of these nothing more can be asked of the database: they fail the call as a whole.
 FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)

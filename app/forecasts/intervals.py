@@ -8,8 +8,8 @@ import numpy as np
 
 from app.errors import Invalid
 from models.errors import Problem
-from models.forecast import Forecast
-from models.intervals import LEVELS, at_level
+from models.serving.forecast import Forecast
+from models.serving.intervals import LEVELS, at_level
 
 DEFAULT_LEVELS = (80.0, 95.0)
 MOST_LEVELS = 10

@@ -22,11 +22,11 @@ from app.live.service import CurrentState
 from app.live.tables import KeptState
 from app.series.tables import Series
 from app.times import to_datetime, to_wire
-from models.calendars import Calendar
-from models.exchange import Exchange
-from models.forecast import Forecast
-from models.runtime import Forecaster
-from models.together import Steps, alone
+from models.calendars.calendar import Calendar
+from models.calendars.exchange import Exchange
+from models.serving.batching import Steps, alone
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from app.live import service as live
 from app.series.observations import MOST_PROBLEMS, Table, read_table
 from app.series.tables import Series
 from app.times import to_wire
+from models.arrays import Times, Values
 from models.errors import Problem
-from models.runtime import Forecaster, State
-from models.series import Times, Values
+from models.serving.forecaster import Forecaster, State
 
 POINTER = "/known_future"
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 
 from app.errors import ProblemDetails
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
-from models.intervals import LEVELS
+from models.serving.intervals import LEVELS
 
 
 class KnownFuture(BaseModel):

@@ -21,7 +21,7 @@ from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_numpy
 from models.errors import DataError, Problem
-from models.together import Steps, alone
+from models.serving.batching import Steps, alone
 
 
 def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:

@@ -18,7 +18,7 @@ from app.registry.tables import Model, ModelVersion
 from app.series.service import get_series
 from app.series.tables import Series
 from models.errors import ArtefactError
-from models.runtime import State
+from models.serving.forecaster import State
 
 # Of states and outputs in the network's own units: what float32 loses in one long sum or many
 # short ones is a tenth of this.

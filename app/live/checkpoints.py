@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.live.tables import KeptState, StateCheckpoint
 from app.times import to_datetime
+from models.arrays import Times, Values
 from models.errors import ArtefactError, DataError
-from models.runtime import Forecaster, State
-from models.series import Times, Values
-from models.series_fit import SeriesFit
-from models.together import Steps, alone
+from models.features.series_fit import SeriesFit
+from models.serving.batching import Steps, alone
+from models.serving.forecaster import Forecaster, State
 
 # Rows between the newest checkpoints: reading so many anew costs about as much as the append's
 # own transaction, and each write of a checkpoint is shared by so many appends.

@@ -13,11 +13,11 @@ from app.db import Timestamp
 from app.live.points import Change, future_points
 from app.live.tables import ClassScore
 from app.series.tables import Series
-from models.class_coin import coin_shares
-from models.class_metrics import point_scores
-from models.forecast import Forecast
-from models.runtime import Forecaster
-from models.series import Values
+from models.arrays import Values
+from models.evaluation.class_metrics import point_scores
+from models.evaluation.class_prior import coin_shares
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
 
 # Points are read and written so many steps at a time: a long upload must not fill the memory.
 STEPS_AT_ONCE = 500

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.db import finite_or_none
 from app.times import to_datetimes
-from models.forecast import Forecast
+from models.serving.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)

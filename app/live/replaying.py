@@ -17,7 +17,7 @@ from app.registry.tables import ModelVersion
 from app.series.tables import Series
 from app.times import to_numpy
 from models.errors import ForecastingError
-from models.forecast import Forecast
+from models.serving.forecast import Forecast
 
 # What streaming and replay may differ by, as a share of the largest number of the forecast: the
 # network counts in float32, and a sum of many steps is not rounded as that of each.

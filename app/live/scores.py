@@ -21,10 +21,10 @@ from app.registry.artefacts import forecasters
 from app.series import storage
 from app.series.tables import Series
 from app.times import to_datetime, to_datetimes, to_numpy
+from models.arrays import Times
 from models.errors import ForecastingError
-from models.forecast import Forecast
-from models.runtime import Forecaster
-from models.series import Times
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
 
 logger = logging.getLogger(__name__)
 

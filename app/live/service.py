@@ -17,15 +17,16 @@ from app.live.checkpoints import NotFinite
 from app.live.tables import KeptState
 from app.series.tables import Observation, Series, SeriesRevision
 from app.times import to_datetime
-from models.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
+from models.arrays import Times, Values
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_hours import Hours
 from models.errors import Problem
-from models.exchange import Exchange
-from models.exchange_hours import Hours
-from models.panel import Traits
-from models.runtime import Forecaster, State
-from models.series import SeriesData, Times, Values
-from models.series_fit import SeriesFit
-from models.together import Steps, alone
+from models.features.series_fit import SeriesFit
+from models.grid.panel import Traits
+from models.series import SeriesData
+from models.serving.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
+from models.serving.batching import Steps, alone
+from models.serving.forecaster import Forecaster, State
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 

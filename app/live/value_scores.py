@@ -12,10 +12,10 @@ from app.db import finite_or_none
 from app.live.points import Change, future_points
 from app.live.tables import ForecastScore
 from app.series.tables import Series
-from models.forecast import Forecast
-from models.intervals import LEVELS
-from models.runtime import Forecaster
-from models.series import Values
+from models.arrays import Values
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
+from models.serving.intervals import LEVELS
 
 SCORED_LEVELS = (80, 95)
 

@@ -13,9 +13,9 @@ from app.errors import Conflict
 from app.jobs.tables import Job
 from app.registry.bundles import read_bundle_bytes
 from app.registry.tables import Bundle, ModelVersion
-from models.artefact import read_bundle
 from models.errors import ArtefactError
-from models.runtime import Forecaster
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
 
 # A forecaster's session takes one or two megabytes; the bound keeps the process small.
 FORECASTERS_KEPT = 32

@@ -11,9 +11,9 @@ from app.errors import Conflict
 from app.registry.artefacts import forecasters
 from app.registry.queries import CHAMPION, VersionRow, find_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
+from models.backtesting.held_out_losses import Excerpt
+from models.backtesting.promotion import TITLES, Evidence, judge
 from models.errors import DataError
-from models.held_out_losses import Excerpt
-from models.promotion import TITLES, Evidence, judge
 
 # Observations that a web process reads for one comparison, in all and of each series of a panel:
 # the ends of longer series. It bounds memory to some tens of megabytes and time to some seconds.

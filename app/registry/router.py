@@ -35,9 +35,9 @@ from app.registry.views import (
     summarise_version,
 )
 from app.series.tables import Series
-from models.devices import Device
-from models.presets import PRESETS
-from models.search_presets import SEARCH_PRESETS
+from models.network.devices import Device
+from models.spec.presets import PRESETS
+from models.spec.search_presets import SEARCH_PRESETS
 
 router = APIRouter(tags=["models"])
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
-from models.devices import Device
-from models.panel import MOST_SERIES
-from models.spec import Spec
+from models.grid.panel import MOST_SERIES
+from models.network.devices import Device
+from models.spec.spec import Spec
 
 ModelName = Annotated[
     str,

@@ -18,16 +18,16 @@ from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.registry.warm_starts import find_start, read_start
 from app.series.tables import Series
-from models.checks import SeriesFacts, resolve
-from models.devices import Device
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import Problem, SpecError
-from models.panel import size_problems
-from models.presets import PRESETS
+from models.grid.panel import size_problems
+from models.network.devices import Device
 from models.series import SeriesData
-from models.spec import Spec
+from models.spec.presets import PRESETS
+from models.spec.spec import Spec
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)

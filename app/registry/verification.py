@@ -10,7 +10,7 @@ from app.jobs.tables import Job
 from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import get_version, version_rows
 from app.registry.service import TrainingInput, deleted_meanwhile, training_input
-from models.devices import Device
+from models.network.devices import Device
 
 
 @dataclass(frozen=True, slots=True)

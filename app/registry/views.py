@@ -13,8 +13,8 @@ from app.registry.schemas import (
     VersionSummary,
 )
 from app.registry.tables import ModelVersion
-from models.presets import Preset
-from models.search_presets import SearchPreset
+from models.spec.presets import Preset
+from models.spec.search_presets import SearchPreset
 
 VERSION_STATES: dict[JobState, VersionState] = {
     JobState.QUEUED: "queued",

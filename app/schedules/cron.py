@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 
 from croniter import CroniterBadDateError, croniter
 
-from models.timezones import find_zone
+from models.calendars.timezones import find_zone
 
 FIELDS = 5
 ALLOWED = re.compile(r"[0-9A-Za-z*/,?#-]+")

@@ -17,7 +17,7 @@ from app.schedules.subject import Subject, find_subject, is_running
 from app.schedules.tables import Schedule, ScheduleRun, Trigger
 from app.series.tables import Series
 from app.settings import Settings
-from models.devices import Device
+from models.network.devices import Device
 
 logger = logging.getLogger(__name__)
 

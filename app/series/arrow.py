@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.series import Times
+from models.arrays import Times
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]

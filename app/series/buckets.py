@@ -12,11 +12,11 @@ from app.series.observation_schemas import Aggregation, ObservationsQuery
 from app.series.selecting import Observations, Selection
 from app.series.storage import FIRST_TIME, LAST_TIME
 from app.series.tables import Series
-from models.bins import Bins
-from models.cadence import Cadence, Indices
+from models.calendars.cadence import Cadence, Indices
 from models.errors import Problem
+from models.grid.bins import Bins
+from models.grid.summaries import OHLC_RULES, Rule, rule_of, summarise
 from models.series import Channel
-from models.summaries import OHLC_RULES, Rule, rule_of, summarise
 
 UNITLESS: dict[Aggregation, dict[str, Any]] = {
     "count": {"unit": None, "missing": [], "angular": False}

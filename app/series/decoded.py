@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 
 from app.series.binary_copy import Microseconds
-from models.series import Values
+from models.arrays import Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.series.channels import ChannelList
 from app.series.observation_schemas import Form
 from app.series.reading.names import cell_of_name
 from app.series.selecting import Observations
-from models.series import Times, Values
+from models.arrays import Times, Values
 
 PIECE_ROWS = 20_000
 MEDIA_TYPES: dict[Form, str] = {

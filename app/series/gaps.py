@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.times import to_wire
-from models.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
-from models.calendars import learn_calendar
-from models.exchange import Exchange
-from models.exchange_hours import Hours
-from models.month_points import POINTS, month_numbers
-from models.series import Times
-from models.timezones import to_local
+from models.arrays import Times
+from models.calendars.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
+from models.calendars.calendar import learn_calendar
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_hours import Hours
+from models.calendars.month_points import POINTS, month_numbers
+from models.calendars.timezones import to_local
 
 MICROSECONDS_PER_SECOND = 1_000_000
 DAY_SECONDS = 86_400

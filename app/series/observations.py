@@ -17,8 +17,8 @@ from app.series.observation_schemas import ObservationsWrite
 from app.series.reading.bars import PRICES, broken_bars, describe
 from app.series.reading.doubts import apply_missing
 from app.series.tables import Series
+from models.arrays import Values
 from models.errors import Problem
-from models.series import Values
 
 MOST_PROBLEMS = 100
 # An integer of JSON may be too large for a float64.

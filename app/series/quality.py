@@ -32,7 +32,7 @@ from app.series.sessions import describe_sessions
 from app.series.storage import Rows
 from app.series.tables import Series, Upload
 from app.times import to_wire
-from models.series import Times
+from models.arrays import Times
 
 LISTED_GAPS = 20
 LISTED_BARS = 100

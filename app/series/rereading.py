@@ -14,7 +14,7 @@ from app.series.channels import ChannelList, sentinels_of
 from app.series.storage import Rows, Wanted
 from app.series.tables import Series, SeriesRevision
 from app.series.writing import Changes, Written
-from models.series import Values
+from models.arrays import Values
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from pydantic import (
 from app.calendars.codes import calendar_name
 from app.series.reading.options import MOST_NAME_LENGTH
 from app.series.tables import Series
-from models.cadence import Cadence
+from models.calendars.cadence import Cadence
+from models.calendars.timezones import find_zone
 from models.errors import DataError
-from models.timezones import find_zone
 
 Kind = Literal["ohlc", "climate", "generic"]
 

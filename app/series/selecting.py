@@ -17,8 +17,8 @@ from app.series.decoded import DecodedSeries, Earlier, SeriesKey
 from app.series.observation_schemas import ObservationsQuery
 from app.series.storage import Wanted
 from app.series.tables import Series, SeriesRevision
+from models.arrays import Times, Values
 from models.errors import Problem
-from models.series import Times, Values
 
 VALUE_BYTES = 8
 

@@ -14,8 +14,9 @@ from app.series.channels import checked_channels, merged_channels
 from app.series.rereading import Reread, reread
 from app.series.schemas import SeriesCreate, SeriesUpdate
 from app.series.tables import Series
+from models.arrays import Times, Values
 from models.errors import Problem
-from models.series import Channel, Kind, SeriesData, Times, Values
+from models.series import Channel, Kind, SeriesData
 
 
 def get_series(session: Session, name: str) -> Series:

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.series.reading.findings import Findings
 from app.series.tables import Series
 from app.times import to_datetimes
-from models.cadence import Cadence
-from models.calendars import Continuous, Sessions, learn_calendar
-from models.exchange import Exchange
-from models.exchange_bars import DailyBars
-from models.exchange_hours import CLOSE, OPEN, Hours
-from models.series import Times
-from models.timezones import to_local
+from models.arrays import Times
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import Continuous, Sessions, learn_calendar
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_bars import DailyBars
+from models.calendars.exchange_hours import CLOSE, OPEN, Hours
+from models.calendars.timezones import to_local
 
 LISTED = 20
 # A bound on memory: twenty years of minutes.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.series import binary_copy
 from app.series.binary_copy import Microseconds
 from app.series.tables import Correction, Observation
-from models.series import Values
+from models.arrays import Values
 
 FIRST_TIME = -(2**63)
 LAST_TIME = 2**63 - 1

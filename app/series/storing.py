@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.series import binary_copy
 from app.series.binary_copy import Insertion, Microseconds
 from app.series.storage import Rows
-from models.series import Values
+from models.arrays import Values
 
 PIECE_ROWS = 20_000
 UNPACKED_ROWS = 5_000

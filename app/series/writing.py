@@ -15,8 +15,8 @@ from app.series import storage, storing
 from app.series.binary_copy import Microseconds
 from app.series.storage import Rows
 from app.series.tables import Series, SeriesRevision
-from models.cadence import infer_cadence
-from models.series import Values
+from models.arrays import Values
+from models.calendars.cadence import infer_cadence
 
 # What can cause a revision.
 Source = Literal["upload", "put", "settings", "delete", "restore"]

@@ -17,7 +17,7 @@ from app.db import utc_now
 from app.jobs.events import change
 from app.jobs.tables import NO_PROGRESS, UNFINISHED, Job, JobState
 from app.studies.tables import Study, Trial, TrialState
-from models.search import Search
+from models.spec.search import Search
 
 # What share of a study's fraction its trials are; the rest is the training of the best spec.
 TRIALS_END = 0.9

@@ -5,13 +5,13 @@ from typing import Any
 
 from app.errors import Invalid
 from app.studies.schemas import StudyCreate
-from models.checks import SeriesFacts
+from models.checks.resolve import SeriesFacts
+from models.checks.search import Variations, check_search
 from models.errors import Problem, SpecError
-from models.presets import PRESETS
-from models.search import Search
-from models.search_presets import SEARCH_PRESETS
-from models.search_rules import Variations, check_search
 from models.series import SeriesData
+from models.spec.presets import PRESETS
+from models.spec.search import Search
+from models.spec.search_presets import SEARCH_PRESETS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from app.jobs.schemas import JobRead
 from app.jobs.tables import JobState
 from app.registry.schemas import ModelName
 from app.studies.tables import TrialState
-from models.search import Search
-from models.spec import Spec
+from models.spec.search import Search
+from models.spec.spec import Spec
 
 SPACE_EXAMPLE: JsonDict = {
     "/layers/0/units": {"type": "int", "low": 16, "high": 128, "step": 16},

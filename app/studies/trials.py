@@ -13,10 +13,10 @@ from app.jobs.events import change
 from app.jobs.tables import Job, JobState
 from app.studies import course
 from app.studies.tables import Study, Trial, TrialState
-from models.sampling import PastTrial, State, judge, suggest
-from models.search import Fields, Parameters, Search
 from models.series import SeriesData
-from models.spec import Spec
+from models.spec.search import Fields, Parameters, Search
+from models.spec.spec import Spec
+from models.training.sampling import PastTrial, State, judge, suggest
 
 _SEEN_AS: dict[TrialState, State] = {
     TrialState.QUEUED: "failed",

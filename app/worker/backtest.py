@@ -6,11 +6,11 @@ from sqlalchemy.orm import Session
 
 import app.backtests.service as backtests
 from app.worker.task import Publish, Task
-from models.backtest import Run
-from models.backtest_points import BacktestResult
+from models.backtesting.backtest import Run
+from models.backtesting.points import BacktestResult
 from models.series import SeriesData
-from models.spec import Spec
-from models.train import train
+from models.spec.spec import Spec
+from models.training.train import train
 
 
 def run_backtest(task: Task) -> Publish:

@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session
 import app.registry.service as registry
 from app.registry.service import TrainingInput
 from app.worker.task import Publish, Task
-from models.engine import device_name
 from models.errors import TrainingError
-from models.fitting import Progress
-from models.train import Trained, train
-from models.warm_start import WarmStart
+from models.network.backend import device_name
+from models.training.fitting import Progress
+from models.training.train import train
+from models.training.trained import Trained
+from models.training.warm_start import WarmStart
 
 
 def train_version(task: Task) -> Publish:

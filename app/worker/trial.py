@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from app.studies import trials
 from app.studies.trials import TrialInput
 from app.worker.task import Publish, Task
-from models.checks import SeriesFacts
-from models.fitting import Progress
-from models.folds import fold_splits
-from models.sampling import pruning_epochs
-from models.search_rules import Variations
+from models.checks.folds import fold_splits
+from models.checks.resolve import SeriesFacts
+from models.checks.search import Variations
 from models.series import SeriesData
-from models.spec import Spec, SplitSpec
-from models.trial import run_measured_trial, run_trial
+from models.spec.spec import Spec, SplitSpec
+from models.training.fitting import Progress
+from models.training.sampling import pruning_epochs
+from models.training.trial import run_measured_trial, run_trial
 
 
 class Pruned(Exception):

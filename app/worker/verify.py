@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from app.registry.verification import VerificationInput, verification_input
 from app.worker.task import Publish, Task
 from app.worker.train import run_training
-from models.artefact import read_bundle
-from models.reproducibility import Record, compare
+from models.serving.artefact import read_bundle
+from models.training.reproducibility import Record, compare
 
 
 def verify_version(task: Task) -> Publish:

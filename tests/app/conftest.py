@@ -13,7 +13,7 @@ from app.jobs.tables import Job, JobState
 from app.registry.service import publish, training_input
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
@@ -59,7 +59,7 @@ class Trainer:
         """End a queued training as a worker would."""
         with self.database.transaction() as session:
             if not self.trained:
-                from models.train import train
+                from models.training.train import train
 
                 given = training_input(session, job_id)
                 self.trained.append(train(given.spec, given.data, progress=lambda _: None))

@@ -175,7 +175,7 @@ class TestBacktest:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         import app.worker.backtest
-        from models.train import train
+        from models.training.train import train
 
         seen: list[Any] = []
 
@@ -184,7 +184,7 @@ class TestBacktest:
             return train(spec, data, **options)
 
         # Compiling with XLA takes longer than training these small nets.
-        monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+        monkeypatch.setattr("models.network.engine_tensorflow.uses_xla", lambda: False)
         monkeypatch.setattr(app.worker.backtest, "train", recording)
         path = f"/v1/models/{panel}/backtests"
         body = {

@@ -13,7 +13,7 @@ from tests import counting
 # What is loaded by name or late.
 for module in (
     "app.worker.parent",
-    "models.runtime",
+    "models.serving.forecaster",
     "onnxruntime",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",

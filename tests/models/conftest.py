@@ -36,7 +36,7 @@ def make_wave(rows: int = 600, seed: int = 0) -> SeriesData:
 def steps_compiled(*, with_xla: bool) -> Iterator[None]:
     """Trainings whose steps are compiled with XLA, or not: as on a CPU, or as on a GPU."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.engine_tensorflow.uses_xla", lambda: with_xla)
+        patch.setattr("models.network.engine_tensorflow.uses_xla", lambda: with_xla)
         yield
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from models.builders import build_network, state_shapes
-from models.dataset import Batch
-from models.engine import Engine, make_engine, zero_states
-from models.losses import Objective, of_error
-from models.optimizers import make_optimizer
-from models.spec import HeadSpec, LayerSpec, OptimizerSpec
+from models.features.dataset import Batch
+from models.network.backend import make_engine
+from models.network.builders import build_network, state_shapes
+from models.network.engine import Engine, zero_states
+from models.network.losses import Objective, of_error
+from models.network.optimizers import make_optimizer
+from models.spec.spec import HeadSpec, LayerSpec, OptimizerSpec
 
 LANES, STEPS, FEATURES, UNITS = 4, 6, 3, 5
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.layer_spec import LayerSpec
-from models.spec import Spec
+from models.spec.layers import LayerSpec
+from models.spec.spec import Spec
 
 Array = npt.NDArray[np.float64]
 States = list[Array]

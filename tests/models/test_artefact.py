@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
-from models.artefact import FORMAT, Artefact, read_bundle, write_bundle
 from models.errors import ArtefactError
+from models.serving.artefact import FORMAT, Artefact, read_bundle, write_bundle
 
 ARTEFACT = Artefact({"format": FORMAT, "channels": ["a"]}, keras=b"weights", onnx=b"graph")
 
@@ -41,6 +41,6 @@ class TestBundle:
     def test_a_part_that_unpacks_too_large_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("models.artefact.MEMBER_BYTES_LIMIT", 4)
+        monkeypatch.setattr("models.serving.artefact.MEMBER_BYTES_LIMIT", 4)
         with pytest.raises(ArtefactError, match="at most 4 bytes"):
             read_bundle(write_bundle(ARTEFACT))

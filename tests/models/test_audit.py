@@ -8,20 +8,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import models.prepare
-import models.series_fit
-from models.audit import Check, audit_forecasts, audit_report, audit_training
-from models.checks import SeriesFacts, resolve
-from models.dataset import Dataset, Track
+import models.features.prepare
+import models.features.series_fit
+from models.arrays import Rows, Times, Values
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import SpecError, TrainingError
-from models.features import FeaturePipeline
-from models.feeds import make_feed
-from models.forecast import Outputs
-from models.lanes import Lanes, LaneSizes
-from models.runtime import Forecaster
-from models.series import Rows, SeriesData, Times, Values
-from models.train import train
-from models.windows import Windows
+from models.evaluation.leakage_audit import Check, audit_forecasts, audit_report, audit_training
+from models.features.dataset import Dataset, Track
+from models.features.features import FeaturePipeline
+from models.features.lanes import Lanes, LaneSizes
+from models.features.windows import Windows
+from models.series import SeriesData
+from models.serving.forecast import Outputs
+from models.serving.forecaster import Forecaster
+from models.training.loaders import make_feed
+from models.training.train import train
 from tests.models.conftest import make_wave
 from tests.models.test_train import small
 
@@ -32,7 +33,7 @@ WINDOWED = {"mode": "windowed", "chunk": None, "lanes": None, "burn_in": None, "
 def audited(data: SeriesData | None = None, **fields: Any) -> list[Check]:
     data = data or make_wave()
     spec = resolve(small(**fields), SeriesFacts.from_data(data))
-    prepared = models.prepare.prepare(spec, data)
+    prepared = models.features.prepare.prepare(spec, data)
     return audit_training(spec, data, prepared, make_feed(spec, prepared))
 
 
@@ -42,9 +43,9 @@ def failed(checks: list[Check]) -> list[str]:
 
 def scale_with_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The training rows are a view of all rows."""
-    fit = models.series_fit.fit_scales
+    fit = models.features.series_fit.fit_scales
     monkeypatch.setattr(
-        models.series_fit,
+        models.features.series_fit,
         "fit_scales",
         lambda pipeline, rows, *, scaled: fit(pipeline, rows.base, scaled=scaled),
     )
@@ -137,7 +138,9 @@ class TestLeaks:
 
     def test_a_forecaster_that_knows_the_next_row(self) -> None:
         data = make_wave()
-        prepared = models.prepare.prepare(resolve(small(), SeriesFacts.from_data(data)), data)
+        prepared = models.features.prepare.prepare(
+            resolve(small(), SeriesFacts.from_data(data)), data
+        )
         (honest,) = audit_forecasts(cast(Forecaster, Reader(0)), prepared.series)
         (leaky,) = audit_forecasts(cast(Forecaster, Reader(1)), prepared.series)
         assert honest.passed

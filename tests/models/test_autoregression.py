@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.autoregression import MOST_ORDER, MOST_ROWS, Autoregression, autoregressive
-from models.series import Values
+from models.arrays import Values
+from models.evaluation.autoregression import MOST_ORDER, MOST_ROWS, Autoregression, autoregressive
 
 NAN = np.nan
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import backtest_plan
-from models.artefact import read_bundle
-from models.backtest import Run
-from models.backtest_plan import BacktestPlan, BacktestSpec, plan_backtest
-from models.backtest_points import BacktestResult, ClassPoints
+import models.backtesting.plan as backtest_plan
+from models.backtesting.backtest import Run
+from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
+from models.backtesting.points import BacktestResult, ClassPoints
 from models.errors import SpecError
-from models.runtime import Forecaster
 from models.series import SeriesData
-from models.spec import Spec
-from models.train import train
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec
+from models.training.train import train
 from tests.models.conftest import make_wave
 from tests.models.test_backtest import at
 from tests.models.test_classes import SMALL, coded

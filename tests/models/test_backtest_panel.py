@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.backtest import Run
-from models.backtest_plan import BacktestPlan, BacktestSpec, plan_backtest
-from models.backtest_points import BacktestResult, ValuePoints
-from models.backtest_refits import cut, refit_spec
+from models.arrays import Times
+from models.backtesting.backtest import Run
+from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
+from models.backtesting.points import BacktestResult, ValuePoints
+from models.backtesting.refits import cut, refit_spec
 from models.errors import SpecError
-from models.runtime import Forecaster
-from models.series import SeriesData, Times
-from models.spec import Spec
-from models.train import train
+from models.series import SeriesData
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec
+from models.training.train import train
 from tests.models.test_backtest import at
 from tests.models.test_covariates import LEADS
 from tests.models.test_covariates import SMALL as PROMOTED

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.baselines import drift, last_observed, naive, seasonal_naive
+from models.evaluation.baselines import drift, naive, seasonal_naive
+from models.features.filling import last_observed
 
 NAN = np.nan
 SERIES = np.array([[1.0], [2.0], [NAN], [4.0], [5.0], [6.0]])

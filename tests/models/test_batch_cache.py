@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from models.batch_cache import KeptBatches
-from models.dataset import Batch
+from models.features.batch_cache import KeptBatches
+from models.features.dataset import Batch
 
 
 def batch(number: int) -> Batch:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.bins import Bins
-from models.cadence import Cadence
+from models.calendars.cadence import Cadence
+from models.grid.bins import Bins
 
 
 def held(bins: Bins, name: str) -> tuple[str, str]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cadence import Cadence, infer_cadence
+from models.arrays import Times
+from models.calendars.cadence import Cadence, infer_cadence
 from models.errors import DataError
-from models.series import Times
 
 
 def times(*texts: str) -> Times:

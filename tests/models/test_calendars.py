@@ -11,11 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cadence import Cadence
-from models.calendars import Calendar, Continuous, Sessions, calendar_from_json, learn_calendar
+from models.arrays import Times
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import (
+    Calendar,
+    Continuous,
+    Sessions,
+    calendar_from_json,
+    learn_calendar,
+)
+from models.calendars.timezones import to_utc
 from models.errors import DataError
-from models.series import Times
-from models.timezones import to_utc
 
 
 def times(*texts: str) -> Times:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
+from models.training.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
 
 RUN = TrainingRun(
     epoch=2,

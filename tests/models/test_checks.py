@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.checks import SeriesFacts, resolve
+from models.arrays import Times, Values
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import SpecError
-from models.series import Channel, Kind, SeriesData, Times, Values
-from models.spec import Spec
+from models.series import Channel, Kind, SeriesData
+from models.spec.spec import Spec
 
 HOURLY = np.timedelta64(1, "h")
 OHLC = ("Open", "High", "Low", "Close")

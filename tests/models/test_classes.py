@@ -10,19 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.artefact import read_bundle
-from models.checks import SeriesFacts, resolve
-from models.class_balance import ClassBalance
-from models.class_metrics import baseline_figures, calibration_table, class_rows, figures_of
-from models.classes import ClassCoding
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import DataError, SpecError
-from models.losses import binary_cross_entropy, cross_entropy, objective_of, weighted
-from models.prepare import prepare
-from models.runtime import Forecaster
+from models.evaluation.class_metrics import (
+    baseline_figures,
+    calibration_table,
+    class_rows,
+    figures_of,
+)
+from models.evaluation.temperature import fit_temperatures
+from models.features.class_balance import ClassBalance
+from models.features.classes import ClassCoding
+from models.features.prepare import prepare
+from models.network.losses import binary_cross_entropy, cross_entropy, objective_of, weighted
 from models.series import Channel, SeriesData
-from models.spec import Spec
-from models.temperature import fit_temperatures
-from models.train import Trained, begin, train
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec
+from models.training.train import begin, train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {

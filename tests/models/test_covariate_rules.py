@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks import SeriesFacts, resolve
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import Problem, SpecError
 from models.series import Channel, SeriesData
-from models.spec import Spec
+from models.spec.spec import Spec
 from tests.models.conftest import make_wave
 
 

@@ -7,16 +7,18 @@ import keras
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
-from models.backtest import forecasts_at
-from models.checks import SeriesFacts, resolve
+from models.arrays import Values
+from models.backtesting.backtest import forecasts_at
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import DataError
-from models.intervals import at_level
-from models.prepare import Prepared, prepare
-from models.runtime import Forecaster, State
-from models.series import Channel, SeriesData, Values
-from models.spec import Spec
-from models.train import Trained, train
+from models.features.prepare import Prepared, prepare
+from models.series import Channel, SeriesData
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.serving.intervals import at_level
+from models.spec.spec import Spec
+from models.training.train import train
+from models.training.trained import Trained
 
 CUT = 900
 LEADS = 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.cycles import cycle_positions
+from models.calendars.cycles import cycle_positions
 
 
 def position(text: str, cycle: str, zone: str = "UTC") -> float:

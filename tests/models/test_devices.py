@@ -11,8 +11,8 @@ from keras.src.backend.tensorflow.rnn import (
     _do_lstm_arguments_support_cudnn,
 )
 
-from models.devices import describe_kernels, machine_facts, read_cpu_info, recurrent_kernel
-from models.spec import LayerSpec
+from models.network.devices import describe_kernels, machine_facts, read_cpu_info, recurrent_kernel
+from models.spec.spec import LayerSpec
 
 CPU_INFO = """processor\t: 0
 vendor_id\t: AuthenticAMD

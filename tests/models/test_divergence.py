@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from models.divergence import USUAL_RATES, likely_causes
-from models.spec import OptimizerSpec, Spec
+from models.spec.spec import OptimizerSpec, Spec
+from models.training.divergence import USUAL_RATES, likely_causes
 
 CAREFUL = {"name": "adam", "learning_rate": 1e-3, "clipnorm": 1.0}
 
@@ -60,7 +60,7 @@ class TestLikelyCause:
 
     @pytest.mark.parametrize("name", list(USUAL_RATES))
     def test_every_optimizer_has_a_usual_rate_that_keras_agrees_with(self, name: Any) -> None:
-        from models.optimizers import OPTIMIZERS
+        from models.network.optimizers import OPTIMIZERS
 
         assert OptimizerSpec(name=name).name == name
         assert float(OPTIMIZERS[name]().learning_rate) == pytest.approx(USUAL_RATES[name])

@@ -25,10 +25,10 @@ SPEC: dict[str, Any] = {
 # Trains once in one go and once in two, and serves what came out.
 ON_JAX = f"""
 import json
-import models.fitting
-from models.runtime import Forecaster
-from models.spec import Spec
-from models.train import train
+import models.training.fitting
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec
+from models.training.train import train
 from tests.models.conftest import make_wave
 
 class Stop(Exception): ...
@@ -37,7 +37,7 @@ def stop(progress):
     if progress.epoch == 5 and progress.phase == "training":
         raise Stop
 
-models.fitting.CHECKPOINT_SECONDS = 0.0
+models.training.fitting.CHECKPOINT_SECONDS = 0.0
 spec, data, saved = Spec.model_validate({SPEC!r}), make_wave(), []
 straight = train(spec, data)
 try:

@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
-from models.builders import average_members, build_network, output_names
-from models.losses import Objective, of_error
-from models.runtime import Forecaster, State
-from models.spec import HeadSpec, LayerSpec, Spec
-from models.train import Trained, train
+from models.network.builders import average_members, build_network, output_names
+from models.network.losses import Objective, of_error
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.spec.spec import HeadSpec, LayerSpec, Spec
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {

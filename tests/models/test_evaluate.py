@@ -5,12 +5,12 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pytest
 
-from models import evaluate as evaluation
-from models.dataset import Track
-from models.evaluate import Evaluation, evaluate
-from models.forecast import Outputs
-from models.runtime import Forecaster
-from models.series import Rows, Times, Values
+import models.evaluation.evaluate as evaluation
+from models.arrays import Rows, Times, Values
+from models.evaluation.evaluate import Evaluation, evaluate
+from models.features.dataset import Track
+from models.serving.forecast import Outputs
+from models.serving.forecaster import Forecaster
 
 
 class OneTooHigh:

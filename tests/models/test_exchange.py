@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.calendars.child import read_hours
-from models.cadence import Cadence
-from models.calendars import calendar_from_json, learn_calendar
+from models.arrays import Times
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import calendar_from_json, learn_calendar
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_hours import CLOSE, OPEN, PAUSE, RESUME, Hours
+from models.calendars.timezones import to_local, to_utc
 from models.errors import DataError
-from models.exchange import Exchange
-from models.exchange_hours import CLOSE, OPEN, PAUSE, RESUME, Hours
-from models.resampling import GridRule
-from models.series import Times
-from models.timezones import to_local, to_utc
+from models.grid.resampling import GridRule
 
 MINUTE = np.timedelta64(1, "m")
 

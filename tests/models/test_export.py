@@ -8,12 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from models.builders import build_network, describe_network, state_shapes
+from models.arrays import Floats
 from models.errors import TrainingError
-from models.export import export_onnx, verify_export
-from models.runtime_session import open_session, run_session
-from models.scaling import Floats
-from models.spec import DenseSpec, HeadSpec, LayerSpec, Spec
+from models.network.builders import build_network, describe_network, state_shapes
+from models.network.export import export_onnx, verify_export
+from models.serving.session import open_session, run_session
+from models.spec.spec import DenseSpec, HeadSpec, LayerSpec, Spec
 
 Cell = Literal["rnn", "lstm", "gru"]
 Mode = Literal["stateful", "windowed"]
@@ -148,7 +148,7 @@ class TestNetwork:
     def test_cudnn_is_insisted_on_in_vain_without_a_gpu(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("models.builders.device_name", lambda: "cpu")
+        monkeypatch.setattr("models.network.builders.device_name", lambda: "cpu")
         with pytest.raises(TrainingError, match="`use_cudnn` true needs a worker with a GPU"):
             network_of(spec_of(layer("gru", use_cudnn=True)))
 

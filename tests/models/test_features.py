@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cycles import Cycle
-from models.feature_fitting import FeaturePlan, fit_features
-from models.features import FeaturePipeline, clean_rows
-from models.series import Channel, Times, Values
+from models.arrays import Times, Values
+from models.calendars.cycles import Cycle
+from models.features.features import FeaturePipeline, clean_rows
+from models.features.fitting import FeaturePlan, fit_features
+from models.series import Channel
 
 NAN = np.nan
 
@@ -144,7 +145,7 @@ class TestStreaming:
         rows[5:19, 0] = NAN
         pipeline, tail = rich_pipeline(rows), rich_pipeline(rows).empty_tail()
         features, filled = pipeline.transform(tail, hours(40), rows)
-        monkeypatch.setattr("models.features.ROWS_PER_PIECE", 7)
+        monkeypatch.setattr("models.features.features.ROWS_PER_PIECE", 7)
         seen = 0
         for piece, found, part in pipeline.pieces(tail, hours(40), rows):
             np.testing.assert_array_equal(found, features[piece])

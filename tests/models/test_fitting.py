@@ -6,13 +6,13 @@ from typing import Any, Literal, cast
 import numpy as np
 import pytest
 
-from models.checkpoint import read_checkpoint
-from models.dataset import Batch
-from models.engine import Engine
 from models.errors import TrainingError
-from models.fitting import FitPlan, Fitter, Progress
-from models.optimizers import plateau_rate
-from models.spec import EarlyStoppingSpec, OptimizerSpec, ScheduleSpec
+from models.features.dataset import Batch
+from models.network.engine import Engine
+from models.network.optimizers import plateau_rate
+from models.spec.spec import EarlyStoppingSpec, OptimizerSpec, ScheduleSpec
+from models.training.checkpoint import read_checkpoint
+from models.training.fitting import FitPlan, Fitter, Progress
 
 
 def batch(weight: float = 1.0) -> Batch:
@@ -160,7 +160,7 @@ class TestLearningRate:
         assert self.run(3, monitor="loss")[0] == [0.4, 0.4, 0.2]
 
     def test_a_resumed_run_has_the_same_rates(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("models.fitting.CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr("models.training.fitting.CHECKPOINT_SECONDS", 0.0)
         before, saved = self.run(3)
         after, _ = self.run(6, checkpoint=saved[-1])
         assert before + after == [0.4, 0.4, 0.4, 0.2, 0.2, 0.1]
@@ -179,7 +179,7 @@ class TestProgress:
         assert reports[-1].eta_seconds == 0.0
 
     def test_long_epochs_are_reported_from_inside(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("models.fitting.PROGRESS_SECONDS", 0.0)
+        monkeypatch.setattr("models.training.fitting.PROGRESS_SECONDS", 0.0)
         reports: list[Progress] = []
         fitter(ScriptedEngine([3.0]), epochs=1, reports=reports).fit(None)
         assert [r.fraction for r in reports] == [0.0, 0.5, 1.0, 1.0, 1.0]

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cadence import Cadence
-from models.calendars import Calendar, Continuous, Sessions, learn_calendar
+from models.arrays import Times, Values
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import Calendar, Continuous, Sessions, learn_calendar
+from models.calendars.holidays import HolidayFlags
 from models.errors import DataError
-from models.feature_fitting import FeaturePlan, fit_features
-from models.features import FeaturePipeline
-from models.future import FutureReader
-from models.holiday_flags import HolidayFlags
-from models.series import Channel, Times, Values
+from models.features.features import FeaturePipeline
+from models.features.fitting import FeaturePlan, fit_features
+from models.features.known_future import FutureReader
+from models.series import Channel
 
 HOURLY = Continuous(Cadence.parse("1h"))
 DAILY = Continuous(Cadence.parse("1D"))

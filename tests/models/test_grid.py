@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cadence import Cadence
-from models.calendars import Continuous, Sessions, learn_calendar
+from models.arrays import Times, Values
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import Continuous, Sessions, learn_calendar
 from models.errors import DataError
-from models.grid import Grid, to_grid
-from models.series import Channel, Times, Values
-from models.summaries import Aggregate
+from models.grid.grid import Grid, to_grid
+from models.grid.summaries import Aggregate
+from models.series import Channel
 
 TEN_MINUTES, HOUR, DAY = (Cadence.parse(text) for text in ("10min", "1h", "1D"))
 NAN = np.nan

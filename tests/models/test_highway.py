@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.artefact import read_bundle
-from models.checks import SeriesFacts, resolve
-from models.dataset import Dataset, Track
+from models.arrays import Values
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import SpecError
-from models.highway import Highway, LagReader
-from models.highway_fitting import choose_highway
-from models.lags import LagTable, LaidHighway
-from models.prepare import prepare
-from models.runtime import Forecaster, State
-from models.scaling import TargetScaling, Transform
-from models.series import Channel, SeriesData, Values
-from models.spec import HighwaySpec, Spec
-from models.train import Trained, lay_highway, train
+from models.features.dataset import Dataset, Track
+from models.features.highway import Highway, LagReader
+from models.features.highway_fitting import choose_highway
+from models.features.lags import LagTable, LaidHighway
+from models.features.prepare import prepare
+from models.features.scaling import TargetScaling, Transform
+from models.series import Channel, SeriesData
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.spec.spec import HighwaySpec, Spec
+from models.training.train import lay_highway, train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave
 
 

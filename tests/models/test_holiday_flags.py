@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.arrays import Times
+from models.calendars.holidays import HolidayFlags, check_code, named_codes
 from models.errors import DataError
-from models.holiday_flags import HolidayFlags, check_code, named_codes
-from models.series import Times
 
 
 def times(*texts: str) -> Times:

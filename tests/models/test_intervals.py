@@ -9,22 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import models.together
-from models.artefact import read_bundle
-from models.intervals import (
-    LEVELS,
-    Adaptation,
-    Intervals,
-    Tracker,
-    at_level,
-    bounds,
-)
-from models.runtime import Forecaster, State
-from models.runtime_session import open_session
-from models.scaling import TargetScaling
-from models.series import Channel, SeriesData, Values
-from models.spec import Spec
-from models.train import Trained, train
+import models.serving.batching
+from models.arrays import Values
+from models.features.scaling import TargetScaling
+from models.series import Channel, SeriesData
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.serving.intervals import LEVELS, Adaptation, Intervals, Tracker, at_level, bounds
+from models.serving.session import open_session
+from models.spec.spec import Spec
+from models.training.train import train
+from models.training.trained import Trained
 
 SINCE = np.datetime64("2024-01-01", "us")
 POINT = (0.5,)
@@ -335,13 +330,13 @@ class TestWindowedForecaster:
     ) -> None:
         forecaster, data = Forecaster.from_bundle(windowed.bundle), louder(1700)
         read: list[int] = []
-        run = models.together.run_session
+        run = models.serving.batching.run_session
 
         def counted(session: Any, inputs: list[Any]) -> list[Any]:
             read.append(len(inputs[0]))
             return run(session, inputs)
 
-        monkeypatch.setattr(models.together, "run_session", counted)
+        monkeypatch.setattr(models.serving.batching, "run_session", counted)
         state = forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
         since = np.datetime64(windowed.manifest["intervals"]["since"], "us")
         assert sum(read) == np.sum(data.times[:-1] >= since)

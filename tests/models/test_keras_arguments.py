@@ -6,14 +6,14 @@ from typing import Any
 import keras
 import pytest
 
-from models.builders import RECURRENT
-from models.keras_arguments import KERAS_ARGUMENTS, MATRICES_ONLY, Role, complaints
-from models.keras_objects import layer_arguments
-from models.layer_rules import _CELLS_WITH
-from models.layer_spec import LayerSpec
-from models.optimizer_rules import OWN_ARGUMENTS
-from models.optimizer_spec import OptimizerSpec
-from models.optimizers import OPTIMIZERS
+from models.checks.layers import _CELLS_WITH
+from models.checks.optimizer import OWN_ARGUMENTS
+from models.network.builders import RECURRENT
+from models.network.keras_objects import layer_arguments
+from models.network.optimizers import OPTIMIZERS
+from models.spec.keras_arguments import KERAS_ARGUMENTS, MATRICES_ONLY, Role, complaints
+from models.spec.layers import LayerSpec
+from models.spec.optimizer import OptimizerSpec
 
 ROOMS: dict[Role, Any] = {
     "initializer": keras.initializers,

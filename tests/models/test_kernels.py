@@ -10,10 +10,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.builders import RECURRENT, STATES_PER_CELL, build_network, state_shapes
-from models.kernels import has_kernel
-from models.kernels_tensorflow import KernelLayer, with_kernels
-from models.spec import HeadSpec, LayerSpec
+from models.network.builders import RECURRENT, STATES_PER_CELL, build_network, state_shapes
+from models.network.kernels import has_kernel
+from models.network.kernels_tensorflow import KernelLayer, with_kernels
+from models.spec.spec import HeadSpec, LayerSpec
 
 CELLS = tuple(STATES_PER_CELL)
 TOLERANCE = 1e-5

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, Track
-from models.future import FutureTable
-from models.known_effects import KnownEffects
-from models.scaling import TargetScaling
-from models.series import Values
+from models.arrays import Values
+from models.features.dataset import Dataset, Track
+from models.features.known_effects import KnownEffects
+from models.features.known_future import FutureTable
+from models.features.scaling import TargetScaling
 
 ROWS = 200
 KNOWN = np.random.default_rng(0).normal(size=(ROWS, 2)).astype(np.float32)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.dataset import Dataset, Track
-from models.lanes import LaneFeed, Lanes, LaneSizes, default_lane_sizes
-from models.scaling import TargetScaling
+from models.features.dataset import Dataset, Track
+from models.features.lanes import LaneFeed, Lanes, LaneSizes, default_lane_sizes
+from models.features.scaling import TargetScaling
 
 
 def counting(rows: int, validation: int, test: int, leads: tuple[int, ...] = (1,)) -> Dataset:

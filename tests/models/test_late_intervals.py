@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import models.intervals
-from models.artefact import read_bundle
-from models.baselines import last_observed
-from models.intervals import LEVELS, at_level
-from models.runtime import Forecaster, State
-from models.runtime_session import open_session
-from models.series import Channel, SeriesData, Values
-from models.spec import Spec
-from models.train import train
+import models.serving.intervals
+from models.arrays import Values
+from models.features.filling import last_observed
+from models.series import Channel, SeriesData
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.serving.intervals import LEVELS, at_level
+from models.serving.session import open_session
+from models.spec.spec import Spec
+from models.training.train import train
 
 LEADS = 3
 # What is trained on ends here, and the noise grows.
@@ -189,7 +190,7 @@ class TestFixed:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Three rows of two channels and of two factors for each of three leads.
-        monkeypatch.setattr(models.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6))
+        monkeypatch.setattr(models.serving.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6))
         assert loaded("stateful").initial_state().waiting is not None
-        monkeypatch.setattr(models.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6) - 1)
+        monkeypatch.setattr(models.serving.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6) - 1)
         assert loaded("stateful").initial_state().waiting is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.spec import LayerSpec, Spec
+from models.spec.spec import LayerSpec, Spec
 from tests.models.test_checks import problems, resolved
 
 WINDOWED = {"mode": "windowed", "lookback": 24}

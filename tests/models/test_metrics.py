@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.metrics import (
+from models.evaluation.metrics import (
     mean_absolute_error,
     root_mean_squared_error,
     seasonal_scale,

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.series.gaps import describe_gaps
-from models.cadence import Cadence, infer_cadence
-from models.calendars import Continuous, calendar_from_json, learn_calendar
-from models.series import Times
-from models.timezones import find_zone, to_local, to_utc
+from models.arrays import Times
+from models.calendars.cadence import Cadence, infer_cadence
+from models.calendars.calendar import Continuous, calendar_from_json, learn_calendar
+from models.calendars.timezones import find_zone, to_local, to_utc
 
 
 def days(*texts: str) -> Times:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.losses import of_error
-from models.optimizer_spec import OptimizerSpec
-from models.optimizers import make_optimizer, plateau_rate
+from models.network.losses import of_error
+from models.network.optimizers import make_optimizer, plateau_rate
+from models.spec.optimizer import OptimizerSpec
 
 
 def spec(**schedule: Any) -> OptimizerSpec:

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.checks import SeriesFacts, resolve
-from models.dataset import Dataset, Track
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import DataError, SpecError
-from models.highway import Highway
-from models.highway_fitting import choose_highway
-from models.lags import LaidHighway
-from models.lanes import Lanes, LaneSizes
-from models.panel import MOST_SERIES
-from models.panel_report import pool_metrics
-from models.prepare import Prepared, prepare
-from models.scaling import TargetScaling
+from models.evaluation.panel_report import pool_metrics
+from models.features.dataset import Dataset, Track
+from models.features.highway import Highway
+from models.features.highway_fitting import choose_highway
+from models.features.lags import LaidHighway
+from models.features.lanes import Lanes, LaneSizes
+from models.features.prepare import Prepared, prepare
+from models.features.scaling import TargetScaling
+from models.features.windows import Windows, window_offsets
+from models.grid.panel import MOST_SERIES
 from models.series import Channel, SeriesData
-from models.spec import HighwaySpec, Spec
-from models.train import train
-from models.windows import Windows, window_offsets
+from models.spec.spec import HighwaySpec, Spec
+from models.training.train import train
 from tests.models.conftest import make_wave
 
 SMALL: dict[str, Any] = {

@@ -6,20 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.adaptation import fit_unseen
-from models.checks import SeriesFacts, resolve
-from models.dataset import Dataset, Track
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import SpecError
-from models.features import FeaturePipeline
-from models.future import FutureTable
-from models.known_effects import KnownEffects
-from models.prepare import prepare
-from models.runtime import Forecaster, State
-from models.scaling import TargetScaling
+from models.features.dataset import Dataset, Track
+from models.features.features import FeaturePipeline
+from models.features.known_effects import KnownEffects
+from models.features.known_future import FutureTable
+from models.features.prepare import prepare
+from models.features.scaling import TargetScaling
+from models.features.series_fit import SeriesFit
 from models.series import SeriesData
-from models.series_fit import SeriesFit
-from models.spec import Spec
-from models.train import Trained, train
+from models.serving.adaptation import fit_unseen
+from models.serving.forecaster import Forecaster, State
+from models.spec.spec import Spec
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.test_covariates import LEADS, SMALL, make_promotions
 
 

@@ -8,22 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.adaptation import fit_unseen, least_observations, observations_to_fit
-from models.audit import audit_training
-from models.backtest import Run
-from models.backtest_plan import BacktestSpec, plan_backtest
-from models.checks import SeriesFacts, resolve
+from models.backtesting.backtest import Run
+from models.backtesting.plan import BacktestSpec, plan_backtest
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import DataError
-from models.features import FeaturePipeline
-from models.feeds import make_feed
-from models.intervals import LEVELS, Intervals
-from models.prepare import prepare
-from models.reproducibility import Record, arrays_sha256, compare
-from models.runtime import Forecaster, State
+from models.evaluation.leakage_audit import audit_training
+from models.features.features import FeaturePipeline
+from models.features.prepare import prepare
+from models.features.series_fit import SeriesFit
 from models.series import SeriesData
-from models.series_fit import SeriesFit
-from models.spec import Spec
-from models.train import Trained, train
+from models.serving.adaptation import fit_unseen, least_observations, observations_to_fit
+from models.serving.forecaster import Forecaster, State
+from models.serving.intervals import LEVELS, Intervals
+from models.spec.spec import Spec
+from models.training.hashing import arrays_sha256
+from models.training.loaders import make_feed
+from models.training.reproducibility import Record, compare
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.test_panel import counting, small, wave
 
 

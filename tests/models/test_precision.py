@@ -6,17 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
-from models.builders import build_network
-from models.dataset import Batch
-from models.engine import make_engine, zero_states
 from models.errors import TrainingError
-from models.losses import Objective, of_error
-from models.precision import build_for_training, network_to_serve, scale_losses
-from models.reproducibility import read_weights
-from models.runtime import Forecaster
-from models.spec import HeadSpec, LayerSpec, Spec
-from models.train import train
+from models.features.dataset import Batch
+from models.network.backend import make_engine
+from models.network.builders import build_network
+from models.network.engine import zero_states
+from models.network.losses import Objective, of_error
+from models.network.precision import build_for_training, network_to_serve, scale_losses
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
+from models.spec.spec import HeadSpec, LayerSpec, Spec
+from models.training.hashing import read_weights
+from models.training.train import train
 from tests.models.conftest import make_wave
 
 LAYERS = [LayerSpec(cell="gru", units=6), LayerSpec(cell="lstm", units=4)]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.audit import audit_training
-from models.checks import SeriesFacts, resolve
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import DataError
-from models.prepare import Prepared, prepare
+from models.evaluation.leakage_audit import audit_training
+from models.features.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
-from models.spec import Spec
-from models.train import make_feed
+from models.spec.spec import Spec
+from models.training.train import make_feed
 
 
 def prepared(data: SeriesData, **fields: Any) -> Prepared:

@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.builders import build_network, describe_network
-from models.checks import SeriesFacts, resolve
-from models.engine import make_engine, zero_states
-from models.export import export_onnx, verify_export
-from models.feeds import make_feed
-from models.losses import objective_of, outputs_per_label
-from models.optimizers import make_optimizer
-from models.prepare import prepare
-from models.presets import PRESETS
-from models.series import Channel, Kind, SeriesData, Times
-from models.spec import EarlyStoppingSpec, Spec
-from models.train import train
-from models.windows import window_offsets
+from models.arrays import Times
+from models.checks.resolve import SeriesFacts, resolve
+from models.features.prepare import prepare
+from models.features.windows import window_offsets
+from models.network.backend import make_engine
+from models.network.builders import build_network, describe_network
+from models.network.engine import zero_states
+from models.network.export import export_onnx, verify_export
+from models.network.losses import objective_of, outputs_per_label
+from models.network.optimizers import make_optimizer
+from models.series import Channel, Kind, SeriesData
+from models.spec.presets import PRESETS
+from models.spec.spec import EarlyStoppingSpec, Spec
+from models.training.loaders import make_feed
+from models.training.train import train
 
 HOUR = np.timedelta64(1, "h")
 JENA = ("p (mbar)", "T (degC)", "Tdew (degC)", "wd (deg)")

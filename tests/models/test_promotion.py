@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import held_out_losses as losses_module
-from models.held_out_losses import Excerpt, held_out_losses
-from models.promotion import Evidence, judge
-from models.runtime import Forecaster
+import models.backtesting.held_out_losses as losses_module
+from models.backtesting.held_out_losses import Excerpt, held_out_losses
+from models.backtesting.promotion import Evidence, judge
 from models.series import SeriesData
-from models.train import Trained, train
+from models.serving.forecaster import Forecaster
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave
 from tests.models.test_train import small
 

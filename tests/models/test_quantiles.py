@@ -6,15 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
-from models.checks import SeriesFacts, resolve
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import SpecError
-from models.intervals import LEVELS
-from models.losses import pinball
-from models.runtime import Forecaster
+from models.network.losses import pinball
 from models.series import Channel, SeriesData
-from models.spec import Spec
-from models.train import Trained, train
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster
+from models.serving.intervals import LEVELS
+from models.spec.spec import Spec
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.builders import build_network, state_shapes
-from models.export import export_onnx
-from models.layer_spec import DenseActivation, RecurrentActivation
-from models.runtime_session import open_session, run_session
-from models.scaling import Floats
-from models.spec import DenseSpec, HeadSpec, LayerSpec, Spec
+from models.arrays import Floats
+from models.network.builders import build_network, state_shapes
+from models.network.export import export_onnx
+from models.serving.session import open_session, run_session
+from models.spec.layers import DenseActivation, RecurrentActivation
+from models.spec.spec import DenseSpec, HeadSpec, LayerSpec, Spec
 from tests.models.reference import DENSE, RECURRENT, exact, run_network
 
 FEATURES, OUTPUTS, BATCH = 3, 2, 2

@@ -10,19 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle, write_bundle
-from models.dataset import Dataset, Track
-from models.reproducibility import (
-    UNEXPLAINED,
-    Record,
-    arrays_sha256,
-    compare,
-    read_weights,
-    weights_sha256,
-)
-from models.scaling import TargetScaling
-from models.spec import Spec
-from models.train import Trained, train
+from models.features.dataset import Dataset, Track
+from models.features.scaling import TargetScaling
+from models.serving.artefact import read_bundle, write_bundle
+from models.spec.spec import Spec
+from models.training.hashing import arrays_sha256, read_weights, weights_sha256
+from models.training.reproducibility import UNEXPLAINED, Record, compare
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave
 
 # A fresh process compiles with XLA.
@@ -44,8 +39,8 @@ SPEC: dict[str, Any] = {
 }
 TRAIN_IN_A_PROCESS = f"""
 import json
-from models.spec import Spec
-from models.train import train
+from models.spec.spec import Spec
+from models.training.train import train
 from tests.models.conftest import make_wave
 trained = train(Spec.model_validate({SPEC!r}), make_wave())
 print(json.dumps([trained.training, trained.data]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.residuals import QUANTILES, summarise_residuals
+from models.evaluation.residuals import QUANTILES, summarise_residuals
 
 # Five origins, one lead, two targets; the second is never known.
 RESIDUALS = np.stack([[[1.0], [2], [3], [4], [5]], np.full((5, 1), np.nan)], axis=-1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from models.sampling import PastTrial, judge, pruning_epochs, suggest
-from models.search import Search
+from models.spec.search import Search
+from models.training.sampling import PastTrial, judge, pruning_epochs, suggest
 
 SPACE: dict[str, Any] = {
     "/x": {"type": "float", "low": -5, "high": 5},

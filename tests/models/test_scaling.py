@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.scaling import Standardizer, TargetScaling, Transform
+from models.features.scaling import Standardizer, TargetScaling, Transform
 
 NAN = np.nan
 

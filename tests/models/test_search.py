@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.checks import SeriesFacts
+from models.checks.folds import fold_splits
+from models.checks.resolve import SeriesFacts
+from models.checks.search import QUESTION, Variations, check_search
 from models.errors import SpecError
-from models.folds import fold_splits
-from models.presets import PRESETS
-from models.sampling import suggest
-from models.search import Dimension, Search, lay, split_pointer
-from models.search_presets import SEARCH_PRESETS
-from models.search_rules import QUESTION, Variations, check_search
-from models.spec import Spec
+from models.spec.presets import PRESETS
+from models.spec.search import Dimension, Search, lay, split_pointer
+from models.spec.search_presets import SEARCH_PRESETS
+from models.spec.spec import Spec
+from models.training.sampling import suggest
 from tests.models.conftest import make_wave
 
 FACTS = SeriesFacts.from_data(make_wave())

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.correlation import autocorrelation, autocovariances
-from models.seasonality import Season, find_season
-from models.series import Values
+from models.arrays import Values
+from models.evaluation.correlation import autocorrelation, autocovariances
+from models.evaluation.seasonality import Season, find_season
 
 NAN = np.nan
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.series import Values
-from models.significance import DifferenceTest, diebold_mariano
+from models.arrays import Values
+from models.evaluation.significance import DifferenceTest, diebold_mariano
 
 NAMES = ("the model", "the naive forecast")
 

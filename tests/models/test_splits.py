@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.arrays import Times
 from models.errors import SpecError
-from models.series import Times
-from models.spec import SplitSpec
-from models.splits import Splits, origins, split_bounds
+from models.grid.splits import Splits, origins, split_bounds
+from models.spec.spec import SplitSpec
 
 
 def days(rows: int) -> Times:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features import ChannelFeature
-from models.stability import LEAST_SHARE, Histogram, Stability, stability_index
+from models.evaluation.stability_index import LEAST_SHARE, Histogram, Stability, stability_index
+from models.features.features import ChannelFeature
 
 LEVEL = ChannelFeature(0, "level", 0, masked=False, differenced=False)
 

@@ -11,13 +11,14 @@ import keras
 import numpy as np
 import pytest
 
-from models.builders import build_network, state_shapes
-from models.dataset import Batch
-from models.engine import make_engine, zero_states
-from models.lanes import LaneFeed, LaneSizes
-from models.losses import Objective, of_error
-from models.optimizers import make_optimizer
-from models.spec import HeadSpec, LayerSpec, OptimizerSpec
+from models.features.dataset import Batch
+from models.features.lanes import LaneFeed, LaneSizes
+from models.network.backend import make_engine
+from models.network.builders import build_network, state_shapes
+from models.network.engine import zero_states
+from models.network.losses import Objective, of_error
+from models.network.optimizers import make_optimizer
+from models.spec.spec import HeadSpec, LayerSpec, OptimizerSpec
 from tests.models.test_lanes import counting
 
 ROWS, CHUNK, UNITS = 7, 5, 4

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.errors import ArtefactError
-from models.intervals import Adaptation
-from models.states import State, Waiting
+from models.serving.intervals import Adaptation
+from models.serving.states import State, Waiting
 
 STATE = State(
     time=np.datetime64("1749-01-01T00:00:00.000001", "us"),

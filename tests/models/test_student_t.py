@@ -5,7 +5,7 @@ from math import atan, pi, sqrt
 import pytest
 from scipy.special import stdtr
 
-from models.student_t import two_sided_tail
+from models.evaluation.student_t import two_sided_tail
 
 
 @pytest.mark.parametrize("statistic", [1e-8, 0.5, 1.0, 3.0, 100.0])

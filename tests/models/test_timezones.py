@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.calendars.timezones import find_zone, to_local, to_utc
 from models.errors import DataError
-from models.timezones import find_zone, to_local, to_utc
 
 
 class TestToLocal:

@@ -7,14 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
 from models.errors import DataError, TrainingError
-from models.fitting import Progress
-from models.grid import Grid
-from models.runtime import Forecaster, State
+from models.grid.grid import Grid
 from models.series import Channel, SeriesData
-from models.spec import Spec
-from models.train import Trained, train
+from models.serving.artefact import read_bundle
+from models.serving.forecaster import Forecaster, State
+from models.spec.spec import Spec
+from models.training.fitting import Progress
+from models.training.train import train
+from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
 SMALL: dict[str, Any] = {
@@ -215,7 +216,7 @@ class TestCheckpoint:
     def test_a_resumed_run_ends_like_one_that_was_not_interrupted(
         self, monkeypatch: pytest.MonkeyPatch, mode: str
     ) -> None:
-        monkeypatch.setattr("models.fitting.CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr("models.training.fitting.CHECKPOINT_SECONDS", 0.0)
         fields: dict[str, Any] = {"epochs": 3, "mode": mode}
         if mode == "windowed":
             fields |= {"chunk": None, "lanes": None, "burn_in": None, "lookback": 12}

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from models.checks import SeriesFacts, resolve
+from models.checks.resolve import SeriesFacts, resolve
 from models.errors import TrainingError
 from models.series import SeriesData
-from models.spec import Spec
-from models.train import train
-from models.trial import run_measured_trial, run_trial
+from models.spec.spec import Spec
+from models.training.train import train
+from models.training.trial import run_measured_trial, run_trial
 from tests.models.conftest import make_wave
 
 FIELDS: dict[str, Any] = {

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.artefact import read_bundle
-from models.builders import build_network
-from models.checks import SeriesFacts, resolve
-from models.prepare import prepare
-from models.reproducibility import read_weights
+from models.checks.resolve import SeriesFacts, resolve
+from models.features.prepare import prepare
+from models.network.builders import build_network
 from models.series import SeriesData
-from models.spec import Spec
-from models.train import Trained, train
-from models.warm_start import WarmStart
+from models.serving.artefact import read_bundle
+from models.spec.spec import Spec
+from models.training.hashing import read_weights
+from models.training.train import train
+from models.training.trained import Trained
+from models.training.warm_start import WarmStart
 from tests.models.conftest import make_wave
 
 SPEC: dict[str, Any] = {

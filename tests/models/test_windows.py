@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.dataset import Dataset, Track
-from models.scaling import TargetScaling
-from models.windows import WindowFeed, Windows, window_offsets
+from models.features.dataset import Dataset, Track
+from models.features.scaling import TargetScaling
+from models.features.windows import WindowFeed, Windows, window_offsets
 
 
 def counting(rows: int, validation: int) -> Dataset:

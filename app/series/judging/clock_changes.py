@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.series.judging.subject import EXAMPLES, Doubt, Integers, Subject
-from models.series import Times
-from models.timezones import to_local, to_utc
+from models.arrays import Times
+from models.calendars.timezones import to_local, to_utc
 
 HOUR = np.timedelta64(3_600_000_000, "us")
 YEAR = np.timedelta64(365, "D")

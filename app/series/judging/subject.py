@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.series import Times, Values
+from models.arrays import Times, Values
 
 Column = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

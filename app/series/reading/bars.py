@@ -10,7 +10,7 @@ from app.errors import Invalid
 from app.series.reading.findings import Findings
 from app.series.reading.lines import Mask
 from app.series.reading.options import Kind
-from models.series import Values
+from models.arrays import Values
 
 PRICES = ("open", "high", "low", "close")
 # The likeliest first: a file with both `Close` and `Last` means the close by the former. In other

@@ -7,7 +7,7 @@ from app.series.judging.subject import Subject
 from app.series.reading.findings import Findings
 from app.series.reading.options import Kind, ReadOptions
 from app.series.reading.order import Ordered
-from models.series import Values
+from models.arrays import Values
 
 
 def apply_missing(names: list[str], values: Values, missing: dict[str, list[float]]) -> Values:

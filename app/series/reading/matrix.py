@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import disk_error
-from models.series import Values
+from models.arrays import Values
 
 VALUE_BYTES = 8
 

@@ -8,7 +8,7 @@ import numpy as np
 from app.series.reading.findings import Example, Findings
 from app.series.reading.lines import Lines, Mask
 from app.series.reading.time_fields import Integers
-from models.series import Values
+from models.arrays import Values
 
 
 @dataclass(frozen=True, slots=True)

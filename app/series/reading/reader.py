@@ -27,7 +27,7 @@ from app.series.reading.time_columns import in_utc, read_times, second_times
 from app.series.reading.time_fields import Integers
 from app.series.reading.value_columns import read_values, report_text
 from app.series.reading.year_tables import by_month
-from models.series import Values
+from models.arrays import Values
 
 # From here on a file is read in pieces, if it is regular; any other is read in memory, at about ten
 # times its size, and may not be larger than this.

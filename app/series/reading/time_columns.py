@@ -22,8 +22,8 @@ from app.series.reading.time_parts import is_time_name
 from app.series.reading.time_texts import Column
 from app.series.reading.timestamps import Moments, read_moments
 from app.series.reading.zones import localise
+from models.calendars.timezones import find_zone
 from models.errors import DataError
-from models.timezones import find_zone
 
 LEAST_READ_SHARE = 0.5
 DAY = 86_400_000_000

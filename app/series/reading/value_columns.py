@@ -10,7 +10,7 @@ from app.errors import Invalid
 from app.series.reading.numbers import read_numbers
 from app.series.reading.options import Decimal
 from app.series.reading.rows import Rows
-from models.series import Values
+from models.arrays import Values
 
 # A column of which more than this share is no number is text that only began with numbers.
 MOST_UNREADABLE_SHARE = 0.5

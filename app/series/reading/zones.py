@@ -6,8 +6,8 @@ import numpy as np
 
 from app.series.reading.lines import Mask
 from app.series.reading.time_fields import Integers
-from models.series import Times
-from models.timezones import to_local, to_utc
+from models.arrays import Times
+from models.calendars.timezones import to_local, to_utc
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def work(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     from app.worker.backtest import run_backtest
 
     # Compiling with XLA takes longer than training these small nets.
-    monkeypatch.setattr("models.engine_tensorflow.uses_xla", lambda: False)
+    monkeypatch.setattr("models.network.engine_tensorflow.uses_xla", lambda: False)
 
     def do(job_id: str) -> None:
         with database.transaction() as session:

@@ -234,7 +234,7 @@ class TestRefused:
     def test_more_points_than_the_bound_are_422(
         self, client: TestClient, model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("models.backtest_plan.MOST_NUMBERS", 4 * 40)
+        monkeypatch.setattr("models.backtesting.plan.MOST_NUMBERS", 4 * 40)
         problem = check_problem(client.post(f"/v1/models/{model}/backtests", json={}), 422)
         assert problem["errors"][0]["pointer"] == "/origins"
         assert "at most 10 origins" in problem["detail"]

@@ -13,7 +13,7 @@ from app.db import Database
 from tests.app.conftest import ROWS, START, WEEK, Trainer, weekly_value
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 LEADS = 3
 BAND_BPS = 50

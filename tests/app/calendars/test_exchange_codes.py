@@ -20,7 +20,7 @@ from tests.app.test_problems import check_problem
 from tests.models.test_exchange import hours_of
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 FAILING = (sys.executable, "-c", "raise SystemExit('no such calendar')")
 

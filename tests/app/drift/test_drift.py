@@ -19,7 +19,7 @@ from app.schedules.tables import ScheduleRun, Trigger
 from app.series.tables import Series
 from app.settings import Settings
 from app.webhooks.tables import Webhook, WebhookDelivery
-from models.artefact import read_bundle, write_bundle
+from models.serving.artefact import read_bundle, write_bundle
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.live.conftest import point
 from tests.app.test_problems import check_problem

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-import models.together
+import models.serving.batching
 from app.db import Database
 from app.forecasts import batches
 from app.forecasts.schemas import ForecastBatch
@@ -109,13 +109,13 @@ class TestRuns:
         for each in panel:
             put_rows(client, weekly_rows(ROWS, 1), series=each["series"])
         runs = []
-        run_session = models.together.run_session
+        run_session = models.serving.batching.run_session
 
         def counted(session: Any, inputs: list[Any]) -> list[Any]:
             runs.append(len(inputs[0]))
             return run_session(session, inputs)
 
-        monkeypatch.setattr(models.together, "run_session", counted)
+        monkeypatch.setattr(models.serving.batching, "run_session", counted)
         together = ask(client, panel)
         assert runs == [4]
         with client.app.state.database.transaction() as session:  # type: ignore[attr-defined]

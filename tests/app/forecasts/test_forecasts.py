@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.registry.tables import Bundle
-from models.artefact import FORMAT, read_bundle, write_bundle
+from models.serving.artefact import FORMAT, read_bundle, write_bundle
 from tests.app.conftest import (
     ROWS,
     SPEC,

@@ -15,7 +15,7 @@ from tests.app.live.conftest import point
 from tests.app.test_problems import check_problem
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 ROWS = 300
 LEADS = 3

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.live.tables import KeptState, StateCheckpoint
-from models.runtime import Forecaster, State
+from models.serving.forecaster import Forecaster, State
 from tests.app.conftest import (
     ROWS,
     SPEC,

@@ -15,7 +15,7 @@ from app.live import checkpoints
 from app.live.tables import ForecastScore
 from app.registry.artefacts import forecasters
 from app.times import to_datetime, to_numpy
-from models.runtime import Forecaster
+from models.serving.forecaster import Forecaster
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_value
 from tests.app.live.conftest import point, read_forecast, values
 

@@ -19,7 +19,7 @@ from tests.app.test_problems import check_problem
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from models.train import Trained
+    from models.training.trained import Trained
 
 MODEL = "/v1/models/weekly-gru"
 CHAMPION = f"{MODEL}/aliases/champion"

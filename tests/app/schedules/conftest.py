@@ -19,7 +19,7 @@ from app.worker.task import Task
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 
 if TYPE_CHECKING:
-    from models.train import Trained
+    from models.training.trained import Trained
 
 PATH = "/v1/models/weekly-gru/schedules"
 

@@ -20,8 +20,8 @@ from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
 from app.worker.task import Publish, Task
 from models.errors import TrainingError
-from models.spec import Spec
-from models.trial import Score
+from models.spec.spec import Spec
+from models.training.trial import Score
 from tests.app.studies.test_study_requests import start
 
 UNITS = "/layers/0/units"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.series.reading.reader import Table
-from models.series import Times
-from models.timezones import to_local
+from models.arrays import Times
+from models.calendars.timezones import to_local
 from tests.app.series.files import read_text
 
 MINUTE = np.timedelta64(1, "m")

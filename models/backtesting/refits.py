@@ -1,0 +1,131 @@
+"""Refits of backtests: what a network that is trained again at an origin may learn from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from models.checks.resolve import SeriesFacts, resolve
+from models.errors import Problem, SpecError
+from models.series import SeriesData, iso
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec, SplitSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a refit sees of one series.
+
+    Args:
+        data: The part of the series.
+        rows: Rows of the forecaster's grid in it.
+    """
+
+    data: SeriesData
+    rows: int
+
+
+def cut(
+    forecaster: Forecaster, data: SeriesData, moment: np.datetime64, most_rows: int | None
+) -> Cut:
+    """The observations of a series up to a moment, and no later one.
+
+    Args:
+        forecaster: A forecaster that learnt from the series.
+        data: The whole series.
+        moment: The origin of the refit.
+        most_rows: How many rows of the series' own grid a rolling window has at most; None
+            for all.
+    """
+    grid = forecaster.for_series(data.name).rule.row_times(data.times)
+    rows = int(np.searchsorted(grid, moment, side="right"))
+    seen = data.times <= moment
+    if most_rows is not None and most_rows < rows:
+        seen &= data.times > grid[rows - 1 - most_rows]
+        rows = most_rows
+    return Cut(replace(data, times=data.times[seen], values=data.values[seen]), rows)
+
+
+def refit_spec(forecaster: Forecaster, cuts: Iterable[Cut]) -> Spec:
+    """The resolved spec of a refit.
+
+    The share of validation rows is that of the stored network; there is no test part.
+
+    Args:
+        forecaster: The stored forecaster.
+        cuts: What the refit sees of every series that the stored network learnt from, in its
+            order. They are read one after the other: only one need be in memory.
+
+    Raises:
+        SpecError: If these are too few rows for the spec.
+    """
+    facts, rows = [], 0
+    for each in cuts:
+        facts.append(SeriesFacts.from_data(each.data))
+        rows += each.rows
+    _check_panel(forecaster, facts)
+    splits = forecaster.manifest["data"]["splits"]
+    held_out = splits["validation"]["rows"]
+    share = held_out / (splits["train"]["rows"] + held_out)
+    spec = Spec.model_validate(forecaster.manifest["spec"])
+    training_rows = int(rows * (1 - share)) * forecaster.rule.phases
+    fields: dict[str, Any] = {"split": SplitSpec(validation=share, test=0.0)}
+    if spec.lanes is not None and spec.chunk is not None:
+        fields["lanes"] = max(1, min(spec.lanes, training_rows // spec.chunk))
+    return resolve(spec.model_copy(update=fields), facts)
+
+
+def check_first_refit(
+    forecaster: Forecaster,
+    panel: Iterable[SeriesData],
+    *,
+    row: int,
+    moment: np.datetime64,
+    train_rows: int | None,
+) -> None:
+    """Try the first refit of a backtest, which has the fewest rows.
+
+    Args:
+        forecaster: The stored forecaster, as it reads the series that is forecast.
+        panel: Every series that it learnt from, in its order, read one after the other.
+        row: The first origin, as a row of the series that is forecast.
+        moment: Its time.
+        train_rows: Rows of a rolling window; None for an expanding one.
+
+    Raises:
+        SpecError: With JSON pointers into a `BacktestSpec`.
+    """
+    pointer = "/origins/start" if train_rows is None else "/train_rows"
+    if train_rows is not None and train_rows > row + 1:
+        message = (
+            f"`train_rows` must be at most the {row + 1} rows up to the first origin. "
+            f"Received: {train_rows}"
+        )
+        raise SpecError([Problem(pointer, message)])
+    try:
+        refit_spec(forecaster, (cut(forecaster, each, moment, train_rows) for each in panel))
+    except SpecError as error:
+        when = f"The refit at {iso(moment)} cannot work:"
+        raise SpecError(
+            [Problem(pointer, f"{when} {problem.message}") for problem in error.problems]
+        ) from error
+
+
+def _check_panel(forecaster: Forecaster, facts: list[SeriesFacts]) -> None:
+    """A refit on some of the series would test another network."""
+    stored = forecaster.manifest["panel"] or [forecaster.manifest["series"]]
+    names, found = [each["name"] for each in stored], [each.name for each in facts]
+    if names != found:
+        raise ValueError(f"`panel` must be the series {names}. Received: {found}")
+    empty = [
+        Problem(
+            f"/series/{position}",
+            f"The series {each.name!r}, which the model learnt from, must have begun. "
+            "Received: no rows so far",
+        )
+        for position, each in enumerate(facts)
+        if each.rows == 0
+    ]
+    if empty:
+        raise SpecError(empty)

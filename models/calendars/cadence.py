@@ -1,0 +1,323 @@
+"""Cadences: the step between rows as text, arithmetic on it, and how it is read off a series."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Times
+from models.calendars.month_points import POINTS, MonthUnit, month_numbers
+from models.calendars.timezones import to_local
+from models.errors import DataError
+
+Indices = npt.NDArray[np.int64]
+Unit = Literal["us", "B"] | MonthUnit
+
+DAY_MICROSECONDS = 86_400_000_000
+DAY = np.timedelta64(DAY_MICROSECONDS, "us")
+
+# A Monday: whole weeks begin on Mondays, and everything that divides a day begins at midnight.
+ORIGIN = np.datetime64("1970-01-05T00:00:00", "us")
+
+# An inferred cadence must explain at least half of the steps.
+_LEAST_SHARE = 0.5
+_NEARLY_ALL = 0.9
+
+_MONTHS_OF_UNIT = {"M": 1, "Q": 3, "Y": 12}
+_MONTH_SECONDS = 365.2425 * 86_400 / 12
+_LONGEST_SECONDS = 100 * 12 * _MONTH_SECONDS
+_MICROSECONDS_OF_UNIT = {
+    "7D": 7 * DAY_MICROSECONDS,
+    "D": DAY_MICROSECONDS,
+    "h": 3_600_000_000,
+    "min": 60_000_000,
+    "s": 1_000_000,
+    "ms": 1_000,
+}
+_SPELLINGS = {"W": "7D", "d": "D", "H": "h", "T": "min", "S": "s"}
+_TEXT = re.compile(r"(\d{0,9})\s*([A-Za-z]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """A step between rows: `count` microseconds, business days (Monday to Friday) or months.
+
+    The points of a cadence are numbered: `labels(indices)` gives the times of numbers, and
+    `index_at_or_before(times)` and `index_at_or_after(times)` the numbers next to times.
+    Number 0 is Monday, 5 January 1970, 00:00, or the month that holds 1 January 1970.
+
+    Args:
+        unit: `"us"`, `"B"`, `"MS"` (periods named by their first day), `"ME"` (last day), or
+            `"BMS"` and `"BME"` (first and last day from Monday to Friday).
+        count: How many units one step is.
+    """
+
+    unit: Unit
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Cadence":
+        """Read a cadence.
+
+        Args:
+            text: A number (1 when left out) and a unit: `ms`, `s`, `min`, `h`, `D`, `W`, `B`,
+                or one of `MS`, `QS`, `YS`, `ME`, `QE`, `YE` (months, quarters and years named
+                by their first or last day, or by their first or last business day with a `B`
+                before it: `BME`), such as `"10min"`, `"1W"` or `"QS"`.
+
+        Raises:
+            DataError: If the text is no cadence, or one of none or more than a hundred years.
+        """
+        match = _TEXT.fullmatch(text.strip())
+        cadence = _from_parts(int(match[1] or 1), match[2]) if match else None
+        if cadence is None or not 0 < cadence.approximate_seconds <= _LONGEST_SECONDS:
+            raise DataError(
+                "A cadence must be a number and a unit, such as 30s, 10min, 1h, 1D, 7D, B, MS, "
+                f'ME, BME, QS or YS, and at most 100 years. Received: "{text}"'
+            )
+        return cadence
+
+    @property
+    def text(self) -> str:
+        """The one spelling of this cadence, such as `"10min"`, `"7D"`, `"B"` or `"QS"`."""
+        if self.unit == "us":
+            return _fixed_text(self.count)
+        if self.unit == "B":
+            return _counted(self.count, "B")
+        letter = next(name for name in "YQM" if self.count % _MONTHS_OF_UNIT[name] == 0)
+        name = self.unit.replace("M", letter)
+        return _counted(self.count // _MONTHS_OF_UNIT[letter], name)
+
+    @property
+    def approximate_seconds(self) -> float:
+        """The length of a step in seconds: exact if fixed, the long-run mean otherwise."""
+        if self.unit == "us":
+            return self.count / 1e6
+        if self.unit == "B":
+            return self.count * 86_400 * 7 / 5
+        return self.count * _MONTH_SECONDS
+
+    @property
+    def season_steps(self) -> int:
+        """Steps in the next natural cycle: a day, a week for days, a year from weeks up; else 1."""
+        if self.unit == "B":
+            return 5 // self.count if 5 % self.count == 0 else 1
+        if self.unit != "us":
+            return 12 // self.count if 12 % self.count == 0 else 1
+        if self.count == 7 * DAY_MICROSECONDS:
+            return 52
+        cycle = DAY_MICROSECONDS if self.count < DAY_MICROSECONDS else 7 * DAY_MICROSECONDS
+        return cycle // self.count if cycle % self.count == 0 else 1
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every step lasts equally long (clock changes aside)."""
+        return self.unit == "us"
+
+    @property
+    def counts_days(self) -> bool:
+        """Whether steps are whole days, months or years, which begin at local midnight."""
+        return not self.fixed or self.count % DAY_MICROSECONDS == 0
+
+    def is_multiple_of(self, other: "Cadence") -> bool:
+        """Whether each of this cadence's steps holds a whole number of the other's."""
+        if self.unit == other.unit:
+            return self.count % other.count == 0
+        if self.fixed:
+            return other.unit == "B" and self.count % (7 * DAY_MICROSECONDS) == 0
+        if other.fixed:
+            return DAY_MICROSECONDS % other.count == 0
+        return other == Cadence("B", 1)
+
+    def add(self, times: Times, steps: npt.ArrayLike) -> Times:
+        """The times `steps` steps later, by the calendar.
+
+        A time between two points of a calendar cadence counts from the point before; the time
+        of day stays.
+
+        Args:
+            times: `datetime64[us]`, any shape.
+            steps: Whole numbers that broadcast against `times`; may be negative.
+        """
+        counts = np.asarray(steps, dtype=np.int64)
+        if self.fixed:
+            later: Times = times + counts * np.timedelta64(self.count, "us")
+        else:
+            time_of_day = times - times.astype("datetime64[D]")
+            later = self.labels(self.index_at_or_before(times) + counts) + time_of_day
+        return later
+
+    def labels(self, indices: Indices) -> Times:
+        """The times of the cadence's points by number, as `datetime64[us]`."""
+        numbers = np.asarray(indices, dtype=np.int64)
+        if self.fixed:
+            return ORIGIN + numbers * np.timedelta64(self.count, "us")
+        if self.unit == "B":
+            days = numbers * self.count
+            return ORIGIN + (days // 5 * 7 + days % 5) * DAY
+        return POINTS[self.unit](numbers * self.count + self.first_month)
+
+    @property
+    def first_month(self) -> int:
+        """The month of point 0 of a cadence of months, since January 1970."""
+        return self.count - 1 if self.unit.endswith("E") else 0
+
+    def index_at_or_before(self, times: Times) -> Indices:
+        """The number of the last point at or before each time."""
+        moments = np.asarray(times, dtype="datetime64[us]")
+        if self.fixed:
+            return (moments - ORIGIN).astype(np.int64) // self.count
+        if self.unit == "B":
+            days = (moments - ORIGIN).astype(np.int64) // DAY_MICROSECONDS
+            return (days // 7 * 5 + np.minimum(days % 7, 4)) // self.count
+        numbers = month_numbers(moments) // self.count
+        return numbers - (self.labels(numbers) > moments)
+
+    def index_at_or_after(self, times: Times) -> Indices:
+        """The number of the first point at or after each time."""
+        before = self.index_at_or_before(times)
+        return before + (self.labels(before) < times)
+
+
+def _from_parts(count: int, unit: str) -> Cadence | None:
+    unit = _SPELLINGS.get(unit, unit)
+    if unit in _MICROSECONDS_OF_UNIT:
+        return Cadence("us", count * _MICROSECONDS_OF_UNIT[unit])
+    if unit == "B":
+        return Cadence("B", count)
+    letter = unit[-2:-1]
+    months = unit.replace(letter, "M") if letter in _MONTHS_OF_UNIT else ""
+    if months in POINTS:
+        return Cadence(cast(MonthUnit, months), count * _MONTHS_OF_UNIT[letter])
+    return None
+
+
+def _fixed_text(microseconds: int) -> str:
+    for unit in ("D", "h", "min", "s", "ms"):
+        if microseconds % _MICROSECONDS_OF_UNIT[unit] == 0:
+            return f"{microseconds // _MICROSECONDS_OF_UNIT[unit]}{unit}"
+    raise DataError(f"A cadence must be whole milliseconds. Received: {microseconds} us")
+
+
+def _counted(count: int, unit: str) -> str:
+    return unit if count == 1 else f"{count}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class CadenceEvidence:
+    """What the steps between rows say.
+
+    Args:
+        cadence: The step that dominates, or None.
+        share: The share of steps that are exactly one cadence long; 0 without a cadence.
+        steps: How many steps there are: rows less one.
+        gaps: How many steps are longer than one cadence.
+        longest_gap_seconds: The longest of those steps; 0 without gaps.
+    """
+
+    cadence: Cadence | None
+    share: float
+    steps: int
+    gaps: int
+    longest_gap_seconds: float
+
+
+def infer_cadence(times: Times, timezone: str = "UTC") -> CadenceEvidence:
+    """Find the step that at least half of a series' steps agree on.
+
+    Rows a month or more apart are counted in calendar months, daily rows without week-ends in
+    business days; both, and days, by the local calendar, so that a clock change is no gap.
+
+    Args:
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
+        timezone: IANA name of the zone in which days are counted.
+    """
+    if len(times) < 2:
+        return CadenceEvidence(None, 0.0, 0, 0, 0.0)
+    local = _by_local_days(times, timezone)
+    candidates = (_monthly(local), _business_daily(local), _fixed(local))
+    cadence = next((candidate for candidate in candidates if candidate is not None), None)
+    if cadence is None:
+        return CadenceEvidence(None, 0.0, len(times) - 1, 0, 0.0)
+    return _evidence(cadence, local)
+
+
+def _by_local_days(times: Times, timezone: str) -> Times:
+    # Below a day a clock change would tear a hole into local time; from a day up, into UTC.
+    if np.median(np.diff(times).astype(np.int64)) < DAY_MICROSECONDS * _NEARLY_ALL:
+        return times
+    return to_local(times, timezone)
+
+
+def _monthly(local: Times) -> Cadence | None:
+    if np.median(np.diff(local)) < 28 * DAY:
+        return None
+    months = month_numbers(local)
+    steps = np.diff(months)
+    size = _most_common(steps)
+    if size not in (1, 2, 3, 4, 6, 12) or np.mean(steps == size) < _LEAST_SHARE:
+        return None
+    days = local.astype("datetime64[D]")
+    last = np.mean(days == POINTS["ME"](months)) >= _NEARLY_ALL
+    usual = _most_common(_days_of_month(local))
+    # The 30th of each month is the 28th or 29th of February.
+    same = (_days_of_month(local) == usual) | (
+        (days == POINTS["ME"](months)) & (_days_of_month(local) < usual)
+    )
+    if last or np.mean(same) >= _NEARLY_ALL:
+        return Cadence("ME" if last else "MS", size)
+    business: tuple[MonthUnit, ...] = ("BME", "BMS")
+    fits = (unit for unit in business if np.mean(days == POINTS[unit](months)) >= _NEARLY_ALL)
+    return next((Cadence(unit, size) for unit in fits), None)
+
+
+def _business_daily(local: Times) -> Cadence | None:
+    if _most_common(np.diff(local).astype(np.int64)) != DAY_MICROSECONDS:
+        return None
+    weekdays = Cadence("us", DAY_MICROSECONDS).index_at_or_before(local) % 7
+    spans_weekend = local[-1] - local[0] >= 7 * DAY or (np.diff(weekdays) < 0).any()
+    at_weekends = np.mean(weekdays >= 5)
+    return Cadence("B", 1) if spans_weekend and at_weekends <= 0.01 else None
+
+
+def _fixed(local: Times) -> Cadence | None:
+    steps = np.diff(local).astype(np.int64)
+    size = _most_common(steps)
+    if size % 1000 or np.mean(steps == size) < _LEAST_SHARE:
+        return None
+    return Cadence("us", size)
+
+
+def _evidence(cadence: Cadence, local: Times) -> CadenceEvidence:
+    spans = np.diff(local)
+    steps = (
+        spans.astype(np.int64) / cadence.count if cadence.fixed else _whole_steps(cadence, local)
+    )
+    longer = steps > 1
+    longest = spans[longer].max() / np.timedelta64(1, "s") if longer.any() else 0.0
+    return CadenceEvidence(
+        cadence=cadence,
+        share=float(np.mean(steps == 1)),
+        steps=len(steps),
+        gaps=int(longer.sum()),
+        longest_gap_seconds=float(longest),
+    )
+
+
+def _whole_steps(cadence: Cadence, local: Times) -> Indices:
+    if cadence.unit == "B":
+        return np.diff(cadence.index_at_or_before(local))
+    return np.diff(month_numbers(local)) // cadence.count
+
+
+def _days_of_month(local: Times) -> Indices:
+    days = local.astype("datetime64[D]")
+    numbers: Indices = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+    return numbers
+
+
+def _most_common(numbers: Indices) -> int:
+    found, counts = np.unique(numbers, return_counts=True)
+    return int(found[np.argmax(counts)])

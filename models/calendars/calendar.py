@@ -1,0 +1,323 @@
+"""When rows come: at every step, in sessions learnt from a series' own times, or an exchange's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Times
+from models.calendars.cadence import DAY, DAY_MICROSECONDS, ORIGIN, Cadence, Indices
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_hours import Hours
+from models.calendars.month_points import POINTS, after_points, month_numbers
+from models.calendars.timezones import find_zone, to_local, to_utc
+from models.errors import DataError
+
+CALENDARS = ("continuous", "sessions")
+
+# Labels are moved off whole steps only if that many of the rows agree on by how much.
+_LEAST_SHARE_OF_OFFSET = 0.75
+_RECENT_SESSIONS_OF_WEEKDAY = 12
+_RECENT = 366 * DAY
+_LEAST_SHARE_OF_SESSIONS = 0.5
+_LEAST_SHARE_OF_WEEKDAY = 0.2
+_WORKING_DAYS = frozenset(range(5))
+
+WEEK_MICROSECONDS = 7 * DAY_MICROSECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Continuous:
+    """A row at every step; a missing one is a hole.
+
+    Args:
+        cadence: The step.
+        offset_microseconds: By how much rows lie after the cadence's own points: 5 days for a
+            weekly series of Saturdays. Of months, from the point of its own month.
+        timezone: IANA name of the zone whose days, months and years are counted. Steps below a
+            day are counted in UTC.
+        offset_months: By how many months the months of a longer cadence lie after the calendar
+            year's: 1 for quarters that begin in February.
+    """
+
+    cadence: Cadence
+    offset_microseconds: int = 0
+    timezone: str = "UTC"
+    offset_months: int = 0
+
+    @property
+    def season_steps(self) -> int:
+        """Rows in the next natural cycle, such as 24 for hours; 1 if there is none."""
+        return self.cadence.season_steps
+
+    def labels(self, indices: Indices) -> Times:
+        """UTC times of rows by number, `datetime64[us]`."""
+        return to_utc(self._local_labels(indices), self._zone)
+
+    def index_at_or_before(self, times: Times) -> Indices:
+        """The number of the last row at or before each UTC time."""
+        indices = self._near(times)
+        if self._zone == "UTC" and not self._monthly:
+            return indices
+        # Wall-clock time jumps, and months differ in length: compare in UTC where only the clock
+        # or the month was before or after a row.
+        indices = indices + (self.labels(indices + 1) <= times)
+        return indices - (self.labels(indices) > times)
+
+    def index_at_or_after(self, times: Times) -> Indices:
+        """The number of the first row at or after each UTC time."""
+        before = self.index_at_or_before(times)
+        return before + (self.labels(before) < times)
+
+    def future(self, after: np.datetime64, count: int) -> Times:
+        """The times of the next `count` rows after a UTC moment, `(count,)`."""
+        moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
+        near = self._near(moment)
+        # One row more on either side than wall-clock time asks for: clock changes shift by one.
+        times = self.labels(near - 1 + np.arange(count + 3))
+        first = int(np.searchsorted(times, moment[0], side="right"))
+        return times[first : first + count]
+
+    def to_json(self) -> dict[str, Any]:
+        """The calendar as plain JSON values."""
+        return {
+            "kind": "continuous",
+            "cadence": self.cadence.text,
+            "offset_microseconds": self.offset_microseconds,
+            "timezone": self.timezone,
+            **({"offset_months": self.offset_months} if self.offset_months else {}),
+        }
+
+    def _local_labels(self, indices: Indices) -> Times:
+        if not self._monthly:
+            return self.cadence.labels(indices) + self._offset
+        first = self.cadence.first_month + self.offset_months
+        months = np.asarray(indices, np.int64) * self.cadence.count + first
+        return after_points(self.cadence.unit, months, self._offset)
+
+    def _near(self, times: Times) -> Indices:
+        """The number of the row at or before each UTC time, or one beside it."""
+        local = to_local(times, self._zone)
+        if not self._monthly:
+            return self.cadence.index_at_or_before(local - self._offset)
+        first = self.cadence.first_month + self.offset_months
+        return (month_numbers(local) - first) // self.cadence.count
+
+    @property
+    def _monthly(self) -> bool:
+        return self.cadence.unit in POINTS
+
+    @property
+    def _offset(self) -> np.timedelta64:
+        return np.timedelta64(self.offset_microseconds, "us")
+
+    @property
+    def _zone(self) -> str:
+        return self.timezone if self.cadence.counts_days else "UTC"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """Rows at the usual times of the usual weekdays.
+
+    Args:
+        cadence: The step within a session.
+        timezone: IANA name of the zone in which sessions keep their hours.
+        bars: For each weekday from Monday, the usual times as microseconds after local midnight,
+            increasing; empty on days without a session.
+    """
+
+    cadence: Cadence
+    timezone: str
+    bars: tuple[npt.NDArray[np.int64], ...]
+
+    @property
+    def season_steps(self) -> int:
+        """Rows of a usual session, or of a week if sessions have one row; 1 if there is none."""
+        longest = max(len(bars) for bars in self.bars)
+        return longest if longest > 1 else max(1, sum(len(bars) for bars in self.bars))
+
+    def labels(self, indices: Indices) -> Times:
+        """UTC times of usual rows by number, `datetime64[us]`."""
+        bars = self._bars_of_week
+        weeks, places = np.divmod(indices, len(bars))
+        local = ORIGIN + (bars[places] + weeks * WEEK_MICROSECONDS).astype("timedelta64[us]")
+        return to_utc(local, self.timezone)
+
+    def index_at_or_before(self, times: Times) -> Indices:
+        """The number of the last usual row at or before each UTC time, by the local clock."""
+        bars = self._bars_of_week
+        local = (to_local(times, self.timezone) - ORIGIN).astype(np.int64)
+        weeks, within = np.divmod(local, WEEK_MICROSECONDS)
+        return weeks * len(bars) + np.searchsorted(bars, within, side="right") - 1
+
+    def future(self, after: np.datetime64, count: int) -> Times:
+        """The times of the next `count` usual rows after a UTC moment, `(count,)`."""
+        moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
+        day = int(
+            (to_local(moment, self.timezone) - ORIGIN).astype(np.int64)[0] // DAY_MICROSECONDS
+        )
+        times = self._from_day(day, count)
+        if len(times) - np.searchsorted(times, moment[0], side="right") < count:
+            # A clock change can make two bars one: a week more is always enough.
+            times = self._from_day(day, count + sum(len(bars) for bars in self.bars))
+        first = int(np.searchsorted(times, moment[0], side="right"))
+        return times[first : first + count]
+
+    def to_json(self) -> dict[str, Any]:
+        """The calendar as plain JSON values: weekdays with the same bars are written once."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for weekday, bars in enumerate(self.bars):
+            if len(bars):
+                groups.setdefault(tuple(bars.tolist()), []).append(weekday)
+        return {
+            "kind": "sessions",
+            "cadence": self.cadence.text,
+            "timezone": self.timezone,
+            "sessions": [
+                {"weekdays": weekdays, "bars_microseconds": list(bars)}
+                for bars, weekdays in groups.items()
+            ],
+        }
+
+    @property
+    def _bars_of_week(self) -> Indices:
+        """All usual times of a week as microseconds after Monday's midnight, increasing."""
+        return np.concatenate(
+            [bars + weekday * DAY_MICROSECONDS for weekday, bars in enumerate(self.bars)]
+        )
+
+    def _from_day(self, day: int, count: int) -> Times:
+        """At least `count` bars after the bars of `day`, which come first (UTC, increasing)."""
+        chosen = [self.bars[day % 7] + day * DAY_MICROSECONDS]
+        wanted = count
+        while wanted > 0:
+            day += 1
+            bars = self.bars[day % 7]
+            if len(bars):
+                chosen.append(bars + day * DAY_MICROSECONDS)
+                wanted -= len(bars)
+        local = ORIGIN + np.concatenate(chosen).astype("timedelta64[us]")
+        if self.timezone == "UTC":
+            return local
+        times = to_utc(local, self.timezone)
+        # Bars of an hour that a clock change skips fall on later bars: each time counts once.
+        return times if (times[1:] > times[:-1]).all() else np.unique(times)
+
+
+Calendar = Continuous | Sessions | Exchange
+
+
+def learn_calendar(
+    times: Times, cadence: Cadence, calendar: str, timezone: str, hours: Hours | None = None
+) -> Calendar:
+    """Learn from a series' rows when its next rows come.
+
+    A usual weekday had, in the last year of the series, at least a fifth as many sessions as
+    the weekday with the most; in less than two weeks of rows, Monday to Friday are usual too. A
+    usual bar is a local time of day in at least half of that weekday's last 12 sessions.
+
+    Args:
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
+        cadence: The step between these rows.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange. Sessions need steps of
+            a day or less; rows further apart are continuous.
+        timezone: IANA name of the zone in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
+
+    Raises:
+        DataError: If the calendar or the zone is unknown, or if there are no rows.
+    """
+    find_zone(timezone)
+    if calendar not in CALENDARS and hours is None:
+        raise DataError(
+            '`calendar` must be "continuous", "sessions", or the code of an exchange with its '
+            f'`hours`. Received: "{calendar}"'
+        )
+    if len(times) == 0:
+        raise DataError("A calendar must be learnt from at least 1 row. Received: 0")
+    daily_or_finer = cadence.approximate_seconds <= Cadence("B", 1).approximate_seconds
+    if calendar not in CALENDARS and hours is not None and daily_or_finer:
+        return Exchange.learn(times, cadence, timezone, hours)
+    if calendar == "sessions" and daily_or_finer:
+        return Sessions(cadence, timezone, _usual_bars(to_local(times, timezone), cadence))
+    months = _usual_offset_months(to_local(times, timezone), cadence)
+    whole_steps = Continuous(cadence, 0, timezone, months)
+    return Continuous(cadence, _usual_offset(times, whole_steps), timezone, months)
+
+
+def calendar_from_json(data: dict[str, Any]) -> Calendar:
+    """Read back what `to_json` wrote.
+
+    Raises:
+        DataError: If the kind is unknown.
+    """
+    kind, cadence, timezone = data.get("kind"), Cadence.parse(data["cadence"]), data["timezone"]
+    if kind == "exchange":
+        return Exchange.from_json(data)
+    if kind == "continuous":
+        months = data.get("offset_months", 0)
+        return Continuous(cadence, data["offset_microseconds"], timezone, months)
+    if kind != "sessions":
+        kinds = (*CALENDARS, "exchange")
+        raise DataError(f'A calendar\'s kind must be one of {kinds}. Received: "{kind}"')
+    bars = [np.empty(0, dtype=np.int64)] * 7
+    for session in data["sessions"]:
+        for weekday in session["weekdays"]:
+            bars[weekday] = np.array(session["bars_microseconds"], dtype=np.int64)
+    return Sessions(cadence, timezone, tuple(bars))
+
+
+def _usual_offset_months(local: Times, cadence: Cadence) -> int:
+    if cadence.unit not in POINTS:
+        return 0
+    after_first = (month_numbers(local) - cadence.first_month) % cadence.count
+    found, counts = np.unique(after_first, return_counts=True)
+    most = int(np.argmax(counts))
+    return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(local) else 0
+
+
+def _usual_offset(times: Times, whole_steps: Continuous) -> int:
+    local = to_local(times, whole_steps.timezone) if whole_steps.cadence.counts_days else times
+    places = whole_steps.index_at_or_before(times)
+    points = whole_steps.labels(places)
+    since = local - (to_local(points, whole_steps.timezone) if local is not times else points)
+    found, counts = np.unique(since.astype(np.int64), return_counts=True)
+    most = int(np.argmax(counts))
+    return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(times) else 0
+
+
+def _usual_bars(local: Times, cadence: Cadence) -> tuple[npt.NDArray[np.int64], ...]:
+    recent = local[local > local[-1] - _RECENT]
+    since_origin = (recent - ORIGIN).astype(np.int64)
+    days, times_of_day = since_origin // DAY_MICROSECONDS, since_origin % DAY_MICROSECONDS
+    usual_in = _commonest_bar if cadence.counts_days else _common_bars
+    bars = [np.empty(0, dtype=np.int64)] * 7
+    for weekday in _usual_weekdays(np.unique(days)):
+        own = days % 7 == weekday
+        own = own if own.any() else np.ones_like(own)
+        bars[weekday] = usual_in(days[own], times_of_day[own])
+    return tuple(bars)
+
+
+def _usual_weekdays(days: Indices) -> set[int]:
+    sessions = np.bincount(days % 7, minlength=7)
+    usual = set(np.flatnonzero(sessions >= _LEAST_SHARE_OF_WEEKDAY * sessions.max()).tolist())
+    usual = {weekday for weekday in usual if sessions[weekday]}
+    return usual | _WORKING_DAYS if days[-1] - days[0] < 14 else usual
+
+
+def _common_bars(days: Indices, times_of_day: Indices) -> npt.NDArray[np.int64]:
+    sessions = np.unique(days)[-_RECENT_SESSIONS_OF_WEEKDAY:]
+    found, counts = np.unique(times_of_day[days >= sessions[0]], return_counts=True)
+    # When no time of day is that common, those that came most often stand for it.
+    least = min(_LEAST_SHARE_OF_SESSIONS * len(sessions), counts.max())
+    common: npt.NDArray[np.int64] = found[counts >= least]
+    return common
+
+
+def _commonest_bar(days: Indices, times_of_day: Indices) -> npt.NDArray[np.int64]:
+    sessions = np.unique(days)[-_RECENT_SESSIONS_OF_WEEKDAY:]
+    found, counts = np.unique(times_of_day[days >= sessions[0]], return_counts=True)
+    return found[[np.argmax(counts)]]

@@ -1,0 +1,130 @@
+"""Holidays as flags of days: known for any time, past or to come.
+
+The days come from the `holidays` library (https://holidays.readthedocs.io). It is imported
+when the first code is looked up, because it loads all its countries at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Times
+from models.calendars.timezones import to_local
+from models.errors import DataError
+
+Days = npt.NDArray[np.int64]
+
+# Of a day: a holiday itself, the day before one, the day after one.
+FLAGS = 3
+_MICROSECOND = np.timedelta64(1, "us")
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayFlags:
+    """Whether days are holidays, the eves of holidays or the days after them.
+
+    Args:
+        codes: Countries, such as `DE`, or with a subdivision, such as `DE-BY`; a day is a
+            holiday if it is one in any of them.
+        timezone: IANA name of the zone in which days begin.
+        labelled_right: Whether a time is the end of its row, as in resampled series: a day's
+            row is then labelled with the midnight that ends it.
+    """
+
+    codes: tuple[str, ...]
+    timezone: str
+    labelled_right: bool
+
+    def at(self, times: Times) -> npt.NDArray[np.float32]:
+        """The flags of the days that hold some times.
+
+        Args:
+            times: UTC, of any shape.
+
+        Returns:
+            `(..., 3)` of 0 and 1: holiday, eve of one, day after one.
+        """
+        if times.size == 0:
+            return np.zeros((*times.shape, FLAGS), np.float32)
+        moments = times - _MICROSECOND if self.labelled_right else times
+        days = to_local(moments, self.timezone).astype("datetime64[D]").astype(np.int64)
+        found = self._days(_year(int(days.min())) - 1, _year(int(days.max())) + 1)
+        flags = [np.isin(days + shift, found) for shift in (0, 1, -1)]
+        return np.stack(flags, axis=-1).astype(np.float32)
+
+    def _days(self, first_year: int, last_year: int) -> Days:
+        # A holiday of a year may be kept in the year before or after it.
+        years = range(first_year - 1, last_year + 2)
+        parts = [_holidays_of_year(code, year) for code in self.codes for year in years]
+        return np.unique(np.concatenate(parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """The codes and how days are told, as plain JSON values."""
+        return {
+            "codes": list(self.codes),
+            "timezone": self.timezone,
+            "labelled_right": self.labelled_right,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `to_json` described."""
+        return cls(tuple(stored["codes"]), stored["timezone"], stored["labelled_right"])
+
+
+def check_code(code: str) -> None:
+    """Refuse a code that the library does not know.
+
+    Raises:
+        DataError: If the country or its subdivision is unknown.
+    """
+    from holidays.registry import EntityLoader
+
+    country, _, subdivision = code.partition("-")
+    # The registry is a table: an unknown country is refused without loading any.
+    if country not in set(EntityLoader.get_country_codes()):
+        raise DataError(
+            "A holiday code must begin with a country of ISO 3166-1, such as DE, US or IN. "
+            f'Received: "{code[:100]}"'
+        )
+    known = _subdivisions(country)
+    if "-" in code and subdivision not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise DataError(
+            f"A subdivision of {country} must be one of the library's: {listed}. "
+            f'Received: "{code[:100]}"'
+        )
+
+
+def named_codes(codes: str | Sequence[str] | None) -> list[str]:
+    """The codes of a spec, which may give one alone."""
+    if codes is None:
+        return []
+    return [codes] if isinstance(codes, str) else list(codes)
+
+
+@lru_cache(maxsize=256)
+def _subdivisions(country: str) -> frozenset[str]:
+    """ISO codes of a country's subdivisions, and their names."""
+    import holidays
+
+    found = holidays.country_holidays(country)
+    return frozenset({*found.subdivisions, *found.subdivisions_aliases})
+
+
+@lru_cache(maxsize=4096)
+def _holidays_of_year(code: str, year: int) -> Days:
+    """Public holidays as days since 1970, those kept on another day for a week-end included."""
+    import holidays
+
+    country, _, subdivision = code.partition("-")
+    found = holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False)
+    return np.array([np.datetime64(day, "D").astype(np.int64) for day in found], np.int64)
+
+
+def _year(day: int) -> int:
+    return int(np.datetime64(day, "D").astype("datetime64[Y]").astype(np.int64)) + 1970

@@ -1,0 +1,63 @@
+"""Folds: validation parts that follow each other in time, each after its own training rows."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+
+from models.calendars.cadence import Cadence
+from models.checks.profile import Layout, SeriesFacts
+from models.errors import Problem, SpecError
+from models.spec.spec import Spec, SplitSpec
+
+
+def validation_rows(spec: Spec, facts: SeriesFacts) -> int:
+    """Rows of a resolved spec's validation part."""
+    return Layout.of(
+        facts, Cadence.parse(spec.cadence or facts.cadence), spec.split
+    ).held_out_rows.get("validation", 0)
+
+
+def fold_splits(spec: Spec, facts: SeriesFacts, folds: int) -> list[SplitSpec]:
+    """The splits of a rolling origin, the first in time first.
+
+    The last one is the spec's own; each one before it ends where the next one's validation
+    part begins, so all validation parts have the same length and training rows grow
+    (Tashman 2000, "Out-of-sample tests of forecasting accuracy": a rolling origin). Test rows
+    of the spec are in none of them.
+
+    Args:
+        spec: A resolved spec.
+        facts: The series.
+        folds: How many.
+
+    Raises:
+        SpecError: If the first fold is left without rows to train on.
+    """
+    layout = Layout.of(facts, Cadence.parse(spec.cadence or facts.cadence), spec.split)
+    if layout.splits is None:
+        raise SpecError([Problem("/split", "`split` cannot work on this series.")])
+    train, validation = layout.splits.train, layout.splits.validation
+    length = validation.stop - validation.start
+    begins = [validation.start - length * back for back in range(folds - 1, -1, -1)]
+    if begins[0] <= train.start:
+        raise SpecError(
+            [
+                Problem(
+                    "/folds",
+                    f"`folds` of {length} validation rows each must leave rows to train on, of "
+                    f"{validation.stop - train.start} before the test part. Received: {folds}",
+                )
+            ]
+        )
+    moments = [_moment(layout.times[row]) for row in begins]
+    earlier = [
+        SplitSpec(train=spec.split.train, validation=begin, test=end)
+        for begin, end in pairwise(moments)
+    ]
+    return [*earlier, spec.split]
+
+
+def _moment(time: np.datetime64) -> datetime:
+    moment: datetime = time.astype("datetime64[us]").item()
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,234 @@
+"""What a spec is checked against: the facts of a series, and its rows at a forecaster's cadence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from models.arrays import Times, Values
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import learn_calendar
+from models.calendars.exchange_hours import Hours
+from models.errors import SpecError
+from models.grid.panel import Traits
+from models.grid.resampling import GridRule
+from models.grid.splits import Splits, split_bounds
+from models.series import Channel, Kind, SeriesData
+from models.spec.spec import SplitSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """What one channel holds; infinite values count as missing.
+
+    Args:
+        name: The channel's name.
+        angular: Whether it is a direction in degrees.
+        missing_share: The share of rows without a value.
+        constant: Whether all values are the same; also if there is none.
+        minimum: The smallest value, or None without values.
+        maximum: The largest value, or None without values.
+        codes: Whether all values are whole numbers from 0 on, as those of classes are.
+        first: When the first value was observed, or None.
+        last: When the last value was observed, or None.
+    """
+
+    name: str
+    angular: bool
+    missing_share: float
+    constant: bool
+    minimum: float | None
+    maximum: float | None
+    codes: bool
+    first: np.datetime64 | None
+    last: np.datetime64 | None
+
+    @classmethod
+    def of(cls, channel: Channel, times: Times, column: Values) -> Self:
+        """Look at one column of a series."""
+        present = np.flatnonzero(np.isfinite(column))
+        if len(present) == 0:
+            return cls(channel.name, channel.angular, 1.0, True, None, None, False, None, None)
+        values = column[present]
+        low, high = values.min(), values.max()
+        return cls(
+            name=channel.name,
+            angular=channel.angular,
+            missing_share=1 - len(present) / len(column),
+            constant=bool(low == high),
+            minimum=float(low),
+            maximum=float(high),
+            codes=bool(low >= 0 and (values == np.floor(values)).all()),
+            first=times[present[0]],
+            last=times[present[-1]],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesFacts:
+    """What a spec may depend on; made once from a whole series.
+
+    Args:
+        name: The series' name.
+        traits: What it shares with the other series of a panel.
+        kind: What the rows are.
+        channels: One entry per channel, in order.
+        times: `(rows,)` of `datetime64[us]`, UTC.
+        cadence: The usual step between rows.
+        calendar: `"continuous"`, `"sessions"` or the code of an exchange.
+        timezone: IANA name in which days and sessions are counted.
+        hours: The sessions of the exchange, if `calendar` is a code.
+    """
+
+    name: str
+    traits: Traits
+    kind: Kind
+    channels: tuple[ChannelFacts, ...]
+    times: Times
+    cadence: str
+    calendar: str
+    timezone: str
+    hours: Hours | None = None
+
+    @classmethod
+    def from_data(cls, data: SeriesData) -> Self:
+        """Look at every channel of a series."""
+        channels = tuple(
+            ChannelFacts.of(channel, data.times, data.values[:, column])
+            for column, channel in enumerate(data.channels)
+        )
+        return cls(
+            name=data.name,
+            traits=Traits.of(data),
+            kind=data.kind,
+            channels=channels,
+            times=data.times,
+            cadence=data.cadence,
+            calendar=data.calendar,
+            timezone=data.timezone,
+            hours=data.hours,
+        )
+
+    def pooled(self, panel: Sequence["SeriesFacts"]) -> "SeriesFacts":
+        """These facts with the channels seen over a whole panel, for the spec's defaults.
+
+        A channel that varies in one series may help there; one that reaches zero in one series
+        has no logarithm.
+        """
+        return replace(self, channels=tuple(_pooled(own, panel) for own in self.channels))
+
+    @property
+    def rows(self) -> int:
+        """The number of observations."""
+        return len(self.times)
+
+    @property
+    def names(self) -> list[str]:
+        """The channels' names in order."""
+        return [channel.name for channel in self.channels]
+
+    @property
+    def varying(self) -> list[ChannelFacts]:
+        """The channels that hold at least two different values."""
+        return [channel for channel in self.channels if not channel.constant]
+
+    def channel(self, name: str) -> ChannelFacts | None:
+        """The channel of that name, if there is one."""
+        return next((channel for channel in self.channels if channel.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The rows that a spec's forecaster would step through.
+
+    Args:
+        step: The step between rows.
+        times: `(rows,)` of `datetime64[us]`, UTC.
+        phases: How many ways there are to begin a row: 6 for hours made of 10 minutes.
+        season_steps: Rows in the next natural cycle; 1 if there is none.
+        splits: The parts of the rows, or None if the split cannot work.
+        series: The number of series in the panel.
+        rows_elsewhere: Training rows of the panel's other series, over all their phases.
+    """
+
+    step: Cadence
+    times: Times
+    phases: int
+    season_steps: int
+    splits: Splits | None
+    series: int = 1
+    rows_elsewhere: int = 0
+
+    @classmethod
+    def of(cls, facts: SeriesFacts, step: Cadence, split: SplitSpec) -> Self:
+        """Lay out a series at a cadence.
+
+        Raises:
+            DataError: If the series has no rows, an unknown calendar or zone, or far too many
+                rows at this step.
+        """
+        cadence = Cadence.parse(facts.cadence)
+        calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone, facts.hours)
+        rule = GridRule(cadence, step, calendar, (), "last", facts.kind == "ohlc")
+        times = rule.row_times(facts.times)
+        season = rule.row_calendar(times).season_steps if len(times) else 1
+        return cls(step, times, rule.phases, season, _splits(times, split))
+
+    @classmethod
+    def together(cls, layouts: Sequence["Layout"]) -> list["Layout"]:
+        """The layouts of a panel's series, each knowing of the others."""
+        total = sum(layout.rows_to_learn for layout in layouts)
+        return [
+            replace(
+                layout,
+                series=len(layouts),
+                rows_elsewhere=total - layout.training_rows * layout.phases,
+            )
+            for layout in layouts
+        ]
+
+    @property
+    def rows_to_learn(self) -> int:
+        """Training rows over all phases and all series."""
+        return self.training_rows * self.phases + self.rows_elsewhere
+
+    @property
+    def tracks(self) -> int:
+        """Runs of rows in time order: one for every phase of every series."""
+        return self.phases * self.series
+
+    @property
+    def training_rows(self) -> int:
+        """Rows of the training part; all rows while the split cannot work."""
+        train = slice(0, len(self.times)) if self.splits is None else self.splits.train
+        return int(train.stop - train.start)
+
+    @property
+    def held_out_rows(self) -> dict[str, int]:
+        """Rows of validation and test, where there are any."""
+        if self.splits is None:
+            return {}
+        parts = {"validation": self.splits.validation, "test": self.splits.test}
+        return {
+            name: part.stop - part.start for name, part in parts.items() if part.stop > part.start
+        }
+
+
+def _pooled(own: ChannelFacts, panel: Sequence[SeriesFacts]) -> ChannelFacts:
+    alike = [found for facts in panel if (found := facts.channel(own.name)) is not None]
+    minima = [each.minimum for each in alike if each.minimum is not None]
+    maxima = [each.maximum for each in alike if each.maximum is not None]
+    return replace(
+        own,
+        constant=all(each.constant for each in alike),
+        minimum=min(minima, default=None),
+        maximum=max(maxima, default=None),
+    )
+
+
+def _splits(times: Times, split: SplitSpec) -> Splits | None:
+    try:
+        return split_bounds(times, split)
+    except SpecError:
+        return None

@@ -1,0 +1,148 @@
+"""Comparison: errors of a forecaster and of its baselines on the same points, and what they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from models.arrays import Values
+from models.evaluation.metrics import (
+    Errors,
+    finite,
+    mean_absolute_error,
+    root_mean_squared_error,
+    skill,
+    symmetric_percentage_error,
+)
+from models.evaluation.significance import diebold_mariano
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Errors where the forecaster and all its baselines say something.
+
+    Args:
+        actual: `(origins, leads, targets)` in original units; NaN is missing.
+        model: Forecast less actual, the same shape; NaN where the actual value or any of the
+            forecasts is missing.
+        baselines: The same of each baseline, by name, the naive forecast among them.
+        scale: `(targets,)`, the divisor of MASE.
+    """
+
+    actual: Values
+    model: Errors
+    baselines: dict[str, Errors]
+    scale: Values
+
+    @classmethod
+    def of(cls, actual: Values, said: Values, others: dict[str, Values], scale: Values) -> Self:
+        """Compare forecasts of the forecaster, `said`, and of others where all have a value.
+
+        The arrays of the forecasts become those of the errors: there are no copies.
+        """
+        every = (said, *others.values())
+        missing = np.isnan(actual)
+        for forecasts in every:
+            missing |= np.isnan(forecasts)
+        for errors in every:
+            np.subtract(errors, actual, out=errors)
+            errors[missing] = np.nan
+        return cls(actual, said, others, scale)
+
+    def report(self, targets: Sequence[str], leads: Sequence[int]) -> dict[str, dict[str, Any]]:
+        """`{target: {mae, ..., best_baseline, leads: [{lead, mae, ...}]}}`.
+
+        The figures beside `leads` are over all of them.
+        """
+        pooled, by_lead = self._pooled().figures(), self.figures()
+        return {
+            name: {
+                **_row(pooled, 0, target),
+                "leads": [
+                    {"lead": lead, **_row(by_lead, index, target)}
+                    for index, lead in enumerate(leads)
+                ],
+            }
+            for target, name in enumerate(targets)
+        }
+
+    def figures(self) -> dict[str, Errors]:
+        """Every figure as `(leads, targets)`."""
+        mae = mean_absolute_error(self.model)
+        others = {
+            f"{name}_mae": mean_absolute_error(errors) for name, errors in self.baselines.items()
+        }
+        return {
+            "mae": mae,
+            "rmse": root_mean_squared_error(self.model),
+            "mase": mae / self.scale,
+            "smape": symmetric_percentage_error(self.model, self.actual),
+            **others,
+            "skill": skill(mae, others["naive_mae"]),
+        }
+
+    def significance(self, target: int, best: str | None, overlap: int) -> dict[str, Any]:
+        """Whether the difference from naive and from the best baseline is more than luck.
+
+        The loss of an origin is its mean absolute error over leads.
+
+        Args:
+            target: Its position.
+            best: The name of the best baseline, or None if there is nothing to compare.
+            overlap: How many later origins' forecasts overlap with one origin's.
+        """
+        names = {"naive": "naive", "best_baseline": best}
+        return {
+            role: None if name is None else self._test(target, name, overlap)
+            for role, name in names.items()
+        }
+
+    def _test(self, target: int, name: str, overlap: int) -> dict[str, Any]:
+        errors = self.baselines[name]
+        losses = [loss_by_origin(each)[:, target] for each in (self.model, errors)]
+        test = diebold_mariano(
+            *losses, overlap=overlap, names=("the model", f"the {_TITLES[name]} forecast")
+        )
+        return {"baseline": name, **test.to_json()}
+
+    def _pooled(self) -> "Comparison":
+        """All leads as one: `(origins * leads, 1, targets)`."""
+        shape = (-1, 1, self.model.shape[-1])
+        return replace(
+            self,
+            actual=self.actual.reshape(shape),
+            model=self.model.reshape(shape),
+            baselines={name: errors.reshape(shape) for name, errors in self.baselines.items()},
+        )
+
+
+_TITLES = {
+    "naive": "naive",
+    "seasonal_naive": "seasonal naive",
+    "drift": "drift",
+    "ar": "AR(p)",
+}
+
+
+def _row(figures: dict[str, Errors], lead: int, target: int) -> dict[str, Any]:
+    row = {name: finite(figure[lead, target]) for name, figure in figures.items()}
+    return {**row, "best_baseline": best_baseline(row)}
+
+
+def best_baseline(row: dict[str, float | None]) -> str | None:
+    """The name of the baseline of least MAE in a row of figures; the first of equals."""
+    errors = {name: error for name in _TITLES if (error := row.get(f"{name}_mae")) is not None}
+    return min(errors, key=lambda name: errors[name]) if errors else None
+
+
+def loss_by_origin(errors: Errors) -> Values:
+    """Mean absolute error over the leads that are there.
+
+    Args:
+        errors: `(origins, leads, targets)`; NaN is missing.
+
+    Returns:
+        `(origins, targets)`; NaN where no lead is there.
+    """
+    return mean_absolute_error(errors.swapaxes(0, 1))

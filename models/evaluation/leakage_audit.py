@@ -1,0 +1,322 @@
+"""The leakage audit: that nothing of a later part of the split was learnt from or looked at.
+
+It does not trust the code that it audits: it counts in the batches that training reads, and it
+changes the future and looks whether the past moves.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Rows, Times, Values
+from models.errors import TrainingError
+from models.features.dataset import Batch, Dataset, Part, Track
+from models.features.lanes import LaneFeed, Lanes
+from models.features.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
+from models.features.windows import WindowFeed, Windows
+from models.grid.splits import split_bounds
+from models.series import SeriesData, as_panel, iso
+from models.serving.forecaster import Forecaster
+from models.spec.spec import Spec
+
+# What the forecast probe reads around its cut, in grid rows, and how many origins it asks.
+PROBE_ROWS_BEFORE = 2000
+PROBE_ROWS_AFTER = 200
+PROBE_ORIGINS = 64
+# Every later value is moved to another row and made that much larger.
+PROBE_FACTOR = 3.0
+WINDOWS_AT_ONCE = 65_536
+
+Learnt = tuple[Rows, npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question of the audit, whether it was passed, and the answer in words."""
+
+    code: str
+    passed: bool
+    sentence: str
+
+
+def audit_training(
+    spec: Spec,
+    data: SeriesData | Sequence[SeriesData],
+    prepared: Prepared,
+    feed: LaneFeed | WindowFeed,
+) -> list[Check]:
+    """Check scalers, labels and features before anything is learnt.
+
+    Args:
+        spec: The resolved spec.
+        data: The whole series, or those of a panel.
+        prepared: What training reads.
+        feed: Its batches.
+
+    Returns:
+        The checks; of a panel those of scalers and features for each series.
+    """
+    # Before the labels: those are of the batches that training then keeps.
+    probes = _future_probe(spec, as_panel(data), prepared)
+    return [
+        *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
+        _labels_stay(prepared.dataset, "train", _learnt(feed, "train")),
+        _labels_stay(prepared.dataset, "validation", _learnt(feed, "validation")),
+        *probes,
+    ]
+
+
+def audit_forecasts(
+    forecaster: Forecaster, series: Sequence[PreparedSeries], known: Sequence[int] = ()
+) -> list[Check]:
+    """Check that what is served does not look ahead: change the future, ask about the past.
+
+    Args:
+        forecaster: The exported forecaster.
+        series: What it was trained on.
+        known: Columns that are declared as known of the future: it looks ahead at them on
+            purpose.
+
+    Returns:
+        A check for each series.
+    """
+    return [
+        _about(series, each, _forecast_probe(forecaster.for_series(each.fit.name), each, known))
+        for each in series
+    ]
+
+
+def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Sequence[int]) -> Check:
+    track, grid = series.track, series.times
+    cut = track.test if track.test < track.end else len(grid) * 3 // 4
+    first = max(0, cut - max(PROBE_ROWS_BEFORE, 2 * forecaster.least_rows))
+    last = min(cut + PROBE_ROWS_AFTER, len(grid) - 1)
+    times, values = series.observed
+    near = slice(*np.searchsorted(times, [grid[first], grid[last] + np.timedelta64(1, "us")]))
+    times, values = times[near], values[near]
+    origins = np.arange(max(first, cut - PROBE_ORIGINS), cut) - np.searchsorted(grid, times[0])
+    origins = origins[origins >= 0]
+    before, after = (
+        forecaster.outputs(times, each, at=origins).said
+        for each in (values, _with_another_future(times, values, grid[cut], known))
+    )
+    moved = _rows_that_differ(before, after)
+    return Check(
+        "future_probe_forecasts",
+        moved == 0,
+        f"{_changed_from(grid[cut], but_known=bool(known))} {moved} of the {len(origins)} "
+        "forecasts before changed.",
+    )
+
+
+def audit_report(checks: list[Check]) -> dict[str, Any]:
+    """`{passed, checks: [{code, passed, sentence}]}`.
+
+    Raises:
+        TrainingError: If a check was not passed; with its sentence.
+    """
+    failed = [check.sentence for check in checks if not check.passed]
+    if failed:
+        raise TrainingError(
+            "The leakage audit failed: the forecaster would know the future that it is tested "
+            f"on. {' '.join(failed)}"
+        )
+    return {"passed": True, "checks": [asdict(check) for check in checks]}
+
+
+def _about(panel: Sequence[PreparedSeries], series: PreparedSeries, check: Check) -> Check:
+    """The check with the name of its series, where there are several."""
+    if len(panel) == 1:
+        return check
+    return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
+
+
+def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
+    """Scalers were fitted on rows of the training part."""
+    train = split_bounds(series.times, spec.split).train
+    first, last = series.times[train.start], series.times[train.stop - 1]
+    fitted = series.fitted
+    inside = len(fitted) > 0 and first <= fitted[0] and fitted[-1] <= last
+    return Check(
+        "scaler_range",
+        bool(inside),
+        f"Scalers were fitted on {len(fitted)} rows from {iso(fitted[0])} to {iso(fitted[-1])}; "
+        f"the training part lasts from {iso(first)} to {iso(last)}.",
+    )
+
+
+def _labels_stay(dataset: Dataset, part: Part, batches: Iterable[Learnt]) -> Check:
+    """No row of another part has a loss, and no label lies in a later part."""
+    labels = outside = 0
+    for rows, learnt in batches:
+        first, stop = _borders(dataset.tracks, part, rows)
+        ahead = rows[..., np.newaxis] + dataset.scaling.leads
+        strays = (rows < first)[..., np.newaxis] | (ahead >= stop[..., np.newaxis])
+        labels += int(learnt.sum())
+        outside += int((learnt & strays).sum())
+    return Check(
+        f"{part}_labels",
+        outside == 0,
+        f"Of the {labels} labels of the {part} part, {outside} lie outside of it.",
+    )
+
+
+def _learnt(feed: LaneFeed | WindowFeed, part: Literal["train", "validation"]) -> Iterator[Learnt]:
+    """Rows and, for each of their leads, whether its label has a weight: `(..., leads)`."""
+    if isinstance(feed, WindowFeed):
+        return _learnt_in_windows(feed.training if part == "train" else feed.validation)
+    lanes = feed.training if part == "train" else feed.validation
+    batches = feed.train_batches(1) if part == "train" else feed.validation_batches()
+    return iter(()) if lanes is None else _learnt_in_lanes(lanes, batches)
+
+
+def _learnt_in_lanes(lanes: Lanes, batches: Iterable[Batch]) -> Iterator[Learnt]:
+    for chunk, batch in enumerate(batches):
+        yield lanes.rows(chunk), _weighted(lanes.dataset, batch.weights)
+
+
+def _learnt_in_windows(windows: Windows) -> Iterator[Learnt]:
+    for first in range(0, len(windows.origins), WINDOWS_AT_ONCE):
+        rows = windows.origins[first : first + WINDOWS_AT_ONCE]
+        ends = windows.ends[first : first + WINDOWS_AT_ONCE]
+        yield rows, _weighted(windows.dataset, windows.dataset.labels(rows, ends)[1])
+
+
+def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    shape = (*weights.shape[:-1], *dataset.scaling.scale.shape)
+    return np.asarray((weights.reshape(shape) > 0).any(axis=-1))
+
+
+def _borders(tracks: tuple[Track, ...], part: Part, rows: Rows) -> tuple[Rows, Rows]:
+    """First row and stop of a part, in the track of each row."""
+    number = np.searchsorted([track.end for track in tracks], rows, side="right")
+    number = np.minimum(number, len(tracks) - 1)
+    # Not `Track.span`, which training itself reads.
+    spans = {
+        "train": [(track.train, track.validation) for track in tracks],
+        "validation": [(track.validation, track.test) for track in tracks],
+    }
+    first, stop = np.array(spans[part]).T
+    return first[number], stop[number]
+
+
+def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -> list[Check]:
+    """Prepare everything once more, each series with another future after its training part."""
+    borders = [
+        each.times[each.track.validation] if each.track.validation < len(each.times) else None
+        for each in prepared.series
+    ]
+    if all(border is None for border in borders):
+        found = [_NOTHING_TO_CHANGE] * len(borders)
+    else:
+        other = fit_panel(spec, [_changed(*each) for each in zip(panel, borders, strict=True)])
+        found = _probe_checks(prepared, other, borders)
+    return [
+        _about(prepared.series, series, check)
+        for series, checks in zip(prepared.series, found, strict=True)
+        for check in checks
+    ]
+
+
+def _changed(data: SeriesData, border: np.datetime64 | None) -> SeriesData:
+    if border is None:
+        return data
+    return replace(data, values=_with_another_future(data.times, data.values, border))
+
+
+def _probe_checks(
+    prepared: Prepared, other: FittedPanel, borders: Sequence[np.datetime64 | None]
+) -> list[list[Check]]:
+    """What became of each series' scalers and features."""
+    # The highway's lags are chosen with validation rows, and are no scaler.
+    own, changed = prepared.pipeline, replace(other.how.pipeline, lags=prepared.pipeline.lags)
+    pipeline_moved = changed.to_json() != own.to_json()
+    rows, moved = _moved_features(prepared.dataset, other.pieces())
+    found = []
+    for position, border in enumerate(borders):
+        if border is None:
+            found.append(_NOTHING_TO_CHANGE)
+            continue
+        fit, fit_now = prepared.series[position].fit, other.fits[position]
+        scalers_moved = pipeline_moved or fit_now.to_json() != fit.to_json()
+        found.append(_probed(border, scalers_moved, int(rows[position]), int(moved[position])))
+    return found
+
+
+_NOTHING_TO_CHANGE = [
+    Check(
+        f"future_probe_{what}",
+        True,
+        "Nothing lies after the training part that could be changed.",
+    )
+    for what in ("scalers", "features")
+]
+
+
+def _probed(border: np.datetime64, scalers_moved: bool, rows: int, moved: int) -> list[Check]:
+    probed = _changed_from(border)
+    return [
+        Check(
+            "future_probe_scalers",
+            not scalers_moved,
+            f"{probed} the scalers {'changed' if scalers_moved else 'stayed the same'}.",
+        ),
+        Check(
+            "future_probe_features",
+            moved == 0,
+            f"{probed} the features of {moved} of the {rows} rows before changed.",
+        ),
+    ]
+
+
+def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
+    values = "all values but those known of the future" if but_known else "all values"
+    return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
+
+
+def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[Rows, Rows]:
+    """Rows of each series before the end of training, over its tracks, and how many differ.
+
+    The other features are compared as they come and are never there all at once.
+    """
+    series = np.array([track.series for track in one.tracks])
+    ends = np.array([track.validation for track in one.tracks])
+    rows = np.bincount(series, ends - one.first_rows).astype(np.int64)
+    moved = np.zeros(len(rows), np.int64)
+    for piece in other:
+        track = int(np.searchsorted(one.first_rows, piece.rows.start, side="right")) - 1
+        past = slice(piece.rows.start, min(piece.rows.stop, int(ends[track])))
+        count = max(0, past.stop - past.start)
+        differ = _differing(one.features[past], piece.features[:count])
+        differ |= _differing(one.base[past], piece.base[:count])
+        moved[series[track]] += int(differ.sum())
+    return rows, moved
+
+
+def _with_another_future(
+    times: Times, values: Values, start: np.datetime64, kept: Sequence[int] = ()
+) -> Values:
+    """Rows from a moment on permuted and multiplied, but for some columns."""
+    first = int(np.searchsorted(times, start))
+    changed = values.copy()
+    order = np.random.default_rng(0).permutation(len(values) - first)
+    # In place: the changed series is a copy already.
+    np.take(values[first:], order, axis=0, out=changed[first:], mode="clip")
+    changed[first:] *= PROBE_FACTOR
+    changed[:, kept] = values[:, kept]
+    return changed
+
+
+def _rows_that_differ(one: Values, other: Values) -> int:
+    return int(_differing(one, other).sum())
+
+
+def _differing(
+    one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.bool_]:
+    """Rows that are not the same to the last bit; NaN is NaN."""
+    differ = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return np.asarray(differ.any(axis=tuple(range(1, one.ndim))))

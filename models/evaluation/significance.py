@@ -1,0 +1,102 @@
+"""Whether one forecaster beats another by more than luck."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from models.arrays import Values
+from models.evaluation.correlation import autocovariances
+from models.evaluation.student_t import two_sided_tail
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceTest:
+    """A Diebold-Mariano test.
+
+    Args:
+        statistic: Below 0 if the first forecaster is better; None if there is no test.
+        p_value: How probable a statistic at least that far from 0 is if both are equally good.
+        origins: How many origins were compared.
+        sentence: What it means.
+    """
+
+    statistic: float | None
+    p_value: float | None
+    origins: int
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The test as plain values."""
+        return asdict(self)
+
+
+def diebold_mariano(
+    losses: Values, others: Values, *, overlap: int, names: tuple[str, str]
+) -> DifferenceTest:
+    """Test whether two forecasters have the same expected loss.
+
+    Diebold & Mariano (1995), doi:10.1080/07350015.1995.10524599: the mean difference of losses over
+    its standard error, which counts autocovariances up to the overlap of forecasts. With the
+    small-sample correction and the t distribution of Harvey, Leybourne & Newbold (1997),
+    doi:10.1016/S0169-2070(96)00719-4. Where the sum of autocovariances is not positive, they are
+    weighted by Bartlett's kernel (Newey & West 1987), whose sum always is.
+
+    Args:
+        losses: `(origins,)` of the first forecaster, in the order of time; NaN is left out.
+        others: `(origins,)` of the second.
+        overlap: How many later origins' forecasts overlap with one origin's: the farthest
+            lead less 1 if every row is an origin.
+        names: Of both, for the sentence.
+    """
+    differences = losses - others
+    differences = differences[np.isfinite(differences)]
+    origins = len(differences)
+    first, second = names
+    if origins <= overlap + 1:
+        sentence = (
+            f"Too few origins to tell {first} from {second}: {origins}, where more than "
+            f"{overlap + 1} are needed."
+        )
+        return DifferenceTest(None, None, origins, sentence)
+    variance = _long_run_variance(differences, overlap)
+    if variance == 0:
+        return DifferenceTest(None, None, origins, _sameness(differences, names))
+    horizon = overlap + 1
+    correction = (origins + 1 - 2 * horizon + horizon * (horizon - 1) / origins) / origins
+    statistic = float(differences.mean() / np.sqrt(variance / origins) * np.sqrt(correction))
+    p_value = two_sided_tail(statistic, origins - 1)
+    return DifferenceTest(statistic, p_value, origins, _sentence(statistic, p_value, names))
+
+
+def _long_run_variance(differences: Values, overlap: int) -> float:
+    """The variance of the mean, times the origins."""
+    covariances = autocovariances(differences, overlap)
+    if covariances[0] <= np.finfo(float).eps * differences.mean() ** 2:
+        return 0.0
+    total = covariances[0] + 2 * covariances[1:].sum()
+    # The uncorrected sum can be zero but for rounding, and the statistic anything.
+    if total > 1e-3 * covariances[0]:
+        return float(total)
+    weights = 1 - np.arange(1, overlap + 1) / (overlap + 1)
+    return float(covariances[0] + 2 * (weights * covariances[1:]).sum())
+
+
+def _sameness(differences: Values, names: tuple[str, str]) -> str:
+    first, second = names
+    mean = differences.mean()
+    if mean == 0:
+        return f"There is no difference between {first} and {second}."
+    verb = "better" if mean < 0 else "worse"
+    return f"At every origin {first} is {verb} than {second} by the same amount."
+
+
+def _sentence(statistic: float, p_value: float, names: tuple[str, str]) -> str:
+    first, second = names
+    verb = "better" if statistic < 0 else "worse"
+    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    if p_value < SIGNIFICANT:
+        return f"On these origins {first} is {verb} than {second} by more than luck ({shown})."
+    return f"That {first} is {verb} than {second} on these origins may be luck ({shown})."

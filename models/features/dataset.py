@@ -1,0 +1,174 @@
+"""Training arrays: features, targets and labels of every track of a panel, in one table.
+
+A track is a run of rows in time order. A series resampled from 10 minutes to an hour has six:
+one for each phase of the hour; each series of a panel has its own. All tracks lie one after the
+other in the same arrays, so a row number names a row of a track, and `row + lead` names the row
+that many steps later.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from models.arrays import Floats, Rows, Values
+from models.features.classes import ClassCoding
+from models.features.highway import LagReader
+from models.features.known_future import FutureTable
+from models.features.lags import LaidHighway
+from models.features.scaling import TargetScaling
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Features, labels and weights of some rows, with the same leading axes.
+
+    `future` is what is known of the steps ahead; None if nothing is.
+    """
+
+    features: Floats
+    labels: Floats
+    weights: Floats
+    future: Floats | None = None
+
+    @property
+    def inputs(self) -> list[Floats]:
+        """The network's inputs in its own order, without lags and states."""
+        return [self.features] if self.future is None else [self.features, self.future]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the arrays take in memory."""
+        return sum(each.nbytes for each in (*self.inputs, self.labels, self.weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Row numbers of one track: where each part of the split begins and where the last ends.
+
+    `series` is the position in the panel of the series that the rows come from.
+    """
+
+    train: int
+    validation: int
+    test: int
+    end: int
+    series: int = 0
+
+    def span(self, part: Part) -> tuple[int, int]:
+        """First row of a part, and the row after its last one."""
+        borders = {
+            "train": (self.train, self.validation),
+            "validation": (self.validation, self.test),
+            "test": (self.test, self.end),
+        }
+        return borders[part]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Arrays that batches are gathered from.
+
+    Args:
+        features: `(rows, features)` of float32, without NaN.
+        actual: `(rows, targets)` in original units; NaN is missing.
+        base: `(rows, targets)`, the last observed value at each row; NaN before the first.
+        scaling: What turns actual values into labels; of a panel, those of its first series.
+        tracks: Where tracks and the parts of their split lie.
+        highway: What is taken off the labels, because the highway says it already.
+        panel: The scaling of each series of a panel, alike in transform and leads; empty where
+            `scaling` is that of all rows.
+        future: What is known of the steps ahead of each row; None if nothing is.
+        classes: What turns actual values into labels instead, if labels are classes.
+    """
+
+    features: Floats
+    actual: Values
+    base: Values
+    scaling: TargetScaling
+    tracks: tuple[Track, ...]
+    highway: LaidHighway | None = None
+    panel: tuple[TargetScaling, ...] = ()
+    future: FutureTable | None = None
+    classes: ClassCoding | None = None
+
+    @property
+    def first_rows(self) -> list[int]:
+        """The first row of each track."""
+        return [0, *(track.end for track in self.tracks[:-1])]
+
+    @property
+    def served(self) -> list[tuple[Track, Values]]:
+        """The first track of each series, with its row of `units`."""
+        first_of_series = {
+            track.series: (track, unit)
+            for track, unit in zip(self.tracks[::-1], self.units[::-1], strict=True)
+        }
+        return [first_of_series[series] for series in sorted(first_of_series)]
+
+    @property
+    def units(self) -> Values:
+        """How large the values of each track are beside the first series', `(tracks, targets)`."""
+        units = np.stack([scaling.scale[-1] for scaling in self.panel or (self.scaling,)])
+        relative: Values = units / units[0]
+        return relative[[track.series for track in self.tracks]]
+
+    @property
+    def outputs(self) -> int:
+        """The number of labels of a row: leads times targets."""
+        return int(self.scaling.scale.size)
+
+    @property
+    def future_width(self) -> int:
+        """The number of inputs that are known of the steps ahead."""
+        return 0 if self.future is None else self.future.width
+
+    def future_inputs(self, rows: Rows) -> Floats | None:
+        """What is known of the steps ahead of rows, if anything; see `FutureTable.inputs`."""
+        return None if self.future is None else self.future.inputs(rows)
+
+    def row_count(self, part: Part) -> int:
+        """Rows of a part of the split, over all tracks."""
+        return sum(stop - first for first, stop in (track.span(part) for track in self.tracks))
+
+    def labels(self, rows: Rows, ends: Rows) -> tuple[Floats, Floats]:
+        """Labels of rows, and weights that are 0 where there is nothing to learn from.
+
+        Args:
+            rows: `(..., )` row numbers.
+            ends: Broadcasts against `rows`: a label at or after this row is not used, so
+                that no label of one part of the split is learnt in another.
+
+        Returns:
+            Labels and weights, both `(..., leads * targets)` of float32: scaled values, or codes
+            of classes. A label is weighted 0 if it is missing, if nothing was observed before it,
+            or if it lies past the end.
+        """
+        ahead = rows[..., np.newaxis] + self.scaling.leads
+        inside = ahead < np.asarray(ends)[..., np.newaxis]
+        actual = self.actual[np.where(inside, ahead, 0)]
+        coding = self.classes or self._scaling_at(rows)
+        wanted = coding.encode(actual, self.base[rows][..., np.newaxis, :])
+        known = np.isfinite(wanted) & inside[..., np.newaxis]
+        shape = (*rows.shape, self.outputs)
+        labels = np.where(known, wanted, 0.0).astype(np.float32).reshape(shape)
+        if self.highway is not None:
+            labels -= self.highway.outputs(rows)
+        return labels, known.astype(np.float32).reshape(shape)
+
+    def lag_readers(self, lags: int) -> list[LagReader]:
+        """What a lag of each track is: the same number of lags, in the unit of its series."""
+        scalings = self.panel or (self.scaling,)
+        return [LagReader.of(scalings[track.series], lags) for track in self.tracks]
+
+    def _scaling_at(self, rows: Rows) -> TargetScaling:
+        """The scaling of rows `(...)`: in a panel each row has that of its series."""
+        if not self.panel:
+            return self.scaling
+        track = np.searchsorted(self.first_rows, rows, side="right") - 1
+        series = np.array([each.series for each in self.tracks])[track]
+        mean = np.stack([each.mean for each in self.panel])[series]
+        scale = np.stack([each.scale for each in self.panel])[series]
+        return replace(self.scaling, mean=mean[..., np.newaxis, :], scale=scale)

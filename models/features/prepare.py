@@ -1,0 +1,346 @@
+"""Preparation: from a series and a spec to training arrays and all that serving must know."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from models.arrays import Floats, Times, Values
+from models.calendars.calendar import Calendar
+from models.calendars.holidays import HolidayFlags, named_codes
+from models.errors import DataError
+from models.features.classes import ClassCoding
+from models.features.dataset import Dataset, Track
+from models.features.features import FeaturePipeline, clean_rows
+from models.features.fitting import DroppedChannel, FeaturePlan, fit_features
+from models.features.known_effects import KnownEffects
+from models.features.known_future import FutureTable
+from models.features.series_fit import FitRule, SeriesFit
+from models.grid.resampling import GridRule
+from models.grid.splits import split_bounds
+from models.series import Channel, SeriesData, as_panel
+from models.spec.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Times at which the parts of a split begin."""
+
+    train: np.datetime64
+    validation: np.datetime64
+    test: np.datetime64
+
+    def track(self, times: Times, offset: int = 0, series: int = 0) -> Track:
+        """Row numbers of the parts in a track whose first row has the number `offset`."""
+        starts = np.searchsorted(times, np.array([self.train, self.validation, self.test]))
+        train, validation, test = (offset + starts).tolist()
+        return Track(train, validation, test, offset + len(times), series)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSeries:
+    """One series of a panel made ready.
+
+    Args:
+        fit: Its grid and scales.
+        times: Grid times of its first track, the one that is served.
+        track: Where the parts lie among these times.
+        fitted: Grid times of the rows that its scales were learnt from.
+        observed: Times and values of its observations, in column order.
+    """
+
+    fit: SeriesFit
+    times: Times
+    track: Track
+    fitted: Times
+    observed: tuple[Times, Values]
+
+    @property
+    def sha256(self) -> str:
+        """Of the times and values that training sees."""
+        times, values = self.observed
+        digest = hashlib.sha256(times.astype("<i8").data)
+        # Bytes of the array itself: those of a copy would be as many again.
+        digest.update(np.ascontiguousarray(values, "<f8").reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A series, or a panel of them, made ready for training.
+
+    Args:
+        dataset: Arrays of all tracks.
+        pipeline: The fitted features, with the scales of the first series.
+        channels: The channels that are read, in column order.
+        targets: Columns of the targets.
+        series: What belongs to each series.
+        dropped: Channels that could not be inputs.
+        effects: What known-future channels do to the values that the highway reads.
+    """
+
+    dataset: Dataset
+    pipeline: FeaturePipeline
+    channels: tuple[Channel, ...]
+    targets: list[int]
+    series: tuple[PreparedSeries, ...]
+    dropped: list[DroppedChannel]
+    effects: KnownEffects | None = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """When rows of the first series come."""
+        return self.series[0].fit.calendar
+
+    @property
+    def sha256(self) -> str:
+        """Of the times and values of all series."""
+        if len(self.series) == 1:
+            return self.series[0].sha256
+        return hashlib.sha256("".join(each.sha256 for each in self.series).encode()).hexdigest()
+
+
+def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
+    """Resample every series, split it, fit features and target scaling on its training rows.
+
+    Args:
+        spec: A resolved spec.
+        data: The whole series, or those of a panel.
+
+    Returns:
+        Training arrays, and what the manifest must hold.
+    """
+    return fit_panel(spec, data).prepared()
+
+
+def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPanel":
+    """The part of `prepare` that learns from training rows; the arrays are not made yet."""
+    panel = as_panel(data)
+    wanted = {*(spec.features or []), *(spec.targets or [])}
+    channels = tuple(channel for channel in panel[0].channels if channel.name in wanted)
+    names = [channel.name for channel in channels]
+    targets = [names.index(name) for name in spec.targets or []]
+    positive = targets if spec.transform == "log_return" else []
+    gridded = [_Gridded.of(spec, each, channels, positive) for each in panel]
+
+    rule = gridded[0].rule
+    plan = _feature_plan(spec, panel[0], channels, resampled=rule.step != rule.cadence)
+    first, *others = (each.training_rows for each in gridded)
+    pipeline, dropped = fit_features(plan, first, others)
+    if pipeline.width == 0:
+        left_out = ", ".join(f"{channel.name} ({channel.reason})" for channel in dropped)
+        raise DataError(f"No channel is left to forecast from. Left out: {left_out or 'none'}")
+    how = FitRule(
+        pipeline=pipeline,
+        targets=targets,
+        transform=spec.transform or "none",
+        leads=spec.lead_steps,
+        scaled=spec.scaler == "standard",
+    )
+    fits = [each.fit(how) for each in gridded]
+    return FittedPanel(gridded, fits, how, channels, dropped, ClassCoding.of(spec))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPiece:
+    """Some rows of a track.
+
+    Args:
+        rows: Where they lie in the arrays of all tracks.
+        features: `(rows, features)` of float32.
+        actual: `(rows, targets)` in original units; NaN is missing.
+        base: `(rows, targets)`, the last observed values.
+        known: What known-future channels say of the rows.
+    """
+
+    rows: slice
+    features: Floats
+    actual: Values
+    base: Values
+    known: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPanel:
+    """Series on their grids, and everything that is learnt from their training rows.
+
+    Args:
+        gridded: Each series on its grids.
+        fits: The grid and the scales of each.
+        how: The features, and how they were fitted.
+        channels: The channels that are read, in column order.
+        dropped: Channels that could not be inputs.
+        classes: What the targets are cut into, if classes are predicted.
+    """
+
+    gridded: list["_Gridded"]
+    fits: list[SeriesFit]
+    how: FitRule
+    channels: tuple[Channel, ...]
+    dropped: list[DroppedChannel]
+    classes: ClassCoding | None
+
+    def prepared(self) -> Prepared:
+        """Make the arrays of all tracks."""
+        both = zip(self.gridded, self.fits, strict=True)
+        return Prepared(
+            dataset=self._dataset(),
+            pipeline=self.how.pipeline,
+            channels=self.channels,
+            targets=list(self.how.targets),
+            series=tuple(each.prepared(fit) for each, fit in both),
+            dropped=self.dropped,
+        )
+
+    def pieces(self) -> Iterator[TrackPiece]:
+        """Transform every track on its own, one after the other, some rows at a time."""
+        offset, targets = 0, self.how.targets
+        for own, fit in zip(self.gridded, self.fits, strict=True):
+            pipeline = fit.pipeline(self.how.pipeline)
+            for times, rows in zip(own.times, own.rows, strict=True):
+                for piece, features, filled in pipeline.pieces(pipeline.empty_tail(), times, rows):
+                    new = filled[pipeline.memory_rows :]
+                    yield TrackPiece(
+                        rows=slice(offset + piece.start, offset + piece.stop),
+                        features=features,
+                        actual=rows[piece][:, targets],
+                        base=new[:, targets],
+                        known=pipeline.known(new),
+                    )
+                offset += len(rows)
+
+    def _has_gaps(self) -> bool:
+        """Whether a value of a target is missing."""
+        return any(
+            np.isnan(rows[:, column]).any()
+            for own in self.gridded
+            for rows in own.rows
+            for column in self.how.targets
+        )
+
+    def _tracks(self) -> tuple[Track, ...]:
+        tracks, offset = [], 0
+        for position, own in enumerate(self.gridded):
+            for times in own.times:
+                tracks.append(own.borders.track(times, offset, position))
+                offset += len(times)
+        return tuple(tracks)
+
+    def _dataset(self) -> Dataset:
+        """Lay all tracks one after the other."""
+        tracks, pipeline, targets = self._tracks(), self.how.pipeline, len(self.how.targets)
+        count, scalings = tracks[-1].end, [fit.scaling for fit in self.fits]
+        features = np.empty((count, pipeline.width), np.float32)
+        actual = np.empty((count, targets))
+        # Without gaps the last observed values are the values.
+        base = np.empty_like(actual) if self._has_gaps() else actual
+        known = np.empty((count, pipeline.known_width), np.float32)
+        for piece in self.pieces():
+            features[piece.rows], known[piece.rows] = piece.features, piece.known
+            actual[piece.rows], base[piece.rows] = piece.actual, piece.base
+        return Dataset(
+            features,
+            actual,
+            base,
+            scalings[0],
+            tracks,
+            panel=tuple(scalings) if len(scalings) > 1 else (),
+            future=self._future(known, tracks),
+            classes=self.classes,
+        )
+
+    def _future(self, known: Floats, tracks: Sequence[Track]) -> FutureTable | None:
+        """What is known of the steps ahead of the rows of all tracks, if anything is."""
+        if not self.how.pipeline.future_width:
+            return None
+        parts = iter(np.split(known, [track.end for track in tracks[:-1]]))
+        tables = []
+        for own, fit in zip(self.gridded, self.fits, strict=True):
+            laid = [(times, next(parts), own.rule.row_calendar(times)) for times in own.times]
+            pipeline = fit.pipeline(self.how.pipeline)
+            tables.append(FutureTable.of(pipeline, fit.scaling.leads, laid))
+        return FutureTable.joined(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gridded:
+    """A series on its grids, one for each phase, with clean rows and the borders of its parts."""
+
+    data: SeriesData
+    values: Values
+    rule: GridRule
+    times: list[Times]
+    rows: list[Values]
+    borders: Borders
+
+    @classmethod
+    def of(
+        cls, spec: Spec, data: SeriesData, channels: tuple[Channel, ...], positive: list[int]
+    ) -> Self:
+        values = _of_channels(data, channels)
+        step = spec.cadence or data.cadence
+        rule = GridRule.learn(data, channels, step, spec.aggregate or "last")
+        grids = [rule.grid(data.times, values, phase=phase) for phase in range(rule.phases)]
+        rows = [clean_rows(grid.values, positive) for grid in grids]
+        times = [grid.times for grid in grids]
+        return cls(data, values, rule, times, rows, _borders(spec, times[0]))
+
+    @property
+    def track(self) -> Track:
+        return self.borders.track(self.times[0])
+
+    @property
+    def seen(self) -> slice:
+        return slice(*self.track.span("train"))
+
+    @property
+    def training_rows(self) -> Values:
+        return self.rows[0][self.seen]
+
+    def fit(self, how: FitRule) -> SeriesFit:
+        return how.fit(
+            self.data.name, self.data.timezone, self.rule, self.times[0], self.training_rows
+        )
+
+    def prepared(self, fit: SeriesFit) -> PreparedSeries:
+        return PreparedSeries(
+            fit=fit,
+            times=self.times[0],
+            track=self.track,
+            fitted=self.times[0][self.seen],
+            observed=(self.data.times, self.values),
+        )
+
+
+def _of_channels(data: SeriesData, channels: tuple[Channel, ...]) -> Values:
+    """`(rows, channels)`; without a copy where all channels are wanted."""
+    if channels == data.channels:
+        return data.values
+    return data.values[:, [data.channel_names.index(each.name) for each in channels]]
+
+
+def _borders(spec: Spec, times: Times) -> Borders:
+    bounds = split_bounds(times, spec.split)
+    end = times[-1] + np.timedelta64(1, "us")
+    starts = [bounds.train.start, bounds.validation.start, bounds.test.start]
+    return Borders(*(times[row] if row < len(times) else end for row in starts))
+
+
+def _feature_plan(
+    spec: Spec, data: SeriesData, channels: tuple[Channel, ...], *, resampled: bool
+) -> FeaturePlan:
+    codes = tuple(named_codes(spec.holidays))
+    return FeaturePlan(
+        channels=channels,
+        inputs=frozenset(data.channel_names if spec.features is None else spec.features),
+        targets=frozenset(spec.targets or []),
+        log_returns=spec.transform == "log_return",
+        spans=tuple(spec.differences),
+        cycles=tuple(spec.calendar_features or []),
+        timezone=data.timezone,
+        scaled=spec.scaler == "standard",
+        known_future=frozenset(spec.known_future),
+        holidays=HolidayFlags(codes, data.timezone, resampled) if codes else None,
+    )

@@ -1,0 +1,126 @@
+"""Observations onto the rows that a forecaster steps through: with holes, or resampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import Times, Values
+from models.calendars.cadence import Cadence, Indices
+from models.calendars.calendar import Calendar, Continuous
+from models.errors import DataError
+from models.grid.bins import Bins
+from models.grid.summaries import Aggregate, rule_of, summarise
+from models.series import Channel
+
+# A bound on memory: thirty-eight years of minutes.
+_MOST_ROWS = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows at the steps of a cadence.
+
+    Args:
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the moment at which
+            everything in the row is known.
+        values: `(rows, channels)` of float64; NaN is missing.
+    """
+
+    times: Times
+    values: Values
+
+
+def to_grid(
+    times: Times,
+    values: Values,
+    *,
+    cadence: Cadence,
+    step: Cadence,
+    calendar: Calendar,
+    channels: Sequence[Channel],
+    aggregate: Aggregate = "last",
+    bars: bool = False,
+    phase: int = 0,
+    after: np.datetime64 | None = None,
+) -> Grid:
+    """Put observations onto the rows of a grid.
+
+    A row labelled t holds what was observed after the row before and up to t. It is given out
+    once something was observed at or after t, so a row never changes later. On a continuous
+    calendar holes are rows of NaN; of sessions, observed rows come as they are, and
+    resampling them leaves empty rows out. Where a grid is the series' own cadence its labels
+    are the series' own times (as the calendar learnt them); coarser steps begin at whole
+    hours, local midnights, Mondays, or the first days of months.
+
+    Streaming gives the same rows as one go: pass as `after` the last row's time, and all
+    observations later than it.
+
+    Args:
+        times: `(observations,)` of `datetime64[us]`, UTC, strictly increasing.
+        values: `(observations, channels)` of float64; NaN is missing.
+        cadence: The step between observations.
+        step: The step between rows: `cadence` or a multiple of it.
+        calendar: When observations come, as learnt by `learn_calendar` with `cadence`.
+        channels: One entry per column: names decide for `"ohlc"`, angles for `"mean"`.
+        aggregate: What stands for the observations of a row, as `rule_of` says. Missing ones
+            are left out.
+        bars: Whether observations are market bars, as `Bins` says.
+        phase: By how many observation steps the rows lie later, if `step` is a multiple.
+        after: Only rows later than this are wanted.
+
+    Raises:
+        DataError: If `phase` is asked of months or business days, or if there are too many rows.
+    """
+    if after is not None:
+        later = int(np.searchsorted(times, after, side="right"))
+        times, values = times[later:], values[later:]
+    sessions = not isinstance(calendar, Continuous)
+    if len(times) == 0 or (sessions and step == cadence):
+        return Grid(times, values)
+    points = _points(cadence, step, calendar, bars, phase)
+    indices = points.index_at_or_after(times)
+    last = int(points.index_at_or_before(times[-1:])[0])
+    complete = int(np.searchsorted(indices, last, side="right"))
+    starts = np.flatnonzero(np.diff(indices[:complete], prepend=indices[0] - 1))
+    filled = indices[starts]
+    rules = [rule_of(channel, aggregate) for channel in channels]
+    summaries = summarise(values[:complete], starts, rules)
+    if sessions:
+        return Grid(points.labels(filled), summaries)
+    first = (
+        int(indices[0])
+        if after is None
+        else int(points.index_at_or_before(np.array([after]))[0]) + 1
+    )
+    return _with_holes(points, first, last, filled, summaries)
+
+
+def _points(
+    cadence: Cadence, step: Cadence, calendar: Calendar, bars: bool, phase: int
+) -> Continuous:
+    if step == cadence and isinstance(calendar, Continuous) and not phase:
+        return calendar
+    if phase and not (cadence.fixed and step != cadence):
+        raise DataError(
+            "`phase` must be 0 unless steps of a fixed length are put into coarser ones. "
+            f"Received: {phase} with {cadence.text} in {step.text}"
+        )
+    return Bins(step, cadence, calendar.timezone, bars=bars).points(phase)
+
+
+def _with_holes(
+    points: Continuous, first: int, last: int, filled: Indices, summaries: Values
+) -> Grid:
+    rows = max(0, last - first + 1)
+    if rows > _MOST_ROWS:
+        raise DataError(
+            f"A grid must have at most {_MOST_ROWS:,} rows; steps of {points.cadence.text} "
+            f"over this span give {rows:,}."
+        )
+    times = points.labels(np.arange(first, first + rows))
+    if len(filled) == rows:
+        return Grid(times, summaries)
+    values = np.full((rows, summaries.shape[1]), np.nan)
+    values[filled - first] = summaries
+    return Grid(times, values)

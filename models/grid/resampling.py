@@ -1,0 +1,118 @@
+"""How a forecaster's rows come out of observations: the same when training and serving."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from models.arrays import Times, Values
+from models.calendars.cadence import Cadence
+from models.calendars.calendar import Calendar, Continuous, calendar_from_json, learn_calendar
+from models.calendars.exchange import Exchange
+from models.grid.grid import Grid, to_grid
+from models.grid.summaries import Aggregate
+from models.series import Channel, SeriesData
+
+
+@dataclass(frozen=True, slots=True)
+class GridRule:
+    """What `to_grid` must know of a series.
+
+    Args:
+        cadence: The step between observations.
+        step: The step between rows.
+        calendar: When observations come.
+        channels: One entry per column.
+        aggregate: What stands for the observations of a row.
+        bars: Whether observations are market bars, as `Bins` says.
+    """
+
+    cadence: Cadence
+    step: Cadence
+    calendar: Calendar
+    channels: tuple[Channel, ...]
+    aggregate: Aggregate
+    bars: bool
+
+    @classmethod
+    def learn(
+        cls, data: SeriesData, channels: Sequence[Channel], step: str, aggregate: Aggregate
+    ) -> Self:
+        """Learn the calendar of a series.
+
+        Args:
+            data: The whole series.
+            channels: The channels that are read.
+            step: The cadence of rows, such as `"1h"`.
+            aggregate: What stands for the observations of a row.
+        """
+        cadence = Cadence.parse(data.cadence)
+        calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone, data.hours)
+        bars = data.kind == "ohlc"
+        return cls(cadence, Cadence.parse(step), calendar, tuple(channels), aggregate, bars)
+
+    @property
+    def phases(self) -> int:
+        """How many ways there are to begin a row: 6 for hours made of 10 minutes."""
+        resampled = isinstance(self.calendar, Continuous) and self.cadence != self.step
+        fixed = self.cadence.fixed and self.step.fixed
+        if resampled and fixed and self.step.is_multiple_of(self.cadence):
+            return self.step.count // self.cadence.count
+        return 1
+
+    def grid(
+        self, times: Times, values: Values, phase: int = 0, after: np.datetime64 | None = None
+    ) -> Grid:
+        """Rows from observations; the arguments are those of `to_grid`."""
+        return to_grid(
+            times,
+            values,
+            cadence=self.cadence,
+            step=self.step,
+            calendar=self.calendar,
+            channels=self.channels,
+            aggregate=self.aggregate,
+            bars=self.bars,
+            phase=phase,
+            after=after,
+        )
+
+    def row_times(self, times: Times) -> Times:
+        """Times of the rows that observations at `times` become."""
+        return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
+
+    def row_calendar(self, times: Times) -> Calendar:
+        """When the next rows come, given the times of those that came."""
+        if self.step == self.cadence:
+            return self.calendar
+        zone = self.calendar.timezone
+        if isinstance(self.calendar, Exchange):
+            hours = self.calendar.hours
+            return learn_calendar(times, self.step, hours.code, zone, hours)
+        kind = "continuous" if isinstance(self.calendar, Continuous) else "sessions"
+        return learn_calendar(times, self.step, kind, zone)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule as plain JSON values."""
+        return {
+            "cadence": self.cadence.text,
+            "step": self.step.text,
+            "calendar": self.calendar.to_json(),
+            "channels": [asdict(channel) for channel in self.channels],
+            "aggregate": self.aggregate,
+            "bars": self.bars,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The rule that `to_json` described."""
+        return cls(
+            Cadence.parse(stored["cadence"]),
+            Cadence.parse(stored["step"]),
+            calendar_from_json(stored["calendar"]),
+            tuple(Channel(**channel) for channel in stored["channels"]),
+            stored["aggregate"],
+            # Bundles of before rows were binned as bars are.
+            stored.get("bars", False),
+        )

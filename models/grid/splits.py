@@ -1,0 +1,112 @@
+"""Splits: where training ends and validation and test begin, in the order of time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from models.arrays import Times
+from models.errors import Problem, SpecError
+from models.spec.spec import SplitSpec
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Rows of the three parts, one after the other; validation and test may be empty.
+
+    Args:
+        train: Rows that weights and scalers are fitted on.
+        validation: Rows that decide when to stop.
+        test: Rows that nothing is decided on, up to the end of the series.
+    """
+
+    train: slice
+    validation: slice
+    test: slice
+
+
+def split_bounds(times: Times, split: SplitSpec) -> Splits:
+    """Find the rows of each part.
+
+    A time begins its part: the row at that time belongs to it. A fraction is one of the rows
+    from the beginning of training on; the test part is the last one and validation lies
+    before it.
+
+    Args:
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the rows of a grid.
+        split: Where the parts begin.
+
+    Returns:
+        Slices of rows that touch and do not overlap.
+
+    Raises:
+        SpecError: If a time lies outside the series, if the parts are out of order, or if they
+            leave no row to train on.
+    """
+    if len(times) == 0:
+        raise SpecError([Problem("", "A split needs at least 1 row. Received: 0")])
+    if problems := list(_times_outside(times, split)):
+        raise SpecError(problems)
+    end = len(times)
+    train = 0 if split.train is None else _row_at(times, split.train)
+    test = _begin(times, split.test, before=end, rows=end - train)
+    validation = _begin(times, split.validation, before=test, rows=end - train)
+    if not train < validation <= test:
+        raise SpecError([Problem("/split", _order_message(times, split))])
+    return Splits(slice(train, validation), slice(validation, test), slice(test, end))
+
+
+def origins(part: slice, farthest_lead: int) -> slice:
+    """The rows of a part that have all their labels in it.
+
+    Labels never cross a border: of a part of 10 rows and leads up to 3 the first 7 rows remain.
+
+    Args:
+        part: Rows of one part of a split.
+        farthest_lead: The largest lead in steps.
+    """
+    return slice(part.start, max(part.start, part.stop - farthest_lead))
+
+
+def to_time(moment: datetime) -> np.datetime64:
+    """A moment as `datetime64[us]` UTC; one without a zone is read as UTC."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return np.datetime64(aware.replace(tzinfo=None), "us")
+
+
+def _begin(times: Times, border: float | datetime, *, before: int, rows: int) -> int:
+    if isinstance(border, datetime):
+        return _row_at(times, border)
+    return before - round(rows * border)
+
+
+def _row_at(times: Times, moment: datetime) -> int:
+    return int(np.searchsorted(times, to_time(moment)))
+
+
+def _times_outside(times: Times, split: SplitSpec) -> Iterator[Problem]:
+    for part in PARTS:
+        border = getattr(split, part)
+        if not isinstance(border, datetime) or times[0] <= to_time(border) <= times[-1]:
+            continue
+        yield Problem(
+            f"/split/{part}",
+            f"`split.{part}` must lie between the first row, {times[0]}, and the last, "
+            f"{times[-1]}. Received: {border.isoformat()}",
+        )
+
+
+def _order_message(times: Times, split: SplitSpec) -> str:
+    received = {part: getattr(split, part) for part in PARTS}
+    texts = [
+        f"{part} {value.isoformat() if isinstance(value, datetime) else value}"
+        for part, value in received.items()
+        if value is not None
+    ]
+    return (
+        "`split` must leave rows to train on, then validation, then test. "
+        f"Received: {', '.join(texts)}, over {len(times)} rows"
+    )

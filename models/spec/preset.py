@@ -1,0 +1,21 @@
+"""A ready spec by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A spec to start from.
+
+    Args:
+        name: What requests call it.
+        title: A few words.
+        description: What it is for, and where it comes from.
+        spec: Fields of `models.spec.spec.Spec`; the others take their defaults.
+    """
+
+    name: str
+    title: str
+    description: str
+    spec: dict[str, Any]

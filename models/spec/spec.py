@@ -1,0 +1,218 @@
+"""What a forecaster is: architecture, window, horizon, split and seed as plain data."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from models.spec.base import Part
+from models.spec.layers import BidirectionalSpec, DenseSpec, HeadSpec, LayerSpec
+from models.spec.optimizer import OptimizerSpec, ScheduleSpec
+
+__all__ = [
+    "BidirectionalSpec",
+    "DeadBandSpec",
+    "DenseSpec",
+    "EarlyStoppingSpec",
+    "HeadSpec",
+    "LayerSpec",
+    "OptimizerSpec",
+    "ScheduleSpec",
+    "Spec",
+    "SplitSpec",
+]
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class HighwaySpec(Part):
+    """A linear map from the last values of each target to its leads, beside the network."""
+
+    lags: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Steps back that are read; chosen on the validation part if left out, and "
+        "then there may be no highway at all.",
+    )
+    shared: bool | None = Field(
+        None,
+        description="One set of weights for all targets, or one for each; chosen on the "
+        "validation part if left out.",
+    )
+
+
+class DeadBandSpec(Part):
+    """Changes that count as none."""
+
+    size: float = Field(
+        ge=0, allow_inf_nan=False, description="The largest change that is flat; 0: none at all."
+    )
+    unit: Literal["bps", "units"] = Field(
+        "bps", description="Basis points of the last value, or the target's own unit."
+    )
+
+
+class EarlyStoppingSpec(Part):
+    """When to stop: the best epoch's weights are restored."""
+
+    monitor: Literal["val_loss", "loss"] = "val_loss"
+    patience: int = Field(5, ge=1)
+
+
+class SplitSpec(Part):
+    """Where validation and test begin: a fraction of the span, or a time (ISO 8601)."""
+
+    train: datetime | None = None
+    validation: Fraction | datetime = 0.15
+    test: Fraction | datetime = 0.15
+
+
+class Spec(Part):
+    """A forecaster as data. Every field may be left out: `{}` trains a sensible model."""
+
+    mode: Literal["stateful", "windowed"] = "stateful"
+    task: Literal["regression", "direction", "classification"] = Field(
+        "regression",
+        description="What is said of each lead: a value; whether the target goes down or up "
+        "(`direction`, with a `dead_band` also flat) from its last value; or one of several "
+        "`classes`, whose codes 0, 1, ... are the target's values. Of classes, probabilities "
+        "are given, calibrated on the validation part.",
+    )
+    dead_band: DeadBandSpec | None = Field(
+        None,
+        description="`direction` only: changes up to this size are `flat`. Without it there is "
+        "no such class, and an unchanged value counts for neither side.",
+    )
+    classes: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="`classification` only: how many classes there are; by default the target's "
+        "largest value plus 1.",
+    )
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = Field(
+        None,
+        description="How much an error on each class costs in training, in the order of the "
+        "classes (down, flat, up; or 0, 1, ...); `balanced`: classes count the same however rare, "
+        "which bends the probabilities towards the rare ones.",
+    )
+    targets: list[str] | None = None
+    features: list[str] | None = None
+    calendar_features: list[Literal["day", "week", "year"]] | None = None
+    differences: list[int] = Field(default_factory=list)
+    known_future: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Channels whose future values are known when a forecast is asked for: "
+        "promotions, planned outages, weather forecasts. Their values at the target times are "
+        "inputs too, and every forecast request brings them. They are features, and no targets.",
+    )
+    holidays: str | list[str] | None = Field(
+        None,
+        description="Public holidays as inputs: a country's ISO 3166-1 code such as `DE`, or with "
+        "a subdivision such as `DE-BY`, or a list of them. Whether a day is a holiday, the eve "
+        "of one or the day after one is seen for a row's own day and for the days of the leads.",
+        examples=["DE", ["DE-BY", "AT"]],
+    )
+    cadence: str | None = None
+    aggregate: Literal["last", "mean", "sum", "ohlc"] | None = None
+    horizon: int | None = Field(None, ge=1)
+    leads: list[int] | None = None
+    delay: int | None = Field(None, ge=1)
+    lookback: int | None = Field(None, ge=1)
+    step: int | None = Field(None, ge=1)
+    chunk: int | None = Field(None, ge=1)
+    lanes: int | None = Field(None, ge=1)
+    burn_in: int | None = Field(None, ge=0)
+    layers: list[LayerSpec] | None = Field(None, min_length=1, max_length=16)
+    highway: HighwaySpec | None = Field(
+        HighwaySpec(),
+        description="The autoregressive highway; `null` for none. Left out, stateful models get "
+        "one where it helps on the validation part, and windowed models none.",
+    )
+    shrinkage: bool | None = Field(
+        None,
+        description="After training, each lead of the network's part is multiplied by the share "
+        "from 0 to 1 that is best on the validation part. Left out: yes for stateful models that "
+        "predict changes, else no.",
+    )
+    head: HeadSpec = HeadSpec()
+    transform: Literal["none", "delta", "log_return"] | None = None
+    scaler: Literal["standard", "none"] = "standard"
+    split: SplitSpec = SplitSpec()
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Quantiles that the network predicts of every lead, by the pinball loss; the "
+        "median is added. Null for a point forecast. Intervals of both are conformal.",
+    )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Networks that are trained side by side, from different initial weights, and "
+        "averaged.",
+    )
+    loss: Literal[
+        "mae",
+        "mse",
+        "huber",
+        "log_cosh",
+        "pinball",
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+    ] = Field(
+        "mae",
+        description="What training minimises; `pinball` goes with `quantiles`, the cross-entropies "
+        "with classes: the binary one with a sigmoid head, the other two, which are the same for "
+        "numbered classes, with a softmax head. Left out, it follows from the task.",
+    )
+    huber_delta: float | None = Field(
+        None,
+        gt=0,
+        description="`huber` only: the error, in scaled units, above which it is linear; 1.",
+    )
+    optimizer: OptimizerSpec = OptimizerSpec()
+    epochs: int | None = Field(None, ge=1, le=100_000)
+    batch_size: int | None = Field(None, ge=1)
+    steps_per_epoch: int | None = Field(None, ge=1)
+    shuffle: bool | None = Field(
+        None,
+        description="Whether windows come in random order; true by default. Stateful mode has "
+        "no such choice: the order of the rows is what the state remembers.",
+    )
+    early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32",
+        description="What training computes in: the mixed ones are faster on a GPU; "
+        "mixed_float16 needs one. Weights, kept states and forecasts are float32 in any case.",
+    )
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @property
+    def lead_steps(self) -> list[int]:
+        """Steps ahead of every forecast: `leads`, the `delay` alone, or 1 to `horizon`."""
+        if self.leads is not None:
+            return self.leads
+        if self.delay is not None:
+            return [self.delay]
+        return list(range(1, (self.horizon or 1) + 1))
+
+    @property
+    def predicts_classes(self) -> bool:
+        """Whether the network says which class, instead of which value."""
+        return self.task != "regression"
+
+    @property
+    def network_head(self) -> HeadSpec:
+        """The head of the network: what makes probabilities of its scores is no part of it."""
+        if not self.predicts_classes:
+            return self.head
+        return self.head.model_copy(update={"activation": "linear"})
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return self.model_dump(mode="json")
