@@ -12,7 +12,7 @@ from app.logs import configure_logging
 from app.settings import DEVICE, Settings, get_settings
 from app.version import VERSION
 from app.worker.devices import NoSuchDevice, require_device, visible_gpus
-from app.worker.lifeline import die_with_parent
+from app.worker.parent_death import die_with_parent
 
 NOT_LOOPBACK = (
     "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Depends, FastAPI
 
 from app import health
+from app.aliases.routes import router as aliases_router
 from app.auth import require_api_key
-from app.backtests.router import router as backtests_router
+from app.backtests.routes import router as backtests_router
 from app.db import Database
-from app.drift.router import router as drift_router
+from app.drift.routes import router as drift_router
 from app.errors import (
     Invalid,
     Unauthorized,
@@ -18,22 +19,21 @@ from app.errors import (
     documented,
     install_error_handlers,
 )
-from app.forecasts.router import router as forecasts_router
-from app.jobs.router import router as jobs_router
+from app.forecasts.routes import router as forecasts_router
+from app.ingest.processes.pool import FileProcesses
+from app.ingest.series_routes import router as series_router
+from app.jobs.routes import router as jobs_router
 from app.limits import BodyLimit
-from app.live.router import router as live_router
 from app.openapi import install_openapi
-from app.registry.alias_routes import router as aliases_router
-from app.registry.router import router as registry_router
-from app.retention.router import router as retention_router
-from app.schedules.router import router as schedules_router
+from app.registry.routes import router as registry_router
+from app.retention.routes import router as retention_router
+from app.schedules.routes import router as schedules_router
+from app.scores.routes import router as live_router
 from app.series.decoded import DecodedSeries
-from app.series.processes.pool import FileProcesses
-from app.series.router import router as series_router
 from app.settings import Settings, get_settings
-from app.studies.router import router as studies_router
+from app.studies.routes import router as studies_router
 from app.version import VERSION
-from app.webhooks.router import router as webhooks_router
+from app.webhooks.routes import router as webhooks_router
 
 DESCRIPTION = """
 Upload a series, train a recurrent forecaster in the background, get forecasts that are

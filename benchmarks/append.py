@@ -15,8 +15,8 @@ import httpx2
 import numpy as np
 import onnxruntime
 
+import app.live.states as live
 from app.db import Database
-from app.live import service as live
 from app.registry.artefacts import forecasters, read_bundle_bytes
 from app.registry.queries import get_version
 from app.registry.tables import Alias

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from app.series import arrow
+from app.parsing import arrow
 
 CHANNELS = 14
 PIECE_ROWS = 200_000

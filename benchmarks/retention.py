@@ -19,9 +19,9 @@ import sqlalchemy as sa
 
 from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
-from app.live.tables import ForecastScore
 from app.registry.queries import get_version
 from app.registry.tables import Alias
+from app.scores.tables import ForecastScore
 from benchmarks.service import ROWS, database, postgres, train_hourly, web
 from examples.running import checked
 

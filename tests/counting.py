@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.jobs.task import Publish, Task
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker import child
-from app.worker.task import Publish, Task
 from models.errors import TrainingError
 
 GIBIBYTE = 1024**3

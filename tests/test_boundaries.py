@@ -45,13 +45,13 @@ class TestWebProcess:
 
     def test_a_backtest_is_planned_and_judged_without_them(self) -> None:
         loaded = loaded_by(
-            "import app.backtests.router, models.backtesting.backtest, models.evaluation.evaluate"
+            "import app.backtests.routes, models.backtesting.backtest, models.evaluation.evaluate"
         )
         assert not loaded & TRAINING
 
     def test_a_promotion_is_judged_without_them(self) -> None:
         loaded = loaded_by(
-            "import app.registry.gate, numpy\n"
+            "import app.aliases.gate, numpy\n"
             "from models.evaluation.significance import diebold_mariano\n"
             "one, other = numpy.random.default_rng(0).normal(size=(2, 50))\n"
             "assert diebold_mariano(one, other, overlap=0, names=('a', 'b')).p_value"
@@ -63,7 +63,7 @@ class TestWebProcess:
         assert not loaded & TRAINING
 
     def test_what_follows_from_the_end_of_a_job_is_light(self) -> None:
-        loaded = loaded_by("import app.studies.course")
+        loaded = loaded_by("import app.studies.scheduler")
         assert not loaded & (TRAINING | HEAVY_READERS)
 
     @pytest.mark.parametrize("make", ["weather", "json_lines", "parquet", "arrow_file"])
@@ -76,7 +76,7 @@ class TestWebProcess:
         }
         (tmp_path / "file").write_bytes(made[make])
         loaded = loaded_by(
-            "from app.series.reading.reader import ReadOptions, read_table\n"
+            "from app.parsing.reader import ReadOptions, read_table\n"
             f"read_table(open({str(tmp_path / 'file')!r}, 'rb'), ReadOptions(), limit_bytes=10**6)"
         )
         assert "pyarrow" in loaded

@@ -11,10 +11,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.live.performance import figures_of_test
-from app.live.spans import Span, added, ratio
-from app.live.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.registry.tables import Bundle, ModelVersion
+from app.scores.performance import figures_of_test
+from app.scores.spans import Span, added, ratio
+from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.series import storage
 from app.series.tables import Series
 from app.times import to_datetimes

@@ -12,8 +12,8 @@ from app.drift.schemas import (
     LiveErrorRead,
     ThresholdsRead,
 )
+from app.drift.service import Drift, Thresholds
 from app.drift.tables import DriftWatch
-from app.drift.verdicts import Drift, Thresholds
 from app.errors import Conflict, NotFound
 from app.jobs.tables import JobState
 from app.registry.queries import WITH_PANEL, VersionRow, get_default_version, get_version

@@ -7,8 +7,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Database, insert_or_ignore, utc_now
+from app.drift.service import Drift, Finding, Thresholds
 from app.drift.tables import DriftWatch
-from app.drift.verdicts import Drift, Finding, Thresholds
 from app.registry.queries import CHAMPION
 from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
 from app.series.tables import Series

@@ -10,16 +10,18 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+import app.live.states as live
+import app.scores.service as scores
 from app.db import finite_or_none, insert_for_id, utc_now
 from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of, with_intervals
 from app.forecasts.known_future import KnownValues, known_values
 from app.forecasts.schemas import ForecastCreate, KnownFuture
 from app.forecasts.tables import StoredForecast
-from app.live import scores
-from app.live import service as live
-from app.live.points import Ticket
-from app.live.service import CurrentState
+from app.live.states import CurrentState
 from app.live.tables import KeptState
+from app.scores.points import Ticket
+from app.scores.service import Expected
+from app.scores.tables import AwaitedPoint
 from app.series.tables import Series
 from app.times import to_datetime, to_wire
 from models.calendars.calendar import Calendar
@@ -155,7 +157,7 @@ def store(session: Session, issued: Issued) -> Stored:
         return stored
     is_live = issued.forecast.origin == issued.state.state.time
     ticket = Ticket(forecast_id, version_id, series_id, issued.origin, is_live)
-    scores.expect(session, ticket, points, is_first=issued.state.moved)
+    expect(session, ticket, points, is_first=issued.state.moved)
     return Stored(key, body, bounds)
 
 
@@ -228,3 +230,37 @@ def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
         "class": made.classes[int(shares.argmax())],
         "probabilities": dict(zip(made.classes, shares.tolist(), strict=True)),
     }
+
+
+def expect(session: Session, ticket: Ticket, found: Expected, *, is_first: bool) -> None:
+    """Write down what `expected` found.
+
+    Args:
+        session: The database.
+        ticket: The forecast's row.
+        found: What it said about the future.
+        is_first: Whether no other forecast can have the same origin. Of several that were made
+            there, as after a correction, the last one counts.
+    """
+    if not found.points:
+        return
+    if ticket.is_live and not is_first:
+        _take_the_place_of_others(session, ticket, found.kind.table)
+    keys = {
+        "forecast_id": ticket.forecast_id,
+        "version_id": ticket.version_id,
+        "series_id": ticket.series_id,
+        "counted": ticket.is_live,
+    }
+    session.connection().execute(found.kind.insert, [{**keys, **each} for each in found.points])
+
+
+def _take_the_place_of_others(session: Session, ticket: Ticket, table: type[AwaitedPoint]) -> None:
+    others = sa.select(StoredForecast.id).where(
+        StoredForecast.version_id == ticket.version_id,
+        StoredForecast.series_id == ticket.series_id,
+        StoredForecast.origin == ticket.origin,
+        StoredForecast.id != ticket.forecast_id,
+    )
+    waiting = sa.and_(table.forecast_id.in_(others), table.actual.is_(None))
+    session.connection().execute(sa.update(table).where(waiting).values(counted=False))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
+import app.live.states as live
 from app.errors import Invalid
 from app.forecasts.schemas import KnownFuture
-from app.live import service as live
 from app.series.observations import MOST_PROBLEMS, Table, read_table
 from app.series.tables import Series
 from app.times import to_wire

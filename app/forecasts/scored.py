@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.forecasts.issuing import Answer
 from app.forecasts.tables import StoredForecast
-from app.live.tables import AwaitedPoint, ClassScore, ForecastScore
+from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 
 VALUE_FIGURES = ("actual", "error", "inside_80", "inside_95")
 CLASS_FIGURES = (

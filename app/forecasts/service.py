@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+import app.scores.service as scores
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.forecasts import issuing
@@ -13,7 +14,6 @@ from app.forecasts.issuing import Answer, Issued, Source, Stored
 from app.forecasts.known_future import FutureMissing
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
-from app.live import scores
 from app.registry.artefacts import forecasters
 from app.registry.queries import VersionRow, get_default_version, get_version
 from app.registry.tables import ModelVersion

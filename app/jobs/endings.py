@@ -11,11 +11,11 @@ from app.jobs.tables import Job
 # process, worker and its children all end jobs, so these modules must be light.
 ENDINGS: dict[str, tuple[str, ...]] = {
     "promote": ("app.schedules.outcomes:promotion_ended",),
-    "study": ("app.studies.course:study_ended",),
-    "trial": ("app.studies.course:trial_ended",),
-    "upload": ("app.series.kept_files:upload_ended",),
+    "study": ("app.studies.scheduler:study_ended",),
+    "trial": ("app.studies.scheduler:trial_ended",),
+    "upload": ("app.ingest.kept_files:upload_ended",),
     "train": (
-        "app.studies.course:training_ended",
+        "app.studies.scheduler:training_ended",
         "app.schedules.outcomes:training_ended",
         "app.webhooks.service:training_ended",
     ),

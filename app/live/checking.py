@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
+import app.live.states as live
 from app.errors import NotFound
 from app.jobs.tables import Job
-from app.live import service as live
 from app.live.tables import KeptState
 from app.registry.artefacts import forecasters
 from app.registry.queries import get_model

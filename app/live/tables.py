@@ -3,12 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, FloatVector, Json, Timestamp
+from app.db import Base, Json, Timestamp
 
 
 class KeptState(Base):
@@ -54,92 +52,3 @@ class StateCheckpoint(Base):
     time: Mapped[datetime] = mapped_column(Timestamp, primary_key=True)
     rows: Mapped[int] = mapped_column(sa.BigInteger)
     content: Mapped[bytes] = mapped_column(sa.LargeBinary)
-
-
-class AwaitedPoint:
-    """What is common to the points of stored forecasts that lay in the future then.
-
-    The row is written with the forecast, so that what a new observation answers is found by
-    the index, and is filled when the observation comes. `counted` is false where a later
-    forecast of the same version, series and origin took its place. `naive` is the last value
-    that the forecast had seen.
-    """
-
-    forecast_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("forecasts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
-    target: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
-    lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    version_id: Mapped[int]
-    series_id: Mapped[int]
-    time: Mapped[datetime] = mapped_column(Timestamp)
-    naive: Mapped[float | None]
-    counted: Mapped[bool]
-    actual: Mapped[float | None]
-    revision: Mapped[int | None]
-
-
-class ForecastScore(AwaitedPoint, Base):
-    """A point that says a value, and what came of it. `error` is value less actual."""
-
-    __tablename__ = "forecast_scores"
-    __table_args__ = (
-        sa.Index("ix_forecast_scores_version_id_series_id_time", "version_id", "series_id", "time"),
-        {"sqlite_with_rowid": False},
-    )
-
-    value: Mapped[float]
-    lower_80: Mapped[float | None]
-    upper_80: Mapped[float | None]
-    lower_95: Mapped[float | None]
-    upper_95: Mapped[float | None]
-    error: Mapped[float | None]
-    naive_error: Mapped[float | None]
-    inside_80: Mapped[bool | None]
-    inside_95: Mapped[bool | None]
-
-
-class ClassScore(AwaitedPoint, Base):
-    """A point that says how probable every class is, and what came of it.
-
-    `code` is the class that came: empty until then, and where an observation belongs to none.
-    What a coin with the frequencies of the training rows would have said stands beside it.
-    """
-
-    __tablename__ = "class_scores"
-    __table_args__ = (
-        sa.Index("ix_class_scores_version_id_series_id_time", "version_id", "series_id", "time"),
-        {"sqlite_with_rowid": False},
-    )
-
-    probabilities: Mapped[npt.NDArray[np.float64]] = mapped_column(FloatVector)
-    code: Mapped[int | None]
-    probability: Mapped[float | None]
-    log_loss: Mapped[float | None]
-    brier: Mapped[float | None]
-    correct: Mapped[bool | None]
-    coin_probability: Mapped[float | None]
-    coin_log_loss: Mapped[float | None]
-    coin_brier: Mapped[float | None]
-    majority_correct: Mapped[bool | None]
-
-
-class FoldedScore(Base):
-    """What is left of scores that retention took away: their sums, which figures of all time need.
-
-    `code` is the class that came, and -1 where values are forecast; `sums` has the count of the
-    points and the totals of their figures, by name.
-    """
-
-    __tablename__ = "folded_scores"
-
-    version_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True
-    )
-    series_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-    target: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
-    lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    sums: Mapped[dict[str, Any]] = mapped_column(Json)

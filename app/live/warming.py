@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
+import app.live.states as live
 from app.db import Database
 from app.errors import ServiceError
-from app.live import service as live
 from app.live.tables import KeptState
 from app.registry.artefacts import forecasters
 from app.registry.tables import ModelVersion, VersionSeries

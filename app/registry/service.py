@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -25,9 +25,7 @@ from models.network.devices import Device
 from models.series import SeriesData
 from models.spec.presets import PRESETS
 from models.spec.spec import Spec
-
-if TYPE_CHECKING:
-    from models.training.trained import Trained
+from models.training.trained import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def training_input(session: Session, job_id: str) -> TrainingInput:
     return TrainingInput(spec=Spec.model_validate(version.spec), data=data, start=start)
 
 
-def publish(session: Session, job_id: str, trained: "Trained") -> dict[str, Any]:
+def publish(session: Session, job_id: str, trained: Trained) -> dict[str, Any]:
     """Store what training made; the caller's transaction also ends the job.
 
     Returns:

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.db import MICROSECOND
 from app.forecasts.tables import StoredForecast
-from app.live.service import BEGINNING
-from app.live.tables import AwaitedPoint, ClassScore, ForecastScore, KeptState
+from app.live.states import BEGINNING
+from app.live.tables import KeptState
 from app.registry.tables import ModelVersion
 from app.schedules.tables import Schedule
+from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.series.tables import Series
 
 SCORES: tuple[type[AwaitedPoint], ...] = (ForecastScore, ClassScore)

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
+from app.database_retry import until_answered
 from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
 from app.jobs.tables import Job
 from app.live.tables import KeptState, StateCheckpoint
-from app.live.totals import fold
 from app.registry.tables import Alias, Model, ModelVersion
 from app.retention.aged import (
     EVERYTHING,
@@ -36,9 +36,9 @@ from app.retention.aged import (
 from app.retention.needs import idle_states, serving_versions, surplus_versions, versions_of
 from app.retention.pace import Pace
 from app.retention.policy import policy_of
+from app.scores.totals import fold
 from app.series.tables import Series
 from app.settings import Settings
-from app.worker.patience import until_answered
 
 Answer = TypeVar("Answer")
 Place = tuple[datetime, int, str]

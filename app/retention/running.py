@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.database_retry import until_answered
 from app.db import Database, utc_now
 from app.registry.tables import Model
 from app.retention import ended_jobs
 from app.retention.cleaning import Cleaner
 from app.settings import Settings
-from app.worker.patience import until_answered
 
 MODEL_KINDS = ("forecasts", "scores", "states", "versions")
 JOB_KINDS = ("jobs", "job_events", "job_checkpoints")

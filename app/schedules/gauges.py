@@ -7,9 +7,9 @@ from statistics import fmean
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.drift.verdicts import Drift, Finding, Thresholds
-from app.schedules.subject import Subject
+from app.drift.service import Drift, Finding, Thresholds
 from app.schedules.tables import Schedule, Trigger
+from app.schedules.trained_version import Subject
 from app.series.tables import SeriesRevision
 
 

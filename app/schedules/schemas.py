@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.registry.alias_schemas import AliasName, EvidenceRead
+from app.aliases.schemas import AliasName, EvidenceRead
 from app.registry.queries import CHAMPION
 from app.schedules.tables import Start, Trigger
 from app.series.schemas import TimezoneName

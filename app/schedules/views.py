@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.registry.alias_schemas import EvidenceRead
+from app.aliases.schemas import EvidenceRead
 from app.registry.tables import Model
 from app.schedules.gauges import measure
 from app.schedules.schemas import DriftTrigger, GaugeRead, RunRead, ScheduleRead
-from app.schedules.subject import find_subject
 from app.schedules.tables import Schedule, ScheduleRun
+from app.schedules.trained_version import find_subject
 
 SETTINGS = (
     "cron",

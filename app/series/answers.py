@@ -12,11 +12,11 @@ from app.pagination import PageRequest
 from app.series import formats, selecting
 from app.series.buckets import Buckets, buckets_of
 from app.series.decoded import DecodedSeries
+from app.series.downsampling import thinned_pieces
 from app.series.formats import MEDIA_TYPES, WRITERS, About
 from app.series.observation_schemas import Form, ObservationsQuery
 from app.series.selecting import Observations, Selection
 from app.series.tables import Series
-from app.series.thinning import thinned_pieces
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.errors import Conflict, Invalid
+from app.quality.unit_spellings import known_unit
 from app.series.schemas import ChannelSettings
-from app.series.unit_spellings import known_unit
 from models.errors import Problem
 
 ChannelList = list[dict[str, Any]]

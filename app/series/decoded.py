@@ -4,8 +4,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Annotated
 
 import numpy as np
+from fastapi import Depends, Request
 
 from app.series.binary_copy import Microseconds
 from models.arrays import Values
@@ -132,3 +134,11 @@ class DecodedSeries:
 
 def _side_by_side(entry: _Entry, columns: tuple[int, ...]) -> Values:
     return np.column_stack([entry.columns[column] for column in columns])
+
+
+async def _decoded_series(request: Request) -> DecodedSeries:
+    kept: DecodedSeries = request.app.state.decoded_series
+    return kept
+
+
+DecodedSeriesDependency = Annotated[DecodedSeries, Depends(_decoded_series)]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from app.pagination import encode_cursor
-from app.series import arrow
+from app.parsing import arrow
+from app.parsing.names import cell_of_name
 from app.series.channels import ChannelList
 from app.series.observation_schemas import Form
-from app.series.reading.names import cell_of_name
 from app.series.selecting import Observations
 from models.arrays import Times, Values
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.series.schemas import CadenceText
+from app.series.schemas import CadenceText, SeriesRead
 
 MOST_ROWS = 100_000
 LARGEST_REVISION = 2**31 - 1
@@ -184,3 +184,16 @@ class ReadHeaders(BaseModel):
 
     if_none_match: str | None = Field(None, description="The `ETag` of what is there already.")
     accept: str = Field("", description="A type of `format`, such as `text/csv`.")
+
+
+class SeriesUpdated(SeriesRead):
+    """A series with its changed settings, and what they did to stored values."""
+
+    rows_updated: int = Field(description="Stored rows that changed, as a revision of their own.")
+    made_missing: dict[str, int] = Field(description="Values that became missing, by channel.")
+    brought_back: dict[str, int] = Field(
+        description="Values that had become missing by an earlier change and are back, by channel."
+    )
+    forecasts: list[CausedForecast] = Field(
+        description="The forecasts that the change caused, one for each deployed version."
+    )

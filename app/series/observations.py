@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
 from app.errors import Invalid
+from app.parsing.value_findings import apply_missing
+from app.parsing.values.bars import PRICES, broken_bars, describe
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.observation_schemas import ObservationsWrite
-from app.series.reading.bars import PRICES, broken_bars, describe
-from app.series.reading.doubts import apply_missing
 from app.series.tables import Series
 from models.arrays import Values
 from models.errors import Problem

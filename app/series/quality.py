@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.calendars.service import hours_of
 from app.db import finite_or_none
+from app.parsing.finding_codes import CODES
+from app.parsing.findings import Findings, Issue
+from app.parsing.values import bars
+from app.quality.checks import judge
+from app.quality.clock_changes import rows_before_changes
+from app.quality.sample import Doubt, Subject
 from app.series import storage
-from app.series.finding_codes import CODES
 from app.series.gaps import Gaps, describe_gaps
-from app.series.judging.clock_changes import rows_before_changes
-from app.series.judging.judge import judge
-from app.series.judging.subject import Doubt, Subject
 from app.series.quality_schemas import (
     CadenceEvidenceRead,
     ChannelQuality,
@@ -26,8 +28,6 @@ from app.series.quality_schemas import (
     QualityRead,
     StoredExample,
 )
-from app.series.reading import bars
-from app.series.reading.findings import Findings, Issue
 from app.series.sessions import describe_sessions
 from app.series.storage import Rows
 from app.series.tables import Series, Upload

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.series.finding_codes import EXPLAINED
+from app.parsing.finding_codes import EXPLAINED
 from app.series.sessions import SessionsRead
 
 

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from app.calendars.codes import calendar_name
-from app.series.reading.options import MOST_NAME_LENGTH
+from app.parsing.options import MOST_NAME_LENGTH
 from app.series.tables import Series
 from models.calendars.cadence import Cadence
 from models.calendars.timezones import find_zone

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.series.reading.findings import Findings
+from app.parsing.findings import Findings
 from app.series.tables import Series
 from app.times import to_datetimes
 from models.arrays import Times

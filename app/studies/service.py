@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.series.service as series_service
+import app.studies.scheduler as course
 from app.errors import NotFound
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import single_series
-from app.studies import course
 from app.studies.requests import check_request, read_request
 from app.studies.schemas import StudyCreate
 from app.studies.tables import Study

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.series.service as series_service
+import app.studies.scheduler as course
 from app.db import utc_now
 from app.errors import NotFound
 from app.jobs.events import change
 from app.jobs.tables import Job, JobState
-from app.studies import course
 from app.studies.tables import Study, Trial, TrialState
 from models.series import SeriesData
 from models.spec.search import Fields, Parameters, Search

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+import app.studies.scheduler as course
 from app.jobs.tables import Job, JobState
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
-from app.studies import course
 from app.studies.schemas import BestRead, StudyProgress, StudyRead, StudySummary, TrialRead
 from app.studies.tables import Study, Trial, TrialState
 

@@ -20,13 +20,13 @@ from typing import Any
 from app.db import Database
 from app.errors import ServiceError
 from app.jobs.attempts import Attempt, Superseded
+from app.jobs.coalescing_writer import SUPERSEDED_EXIT_CODE
+from app.jobs.task import Task
 from app.logs import configure_logging
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
-from app.worker.lifeline import die_with_parent
 from app.worker.memory import advice, is_out_of_memory
-from app.worker.newest import SUPERSEDED_EXIT_CODE
-from app.worker.task import Task
+from app.worker.parent_death import die_with_parent
 from models.errors import ForecastingError
 
 logger = logging.getLogger(__name__)

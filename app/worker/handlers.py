@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from app.worker.task import Publish, Task
+from app.jobs.task import Publish, Task
 
 # A handler that gives nothing back has ended the job itself.
 Handler = Callable[[Task], Publish | None]
 
 # By name: a kind's module is imported by the children that run it, not by their parent.
 HANDLERS: dict[str, str] = {
-    "backtest": "app.worker.backtest:run_backtest",
-    "check": "app.worker.check:check_states",
-    "clean": "app.worker.clean:clean_models",
-    "promote": "app.worker.promote:promote_version",
-    "train": "app.worker.train:train_version",
-    "trial": "app.worker.trial:run_study_trial",
-    "upload": "app.worker.upload:read_upload",
-    "verify": "app.worker.verify:verify_version",
+    "backtest": "app.backtests.tasks:run_backtest",
+    "check": "app.live.tasks:check_states",
+    "clean": "app.retention.tasks:clean_models",
+    "promote": "app.schedules.tasks:promote_version",
+    "train": "app.registry.tasks:train_version",
+    "trial": "app.studies.tasks:run_study_trial",
+    "upload": "app.ingest.tasks:read_upload",
+    "verify": "app.registry.tasks:verify_version",
 }
 
 

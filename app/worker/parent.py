@@ -3,20 +3,20 @@
 import logging
 import threading
 
+from app.database_retry import DATABASE_ERRORS, GaveUp, until_answered
 from app.db import Database
 from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
-from app.worker.almanac import Almanac
+from app.worker.calendar_refresh import Almanac
 from app.worker.children import CHILD_COMMAND, Children
 from app.worker.devices import CPU, default_device, visible_gpus
-from app.worker.heart import Heart, Reaper, bury_the_gone
+from app.worker.heartbeat import Heart, Reaper, bury_the_gone
 from app.worker.identity import own_identity
-from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
-from app.worker.postman import Postman
-from app.worker.rounds import Rounds
+from app.worker.periodic import Rounds
 from app.worker.runner import LIGHT_AT_ONCE, Runner
+from app.worker.webhook_delivery import Postman
 
 logger = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.database_retry import DATABASE_ERRORS, GaveUp, until_answered
 from app.db import Database
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Wish
 from app.jobs.service import cancel
 from app.jobs.tables import LIGHT_KINDS, Job
 from app.worker.children import Child, Children, describe_exit
-from app.worker.heart import Heart
+from app.worker.heartbeat import Heart
 from app.worker.memory import advice
-from app.worker.patience import DATABASE_ERRORS, GaveUp, until_answered
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.jobs import attempts
-from app.worker.task import Task
+from app.jobs.task import Task
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows, weekly_value
 from tests.app.test_problems import check_problem
 
@@ -174,7 +174,7 @@ class TestBacktest:
         work: Callable[[str], dict[str, Any]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        import app.worker.backtest
+        import app.backtests.tasks
         from models.training.train import train
 
         seen: list[Any] = []
@@ -185,7 +185,7 @@ class TestBacktest:
 
         # Compiling with XLA takes longer than training these small nets.
         monkeypatch.setattr("models.network.engine_tensorflow.uses_xla", lambda: False)
-        monkeypatch.setattr(app.worker.backtest, "train", recording)
+        monkeypatch.setattr(app.backtests.tasks, "train", recording)
         path = f"/v1/models/{panel}/backtests"
         body = {
             "series": "large",

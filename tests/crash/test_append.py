@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.forecasts.tables import StoredForecast
-from app.live.tables import ForecastScore, KeptState, StateCheckpoint
+from app.live.tables import KeptState, StateCheckpoint
+from app.scores.tables import ForecastScore
 from app.series.tables import Observation, Series, SeriesRevision
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows
 from tests.app.live.conftest import point, values

@@ -6,14 +6,14 @@ import pytest
 
 from app.db import Database
 from app.jobs import attempts
-from app.worker.task import Task
+from app.jobs.task import Task
 
 
 @pytest.fixture
 def work(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Does a queued job as a worker's child does."""
+    from app.backtests.tasks import run_backtest
     from app.worker import child
-    from app.worker.backtest import run_backtest
 
     # Compiling with XLA takes longer than training these small nets.
     monkeypatch.setattr("models.network.engine_tensorflow.uses_xla", lambda: False)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.db import Database
+from app.drift.service import Finding
 from app.drift.tables import DriftWatch
-from app.drift.verdicts import Finding
 from app.drift.watching import note, watch_drift
 from app.jobs.tables import Job
 from app.registry.tables import Bundle, ModelVersion

@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.jobs import attempts
+from app.jobs.task import Task
 from app.live.tables import KeptState
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
-from app.worker.task import Task
 from models.serving.forecaster import State
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows
 from tests.app.live.conftest import read_forecast, values

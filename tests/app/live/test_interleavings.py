@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.db import Database
 from app.live import checkpoints
-from app.live.tables import ForecastScore
 from app.registry.artefacts import forecasters
+from app.scores.tables import ForecastScore
 from app.times import to_datetime, to_numpy
 from models.serving.forecaster import Forecaster
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_value

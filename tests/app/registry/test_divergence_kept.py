@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.jobs import attempts
+from app.jobs.task import Task
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
-from app.worker.task import Task
 from tests.app.test_problems import check_problem
 
 # One update an epoch: the loss grows from epoch to epoch until it is no number any more.

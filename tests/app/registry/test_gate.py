@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.aliases import gate
+from app.aliases.gate import Verdict
 from app.db import Database
 from app.main import create_app
-from app.registry import gate
-from app.registry.gate import Verdict
 from app.registry.queries import VersionRow
 from app.settings import Settings
 from tests.app.conftest import ROWS, SPEC, Trainer, put_rows, weekly_rows

@@ -7,10 +7,10 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.jobs import attempts
+from app.jobs.task import Task
 from app.registry.queries import get_version
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
-from app.worker.task import Task
 from tests.app.conftest import SPEC
 from tests.app.test_problems import check_problem
 

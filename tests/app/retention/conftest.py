@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
 from app.jobs import attempts
+from app.jobs.task import Task
 from app.retention import aged
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
-from app.worker.task import Task
 from tests.app.conftest import ROWS, SPEC, Trainer, put_rows, weekly_rows
 
 MODEL = "/v1/models/weekly-gru"

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
+import app.live.states as live
 from app.db import Database
 from app.forecasts.tables import StoredForecast
-from app.live import service as live
-from app.live.tables import ForecastScore, KeptState, StateCheckpoint
+from app.live.tables import KeptState, StateCheckpoint
 from app.registry.tables import Alias, Bundle, Model, ModelVersion
 from app.retention.cleaning import Cleaner
+from app.scores.tables import ForecastScore
 from app.settings import Settings
 from tests.app.conftest import Trainer, put_rows, weekly_rows
 from tests.app.retention.conftest import (

@@ -10,12 +10,12 @@ from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.events import change
 from app.jobs.tables import Job, JobState
+from app.jobs.task import Task
 from app.registry.service import publish
 from app.schedules.firing import look
 from app.schedules.tables import ScheduleRun
+from app.schedules.tasks import promote_version
 from app.worker import child
-from app.worker.promote import promote_version
-from app.worker.task import Task
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.tables import Job, JobState
+from app.jobs.task import Task
 from app.schedules import firing
 from app.schedules.firing import Cause, fire, fire_due, look
 from app.schedules.tables import Schedule, ScheduleRun, Trigger
+from app.schedules.tasks import promote_version
 from app.settings import Settings
 from app.webhooks.tables import Webhook, WebhookDelivery
 from app.worker import child
-from app.worker.promote import promote_version
-from app.worker.task import Task
 from tests.app.conftest import ROWS, Trainer, put_rows, weekly_rows
 from tests.app.schedules.conftest import end_training, promote, runs, schedule, show
 

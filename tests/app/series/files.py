@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.series.reading.options import ReadOptions
-from app.series.reading.reader import Table, read_table
+from app.parsing.options import ReadOptions
+from app.parsing.reader import Table, read_table
 
 LIMIT_BYTES = 10_000_000
 

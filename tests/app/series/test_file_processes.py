@@ -15,10 +15,10 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.db import Database
+from app.ingest import receiving, uploads
+from app.ingest.processes import pool
+from app.ingest.processes.pool import FileProcess, FileProcesses, Lost
 from app.main import create_app
-from app.series import receiving, uploads
-from app.series.processes import pool
-from app.series.processes.pool import FileProcess, FileProcesses, Lost
 from app.settings import Settings
 from tests.app.series.test_upload_jobs import work as finish
 from tests.app.series.test_uploads import TEXT, send, series_names

@@ -7,20 +7,20 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.db import Database
+from app.ingest import kept_files
 from app.jobs import attempts
 from app.jobs.tables import Job
+from app.jobs.task import Task
 from app.main import create_app
-from app.series import kept_files
 from app.series.tables import KeptFile, KeptPiece
 from app.settings import Settings
 from app.worker.child import run
 from app.worker.handlers import load_handlers
-from app.worker.task import Task
 from tests.app.series.files import packed
 from tests.app.series.test_uploads import TEXT, send, series_names
 from tests.app.test_problems import check_problem
 
-HANDLERS = load_handlers({"upload": "app.worker.upload:read_upload"})
+HANDLERS = load_handlers({"upload": "app.ingest.tasks:read_upload"})
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Superseded, Wish
 from app.jobs.tables import UNFINISHED, Job, JobState
+from app.jobs.task import Publish, Task
 from app.registry.tables import ModelVersion
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
-from app.worker.task import Publish, Task
 from models.errors import TrainingError
 from models.spec.spec import Spec
 from models.training.trial import Score
@@ -93,7 +93,7 @@ class Crew:
 @pytest.fixture
 def objective(monkeypatch: pytest.MonkeyPatch) -> Objective:
     objective = Objective()
-    monkeypatch.setattr("app.worker.trial.run_trial", objective)
+    monkeypatch.setattr("app.studies.tasks.run_trial", objective)
     return objective
 
 
@@ -339,7 +339,7 @@ class TestScore:
         def measured(spec: Spec, *_: Any, **__: Any) -> Score:
             return Score({"mae": 0.8, "mse": 0.7}[spec.loss], 5, 0.1)
 
-        monkeypatch.setattr("app.worker.trial.run_measured_trial", measured)
+        monkeypatch.setattr("app.studies.tasks.run_measured_trial", measured)
         space = {"/loss": {"type": "choice", "values": ["mae", "mse"]}}
         study_id = start(client, trials=2, score="error", space=space)
         crew.run_all()

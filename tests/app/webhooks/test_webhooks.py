@@ -23,7 +23,7 @@ from app.webhooks.schemas import EVENTS
 from app.webhooks.service import Happening
 from app.webhooks.signing import sign
 from app.webhooks.tables import DeliveryState, WebhookDelivery
-from app.worker.postman import Postman
+from app.worker.webhook_delivery import Postman
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.test_problems import check_problem
 

@@ -11,8 +11,8 @@ from app.errors import NotFound
 from app.jobs import attempts, service
 from app.jobs.attempts import Attempt, Superseded
 from app.jobs.tables import Job
+from app.jobs.task import Publish, Task
 from app.worker import child
-from app.worker.task import Publish, Task
 from models.errors import DataError
 
 

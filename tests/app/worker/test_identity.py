@@ -9,7 +9,7 @@ import pytest
 from app.db import Database
 from app.jobs import workers
 from app.jobs.tables import Worker
-from app.worker.heart import bury_the_gone
+from app.worker.heartbeat import bury_the_gone
 from app.worker.identity import GONE, is_gone, own_identity, process_started
 
 pytestmark = pytest.mark.skipif(

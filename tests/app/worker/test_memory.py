@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.jobs import attempts
+from app.jobs.task import Publish, Task
 from app.worker import child
 from app.worker.memory import is_out_of_memory, sizes_to_reduce
-from app.worker.task import Publish, Task
 from tests.app.conftest import SPEC
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from app.worker.newest import NewestWriter
-from app.worker.patience import DATABASE_ERRORS
+from app.database_retry import DATABASE_ERRORS
+from app.jobs.coalescing_writer import NewestWriter
 
 
 class TestNewestWriter:

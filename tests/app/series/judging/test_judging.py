@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.series.judging.judge import judge
-from app.series.judging.subject import Doubt, Subject
-from app.series.judging.units import unit_in
+from app.quality.checks import judge
+from app.quality.sample import Doubt, Subject
+from app.quality.units import unit_in
 
 DAYS = 40
 HOURS = np.arange(24 * DAYS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.series.reading.reader import Table
+from app.parsing.reader import Table
 from models.arrays import Times
 from models.calendars.timezones import to_local
 from tests.app.series.files import read_text

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.errors import ServiceError
-from app.series.reading.reader import Table
+from app.parsing.reader import Table
 from tests.app.series.dialects import (
     ROWS,
     TIMES,

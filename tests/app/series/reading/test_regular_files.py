@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from app.errors import TooLarge
-from app.series.reading import reader, regular
-from app.series.reading.findings import Findings
-from app.series.reading.options import ReadOptions
-from app.series.reading.progress import Progress
-from app.series.reading.reader import Table, read_table
+from app.parsing import reader, regular
+from app.parsing.findings import Findings
+from app.parsing.options import ReadOptions
+from app.parsing.progress import Progress
+from app.parsing.reader import Table, read_table
 from tests.app.series.dialects import CASES, Case
 
 # The others' rows need more than numbers and times as they stand.

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.parsing.options import ReadOptions
+from app.parsing.reader import Table, read_table
 from app.series.gaps import describe_gaps
-from app.series.reading.options import ReadOptions
-from app.series.reading.reader import Table, read_table
 from tests.app.series.files import codes, moments
 
 KNOWN = {

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.errors import TooLarge
-from app.series.reading.arrow_messages import unpacked_bytes
+from app.parsing.sources.arrow_messages import unpacked_bytes
 from tests.app.series.dialects import arrow_file, arrow_stream, arrow_table, parquet
 from tests.app.series.files import read_bytes
 

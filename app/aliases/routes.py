@@ -1,0 +1,75 @@
+"""Routes of aliases: point, list, roll back, delete."""
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+import app.aliases.service as aliases
+from app.aliases.schemas import AliasName, AliasRead, AliasSet
+from app.aliases.views import read_alias
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.idempotency import Answer, OnceOnlyDependency
+from app.pagination import Page, Paging
+from app.registry.queries import get_model
+from app.registry.tables import AliasChange
+
+router = APIRouter(tags=["aliases"])
+
+
+@router.get("/models/{name}/aliases", responses=documented(NotFound))
+def list_aliases(name: str, database: DatabaseDependency, paging: Paging) -> Page[AliasRead]:
+    """List a model's aliases by name, those that were deleted as well, with their history."""
+    with database.reading() as session:
+        model = get_model(session, name)
+        names = sa.select(AliasChange.name).where(AliasChange.model_id == model.id).distinct()
+        after = paging.after(str)
+        if after is not None:
+            names = names.where(AliasChange.name > after)
+        found = session.scalars(names.order_by(AliasChange.name).limit(paging.limit + 1)).all()
+        return paging.page(
+            found, key=lambda alias: alias, read=lambda alias: read_alias(session, model.id, alias)
+        )
+
+
+@router.put("/models/{name}/aliases/{alias}", responses=documented(NotFound, Conflict, Invalid))
+def point_alias(
+    name: str,
+    alias: AliasName,
+    body: AliasSet,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+) -> AliasRead:
+    """Point an alias at a trained version.
+
+    `champion` has to pass the gate: from the same origins of held-out data the version must beat
+    naive, seasonal naive (of classes: a coin) and the present champion by the margin of the
+    settings, and by more than luck. Otherwise the answer is a 409 with the table of `evidence`.
+    Other aliases pass.
+    """
+    return aliases.point(database, name, alias, body, settings.promotion_margin)
+
+
+@router.post(
+    "/models/{name}/aliases/{alias}/rollback",
+    response_model=AliasRead,
+    responses=documented(NotFound, Conflict),
+)
+def roll_back_alias(
+    name: str, alias: str, database: DatabaseDependency, once_only: OnceOnlyDependency
+) -> Response:
+    """Point an alias where it pointed before, without the gate; once more goes back further."""
+
+    def roll_back(session: Session) -> Answer:
+        model = aliases.roll_back(session, name, alias)
+        return Answer(200, read_alias(session, model.id, alias))
+
+    with database.transaction() as session:
+        return once_only.run(session, lambda: roll_back(session))
+
+
+@router.delete("/models/{name}/aliases/{alias}", status_code=204, responses=documented(NotFound))
+def delete_alias(name: str, alias: str, database: DatabaseDependency) -> None:
+    """Take an alias away from the version it points to; its history stays."""
+    with database.transaction() as session:
+        aliases.delete_alias(session, name, alias)

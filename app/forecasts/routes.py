@@ -1,0 +1,208 @@
+"""Routes of forecasts: make, poll, list, read; JSON or CSV."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from app.csv_cells import neutral
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.entity_tags import headers_of, matches
+from app.errors import Conflict, Invalid, NotFound, TooLarge, documented, problem_details
+from app.forecasts import batches, service
+from app.forecasts.issuing import Answer
+from app.forecasts.queries import summaries
+from app.forecasts.replay import replay_forecast
+from app.forecasts.schemas import (
+    ForecastBatch,
+    ForecastCreate,
+    ForecastRead,
+    ForecastsRead,
+    ForecastSummary,
+)
+from app.forecasts.scored import read_forecast
+from app.forecasts.tables import StoredForecast
+from app.idempotency import Answer as OnceAnswer
+from app.idempotency import OnceOnlyDependency
+from app.pagination import Page, Paging
+from app.registry.queries import is_version
+from app.registry.tables import Model
+from app.series.tables import Series
+
+router = APIRouter(tags=["forecasts"])
+
+Accept = Annotated[str, Header(description="`application/json` or `text/csv`.")]
+BOTH_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ForecastRead,
+        "description": "The forecast, as JSON or as CSV by `Accept`.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
+UNCHANGED = {"description": "The forecast is the one named in `If-None-Match`."}
+
+
+@router.post(
+    "/models/{name}/forecasts",
+    response_class=Response,
+    responses={**BOTH_FORMS, **documented(NotFound, Conflict, Invalid)},
+)
+def create_forecast(
+    name: str,
+    database: DatabaseDependency,
+    body: Annotated[ForecastCreate | None, Body()] = None,
+    accept: Accept = "application/json",
+) -> Response:
+    """Forecast from the last complete step, or from an earlier origin."""
+    return _response(service.forecast(database, name, body or ForecastCreate()), accept)
+
+
+@router.post(
+    "/forecasts:batch",
+    response_model=ForecastsRead,
+    responses=documented(TooLarge, Invalid),
+)
+def create_forecasts(
+    request: Request,
+    body: ForecastBatch,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
+) -> Response:
+    """Forecast with many models and series in one call.
+
+    Every item is answered in its place: with its forecast, as the route for one model gives it,
+    or with `{"error": {...}}`, the problem that it would have been answered with alone. Items of
+    the same version share the runs of its network, and equal ones share one stored forecast.
+    """
+    if len(body.requests) > settings.forecast_batch_items:
+        raise TooLarge(
+            f"`requests` must be at most {settings.forecast_batch_items} items long. "
+            f"Received: {len(body.requests)}"
+        )
+    explain = partial(problem_details, request)
+    batch = batches.make(database, body)
+    if once_only.key is None and not batch.unstored:
+        return _json(batches.answer(batch.requests, batch.made, explain))
+    with database.transaction() as session:
+        return once_only.run(
+            session, lambda: OnceAnswer(200, batches.store_all(session, batch, explain))
+        )
+
+
+@router.get(
+    "/models/{name}/forecasts/latest",
+    response_class=Response,
+    responses={
+        **BOTH_FORMS,
+        304: UNCHANGED,
+        **documented(NotFound, Conflict, Invalid),
+    },
+)
+def latest_forecast(
+    name: str,
+    database: DatabaseDependency,
+    series: Annotated[
+        str | None, Query(description="The series to forecast; by default the model's first.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept: Accept = "application/json",
+) -> Response:
+    """Show the forecast from the last complete step; poll it with `If-None-Match`.
+
+    For a version with known-future channels that is the last one that was asked for with values.
+    """
+    return _response(service.latest(database, name, series), accept, if_none_match)
+
+
+@router.get("/forecasts")
+def list_forecasts(
+    database: DatabaseDependency,
+    paging: Paging,
+    model: str | None = None,
+    series: str | None = None,
+    version: Annotated[
+        str | None,
+        Query(description="A number, an alias, or `latest` for the newest trained version."),
+    ] = None,
+) -> Page[ForecastSummary]:
+    """List the stored forecasts, newest first."""
+    statement = summaries()
+    for column, value in ((Model.name, model), (Series.name, series)):
+        if value is not None:
+            statement = statement.where(column == value)
+    if version is not None:
+        statement = statement.where(is_version(version))
+    after = paging.after(int)
+    if after is not None:
+        statement = statement.where(StoredForecast.id < after)
+    with database.reading() as session:
+        rows = session.execute(statement.limit(paging.limit + 1)).all()
+    return paging.page(rows, key=lambda row: int(row.id), read=_summary)
+
+
+@router.get(
+    "/forecasts/{forecast_id}",
+    response_class=Response,
+    responses={**BOTH_FORMS, 304: UNCHANGED, **documented(NotFound)},
+)
+def get_forecast(
+    forecast_id: str,
+    database: DatabaseDependency,
+    replay: Annotated[
+        bool, Query(description="Make it again from the data of its revision, and compare.")
+    ] = False,
+    if_none_match: Annotated[str | None, Header()] = None,
+    accept: Accept = "application/json",
+) -> Response:
+    """Show a stored forecast; once its truth begins to come, with a score at each point.
+
+    The entity tag changes whenever a score does. With `?replay=true` the answer is
+    `{forecast, replay: {identical, max_abs_difference, sentence}}`: the series is read from its
+    start, as it was at the forecast's revision, and every number is compared. They may differ by
+    a millionth, which is the rounding of float32.
+    """
+    with database.reading() as session:
+        answer = read_forecast(session, forecast_id)
+        replayed = replay_forecast(session, forecast_id) if replay else None
+    if replayed is not None:
+        return JSONResponse({"forecast": json.loads(answer.body), "replay": replayed})
+    return _response(answer, accept, if_none_match)
+
+
+def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> ForecastSummary:
+    fields = row._asdict()
+    return ForecastSummary.model_validate({**fields, "id": row.key})
+
+
+def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> Response:
+    if matches(if_none_match, answer.key):
+        return Response(status_code=304, headers=headers_of(answer.key))
+    if "text/csv" in accept.lower():
+        return Response(_csv(answer.body), media_type="text/csv", headers=headers_of(answer.key))
+    return Response(answer.body, media_type="application/json", headers=headers_of(answer.key))
+
+
+def _json(text: str) -> Response:
+    return Response(text, media_type="application/json")
+
+
+def _csv(body: str) -> str:
+    points = [_flat(point) for point in json.loads(body)["points"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(points[0]))
+    writer.writeheader()
+    writer.writerows({name: neutral(cell) for name, cell in point.items()} for point in points)
+    return text.getvalue()
+
+
+def _flat(point: dict[str, Any]) -> dict[str, Any]:
+    """A point as one row: each class has a column `probability_...`."""
+    shares = point.pop("probabilities", {})
+    return {**point, **{f"probability_{name}": share for name, share in shares.items()}}

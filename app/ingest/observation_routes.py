@@ -1,0 +1,116 @@
+"""Routes of observations: write rows, delete ranges, read them in any form."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from app.dependencies import DatabaseDependency
+from app.entity_tags import headers_of, matches
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.forecasts.after_write import after_write
+from app.series import answers, observations, undoing
+from app.series.decoded import DecodedSeriesDependency
+from app.series.formats import ENDINGS, MEDIA_TYPES
+from app.series.observation_schemas import (
+    CausedForecast,
+    ObservationsDeleted,
+    ObservationsQuery,
+    ObservationsRead,
+    ObservationsWrite,
+    ObservationsWritten,
+    RangeQuery,
+    ReadHeaders,
+)
+from app.series.service import get_series, lock_series
+
+router = APIRouter(tags=["observations"])
+
+ALL_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ObservationsRead,
+        "description": "The rows in the form of `format`.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            MEDIA_TYPES["arrow"]: {"schema": {"type": "string", "format": "binary"}},
+            MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+UNCHANGED = {"description": "The rows are those of the tag in `If-None-Match`."}
+
+
+@router.put("/series/{name}/observations", responses=documented(NotFound, Conflict, Invalid))
+def put_observations(
+    name: str, body: ObservationsWrite, database: DatabaseDependency
+) -> ObservationsWritten:
+    """Insert rows or replace those of the same times; columns left out keep their values.
+
+    In the same transaction, earlier forecasts of these times are scored, and every deployed
+    version (one that an alias points to) reads on and stores its next forecast.
+    """
+    with database.transaction() as session:
+        series = lock_series(session, name)
+        written = observations.put_observations(session, series, body)
+        forecasts = after_write(session, series, written)
+    return ObservationsWritten(
+        rows_stored=written.rows_stored,
+        rows_updated=written.rows_updated,
+        revision=written.revision,
+        forecasts=[CausedForecast.model_validate(each) for each in forecasts],
+    )
+
+
+@router.delete("/series/{name}/observations", responses=documented(NotFound, Invalid))
+def delete_observations(
+    name: str, database: DatabaseDependency, query: Annotated[RangeQuery, Query()]
+) -> ObservationsDeleted:
+    """Delete the rows of a range of times; earlier revisions still read back with them.
+
+    A write with a revision of its own: scores of the deleted times are taken back, and every
+    deployed version reads the series anew from there and stores its forecast.
+    """
+    with database.transaction() as session:
+        series = lock_series(session, name)
+        written = undoing.delete_range(session, series, query.start, query.end)
+        forecasts = after_write(session, series, written)
+    return ObservationsDeleted(
+        rows_deleted=written.rows_deleted,
+        revision=written.revision,
+        forecasts=[CausedForecast.model_validate(each) for each in forecasts],
+    )
+
+
+@router.get(
+    "/series/{name}/observations",
+    response_class=Response,
+    responses={**ALL_FORMS, 304: UNCHANGED, **documented(NotFound, Invalid)},
+)
+def get_observations(
+    name: str,
+    database: DatabaseDependency,
+    kept: DecodedSeriesDependency,
+    query: Annotated[ObservationsQuery, Query()],
+    said: Annotated[ReadHeaders, Header()],
+) -> Response:
+    """Read rows in the order of time: as they are or were, thinned out, or in buckets.
+
+    JSON comes in pages, but for charts (`max_points`); CSV, Arrow and Parquet hold all rows and are
+    written while they are read, all of one revision. In CSV a name that a spreadsheet would run has
+    an apostrophe before it, which an upload takes away again.
+
+    A bucket of `every` is complete or not there: one that later rows may still fall into is left
+    out, and so is one without a row. Buckets below a day are named by their end, as sensors name
+    what they have measured, and for bars by their beginning; days, weeks and months by the day that
+    they begin on. `start` and `end` choose buckets by their names.
+    """
+    with database.reading() as session:
+        asked = answers.ask(session, get_series(session, name), query, said.accept)
+    if matches(said.if_none_match, asked.tag):
+        return Response(status_code=304, headers=headers_of(asked.tag))
+    headers, media_type = headers_of(asked.tag), MEDIA_TYPES[asked.form]
+    if asked.form == "json":
+        return Response(answers.as_json(database, kept, asked), 200, headers, media_type)
+    file_name = f"attachment; filename={name}.{ENDINGS[asked.form]}"
+    headers["Content-Disposition"] = file_name
+    return StreamingResponse(answers.as_file(database, kept, asked), 200, headers, media_type)

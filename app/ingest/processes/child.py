@@ -1,0 +1,115 @@
+"""A process that reads files: `python -m app.ingest.processes.child`.
+
+It reads a file into the database, or looks at it, and answers with the report. It writes to the
+database itself: rows never travel between processes, and the web process holds none of them.
+"""
+
+import dataclasses
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from app.db import Database
+from app.ingest import splitting
+from app.ingest.inspection import inspect
+from app.ingest.processes import messages
+from app.ingest.uploads import UploadRequest
+from app.logs import configure_logging
+from app.parsing.options import ReadOptions
+
+logger = logging.getLogger(__name__)
+
+# Forecasts of the web process go first where cores are few.
+NICENESS = 10
+# Where memory ends, the kernel ends this process and not the service.
+OUT_OF_MEMORY_SCORE = "800"
+
+
+def main() -> None:
+    """Answer one question after another until the parent has no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    _offer_to_be_ended()
+    configure_logging()
+    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        while True:
+            try:
+                question, file = messages.receive(connection)
+            except EOFError:
+                return
+            messages.send(connection, _answer(question, file))
+
+
+def _answer(question: dict[str, Any], file: IO[bytes] | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        with file:
+            return WORK[question.pop("work")](file, **question)
+    except MemoryError:
+        # What is left of this process is not to be relied on.
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise
+    except Exception as error:
+        known = messages.refusal(error)
+        if known is None:
+            logger.exception("a file could not be read")
+            return {"unexpected": type(error).__name__}
+        return known
+
+
+def _upload(
+    file: IO[bytes],
+    *,
+    database_url: str,
+    timeout_seconds: float,
+    request: dict[str, Any],
+    limit_bytes: int,
+) -> dict[str, Any]:
+    database = _database(database_url, timeout_seconds)
+    stored = splitting.upload(database, UploadRequest.of(request), file, limit_bytes=limit_bytes)
+    return dataclasses.asdict(stored)
+
+
+def _inspect(file: IO[bytes], *, options: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+    found = inspect(file, ReadOptions(**_with_tuples(options)), limit_bytes=limit_bytes)
+    return found.model_dump(mode="json")
+
+
+WORK: dict[str, Callable[..., dict[str, Any]]] = {"upload": _upload, "inspect": _inspect}
+
+
+def _with_tuples(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as they were before JSON, which has no tuples."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
+
+
+@cache
+def _database(url: str, timeout_seconds: float) -> Database:
+    return Database(url, timeout_seconds=timeout_seconds)
+
+
+def _offer_to_be_ended() -> None:
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text(OUT_OF_MEMORY_SCORE)
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the pipe that the parent never writes to."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The web process's side: a few processes that read files, started when they are needed."""
+
+import dataclasses
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from typing import IO, Annotated, Any
+
+import anyio
+import anyio.to_thread
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from app.db import Database
+from app.errors import Unavailable
+from app.ingest import splitting
+from app.ingest.inspection import InspectionRead, inspect
+from app.ingest.processes import messages
+from app.ingest.uploads import Stored, UploadRequest
+from app.parsing.options import ReadOptions
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "app.ingest.processes.child")
+# Reading so much holds the interpreter for some ten milliseconds at most; to ask another process
+# costs 2 ms, and to start one half a second.
+SMALL_BYTES = 100_000
+SMALL_PACKED_BYTES = 10_000
+PACKED = (b"\x1f\x8b", b"PK", b"PAR1")
+IDLE_SECONDS = 60.0
+STOP_SECONDS = 1.0
+
+
+class Lost(Exception):
+    """The process ended before it answered; its exit code, below zero for a signal."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class FileProcess:
+    """One process that reads files, one at a time."""
+
+    def __init__(self) -> None:
+        with ExitStack() as opened:
+            self._connection, theirs = map(opened.enter_context, socket.socketpair())
+            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+                (*COMMAND, str(theirs.fileno())),
+                stdin=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+            opened.pop_all()
+            theirs.close()
+        self.idle_since = time.monotonic()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
+        """Let it read a file.
+
+        Raises:
+            Lost: If it ended instead of answering.
+            ServiceError: What it found to be wrong.
+        """
+        try:
+            messages.send(self._connection, question, file)
+            answer, _ = messages.receive(self._connection)
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise Lost(self._process.wait()) from error
+        if "refused" in answer:
+            raise messages.refused(answer)
+        if "unexpected" in answer:
+            raise RuntimeError(f"{answer['unexpected']} in the process {self.pid}: see its log")
+        return answer
+
+    def stop(self) -> None:
+        """End the process; what it has not committed is not stored."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._connection.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+class FileProcesses:
+    """Reads large files in other processes and small ones here.
+
+    As many files are read at once as there may be processes; more wait for their turn, and take
+    no thread from other requests meanwhile.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self._database = database
+        self._turns = anyio.CapacityLimiter(max(settings.upload_processes, 1))
+        self._lock = threading.Lock()
+        self._idle: list[FileProcess] = []
+        self._busy: set[FileProcess] = set()
+
+    async def upload(self, request: UploadRequest, file: IO[bytes]) -> Stored:
+        """Read a file into the database; see `splitting.upload`."""
+        limit_bytes = self.settings.decompressed_limit_bytes
+        if self._is_read_here(file):
+            return await run_in_threadpool(
+                splitting.upload, self._database, request, file, limit_bytes=limit_bytes
+            )
+        question = {
+            "work": "upload",
+            "database_url": self._database.url.render_as_string(hide_password=False),
+            "timeout_seconds": self.settings.database_timeout_seconds,
+            "request": dataclasses.asdict(request),
+            "limit_bytes": limit_bytes,
+        }
+        try:
+            return Stored(**await self._ask(question, file))
+        except Lost as lost:
+            # It may have ended between the commit and the answer.
+            found = await run_in_threadpool(
+                splitting.stored_before, self._database, request, file, is_new=True
+            )
+            if found is None:
+                raise _unavailable(lost) from lost
+            return found
+
+    async def inspect(self, options: ReadOptions, file: IO[bytes]) -> InspectionRead:
+        """Look at a file; see `inspection.inspect`."""
+        limit_bytes = self.settings.decompressed_limit_bytes
+        if self._is_read_here(file):
+            return await run_in_threadpool(inspect, file, options, limit_bytes=limit_bytes)
+        question = {
+            "work": "inspect",
+            "options": dataclasses.asdict(options),
+            "limit_bytes": limit_bytes,
+        }
+        try:
+            return InspectionRead.model_validate(await self._ask(question, file))
+        except Lost as lost:
+            raise _unavailable(lost) from lost
+
+    async def watch(self) -> None:
+        """End processes that nobody has needed for a while."""
+        while True:
+            await anyio.sleep(IDLE_SECONDS / 4)
+            await run_in_threadpool(self.end_idle, IDLE_SECONDS)
+
+    def end_idle(self, idle_seconds: float) -> None:
+        """End the processes that have been idle for so long."""
+        since = time.monotonic() - idle_seconds
+        with self._lock:
+            ended = [one for one in self._idle if one.idle_since <= since]
+            self._idle = [one for one in self._idle if one not in ended]
+        for process in ended:
+            process.stop()
+
+    def close(self) -> None:
+        """End all processes."""
+        with self._lock:
+            processes, self._idle, self._busy = [*self._idle, *self._busy], [], set()
+        for process in processes:
+            process.stop()
+
+    def pids(self) -> list[int]:
+        """The ids of the processes, busy or idle."""
+        with self._lock:
+            return [process.pid for process in (*self._busy, *self._idle)]
+
+    def _is_read_here(self, file: IO[bytes]) -> bool:
+        size = file.seek(0, 2)
+        file.seek(0)
+        limit = SMALL_PACKED_BYTES if file.read(4).startswith(PACKED) else SMALL_BYTES
+        return self.settings.upload_processes == 0 or size <= limit
+
+    async def _ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
+        return await anyio.to_thread.run_sync(self._work, question, file, limiter=self._turns)
+
+    def _work(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
+        process = self._take()
+        try:
+            return process.ask(question, file)
+        finally:
+            self._give_back(process)
+
+    def _take(self) -> FileProcess:
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_running():
+                    break
+            else:
+                process = _started()
+            self._busy.add(process)
+            return process
+
+    def _give_back(self, process: FileProcess) -> None:
+        with self._lock:
+            self._busy.discard(process)
+            if process.is_running():
+                process.idle_since = time.monotonic()
+                self._idle.append(process)
+                return
+        process.stop()
+
+
+def _started() -> FileProcess:
+    try:
+        return FileProcess()
+    except OSError as error:
+        logger.exception("no process to read a file can be started")
+        raise Unavailable("The machine has no room for a process to read the file.") from error
+
+
+def _unavailable(lost: Lost) -> Unavailable:
+    logger.error("a process that read a file ended with code %d", lost.code)
+    if lost.code == -signal.SIGKILL:
+        return Unavailable(
+            "The process that read the file was killed, most likely because the machine ran out "
+            "of memory. Nothing was stored: send the file in several parts."
+        )
+    return Unavailable(
+        f"The process that read the file ended unexpectedly with code {lost.code}. Nothing was "
+        "stored; the service's log may say why."
+    )
+
+
+async def _file_processes(request: Request) -> FileProcesses:
+    processes: FileProcesses = request.app.state.file_processes
+    return processes
+
+
+FileProcessesDependency = Annotated[FileProcesses, Depends(_file_processes)]

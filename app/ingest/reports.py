@@ -1,0 +1,164 @@
+"""What an upload answers: what was read, stored, kept aside, and how the file was understood."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.parsing.finding_codes import EXPLAINED
+from app.series.observation_schemas import CausedForecast
+
+
+class GapsRead(BaseModel):
+    """Steps longer than the usual one; nights, week-ends and holidays count as well.
+
+    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    """
+
+    count: int
+    longest: str | None
+    longest_seconds: float
+
+
+class ExampleRead(BaseModel):
+    """A line of the file, numbered from 1."""
+
+    line: int
+    text: str
+
+
+class IssueRead(BaseModel):
+    """Something that a reader of the data should know."""
+
+    code: str = Field(description=f"{EXPLAINED}.")
+    message: str
+    count: int
+    examples: list[ExampleRead]
+    # Reports of earlier releases say neither.
+    action: str = Field("", description="What the service did about it.")
+    suggestion: dict[str, Any] | None = Field(
+        None,
+        description="Settings that would answer it, as the body of `PATCH /v1/series/{name}`; "
+        "only what is named there changes.",
+    )
+
+
+class DialectRead(BaseModel):
+    """How the file is written, in the words of the query parameters."""
+
+    format: Literal["csv", "json", "parquet", "arrow"] = "csv"
+    encoding: str | None
+    compression: Literal["gzip", "zip"] | None
+    delimiter: str | None
+    decimal: str
+    header_lines: int
+    timestamp: list[str]
+    timestamp_format: list[str]
+    timezone: str
+    columns: dict[str, str]
+    # Reports of earlier releases do not say these.
+    fields: list[str] = Field(
+        default_factory=list, description="The names of all columns, channels by their own."
+    )
+    missing: dict[str, list[float]] = Field(
+        default_factory=dict, description="Numbers that were stored as missing, by channel."
+    )
+
+
+class SplitRead(BaseModel):
+    """A part of a file: the column that was asked for, its value, and how many parts there are."""
+
+    column: str
+    value: str
+    of: int
+
+
+class UploadReport(BaseModel):
+    """What became of a file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "sha256": "d1b6f2a1c3e58c1a6a9d3a8b0b6c1f5d8d9b3f4c2a7e6d5c4b3a291807f6e5d4",
+                    "rows_read": 106727,
+                    "rows_stored": 106583,
+                    "rows_updated": 0,
+                    "rows_unchanged": 0,
+                    "rows_duplicate": 144,
+                    "rows_quarantined": 0,
+                    "first": "2009-01-01T00:10:00Z",
+                    "last": "2011-01-11T04:10:00Z",
+                    "cadence": "10min",
+                    "gaps": {"count": 1, "longest": "00:30:00", "longest_seconds": 1800},
+                    "dialect": {
+                        "format": "csv",
+                        "encoding": "utf-8",
+                        "compression": "gzip",
+                        "delimiter": ",",
+                        "decimal": ".",
+                        "header_lines": 1,
+                        "timestamp": ["Date Time"],
+                        "timestamp_format": ["%d.%m.%Y %H:%M:%S"],
+                        "timezone": "UTC",
+                        "columns": {"T (degC)": "T (degC)"},
+                    },
+                    "issues": [
+                        {
+                            "code": "duplicate_rows",
+                            "message": "144 rows repeat another row of the same time and were "
+                            "dropped.",
+                            "count": 144,
+                            "examples": [{"line": 78624, "text": "01.07.2010 00:10:00,992.06"}],
+                            "action": "stored once",
+                            "suggestion": None,
+                        },
+                        {
+                            "code": "unit_hint",
+                            "message": "Names say units: T (degC) (degC).",
+                            "count": 1,
+                            "examples": [],
+                            "action": "kept as it is; `suggestion` can be sent as the body of "
+                            "PATCH /v1/series/{name}",
+                            "suggestion": {"channels": [{"name": "T (degC)", "unit": "degC"}]},
+                        },
+                    ],
+                    "revision": 1,
+                    "forecasts": [],
+                }
+            ]
+        }
+    )
+
+    id: int
+    sha256: str
+    rows_read: int
+    rows_stored: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_duplicate: int
+    rows_quarantined: int
+    first: datetime
+    last: datetime
+    cadence: str | None
+    gaps: GapsRead
+    dialect: DialectRead
+    issues: list[IssueRead]
+    revision: int
+    # Reports of earlier releases have none.
+    forecasts: list[CausedForecast] = Field(
+        default_factory=list,
+        description="The forecasts that the upload caused, one for each deployed version. The "
+        "same bytes again cause none: the answer is the first report.",
+    )
+    series: str | None = Field(None, description="The series; null in reports of earlier releases.")
+    split: SplitRead | None = Field(
+        None, description="Which part of a split file this is; null of a whole file."
+    )
+
+
+class SplitReport(BaseModel):
+    """What became of a file of several series; lines that belong to none are with the first."""
+
+    items: list[UploadReport]

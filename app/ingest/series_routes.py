@@ -1,0 +1,109 @@
+"""Routes of series: create, list, show, change, delete, judge."""
+
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
+
+from app.calendars import service as calendars
+from app.dependencies import DatabaseDependency
+from app.errors import Conflict, Invalid, NotFound, documented
+from app.forecasts.after_write import after_write
+from app.idempotency import Answer, OnceOnlyDependency
+from app.ingest import deletion, observation_routes, revision_routes, upload_routes
+from app.pagination import Page, Paging
+from app.series import quality, service
+from app.series.observation_schemas import CausedForecast, SeriesUpdated
+from app.series.quality_schemas import QualityRead
+from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
+from app.series.tables import Series
+
+router = APIRouter(tags=["series"])
+
+
+@router.post(
+    "/series",
+    status_code=201,
+    response_model=SeriesRead,
+    responses=documented(Conflict, Invalid),
+)
+def create_series(
+    body: SeriesCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
+) -> Response:
+    """Create an empty series.
+
+    The sessions of an exchange are read when its code is first used, which may take seconds.
+    """
+
+    def create() -> Answer:
+        created = SeriesRead.from_row(service.create_series(session, body))
+        return Answer(201, created, f"/v1/series/{created.name}")
+
+    calendars.prepare(database, body.calendar)
+    with database.transaction() as session:
+        return once_only.run(session, create)
+
+
+@router.get("/series", responses=documented(Invalid))
+def list_series(database: DatabaseDependency, paging: Paging) -> Page[SeriesRead]:
+    """List the series by name."""
+    statement = sa.select(Series).order_by(Series.name).limit(paging.limit + 1)
+    after = paging.after(str)
+    if after is not None:
+        statement = statement.where(Series.name > after)
+    with database.reading() as session:
+        rows = list(session.scalars(statement))
+    return paging.page(rows, key=lambda series: series.name, read=SeriesRead.from_row)
+
+
+@router.get("/series/{name}", responses=documented(NotFound))
+def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
+    """Show a series: its channels, step, span and revision."""
+    with database.reading() as session:
+        return SeriesRead.from_row(service.get_series(session, name))
+
+
+@router.patch("/series/{name}", responses=documented(NotFound, Conflict, Invalid))
+def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
+    """Change settings; changed missing-value numbers apply to stored rows too, in a revision.
+
+    Trained versions keep the time zone and the calendar that they learnt.
+    """
+    calendars.prepare(database, body.calendar)
+    with database.transaction() as session:
+        series, found = service.update_series(session, name, body)
+        caused = [] if found is None else after_write(session, series, found.written)
+        return SeriesUpdated(
+            **SeriesRead.from_row(series).model_dump(),
+            rows_updated=0 if found is None else found.written.rows_updated,
+            made_missing={} if found is None else +found.made_missing,
+            brought_back={} if found is None else +found.brought_back,
+            forecasts=[CausedForecast.model_validate(one) for one in caused],
+        )
+
+
+@router.delete("/series/{name}", status_code=204, responses=documented(NotFound, Conflict))
+def delete_series(
+    name: str,
+    database: DatabaseDependency,
+    force: Annotated[bool, Query(description="Delete the models that use it as well.")] = False,
+) -> None:
+    """Delete a series with all its rows, past values and uploads."""
+    with database.transaction() as session:
+        deletion.delete_series(session, name, force=force)
+
+
+@router.get("/series/{name}/quality", responses=documented(NotFound))
+def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
+    """Judge what is stored: step, gaps, missing values, broken bars, and doubtful numbers.
+
+    Signs for a missing value, units and directions are offered as settings: send the `suggestion`
+    of a finding as the body of a PATCH of the series.
+    """
+    with database.reading() as session:
+        return quality.describe(session, service.get_series(session, name))
+
+
+router.include_router(upload_routes.router)
+router.include_router(observation_routes.router)
+router.include_router(revision_routes.router)

@@ -1,0 +1,191 @@
+"""Routes of uploads: send a file, read its report, download what was kept aside."""
+
+from typing import IO, Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.db import Database
+from app.dependencies import DatabaseDependency, SettingsDependency
+from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
+from app.ingest import kept_files, quarantine, uploads
+from app.ingest.inspection import InspectionRead
+from app.ingest.processes.pool import FileProcessesDependency
+from app.ingest.receiving import received_file
+from app.ingest.reports import SplitReport, UploadReport
+from app.ingest.uploads import Stored, UploadRequest
+from app.jobs.schemas import JobRead
+from app.pagination import Page, Paging
+from app.parsing.options import ReadOptions
+from app.parsing.sources.unpacking import is_larger
+from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
+from app.series.service import get_series
+
+router = APIRouter(tags=["uploads"])
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "CSV or another delimited text, JSON lines, a JSON array of objects, "
+        "Parquet or Arrow (IPC file or stream); plain, gzip or zip with one file.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "time,temperature\n2024-01-01T00:00:00Z,3.5\n",
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/vnd.apache.parquet": BINARY,
+            "application/vnd.apache.arrow.stream": BINARY,
+            "application/gzip": BINARY,
+        },
+    }
+}
+QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "CSV with `line,reason,text`, or the lines as they stand in the file.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "/series/{name}/uploads",
+    status_code=201,
+    response_model=UploadReport | SplitReport,
+    responses={
+        200: {
+            "model": UploadReport | SplitReport,
+            "description": "The same bytes again: the first report.",
+        },
+        202: {
+            "model": JobRead,
+            "description": "A file above STATECAST_UPLOAD_JOB_BYTES: the job that reads it.",
+        },
+        **documented(NotFound, Conflict, TooLarge, Invalid, NoRoom),
+    },
+    openapi_extra=FILE_BODY,
+)
+async def upload_file(
+    name: SeriesName,
+    request: Request,
+    database: DatabaseDependency,
+    processes: FileProcessesDependency,
+    query: Annotated[SeriesUploadQuery, Query()],
+) -> Response:
+    """Read a file into a series and report what was found; bad rows are kept aside.
+
+    Dialect, columns and times are found in the file. What can be read in two ways is refused
+    with 422: the detail shows both readings and the query parameter that settles it. Bars are
+    known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
+    without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
+    A very large file is answered with 202 and a job, whose result holds the report. A file of
+    several series is refused with their list, or with `split` becomes one series for each.
+    """
+    asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
+    settings = processes.settings
+    async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
+        if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
+            return await run_in_threadpool(_as_a_job, database, asked, file)
+        stored = await processes.upload(asked, file)
+    return _reported(name, stored)
+
+
+def _reported(name: str, stored: Stored) -> Response:
+    status = 201 if stored.is_new else 200
+    if "items" in stored.report:
+        return JSONResponse(stored.report, status)
+    location = {"Location": f"/v1/series/{name}/uploads/{stored.report['id']}"}
+    return JSONResponse(stored.report, status, headers=location)
+
+
+def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Response:
+    """Leave a file to a worker, unless its bytes are stored already."""
+    if "split" in asked.options:
+        raise TooLarge("A file of several series is too large to be split: send it in parts.")
+    earlier = uploads.stored_before(database, asked, file, is_new=False)
+    if earlier is not None:
+        return _reported(asked.name, earlier)
+    job = kept_files.keep(database, asked, file)
+    location = {"Location": f"/v1/jobs/{job.id}"}
+    return Response(job.model_dump_json(), 202, location, "application/json")
+
+
+@router.post(
+    "/uploads:inspect",
+    responses=documented(TooLarge, Invalid, NoRoom),
+    openapi_extra=FILE_BODY,
+)
+async def inspect_file(
+    request: Request,
+    processes: FileProcessesDependency,
+    settings: SettingsDependency,
+    query: Annotated[UploadQuery, Query()],
+) -> InspectionRead:
+    """Read a file as an upload would and say how it was understood; nothing is stored.
+
+    A file that cannot be read is answered with 200 too: `problems` says why, and which query
+    parameters settle it. Times without an offset are read in UTC unless `timezone` is given.
+    """
+    options = ReadOptions(**query.options(), kind=query.kind)
+    async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
+        return await processes.inspect(options, file)
+
+
+@router.get("/series/{name}/uploads", responses=documented(NotFound))
+def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Page[UploadReport]:
+    """List the reports of a series' uploads, newest first."""
+    with database.reading() as session:
+        series = get_series(session, name)
+        rows = uploads.list_uploads(session, series, paging.after(int), paging.limit + 1)
+        return paging.page(
+            rows, key=lambda row: row.id, read=lambda row: UploadReport.model_validate(row.report)
+        )
+
+
+@router.get(
+    "/series/{name}/uploads/{upload_id}",
+    response_model=UploadReport,
+    responses=documented(NotFound),
+)
+def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict[str, Any]:
+    """Show the report of one upload."""
+    with database.reading() as session:
+        return uploads.get_upload(session, name, upload_id).report
+
+
+@router.get(
+    "/series/{name}/uploads/{upload_id}/quarantine",
+    response_class=Response,
+    responses={**QUARANTINE_CSV, **documented(NotFound, Conflict, Invalid)},
+)
+def download_quarantine(
+    name: str,
+    upload_id: int,
+    database: DatabaseDependency,
+    form: Annotated[
+        Literal["list", "rows"],
+        Query(
+            alias="format",
+            description="`list`: CSV with `line,reason,text`. `rows`: the lines below the names of "
+            "the columns, to be corrected and uploaded with `like={upload_id}`.",
+        ),
+    ] = "list",
+) -> Response:
+    """Download the rows that could not be stored: why, or as a file to correct and send again.
+
+    A text that a spreadsheet would run has an apostrophe before it.
+    """
+    with database.reading() as session:
+        found = uploads.get_upload(session, name, upload_id)
+        rows = quarantine.quarantined_rows(session, found.id)
+        content = quarantine.as_list(rows) if form == "list" else quarantine.as_file(found, rows)
+    return Response(content, media_type="text/csv")

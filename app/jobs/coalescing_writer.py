@@ -1,0 +1,68 @@
+"""Writing only the newest of many values, in the background and not too often."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from app.database_retry import GaveUp, until_answered
+from app.jobs.attempts import Superseded
+
+logger = logging.getLogger(__name__)
+
+SUPERSEDED_EXIT_CODE = 3
+
+Value = TypeVar("Value")
+
+
+class NewestWriter(Generic[Value]):
+    """Values that come faster than they may be written replace each other.
+
+    The thread that does the work never waits for the database.
+    """
+
+    def __init__(self, write: Callable[[Value], None], *, interval_seconds: float) -> None:
+        self._write = write
+        self._interval_seconds = interval_seconds
+        self._waiting: list[Value] = []
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="newest-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, value: Value) -> None:
+        """Write this value soon, unless a newer one comes before."""
+        with self._changed:
+            self._waiting = [value]
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Write what still waits, and end."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (values := self._take()) is not None:
+            for value in values:
+                self._write_patiently(value)
+            self._closed.wait(self._interval_seconds)
+
+    def _take(self) -> list[Value] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+            taken, self._waiting = self._waiting, []
+        return taken or None
+
+    def _write_patiently(self, value: Value) -> None:
+        try:
+            until_answered(lambda: self._write(value), self._closed)
+        except GaveUp:
+            logger.warning("the last word of a job could not be written")
+        except Superseded:
+            # Another process works on the job now, or nobody should: what is computed
+            # here is of no use, and there is nothing to clean up.
+            logger.warning("another attempt has begun: this one ends")
+            os._exit(SUPERSEDED_EXIT_CODE)

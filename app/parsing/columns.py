@@ -1,0 +1,266 @@
+"""Which columns hold the time, which become channels, and under which names."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.errors import Invalid
+from app.parsing.findings import Findings
+from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
+from app.parsing.sources.layout import LEAST_SAMPLE_ROWS, Layout
+from app.parsing.times.column_names import (
+    CLOCK_NAME,
+    clock_parts,
+    columns_of_bare_parts,
+    columns_of_parts,
+    is_time_name,
+)
+from app.parsing.times.guesses import clock_format, guess_formats
+from app.parsing.values.cells import CellKind
+
+# A column of one of these names is the time and nothing else.
+TIMES = frozenset({"date", "datetime", "time", "timestamp"})
+DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
+# Hours, or hours and minutes.
+BARE_CLOCK = re.compile(r"[01]?\d|2[0-4]|(?:[01]\d|2[0-4])[0-5]\d")
+LONGEST_NAME = MOST_NAME_LENGTH - 10
+VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns in use, by number: those of the time, and a name for each channel.
+
+    `time_format` is the format of the joined texts of the time, where the columns' names say it;
+    `asked` whether the sender named the channels.
+    """
+
+    time: tuple[int, ...]
+    channels: dict[int, str]
+    text: tuple[int, ...]
+    time_format: str | None = None
+    asked: bool = False
+
+
+def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
+    """A name for every column: the header's, the sender's, or the column's number.
+
+    Columns that have neither a name nor a value keep no name: they are left out.
+
+    Raises:
+        Invalid: If there is no header and the sender names another number of columns.
+    """
+    names, has_header = layout.names, layout.header_lines > 0
+    if not has_header and options.columns:
+        if len(options.columns) != len(names):
+            raise Invalid(
+                f"`columns` must name all {len(names)} columns of a file without a header (an "
+                f"empty name skips one). Received {len(options.columns)} names."
+            )
+        _require_different([name for name in options.columns if name])
+        return options.columns
+    if not has_header:
+        count = len(names)
+        findings.report("no_header", f"The file names none of its {count} columns.", count)
+    filled = [
+        name or ("" if kind == CellKind.NOTHING else f"column_{number}")
+        for number, (name, kind) in enumerate(zip(names, layout.kinds, strict=True), start=1)
+    ]
+    filled = _cut(filled, findings)
+    unique = _unique(filled)
+    if unique != filled:
+        renamed = [new for old, new in zip(filled, unique, strict=True) if old != new]
+        message = f"Columns with the same name got a number: {', '.join(renamed)}."
+        findings.report("same_names", message, len(renamed))
+    return tuple(unique)
+
+
+def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) -> Chosen:
+    """Find the time and the channels.
+
+    Args:
+        layout: Names and kinds of the columns.
+        rows: The fields of the first rows.
+        options: What the sender says.
+
+    Raises:
+        Invalid: If no column holds times, or a named column does not exist.
+    """
+    names, kinds = layout.names, layout.kinds
+    has_header = layout.header_lines > 0
+    time, form = _named_time(names, options), None
+    if not time:
+        time, form = _found_time(names, kinds, rows, has_header=has_header)
+    if not time:
+        raise Invalid(
+            "No column holds times. Columns: "
+            + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, rows[0], strict=True))
+            + ". Name the column, or date and time, with `timestamp=`."
+        )
+    others = [number for number in range(len(names)) if number not in time]
+    if options.columns and has_header:
+        return Chosen(time, _asked(names, others, options.columns), (), form, asked=True)
+    text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
+    channels = {n: names[n] for n in others if names[n] and n not in text}
+    if not channels:
+        raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
+    return Chosen(time, channels, tuple(text), form, asked=bool(options.columns))
+
+
+def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
+    for name in options.timestamp:
+        if name not in names:
+            raise Invalid(
+                f"`timestamp` must name columns of the file: {', '.join(names)}. Received: {name!r}"
+            )
+    return tuple(names.index(name) for name in options.timestamp)
+
+
+def _found_time(
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], rows: list[list[str]], *, has_header: bool
+) -> tuple[tuple[int, ...], str | None]:
+    """The columns of the time, and their format where it follows from names or from parts."""
+    columns, first_row = range(len(names)), rows[0]
+    plain = [_plain(name) for name in names]
+    named = [n for n in columns if is_time_name(names[n])]
+    sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
+    possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
+    if not has_header:
+        possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
+        bare, form = ((), "") if sure or possible else columns_of_bare_parts(rows)
+        if bare:
+            return bare, form
+    parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
+    if parts and not sure:
+        return _parts_and_clock(parts, form, kinds, first_row)
+    first_cells = [row[0] for row in rows[:LEAST_SAMPLE_ROWS]]
+    index = [0] if has_header and _is_index(names[0], first_cells) else []
+    # A column named after time whose texts are in no known form: the refusal shows them.
+    unknown = [n for n in named if kinds[n] == CellKind.TEXT]
+    candidates = [n for n in sure if n in named] or sure or possible or index or unknown
+    candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
+    if not candidates:
+        return (), None
+    _require_named(names, kinds, candidates[0], named)
+    date = candidates[0]
+    clock = _clock_beside(date, plain, kinds, rows, has_header=has_header)
+    if clock is None:
+        return (date,), None
+    return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def _is_fixed(cells: list[str]) -> bool:
+    """Whether a moment is the same on every row: when something else was, such as a download."""
+    return len(set(cells)) == 1 and DATE_ALONE.fullmatch(cells[0]) is None
+
+
+def _is_index(name: str, cells: list[str]) -> bool:
+    """Whether a first column without a name holds dates in digits, one after the other."""
+    in_order = all(one < other for one, other in pairwise(cells))
+    return name == "column_1" and in_order and all(c.isdigit() and guess_formats(c) for c in cells)
+
+
+def _require_named(
+    names: tuple[str, ...], kinds: tuple[CellKind, ...], found: int, named: list[int]
+) -> None:
+    """Refuse names that stand over other columns than theirs."""
+    numbers = [n for n in named if kinds[n] == CellKind.NUMBER and _plain(names[n]) in TIMES]
+    if found not in named and numbers:
+        raise Invalid(
+            f"The column {names[numbers[0]]!r} holds numbers and {names[found]!r} holds times: the "
+            "names may have shifted. Name the column of the time with `timestamp=`."
+        )
+
+
+def _parts_and_clock(
+    parts: dict[str, int], form: str, kinds: tuple[CellKind, ...], first_row: list[str]
+) -> tuple[tuple[int, ...], str | None]:
+    """Year, month and day, with a column of the time of day where there is one."""
+    time = tuple(parts.values())
+    clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
+    if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
+        return time, form
+    return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
+
+
+def _clock_beside(
+    date: int,
+    plain: list[str],
+    kinds: tuple[CellKind, ...],
+    rows: list[list[str]],
+    *,
+    has_header: bool,
+) -> int | None:
+    """A column with the time of day, when the date has none."""
+    if not DATE_ALONE.fullmatch(rows[0][date]):
+        return None
+    others = [n for n in range(len(plain)) if n != date]
+    clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
+    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(plain[n])]
+    bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
+    return next(iter([*clocks, *numbers, *bare]), None)
+
+
+def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:
+    """Whether the column behind a date, both without names, counts the hours of each day.
+
+    It does if date and number go up together, row after row, and the same date comes twice.
+    """
+    if date + 1 >= len(rows[0]) or not all(BARE_CLOCK.fullmatch(row[date + 1]) for row in rows):
+        return False
+    moments = [(row[date], row[date + 1].zfill(4)) for row in rows]
+    is_going_up = all(one < other for one, other in pairwise(moments))
+    return is_going_up and len({day for day, _ in moments}) < len(moments)
+
+
+def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) -> dict[int, str]:
+    """The columns that the sender wants, as `name` or `name in the file=channel`."""
+    channels: dict[int, str] = {}
+    for text in columns:
+        old, mark, new = (text, "", "") if text in names else text.rpartition("=")
+        old = old if mark or text in names else text
+        if old not in names or names.index(old) not in others:
+            known = ", ".join(names[number] for number in others)
+            raise Invalid(f"`columns` must name columns of the file: {known}. Received: {text!r}")
+        channels[names.index(old)] = new.strip() or old
+    _require_different(list(channels.values()))
+    return channels
+
+
+def _require_different(names: list[str]) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise Invalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
+    longest = max(names, key=len, default="")
+    if len(longest) > MOST_NAME_LENGTH:
+        raise Invalid(
+            f"`columns` must give names of at most {MOST_NAME_LENGTH} characters. Received: "
+            f"{longest[:50]!r}... with {len(longest)}"
+        )
+
+
+def _cut(names: list[str], findings: Findings) -> list[str]:
+    """Names that a channel can have; a number behind them still finds its place."""
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names]
+    long = sum(one != other for one, other in zip(names, cut, strict=True))
+    if long:
+        message = f"{long} names of columns were cut to {LONGEST_NAME} characters."
+        findings.report("long_names", message, long)
+    return cut
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: set[str] = set()
+    unique = []
+    for name in names:
+        number, candidate = 2, name
+        while candidate and candidate in seen:
+            number, candidate = number + 1, f"{name}_{number}"
+        seen.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,187 @@
+"""Parquet and Arrow files to columns: times as text, numbers as they are."""
+
+import struct
+from typing import IO, Any
+
+import numpy as np
+
+from app.errors import Invalid, TooLarge
+from app.parsing import arrow
+from app.parsing.findings import Findings
+from app.parsing.lines import MOST_LINES, Lines, RowTexts
+from app.parsing.names import clean_name
+from app.parsing.sources.arrow_messages import unpacked_bytes
+from app.parsing.sources.layout import MOST_FIELDS, Layout, sample_rows, usual_kinds
+from app.parsing.times.column_names import is_time_name
+
+PARQUET, ARROW_FILE, ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
+FORMATS = {PARQUET: "parquet", ARROW_FILE: "arrow", ARROW_STREAM: "arrow"}
+ARROW_FILE_HEADER_BYTES = 8
+VALUE_BYTES = 8
+NUMBER_TYPES = ("integer", "floating", "decimal")
+TEXT_TYPES = ("date", "time", "string", "large_string", "null")
+
+
+def format_of(head: bytes) -> str | None:
+    """`parquet` or `arrow` by a file's first bytes."""
+    return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
+
+
+def read_arrow(
+    file: IO[bytes], file_format: str, findings: Findings, *, limit_bytes: int
+) -> tuple[Layout, list[Any]]:
+    """The columns of a Parquet file, an Arrow file or an Arrow stream.
+
+    Raises:
+        TooLarge: If it would take more memory than the limit once unpacked.
+        Invalid: If it is damaged or holds no flat column.
+    """
+    import pyarrow as pa
+
+    file.seek(0)
+    content = pa.py_buffer(file.read())
+    read = _from_parquet if file_format == "parquet" else _from_messages
+    try:
+        table = read(content, limit_bytes)
+        table.validate(full=True)
+        columns = [
+            _plain(name, column, limit_bytes)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+    except (pa.ArrowException, OSError, ValueError, IndexError, struct.error) as error:
+        message = str(error).splitlines()[0][:200] if str(error) else "no reason given"
+        raise Invalid(f"The file is a damaged {file_format} file: {message}") from error
+    return _layout(table.schema, columns, findings)
+
+
+def _from_parquet(content: Any, limit_bytes: int) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    opened = pq.ParquetFile(pa.BufferReader(content))
+    metadata, schema = opened.metadata, opened.schema_arrow
+    unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
+    _require_size(metadata.num_rows, metadata.num_columns, unpacked, limit_bytes)
+    # Texts as numbers of a dictionary: one long text on all rows is stored once.
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    # `read_table` would do, and import pandas.
+    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read(
+        columns=flat, use_threads=False
+    )
+
+
+def _from_messages(content: Any, limit_bytes: int) -> Any:
+    """The batches one by one, each asked for its size before it is unpacked."""
+    import pyarrow as pa
+
+    is_file = content[: len(ARROW_FILE)].to_pybytes() == ARROW_FILE
+    stream = content.slice(ARROW_FILE_HEADER_BYTES) if is_file else content
+    unpacked = 0
+    for message in pa.ipc.MessageReader.open_stream(pa.BufferReader(stream)):
+        unpacked += unpacked_bytes(message)
+        _require_size(0, 0, unpacked, limit_bytes)
+    table = pa.ipc.open_stream(pa.BufferReader(stream)).read_all()
+    _require_size(table.num_rows, table.num_columns, unpacked, limit_bytes)
+    return table
+
+
+def _require_size(rows: int, columns: int, unpacked_bytes: int, limit_bytes: int) -> None:
+    if columns > MOST_FIELDS or rows > MOST_LINES:
+        raise TooLarge(
+            f"The file must have at most {MOST_FIELDS} columns and {MOST_LINES} rows. "
+            f"Received: {columns} columns and {rows} rows"
+        )
+    if max(unpacked_bytes, rows * columns * VALUE_BYTES) > limit_bytes:
+        raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
+
+
+def _plain(name: str, column: Any, limit_bytes: int) -> Any:
+    """A column as texts or as numbers; None if it holds neither."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, types = column.type, pa.types
+    if types.is_dictionary(kind):
+        _require_texts(column, limit_bytes)
+        return _plain(name, pc.cast(column, kind.value_type), limit_bytes)
+    if types.is_timestamp(kind):
+        # A time zone in the type says how to show the time, which is UTC.
+        shown = pa.timestamp("us", tz="UTC" if kind.tz else None)
+        return _texts(pc.cast(column, shown, safe=False))
+    if types.is_boolean(kind):
+        return _floats(pc.cast(column, pa.uint8()))
+    if _is_any(kind, TEXT_TYPES) or (types.is_integer(kind) and is_time_name(name)):
+        return _texts(column)
+    return _floats(column) if _is_any(kind, NUMBER_TYPES) else None
+
+
+def _is_any(kind: Any, names: tuple[str, ...]) -> bool:
+    import pyarrow as pa
+
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
+
+
+def _require_texts(column: Any, limit_bytes: int) -> None:
+    """Refuse a dictionary whose texts would not fit once each row has its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for chunk in column.chunks if pa.types.is_string(column.type.value_type) else ():
+        lengths = pc.binary_length(chunk.dictionary)
+        needed = pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
+        _require_size(0, 0, needed, limit_bytes)
+
+
+def _texts(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return _whole(pc.coalesce(pc.cast(column, pa.string()), arrow.text("")))
+
+
+def _floats(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return _whole(pc.cast(column, pa.float64(), safe=False))
+
+
+def _whole(column: Any) -> Any:
+    """One array of all chunks."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _layout(schema: Any, columns: list[Any], findings: Findings) -> tuple[Layout, list[Any]]:
+    names = schema.names
+    left_out = [name for name, column in zip(names, columns, strict=True) if column is None]
+    if left_out:
+        message = f"Columns of neither numbers nor texts were left out: {', '.join(left_out)}."
+        findings.report("other_columns", message, len(left_out))
+    fields = [one for one, column in zip(schema, columns, strict=True) if column is not None]
+    kept = [column for column in columns if column is not None]
+    if not kept or not len(kept[0]):
+        raise Invalid("The file has no row, or no column of numbers or texts.")
+    rows = len(kept[0])
+    sample = [_row(kept, n) for n in range(min(rows, sample_rows(len(kept))))]
+    # The names in a file of ours are exact.
+    is_ours = arrow.SERIES in (schema.metadata or {})
+    layout = Layout(
+        names=tuple(one.name if is_ours else clean_name(one.name) for one in fields),
+        header_lines=1,
+        kinds=usual_kinds(sample, len(kept)),
+        body=Lines(RowTexts(kept, np.arange(rows)), np.arange(1, rows + 1)),
+        rows_read=rows,
+        settings={
+            number: arrow.settings_from_metadata(one.metadata) for number, one in enumerate(fields)
+        },
+    )
+    return layout, kept
+
+
+def _row(columns: list[Any], row: int) -> list[str]:
+    cells = (column[row].as_py() for column in columns)
+    return ["" if cell is None else str(cell) for cell in cells]

@@ -1,0 +1,169 @@
+"""How lines fall into fields: which separator, how many fields, and the columns they make."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import Invalid
+from app.parsing.findings import Rejected
+from app.parsing.lines import Lines
+
+WHITESPACE = "whitespace"
+# In this order: a comma may stand inside fields of the others (decimal comma), hardly
+# ever the other way round.
+CANDIDATES = ("\t", ";", "|", ",")
+NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", " ": WHITESPACE}
+SAMPLE_LINES = 300
+LEAST_SHARE = 0.6
+BLOCK_BYTES = 16 * 1024 * 1024
+HIDDEN = "\x1f"
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+BLANK_SEPARATED = re.compile(r'"[^"]*"|\S+')
+
+
+def named_delimiter(text: str) -> str:
+    """The separator that a sender asked for, by character or by name.
+
+    Raises:
+        Invalid: If it is neither.
+    """
+    delimiter = NAMES.get(text, text)
+    if delimiter != WHITESPACE and (len(delimiter) != 1 or delimiter.isalnum() or delimiter == '"'):
+        raise Invalid(
+            "`delimiter` must be one character that is no letter, digit or quote, or one of "
+            f"comma, semicolon, tab, pipe, whitespace. Received: {text!r}"
+        )
+    return delimiter
+
+
+def detect_delimiter(lines: Lines) -> str:
+    """The separator that gives most lines the same number of fields."""
+    sample = [text for text in lines.texts[: SAMPLE_LINES * 2] if text.strip()][:SAMPLE_LINES]
+    for candidate in (*CANDIDATES, WHITESPACE):
+        counts = Counter(count_fields(sample, candidate).tolist())
+        fields, times = counts.most_common(1)[0]
+        if fields > 1 and times >= LEAST_SHARE * len(sample):
+            return candidate
+    return max(reversed(CANDIDATES), key=lambda mark: sum(text.count(mark) for text in sample))
+
+
+def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
+    """How many fields each line has; 0 where quotes are open or misplaced."""
+    if delimiter == WHITESPACE:
+        return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)
+    counts = np.fromiter(map(str.count, texts, repeat(delimiter)), np.int64, len(texts)) + 1
+    for row in [row for row, text in enumerate(texts) if '"' in text]:
+        counts[row] = _count_quoted(texts[row], delimiter)
+    return counts
+
+
+def split_fields(text: str, delimiter: str) -> list[str]:
+    """The fields of one line that `count_fields` could count, trimmed and without quotes."""
+    if delimiter == WHITESPACE:
+        return _blank_separated(text)
+    if '"' not in text:
+        return [field.strip() for field in text.split(delimiter)]
+    # Quoted separators are hidden from the split behind a character that no text has.
+    hidden = QUOTED.sub(lambda match: match[0].replace(delimiter, HIDDEN), text)
+    fields = [field.strip().replace(HIDDEN, delimiter) for field in hidden.split(delimiter)]
+    return [
+        field[1:-1].replace('""', '"').strip() if field.startswith('"') else field
+        for field in fields
+    ]
+
+
+def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
+    """Refuse a file of which several unusable lines are rows with another separator.
+
+    Raises:
+        Invalid: With the other separator and an example.
+    """
+    for other in CANDIDATES:
+        alike = [
+            one
+            for one in rejected
+            if other != delimiter
+            and other in one.text
+            and count_fields([one.text], other)[0] == fields
+        ]
+        if len(alike) > 1:
+            raise Invalid(
+                f"The file mixes separators: {len(alike)} lines have {fields} fields with "
+                f"{other!r}, as the others have with {delimiter!r} (line {alike[0].line}: "
+                f"{alike[0].text[:100]!r}). Send them as two files, or say which rows count with "
+                "`delimiter=`: the others are kept aside."
+            )
+
+
+def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:
+    """Lines in which `a, "b"` reads `a,"b"`: readers take a quote after a blank for text."""
+    loose = re.compile(rf'{re.escape(delimiter)} +"')
+    tight = f'{delimiter}"'
+    return Lines([loose.sub(lambda _: tight, text) for text in lines.texts], lines.numbers)
+
+
+def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
+    """The columns of lines that all have the same number of fields, as Arrow strings.
+
+    Raises:
+        Invalid: If quotes stand where no reader can make sense of them.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    texts = lines.texts
+    if delimiter == WHITESPACE:
+        texts = ["\t".join(_blank_separated(text)) for text in texts]
+        delimiter = "\t"
+    body = "\n".join(texts)
+    names = [str(number) for number in range(fields)]
+    try:
+        table = arrow_csv.read_csv(
+            pa.py_buffer(body.encode()),
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, block_size=BLOCK_BYTES, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter,
+                ignore_empty_lines=False,
+                newlines_in_values=body.count("\n") >= len(texts),
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string())
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise Invalid(
+            f"The fields cannot be told apart with `delimiter={delimiter}`: {error}"
+        ) from error
+    if len(table) != len(lines):
+        raise Invalid(f"The lines cannot be told apart: {len(lines)} became {len(table)} rows.")
+    return [column.combine_chunks() for column in table.columns]
+
+
+@cache
+def _well_formed(delimiter: str) -> re.Pattern[str]:
+    """A line whose quotes stand around whole fields."""
+    mark = re.escape(delimiter)
+    field = rf'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
+    return re.compile(rf"{field}(?:{mark}{field})*")
+
+
+def _count_quoted(text: str, delimiter: str) -> int:
+    if _well_formed(delimiter).fullmatch(text) is None:
+        return 0
+    return QUOTED.sub("", text).count(delimiter) + 1
+
+
+def _count_blank_separated(text: str) -> int:
+    return 0 if text.count('"') % 2 else len(BLANK_SEPARATED.findall(text))
+
+
+def _blank_separated(text: str) -> list[str]:
+    return [field.replace('"', "") for field in BLANK_SEPARATED.findall(text)]

@@ -1,0 +1,101 @@
+"""A file of any format as columns with names: the one place that knows which formats there are."""
+
+from dataclasses import dataclass
+from typing import IO, Any
+
+from app.errors import Invalid
+from app.parsing.findings import Findings
+from app.parsing.lines import Lines, split_lines, unquoted, without_blank
+from app.parsing.options import ReadOptions
+from app.parsing.progress import Progress
+from app.parsing.sources import arrow_files, json_rows
+from app.parsing.sources.delimiters import (
+    detect_delimiter,
+    named_delimiter,
+    to_columns,
+    without_blanks_before_quotes,
+)
+from app.parsing.sources.layout import Layout, find_layout, sample_rows
+from app.parsing.sources.unpacking import HEAD_BYTES, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The rows of a file as columns.
+
+    Args:
+        layout: Names, kinds and rows.
+        columns: For each name an Arrow array of strings, or of numbers where the format has them.
+        delimiter: What separates the fields; None where the format has no separators.
+    """
+
+    layout: Layout
+    columns: list[Any]
+    delimiter: str | None = None
+
+    @property
+    def first_rows(self) -> list[list[str]]:
+        """The fields of the first rows as text."""
+        count = sample_rows(len(self.columns))
+        columns = (column.slice(0, count).to_pylist() for column in self.columns)
+        return [
+            ["" if cell is None else str(cell).strip() for cell in row]
+            for row in zip(*columns, strict=True)
+        ]
+
+
+def read_grid(
+    content: IO[bytes],
+    options: ReadOptions,
+    findings: Findings,
+    progress: Progress,
+    *,
+    limit_bytes: int,
+) -> Grid:
+    """Read CSV, JSON, Parquet or Arrow, unpacked.
+
+    Raises:
+        TooLarge: If the file needs more than the limit once it is in memory.
+        Invalid: If it is no table.
+    """
+    content.seek(0)
+    file_format = arrow_files.format_of(content.read(HEAD_BYTES))
+    if file_format is not None:
+        progress.dialect |= {"format": file_format, "encoding": None}
+        layout, columns = arrow_files.read_arrow(
+            content, file_format, findings, limit_bytes=limit_bytes
+        )
+        return Grid(layout, columns)
+    text, encoding = read_text(content)
+    progress.dialect |= {"format": "csv", "encoding": encoding}
+    if json_rows.START.match(text):
+        progress.dialect["format"] = "json"
+        layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
+        return Grid(layout, columns)
+    return _delimited(text, options, findings, progress)
+
+
+def _delimited(text: str, options: ReadOptions, findings: Findings, progress: Progress) -> Grid:
+    lines, delimiter = split_text(text, options, findings, progress)
+    layout = find_layout(lines, delimiter, options.header, findings)
+    progress.dialect["header_lines"] = layout.header_lines
+    columns = to_columns(layout.body, delimiter, len(layout.names))
+    return Grid(layout, columns, delimiter)
+
+
+def split_text(
+    text: str, options: ReadOptions, findings: Findings, progress: Progress
+) -> tuple[Lines, str]:
+    """The lines that hold anything, and what separates their fields."""
+    lines = unquoted(split_lines(text))
+    delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
+    progress.dialect["delimiter"] = delimiter
+    if f'{delimiter} "' in text:
+        lines = without_blanks_before_quotes(lines, delimiter)
+    lines, blank = without_blank(lines, delimiter)
+    progress.lines = list(lines.slice(0, progress.MOST_LINES).examples())
+    if not len(lines):
+        raise Invalid("The file is empty: no line holds anything but separators.")
+    if blank:
+        findings.report("blank_rows", f"{blank} rows without any value were passed over.", blank)
+    return lines, delimiter

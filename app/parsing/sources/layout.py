@@ -1,0 +1,265 @@
+"""Where the table is in a file: lines before it, its header, names and number of columns."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from app.errors import Invalid, TooLarge
+from app.parsing.findings import Findings
+from app.parsing.lines import Lines, Mask, Numbers
+from app.parsing.names import name_of_cell
+from app.parsing.sources.delimiters import CANDIDATES, count_fields, split_fields
+from app.parsing.times.column_names import is_time_name
+from app.parsing.values.cells import CellKind, kind_of
+
+SAMPLE_ROWS = 100
+SAMPLE_FIELDS = 10_000
+LEAST_SAMPLE_ROWS = 10
+MOST_FIELDS = 5_000
+MOST_HEADER_LINES = 3
+COMMENTS = "#%"
+# Above this share the lines are no table with a few damaged rows.
+MOST_WRONG_SHARE = 1 / 3
+NUMERIC = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table in a file.
+
+    Args:
+        names: The columns' names; an empty text where the file gives none.
+        header_lines: How many lines hold names.
+        kinds: What the fields of each column mostly are.
+        body: The rows, all with as many fields as there are names.
+        rows_read: Rows before any was found to be unusable.
+        settings: What the file says of columns, by their numbers: units and the like.
+    """
+
+    names: tuple[str, ...]
+    header_lines: int
+    kinds: tuple[CellKind, ...]
+    body: Lines
+    rows_read: int
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Findings) -> Layout:
+    """Tell preamble, header and rows apart; rows with a wrong number of fields are rejected.
+
+    Raises:
+        Invalid: If there is one column only, no row, or no usual number of fields.
+    """
+    counts = count_fields(lines.texts, delimiter)
+    fields = _usual_fields(counts, lines, delimiter)
+    start = _behind_comments(lines, counts == fields, delimiter)
+    table = lines.slice(start)
+    sample = [
+        split_fields(table.texts[row], delimiter)
+        for row in np.flatnonzero(counts[start:] == fields)[: sample_rows(fields)].tolist()
+    ]
+    # The first rows may be names and have no say.
+    kinds = usual_kinds(sample[min(MOST_HEADER_LINES, len(sample) // 2) :], fields)
+    header_lines = _header_lines(sample, kinds, header)
+    if header is None:
+        _refuse_mixed_header(table.slice(0, header_lines), delimiter, fields)
+    names = _joined_names(sample[:header_lines], fields)
+    if not header_lines and start and header is not False:
+        names = _names_before(lines.texts[start - 1], delimiter, kinds) or names
+    named_before = not header_lines and any(names)
+    _report_preamble(lines.slice(0, start - named_before), findings)
+    is_row = _without_comments(table.slice(header_lines), findings)
+    body = table.slice(header_lines).where(is_row)
+    rows = _fitted(body, counts[start + header_lines :][is_row], delimiter, kinds, findings)
+    return Layout(names, header_lines + named_before, kinds, rows, len(body))
+
+
+def _behind_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> int:
+    """The first line of the table: commented lines may be names only directly before the rows."""
+    comments = 0
+    while comments < len(lines) and lines.texts[comments][0] in COMMENTS:
+        comments += 1
+    names_follow = comments < len(lines) and _is_text(
+        split_fields(lines.texts[comments], delimiter)
+    )
+    while comments and has_usual_fields[comments - 1] and not names_follow:
+        comments -= 1
+    if not has_usual_fields[comments:].any():
+        comments = 0
+    return comments + int(np.argmax(has_usual_fields[comments:]))
+
+
+def _is_text(cells: list[str]) -> bool:
+    """Whether no field is a number or a moment."""
+    return all(kind_of(cell) in (CellKind.TEXT, CellKind.NOTHING) for cell in cells)
+
+
+def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
+    several = counts[counts > 1]
+    if not len(several):
+        raise Invalid(
+            f"The file has one column only when it is read with `delimiter={delimiter}`: a "
+            "series needs a time and at least one value. Name the separator with "
+            f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
+        )
+    fields = int(Counter(several.tolist()).most_common(1)[0][0])
+    if fields > MOST_FIELDS:
+        raise TooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
+    return fields
+
+
+def sample_rows(fields: int) -> int:
+    """Fewer rows of a wide file: looking at every field of a sample takes time."""
+    return max(min(SAMPLE_ROWS, SAMPLE_FIELDS // fields), LEAST_SAMPLE_ROWS)
+
+
+def usual_kinds(rows: list[list[str]], fields: int) -> tuple[CellKind, ...]:
+    """What most fields of each column are."""
+    return tuple(_most_common([row[column] for row in rows]) for column in range(fields))
+
+
+def _most_common(cells: list[str]) -> CellKind:
+    counts = Counter(kind_of(cell) for cell in cells)
+    counts.pop(CellKind.NOTHING, None)
+    if not counts:
+        return CellKind.NOTHING
+    numeric = sum(counts[kind] for kind in NUMERIC)
+    kind, times = counts.most_common(1)[0]
+    return CellKind.NUMBER if numeric > times else kind
+
+
+def _header_lines(sample: list[list[str]], kinds: tuple[CellKind, ...], header: bool | None) -> int:
+    if header is False:
+        return 0
+    # When nothing looks like data, one line of names is the rule, and the rest are rows.
+    leading = sample[: MOST_HEADER_LINES + 1]
+    found = next((number for number, row in enumerate(leading) if _is_data(row, kinds)), 1)
+    return max(found, 1) if header else found
+
+
+def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
+    """Whether a line is a row: its time looks like a time, or its numbers like numbers."""
+    cells = [kind_of(cell) for cell in row]
+    for kind in (CellKind.MOMENT, CellKind.MAYBE_MOMENT, CellKind.NUMBER):
+        if kind in kinds:
+            return any(
+                cell == kind for cell, usual in zip(cells, kinds, strict=True) if usual == kind
+            )
+    return False
+
+
+def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
+    """Refuse lines that were taken for names and are rows with another separator."""
+    for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
+        others = (mark for mark in CANDIDATES if mark != delimiter and mark in text)
+        other = next((mark for mark in others if count_fields([text], mark)[0] == fields), None)
+        if fields > 2 and other is not None:
+            raise Invalid(
+                f"The file mixes separators: line {number} ({text[:100]!r}) has {fields} fields "
+                f"with {other!r}, as others have with {delimiter!r}. Send them as two files, or "
+                "say with `header=true` that the line holds names."
+            )
+
+
+def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
+    """Names of one or more header lines.
+
+    The line that names every column and the time among them, such as `time,a,b`; else the
+    first line's where they are unique; else all lines' together, such as `Close AAPL`.
+    """
+    for row in rows:
+        cells = tuple(name_of_cell(cell) for cell in row)
+        if all(cells) and len(set(cells)) == fields and any(map(is_time_name, cells)):
+            return cells
+    columns = [[row[column] for row in rows if row[column]] for column in range(fields)]
+    first = [parts[0] if parts else "" for parts in columns]
+    named = [name for name in first if name]
+    if len(set(named)) < len(named):
+        first = [" ".join(dict.fromkeys(parts)) for parts in columns]
+    return tuple(name_of_cell(name) for name in first)
+
+
+def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
+    """Names from a header with one field more or less than the rows have; none if it is none."""
+    cells = [name_of_cell(cell) for cell in split_fields(text.lstrip(f"{COMMENTS} "), delimiter)]
+    while len(cells) > len(kinds) and not cells[-1]:
+        cells.pop()
+    if len(cells) == len(kinds) - 1:
+        # Rows that end in a separator, or whose first column is an index without a name.
+        cells = [*cells, ""] if kinds[-1] == CellKind.NOTHING else ["", *cells]
+    is_header = len(cells) == len(kinds) and not _is_data(cells, kinds)
+    return tuple(cells) if is_header else ()
+
+
+def _report_preamble(lines: Lines, findings: Findings) -> None:
+    if len(lines):
+        message = f"{len(lines)} lines before the table were passed over."
+        findings.report("preamble", message, len(lines), lines.examples())
+
+
+def _without_comments(lines: Lines, findings: Findings) -> Mask:
+    """The lines that are rows, not comments."""
+    comments = np.array([text[0] in COMMENTS for text in lines.texts], dtype=bool)
+    if comments.all():
+        raise Invalid("The file has a header and no rows.")
+    if comments.any():
+        count = int(comments.sum())
+        message = f"{count} lines that begin with # or % were passed over."
+        findings.report("comments", message, count, lines.examples(comments))
+    return ~comments
+
+
+def _fitted(
+    body: Lines,
+    counts: Numbers,
+    delimiter: str,
+    kinds: tuple[CellKind, ...],
+    findings: Findings,
+) -> Lines:
+    """The rows with the right number of fields; empty fields too many or too few are no harm."""
+    wrong = counts != len(kinds)
+    if not wrong.any():
+        return body
+    texts = list(body.texts)
+    for row in np.flatnonzero(wrong).tolist():
+        fitted = _with_fields(texts[row], delimiter, kinds)
+        if fitted is not None:
+            texts[row], wrong[row] = fitted, False
+    _require_a_table(counts, wrong, len(kinds), delimiter)
+    for row in np.flatnonzero(wrong).tolist():
+        reason = (
+            f"{counts[row]} fields instead of {len(kinds)}"
+            if counts[row]
+            else "open or misplaced quotes"
+        )
+        findings.reject(int(body.numbers[row]), "wrong_field_count", reason, body.texts[row])
+    return Lines(texts, body.numbers).where(~wrong)
+
+
+def _with_fields(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> str | None:
+    if len(delimiter) != 1 or '"' in text:
+        return None
+    cells = text.split(delimiter)
+    fields = len(kinds)
+    if len(cells) > fields and not any(cell.strip() for cell in cells[fields:]):
+        return delimiter.join(cells[:fields])
+    empty_behind = all(kind == CellKind.NOTHING for kind in kinds[len(cells) :])
+    if len(cells) < fields and empty_behind:
+        return text + delimiter * (fields - len(cells))
+    return None
+
+
+def _require_a_table(counts: Numbers, wrong: Mask, fields: int, delimiter: str) -> None:
+    if wrong.sum() <= MOST_WRONG_SHARE * len(wrong):
+        return
+    seen = ", ".join(
+        f"{times} rows with {count} fields"
+        for count, times in Counter(counts.tolist()).most_common(5)
+    )
+    raise Invalid(
+        f"The rows have no common number of fields when they are read with "
+        f"`delimiter={delimiter}`: {seen}. Name the separator with `delimiter=`, or repair "
+        f"the {int(wrong.sum())} rows that do not have {fields} fields."
+    )

@@ -1,0 +1,182 @@
+"""One time format applied to a whole column: groups of digits to microseconds, all at once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.parsing import arrow
+from app.parsing.arrow import to_floats, to_integers, to_mask
+from app.parsing.lines import Mask
+from app.parsing.times.formats import EPOCH_UNITS, SPREADSHEET, TimeFormat
+from app.parsing.times.month_names import MONTHS
+from app.parsing.times.texts import Column
+
+Integers = npt.NDArray[np.int64]
+
+FIRST_YEAR, LAST_YEAR = 1000, 2999
+# Day 0 is 30 December 1899: spreadsheets count a 29 February 1900 that never was.
+SPREADSHEET_EPOCH_DAYS = 25_569
+# Two digits mean 1969 to 2068 by the rule of strptime.
+LAST_TWO_DIGIT_YEAR = 68
+MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A format applied to all rows: microseconds since 1970, where they are valid."""
+
+    format: TimeFormat
+    times: Integers
+    valid: Mask
+
+
+def apply_format(column: Column, form: TimeFormat) -> Reading:
+    """Read every row of a column by one format; most may not match."""
+    import pyarrow.compute as pc
+
+    digits = column.digits(form)
+    if digits is not None:
+        return _civil(form, digits, np.ones(len(column), dtype=bool))
+    found = column.search(form)
+    matched = to_mask(pc.is_valid(found))
+    if not matched.any():
+        return Reading(form, np.zeros(len(column), dtype=np.int64), matched)
+    fields = {name: pc.struct_field(found, n) for n, name in enumerate(form.directives)}
+    if form.text in EPOCH_UNITS:
+        return _epoch(form, fields["epoch"], matched)
+    if form.text == SPREADSHEET:
+        return _serial(form, fields["serial"], matched)
+    return _civil(form, fields, matched)
+
+
+def _numbers(field: Any) -> Integers:
+    """The numbers of a group, which are digits in an Arrow array or known already."""
+    return field if isinstance(field, np.ndarray) else to_integers(field)
+
+
+def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
+    microseconds = to_floats(numbers, 0.0) * EPOCH_UNITS[form.text]
+    years = microseconds / (365.2425 * 86_400e6) + 1970
+    valid = matched & (years > FIRST_YEAR) & (years < LAST_YEAR)
+    return Reading(form, np.rint(np.where(valid, microseconds, 0)).astype(np.int64), valid)
+
+
+def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
+    """Days of a spreadsheet, whose fractions are exact to the millisecond at best."""
+    days = to_floats(numbers, 0.0) - SPREADSHEET_EPOCH_DAYS
+    times = np.rint(days * 86_400_000).astype(np.int64) * 1000
+    return Reading(form, times, matched & (days > -SPREADSHEET_EPOCH_DAYS))
+
+
+def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
+    days, days_valid = _days(fields, matched)
+    clock, clock_valid = _clock(fields, len(matched))
+    offset = _offset(fields["z"]) if "z" in fields else 0
+    times = days.astype("datetime64[us]").astype(np.int64) + clock - offset
+    return Reading(form, times, matched & days_valid & clock_valid)
+
+
+def full_years(digits: Integers, matched: Mask) -> Integers:
+    """Two-digit years with the century in which the rows stand closest together.
+
+    Measurements are of the past: of two centuries that are alike the one that does not reach
+    beyond next year is meant, so that 49 to 60 are 1949 to 1960.
+    """
+    next_year = datetime.now(UTC).year + 1 - 2000
+    last_years = (next_year, LAST_TWO_DIGIT_YEAR)
+    readings = [digits + np.where(digits > last, 1900, 2000) for last in last_years]
+    return min(readings, key=lambda years: int(np.ptp(years[matched])))
+
+
+def _days(fields: dict[str, Any], matched: Mask) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    year = _numbers(fields["Y"]) if "Y" in fields else full_years(_numbers(fields["y"]), matched)
+    valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
+    start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
+    if "j" in fields:
+        return _within(start, start + 1, _numbers(fields["j"]), valid)
+    rows = len(matched)
+    month = _month(fields, rows)
+    valid &= (month >= 1) & (month <= 12)
+    start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
+    day = _numbers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
+    return _within(start, start + 1, day, valid)
+
+
+def _within(
+    start: npt.NDArray[np.datetime64],
+    end: npt.NDArray[np.datetime64],
+    number: Integers,
+    valid: Mask,
+) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    """The day of a number, counted from 1, inside a month or a year."""
+    first = start.astype("datetime64[D]")
+    length = (end.astype("datetime64[D]") - first).astype(np.int64)
+    valid = valid & (number >= 1) & (number <= length)
+    return first + np.where(valid, number - 1, 0), valid
+
+
+def _month(fields: dict[str, Any], rows: int) -> Integers:
+    if "m" in fields:
+        return _numbers(fields["m"])
+    if "q" in fields:
+        return _numbers(fields["q"]) * 3 - 2
+    if "b" not in fields:
+        return np.ones(rows, dtype=np.int64)
+    import pyarrow.compute as pc
+
+    place = pc.index_in(pc.utf8_lower(fields["b"]), value_set=arrow.texts(list(MONTHS)))
+    numbers = np.array([*MONTHS.values(), 0])
+    return numbers[np.where(to_mask(pc.is_valid(place)), to_integers(place), len(MONTHS))]
+
+
+def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:
+    """Microseconds since midnight; 24:00 is the next midnight, as in ISO 8601."""
+    parts = {name: _numbers(fields[name]) for name in ("H", "M", "S") if name in fields}
+    valid = np.ones(rows, dtype=bool)
+    if "I" in fields:
+        hour = _numbers(fields["I"])
+        valid &= (hour >= 1) & (hour <= 12)
+        parts["H"] = hour % 12 + 12 * _afternoon(fields, rows)
+    clock = np.zeros(rows, dtype=np.int64)
+    for name, number in parts.items():
+        valid &= number <= (24 if name == "H" else 59)
+        clock += number * MICROSECONDS[name]
+    if "f" in fields:
+        clock += _fraction(fields["f"])
+    return clock, valid & (clock <= 24 * MICROSECONDS["H"])
+
+
+def _afternoon(fields: dict[str, Any], rows: int) -> Mask:
+    if "p" not in fields:
+        return np.zeros(rows, dtype=bool)
+    import pyarrow.compute as pc
+
+    return to_mask(pc.starts_with(fields["p"], "p", ignore_case=True))
+
+
+def _fraction(digits: Any) -> Integers:
+    import pyarrow.compute as pc
+
+    return np.rint(
+        to_floats(pc.binary_join_element_wise(arrow.text("0"), digits, arrow.text(".")), 0.0) * 1e6
+    ).astype(np.int64)
+
+
+def _offset(texts: Any) -> Integers:
+    """Microseconds east of Greenwich; a name such as Z or UTC is none."""
+    import pyarrow.compute as pc
+
+    if isinstance(texts, np.ndarray):
+        return texts
+    found = pc.extract_regex(texts, r"(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
+    hours = to_integers(pc.struct_field(found, "hours"))
+    minutes_text = pc.struct_field(found, "minutes")
+    minutes = to_integers(
+        pc.if_else(pc.equal(minutes_text, arrow.text("")), arrow.text("0"), minutes_text)
+    )
+    is_west = to_mask(pc.equal(pc.struct_field(found, "sign"), arrow.text("-")))
+    seconds = hours * 3600 + minutes * 60
+    return np.where(is_west, -seconds, seconds) * MICROSECONDS["S"]

@@ -1,0 +1,179 @@
+"""The forms that a text which looks like a moment may be written in."""
+
+import re
+from collections.abc import Callable
+
+from app.parsing.times.formats import EPOCH_DIGITS, TimeFormat, compile_format
+from app.parsing.times.month_names import MONTHS
+
+_SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
+_BLANKS_BETWEEN = re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)")
+_CHINESE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
+# Also two-digit year, month and day: the rows tell which, or the file is refused.
+_COMPACT_MONTH = re.compile(r"(?:1[7-9]|20)\d\d(?:0[1-9]|1[0-2])$")
+_MONTH = re.compile(r"(\d{4})([-/M])(\d{1,2})(?![-/\d])")
+_QUARTER = re.compile(r"(\d{4})([-/ ]?)Q[1-4](?!\d)")
+_QUARTER_YEAR = re.compile(r"Q[1-4]([-/ ]?)(\d{4})(?!\d)")
+_MONTH_YEAR = re.compile(r"(\d{1,2})([-/])(\d{4})(?![-/\d])")
+_NAME = r"([A-Za-zÀ-ÿ]{3,10})"
+_DAY_NAME_YEAR = re.compile(
+    rf"(\d{{1,2}})(\. |[-/ .]|)(?:de )?{_NAME}(\.?[-/ ,]*(?:de )?)(\d{{4}}|\d{{2}})(?!\d)"
+)
+_NAME_DAY_YEAR = re.compile(rf"{_NAME}([-/ .]+)(\d{{1,2}})([-/ ,]+)(\d{{4}})(?!\d)")
+_YEAR_NAME_DAY = re.compile(rf"(\d{{4}})([-/ ]){_NAME}\2(\d{{1,2}})(?!\d)")
+_NAME_YEAR = re.compile(rf"{_NAME}([-/ ])(\d{{4}}|\d{{2}})(?!\d)")
+_ASCTIME = re.compile(rf"{_NAME}( +)\d{{1,2}} \d{{1,2}}:\d{{2}}:\d{{2}} \d{{4}}$")
+_COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
+# Also seconds since 1970, from 2030 on: nobody has measured then.
+_COMPACT_HOUR = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=(?:[01]\d|2[0-4])$)"
+)
+_YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
+_WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
+_CLOCK = re.compile(r"\d{1,2}([:.h])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
+_COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
+_SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
+_SEPARATOR = re.compile(r"T|,?\s+|:")
+_HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
+_OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
+INTERVAL = re.compile("(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)")
+ZONED = re.compile(r"(?P<moment>.*\d) (?P<zone>[A-Z][A-Za-z]+/[A-Za-z_/]+)")
+_EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
+
+
+def guess_formats(text: str) -> list[TimeFormat]:
+    """Every format that a text may be in: none if it is no moment, several if it is unclear."""
+    weekday = _WEEKDAY.match(text)
+    prefix = f"%a{weekday[1]}" if weekday else ""
+    body = text[weekday.end() :] if weekday else text
+    formats = []
+    for date, end in _dates(body):
+        clock = clock_format(body[end:], after_date=True)
+        if clock is not None:
+            formats.append(compile_format(prefix + date + clock))
+    return [made for made in formats if re.match(made.pattern, text)]
+
+
+def without_zone(text: str) -> str:
+    """A moment without the name of its zone behind it, such as `US/Eastern`."""
+    match = ZONED.fullmatch(text)
+    return match["moment"] if match else text
+
+
+def start_of_interval(text: str) -> str | None:
+    """The first of two moments with a dash between them; None if the text is no interval."""
+    match = INTERVAL.fullmatch(text)
+    is_interval = match and guess_formats(match["start"]) and guess_formats(match["end"])
+    return match["start"] if match and is_interval else None
+
+
+def guess_epoch(text: str) -> list[TimeFormat]:
+    """The format of seconds, milliseconds, ... since 1970 by the number of digits."""
+    match = _EPOCH.fullmatch(text)
+    if match is None:
+        return []
+    digits = len(match[1])
+    return [
+        TimeFormat(name, rf"^(?P<epoch>[+-]?\d{{{low},{high}}}(?:\.\d+)?)$", ("epoch",))
+        for name, (low, high) in EPOCH_DIGITS.items()
+        if low <= digits <= high
+    ]
+
+
+def guess_year(text: str) -> list[TimeFormat]:
+    """The format of a year alone."""
+    return [compile_format("%Y")] if _YEAR.fullmatch(text) else []
+
+
+def clock_format(text: str, *, after_date: bool) -> str | None:
+    """The format of a time of day with what separates it; None if the text is something else."""
+    separator = _SEPARATOR.match(text) if after_date else None
+    before = separator[0] if separator else ""
+    rest = text[len(before) :]
+    if not rest:
+        return None if before else ""
+    clock, rest = _clock(rest)
+    half = _HALF.match(rest)
+    if half and clock is not None:
+        clock, rest = f"{clock.replace('%H', '%I')}{half[1]}%p", rest[half.end() :]
+    offset = _OFFSET.fullmatch(rest)
+    if offset:
+        clock, rest = f"{clock or ''}{offset[1]}%z{offset[2] or ''}", ""
+    return None if rest or clock is None else before + clock
+
+
+def _clock(text: str) -> tuple[str | None, str]:
+    match = _CLOCK.match(text)
+    if match:
+        parts = re.split(r"[:.,h]", match[0])
+        clock = match[1].join(["%H", "%M", "%S"][: min(len(parts), 3)])
+        return clock + (f"{match[2]}%f" if match[2] else ""), text[match.end() :]
+    for pattern, mark in ((_SPACED_CLOCK, " "), (_COMPACT_CLOCK, "")):
+        if match := pattern.match(text):
+            parts = ["%H", "%M", "%S"] if match[1] else ["%H", "%M"]
+            return mark.join(parts), text[match.end() :]
+    hour = re.match(r"\d{1,2}(?!\d)", text)
+    return ("%H", text[hour.end() :]) if hour else (None, text)
+
+
+def _dates(text: str) -> list[tuple[str, int]]:
+    """Formats of the date at the start of a text, and where each ends."""
+    if match := _SEPARATED.match(text):
+        return [(form, match.end()) for form in _separated(match)]
+    for pattern, forms in _DOUBTFUL_DATES:
+        if match := pattern.match(text):
+            return [(form, match.end()) for form in forms]
+    found = _first(_NUMBERED_DATES, text)
+    if not found and any(word.lower() in MONTHS for word in re.findall(_NAME, text)):
+        found = _first(_NAMED_DATES, text)
+    return found
+
+
+def _first(dates: "tuple[_DateForm, ...]", text: str) -> list[tuple[str, int]]:
+    """The first form that a text begins with."""
+    matches = ((pattern.match(text), form) for pattern, form in dates)
+    return next(([(form(match), match.end())] for match, form in matches if match), [])
+
+
+def _separated(match: re.Match[str]) -> list[str]:
+    first, mark, _, last = match.groups()
+    if len(first) == 4:
+        return [f"%Y{mark}%m{mark}%d"] if len(last) <= 2 else []
+    if len(last) == 4:
+        return [f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y"]
+    forms = [f"%d{mark}%m{mark}%y", f"%m{mark}%d{mark}%y"] if len(last) == 2 else []
+    return forms + ([f"%y{mark}%m{mark}%d"] if len(first) == 2 else [])
+
+
+def _day_name_year(match: re.Match[str]) -> str:
+    text = match.string
+    before, after = text[match.end(1) : match.start(3)], text[match.end(3) : match.start(5)]
+    return f"%d{before}%b{after.removeprefix('.')}{_year(match[5])}"
+
+
+def _year(digits: str) -> str:
+    return "%Y" if len(digits) == 4 else "%y"
+
+
+_DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+# What only the other rows can tell.
+_DOUBTFUL_DATES = (
+    (_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),
+    (_COMPACT_MONTH, ("%Y%m", "%y%m%d")),
+)
+_NUMBERED_DATES: tuple[_DateForm, ...] = (
+    (_CHINESE, lambda _: "%Y年%m月%d日"),
+    (_MONTH, lambda match: f"%Y{match[2]}%m"),
+    (_MONTH_YEAR, lambda match: f"%m{match[2]}%Y"),
+    (_QUARTER, lambda match: f"%Y{match[2]}Q%q"),
+    (_QUARTER_YEAR, lambda match: f"Q%q{match[1]}%Y"),
+    (_COMPACT, lambda match: "%Y%m%d"),
+    (_COMPACT_HOUR, lambda match: "%Y%m%d"),
+)
+_NAMED_DATES: tuple[_DateForm, ...] = (
+    (_ASCTIME, lambda match: f"%b{match[2]}%d %H:%M:%S %Y"),
+    (_DAY_NAME_YEAR, _day_name_year),
+    (_NAME_DAY_YEAR, lambda match: f"%b{match[2].removeprefix('.')}%d{match[4]}%Y"),
+    (_YEAR_NAME_DAY, lambda match: f"%Y{match[2]}%b{match[2]}%d"),
+    (_NAME_YEAR, lambda match: f"%b{match[2]}{_year(match[3])}"),
+)

@@ -1,0 +1,87 @@
+"""A column of texts that are times: the groups of a format in every row, all at once."""
+
+import itertools
+import re
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.parsing.times.formats import TimeFormat
+
+Integers = npt.NDArray[np.int64]
+
+DIGITS = frozenset("YymdjHMS")
+UTC_NAMES = frozenset({"Z", "z", "UTC", "GMT"})
+ZERO, NINE = ord("0"), ord("9")
+
+
+class Column:
+    """An Arrow array of trimmed strings; formats that differ in the order only share a search."""
+
+    def __init__(self, texts: Any) -> None:
+        self.texts = texts
+        self._found: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def text(self, row: int) -> str:
+        """The text of one row."""
+        return str(self.texts[row])
+
+    def search(self, form: TimeFormat) -> Any:
+        """The groups of a format in every row, as an Arrow struct; null where it fails."""
+        import pyarrow.compute as pc
+
+        numbers = itertools.count()
+        pattern = re.sub(r"\?P<\w+>", lambda match: f"?P<g{next(numbers)}>", form.pattern)
+        if pattern not in self._found:
+            self._found[pattern] = pc.extract_regex(self.texts, pattern)
+        return self._found[pattern]
+
+    def digits(self, form: TimeFormat) -> dict[str, Integers] | None:
+        """The numbers of a format's groups where every row is written like the first.
+
+        Most columns are: their digits stand in the same places, and need no search. None if
+        any row differs.
+        """
+        first = re.match(form.pattern, self.text(0)) if len(self) else None
+        cells = self._bytes
+        if first is None or cells is None or not set(form.directives) <= DIGITS | {"z"}:
+            return None
+        groups = {name: first.span(name) for name in form.directives}
+        zone = groups.pop("z", None)
+        in_groups = {place for span in groups.values() for place in range(*span)}
+        literal = [place for place in range(cells.shape[1]) if place not in in_groups]
+        is_other_zone = zone is not None and first["z"] not in UTC_NAMES
+        if is_other_zone or (cells[:, literal] != cells[0, literal]).any():
+            return None
+        digits = cells[:, sorted(in_groups)]
+        if ((digits < ZERO) | (digits > NINE)).any():
+            return None
+        found = {name: _number(cells[:, slice(*span)]) for name, span in groups.items()}
+        return found | ({"z": np.zeros(len(self), dtype=np.int64)} if zone else {})
+
+    @cached_property
+    def _bytes(self) -> npt.NDArray[np.uint8] | None:
+        """The texts as a table of bytes; None if they differ in length or are not ASCII."""
+        texts = self.texts
+        if texts.null_count:
+            return None
+        offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)
+        offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
+        width = int(offsets[1] - offsets[0])
+        if not width or (np.diff(offsets) != width).any():
+            return None
+        content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
+        return None if (content > 127).any() else content.reshape(len(texts), width)
+
+
+def _number(cells: npt.NDArray[np.uint8]) -> Integers:
+    """The numbers that rows of digits make."""
+    number = np.zeros(len(cells), dtype=np.int64)
+    for digit in cells.T:
+        number = number * 10 + (digit - ZERO)
+    return number

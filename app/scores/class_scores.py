@@ -1,0 +1,163 @@
+"""Scores of forecasts of classes: what was said of the class that came, beside a coin."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import Timestamp
+from app.scores.points import Change, future_points
+from app.scores.tables import ClassScore
+from app.series.tables import Series
+from models.arrays import Values
+from models.evaluation.class_metrics import point_scores
+from models.evaluation.class_prior import coin_shares
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
+
+# Points are read and written so many steps at a time: a long upload must not fill the memory.
+STEPS_AT_ONCE = 500
+
+KEY = ("forecast_id", "target", "lead")
+FIGURES = (
+    *("code", "probability", "log_loss", "brier", "correct"),
+    *("coin_probability", "coin_log_loss", "coin_brier", "majority_correct"),
+)
+
+
+def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
+    """The points of a forecast of classes whose observations are still to come.
+
+    Args:
+        made: The forecast.
+        last_time: The series' last observation when it was made.
+    """
+    assert made.probabilities is not None, "a forecast of classes has probabilities"  # noqa: S101
+    return [
+        {**keys, "probabilities": made.probabilities[row, column]}
+        for row, column, keys in future_points(made, last_time)
+    ]
+
+
+def score(
+    session: Session,
+    series: Series,
+    readers: Mapping[int, Forecaster],
+    changes: Sequence[Change],
+) -> None:
+    """Fill the points of some steps; what stands already changes only if the observation did.
+
+    A direction is counted from the value that the forecast had seen last, as in training.
+    """
+    for version_id, reader in readers.items():
+        own = [each for each in changes if each.version_id == version_id]
+        size = STEPS_AT_ONCE * len(reader.targets)
+        for first in range(0, len(own), size):
+            filled = list(_filled(session, series, reader, own[first : first + size]))
+            if filled:
+                session.connection().execute(_SET, filled)
+
+
+def _filled(
+    session: Session, series: Series, reader: Forecaster, changes: Sequence[Change]
+) -> Iterable[dict[str, Any]]:
+    """The points that change, with their new figures."""
+    came = {(each.time, each.target): each.actual for each in changes}
+    times = [each.time for each in changes]
+    parameters = {
+        "version": changes[0].version_id,
+        "series": series.id,
+        "first": min(times),
+        "last": max(times),
+    }
+    rows = [
+        row
+        for row in session.connection().execute(_POINTS, parameters)
+        if came.get((row.time, row.target), row.actual) != row.actual
+    ]
+    if not rows:
+        return
+    actual = np.array([_number(came[row.time, row.target]) for row in rows])
+    figures = _figures(reader, series.name, rows, actual)
+    for place, row in enumerate(rows):
+        yield {
+            **{f"of_{name}": getattr(row, name) for name in KEY},
+            "actual": came[row.time, row.target],
+            "revision": series.revision,
+            **{name: each[place] for name, each in figures.items()},
+        }
+
+
+def _figures(
+    reader: Forecaster, series: str, rows: Sequence[Any], actual: Values
+) -> dict[str, list[Any]]:
+    """`FIGURES` of every point; None where no class came."""
+    coding = reader.classes
+    assert coding is not None, "the forecaster says classes"  # noqa: S101
+    codes = coding.encode(actual, np.array([_number(row.naive) for row in rows]))
+    known = ~np.isnan(codes)
+    known_codes = codes[known].astype(np.int64)
+    said = np.array([row.probabilities for row in rows], float)[known]
+    coin = point_scores(_coin(reader, series, rows)[known], known_codes)
+    columns = {
+        "code": known_codes,
+        **point_scores(said, known_codes),
+        **{f"coin_{name}": coin[name] for name in ("probability", "log_loss", "brier")},
+        "majority_correct": coin["correct"],
+    }
+    return {name: _spread(columns[name], known) for name in FIGURES}
+
+
+def _coin(reader: Forecaster, series: str, rows: Sequence[Any]) -> Values:
+    """What the frequencies of the training rows say of each point, `(points, classes)`."""
+    shares = coin_shares(reader.manifest, series)
+    assert shares is not None, "the forecaster says classes"  # noqa: S101
+    leads = reader.leads.tolist()
+    lead = [leads.index(row.lead) for row in rows]
+    target = [reader.targets.index(row.target) for row in rows]
+    found: Values = shares[lead, target]
+    return found
+
+
+def _spread(found: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> list[Any]:
+    """Plain values at the places that are known, None at the others."""
+    values = iter(found.tolist())
+    return [next(values) if each else None for each in known.tolist()]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _points() -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(
+        *(getattr(ClassScore, name) for name in KEY),
+        ClassScore.time,
+        ClassScore.naive,
+        ClassScore.actual,
+        ClassScore.probabilities,
+    ).where(
+        ClassScore.version_id == sa.bindparam("version"),
+        ClassScore.series_id == sa.bindparam("series"),
+        ClassScore.time >= sa.bindparam("first", type_=Timestamp),
+        ClassScore.time <= sa.bindparam("last", type_=Timestamp),
+    )
+
+
+def _set() -> sa.Update:
+    names = ("actual", "revision", *FIGURES)
+    columns = ClassScore.__table__.c
+    return (
+        sa.update(ClassScore)
+        .where(*(columns[name] == sa.bindparam(f"of_{name}") for name in KEY))
+        .values({name: sa.bindparam(name, type_=columns[name].type) for name in names})
+    )
+
+
+# Made once, because every append runs them.
+_POINTS = _points()
+_SET = _set()

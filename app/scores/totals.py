@@ -1,0 +1,148 @@
+"""Totals of scored points by target, lead and class: they add up, so points can go."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.scores.spans import Span
+from app.scores.tables import AwaitedPoint, ClassScore, FoldedScore, ForecastScore
+
+# Of a class score, the figures that are means over points.
+CLASS_MEANS = {
+    "accuracy": ClassScore.correct,
+    "log_loss": ClassScore.log_loss,
+    "brier": ClassScore.brier,
+    "majority_accuracy": ClassScore.majority_correct,
+    "coin_accuracy": ClassScore.coin_probability,
+    "coin_log_loss": ClassScore.coin_log_loss,
+    "coin_brier": ClassScore.coin_brier,
+}
+# In the place of the class that came, where values are forecast.
+NO_CLASS = -1
+
+# Target, lead, and the class that came.
+Key = tuple[str, int, int]
+Totals = dict[Key, dict[str, float]]
+
+
+def totals_of(session: Session, span: Span, table: type[AwaitedPoint]) -> Totals:
+    """The totals of a span, in one pass over it and in the order of the keys.
+
+    Those of all time have the sums of the scores in them that retention took away.
+    """
+    found = counted(session, table, span.conditions(table))
+    if span.start is None:
+        found = added(found, folded(session, span.version_id, span.series.id))
+    return dict(sorted(found.items()))
+
+
+def counted(
+    session: Session, table: type[AwaitedPoint], conditions: Iterable[sa.ColumnElement[bool]]
+) -> Totals:
+    """The totals of the points of a table that meet conditions."""
+    keys, totals = _COLUMNS[table]
+    statement = sa.select(*keys, *totals).where(*conditions).group_by(*keys[:2], *_code(table))
+    if table is ClassScore:
+        statement = statement.where(ClassScore.code.is_not(None))
+    return {
+        (row["target"], row["lead"], row["code"]): {
+            each.name: row[each.name] or 0 for each in totals
+        }
+        for row in session.execute(statement).mappings()
+    }
+
+
+def folded(session: Session, version_id: int, series_id: int) -> Totals:
+    """The sums of the scores of a version on a series that are gone."""
+    return {key: row.sums for key, row in _rows(session, version_id, series_id).items()}
+
+
+def added(one: Totals, other: Totals) -> Totals:
+    """Two totals together."""
+    return {key: _sum(one.get(key, {}), other.get(key, {})) for key in one.keys() | other.keys()}
+
+
+def fold(session: Session, version_id: int, series_id: int, forecasts: Sequence[int]) -> int:
+    """Add the points of some forecasts to the sums and delete them; how many they were.
+
+    The caller holds the lock of the series: scores change under it.
+    """
+    gone = 0
+    for table in _COLUMNS:
+        chosen = table.forecast_id.in_(forecasts)
+        scored = (chosen, sa.and_(table.counted, table.actual.is_not(None)))
+        _add(session, version_id, series_id, counted(session, table, scored))
+        deleted = session.connection().execute(sa.delete(table).where(chosen))
+        gone += deleted.rowcount
+    return gone
+
+
+def _add(session: Session, version_id: int, series_id: int, new: Totals) -> None:
+    rows = _rows(session, version_id, series_id) if new else {}
+    for key, sums in new.items():
+        if key in rows:
+            rows[key].sums = _sum(rows[key].sums, sums)
+        else:
+            fields = dict(zip(("target", "lead", "code"), key, strict=True))
+            row = FoldedScore(version_id=version_id, series_id=series_id, sums=sums, **fields)
+            session.add(row)
+    session.flush()
+
+
+def _rows(session: Session, version_id: int, series_id: int) -> dict[Key, FoldedScore]:
+    statement = sa.select(FoldedScore).filter_by(version_id=version_id, series_id=series_id)
+    return {(row.target, row.lead, row.code): row for row in session.scalars(statement)}
+
+
+def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
+
+def _value_totals() -> list[sa.Label[Any]]:
+    score = ForecastScore
+    totals: list[sa.Label[Any]] = [
+        sa.func.count().label("count"),
+        sa.func.sum(sa.func.abs(score.error)).label("error"),
+        sa.func.count(score.naive_error).label("naive_count"),
+        sa.func.sum(sa.func.abs(score.naive_error)).label("naive_error"),
+    ]
+    for level in (80, 95):
+        lower, upper, inside = (
+            getattr(score, f"{name}_{level}") for name in ("lower", "upper", "inside")
+        )
+        totals += [
+            sa.func.count(inside).label(f"bounded_{level}"),
+            sa.func.sum(sa.case((inside.is_(True), 1), else_=0)).label(f"inside_{level}"),
+            sa.func.sum(upper - lower).label(f"width_{level}"),
+        ]
+    return totals
+
+
+def _class_totals() -> list[sa.Label[Any]]:
+    return [
+        sa.func.count().label("count"),
+        *(
+            sa.func.sum(sa.cast(column, sa.Integer) if _is_flag(column) else column).label(name)
+            for name, column in CLASS_MEANS.items()
+        ),
+    ]
+
+
+def _is_flag(column: Any) -> bool:
+    return isinstance(column.type, sa.Boolean)
+
+
+def _code(table: type[AwaitedPoint]) -> list[Any]:
+    return [ClassScore.code] if table is ClassScore else []
+
+
+# What each table is grouped by, and what is summed.
+_COLUMNS: dict[type[AwaitedPoint], tuple[list[Any], list[sa.Label[Any]]]] = {
+    ForecastScore: (
+        [ForecastScore.target, ForecastScore.lead, sa.literal(NO_CLASS).label("code")],
+        _value_totals(),
+    ),
+    ClassScore: ([ClassScore.target, ClassScore.lead, ClassScore.code], _class_totals()),
+}

@@ -1,0 +1,119 @@
+"""Scores of forecasts of values: errors, and whether the truth lay inside the intervals."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import finite_or_none
+from app.scores.points import Change, future_points
+from app.scores.tables import ForecastScore
+from app.series.tables import Series
+from models.arrays import Values
+from models.serving.forecast import Forecast
+from models.serving.forecaster import Forecaster
+from models.serving.intervals import LEVELS
+
+SCORED_LEVELS = (80, 95)
+
+
+def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
+    """The points of a forecast of values whose observations are still to come.
+
+    Args:
+        made: The forecast.
+        last_time: The series' last observation when it was made.
+    """
+    columns = {"value": made.values}
+    for side, bounds in (("lower", made.lower), ("upper", made.upper)):
+        for level in SCORED_LEVELS:
+            columns[f"{side}_{level}"] = _bound(made, bounds, level)
+    lists = {
+        name: [[finite_or_none(number) for number in row] for row in each.tolist()]
+        for name, each in columns.items()
+    }
+    return [
+        {**keys, **{name: each[row][column] for name, each in lists.items()}}
+        for row, column, keys in future_points(made, last_time)
+    ]
+
+
+def score(
+    session: Session,
+    series: Series,
+    readers: Mapping[int, Forecaster],
+    changes: Sequence[Change],
+) -> None:
+    """Fill the points of some steps; what stands already changes only if the observation did."""
+    del readers
+    rows = {
+        present: [
+            {
+                "of_version": each.version_id,
+                "of_series": series.id,
+                "at": each.time,
+                "of_target": each.target,
+                "came": each.actual,
+                "seen_at": series.revision,
+            }
+            for each in changes
+            if (each.actual is not None) == present
+        ]
+        for present in (True, False)
+    }
+    for present, statement in ((True, _SET), (False, _TAKE_BACK)):
+        if rows[present]:
+            session.connection().execute(statement, rows[present])
+
+
+def _bound(made: Forecast, bounds: Values | None, level: float) -> Values:
+    return np.full(made.values.shape, np.nan) if bounds is None else bounds[LEVELS.index(level)]
+
+
+def _of_the_point() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        ForecastScore.version_id == sa.bindparam("of_version"),
+        ForecastScore.series_id == sa.bindparam("of_series"),
+        ForecastScore.time == sa.bindparam("at", type_=ForecastScore.time.type),
+        ForecastScore.target == sa.bindparam("of_target"),
+    )
+
+
+def _set() -> sa.Update:
+    came: sa.BindParameter[float] = sa.bindparam("came", type_=sa.Double)
+    inside = {
+        f"inside_{level}": sa.and_(
+            getattr(ForecastScore, f"lower_{level}") <= came,
+            getattr(ForecastScore, f"upper_{level}") >= came,
+        )
+        for level in SCORED_LEVELS
+    }
+    is_news = ForecastScore.actual.is_distinct_from(came)
+    return (
+        sa.update(ForecastScore)
+        .where(*_of_the_point(), is_news)
+        .values(
+            actual=came,
+            error=ForecastScore.value - came,
+            naive_error=ForecastScore.naive - came,
+            revision=sa.bindparam("seen_at"),
+            **inside,
+        )
+    )
+
+
+def _take_back() -> sa.Update:
+    empty = ("actual", "error", "naive_error", *(f"inside_{level}" for level in SCORED_LEVELS))
+    return (
+        sa.update(ForecastScore)
+        .where(*_of_the_point(), ForecastScore.actual.is_not(None))
+        .values(**dict.fromkeys(empty), revision=sa.bindparam("seen_at"))
+    )
+
+
+# Made once, because every append runs them.
+_SET = _set()
+_TAKE_BACK = _take_back()

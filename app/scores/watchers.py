@@ -1,0 +1,127 @@
+"""Versions that an append concerns: deployed on the series, or waiting for what comes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db import Timestamp
+from app.live.tables import KeptState
+from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
+from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
+from app.series.tables import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A version, the aliases that point to it, and what is kept for it of the series.
+
+    Without an alias it only waits to be scored.
+    """
+
+    version_id: int
+    number: int
+    model: str
+    job_id: str
+    aliases: tuple[str, ...]
+    kept: KeptState | None
+
+
+def watchers(session: Session, series: Series, after: datetime) -> list[Watcher]:
+    """The versions that an append to a series concerns, by model and number.
+
+    A version is deployed on a series if an alias points to it, and it learnt from the series
+    or has forecast it before. Others are concerned if a forecast of theirs, made earlier, has
+    points later than the given moment.
+
+    The versions cannot be deleted until the transaction ends: what is written for them would
+    otherwise point to nothing.
+    """
+    parameters = {"series_id": series.id, "after": after}
+    return [
+        Watcher(
+            version_id=row.id,
+            number=row.number,
+            model=row.name,
+            job_id=row.job_id,
+            aliases=tuple(sorted((row.aliases or "").split())),
+            kept=_kept(row, series),
+        )
+        for row in session.connection().execute(_WATCHERS, parameters)
+    ]
+
+
+def _kept(row: Any, series: Series) -> KeptState | None:
+    """The kept state as it is read, outside of the session: nobody changes it there."""
+    if row.revision is None:
+        return None
+    return KeptState(
+        version_id=row.id,
+        series_id=series.id,
+        revision=row.revision,
+        time=row.time,
+        content=row.content,
+        fit=row.fit,
+        checkpoint_rows=row.checkpoint_rows,
+        failed_revision=row.failed_revision,
+        failed_time=row.failed_time,
+    )
+
+
+def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
+    """Whether a forecast of the version has points that the write may answer."""
+    return sa.exists().where(
+        table.version_id == KeptState.version_id,
+        table.series_id == KeptState.series_id,
+        table.time > sa.bindparam("after", type_=Timestamp),
+    )
+
+
+def _statement() -> sa.Select[*tuple[Any, ...]]:
+    """Made once: every append runs it."""
+    series_id = sa.bindparam("series_id", type_=sa.Integer)
+    is_deployed = sa.exists().where(Alias.version_id == KeptState.version_id)
+    is_awaited = sa.or_(*(_has_later_points(table) for table in (ForecastScore, ClassScore)))
+    have_state = sa.select(KeptState.version_id).where(
+        KeptState.series_id == series_id, is_deployed | is_awaited
+    )
+    learnt = (
+        sa.select(VersionSeries.version_id)
+        .join(Alias, Alias.version_id == VersionSeries.version_id)
+        .where(VersionSeries.series_id == series_id)
+    )
+    aliases = (
+        sa.select(sa.func.aggregate_strings(Alias.name, " "))
+        .where(Alias.version_id == ModelVersion.id)
+        .correlate(ModelVersion)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            ModelVersion.id,
+            ModelVersion.number,
+            Model.name,
+            ModelVersion.job_id,
+            aliases.label("aliases"),
+            KeptState.revision,
+            KeptState.time,
+            KeptState.content,
+            KeptState.fit,
+            KeptState.checkpoint_rows,
+            KeptState.failed_revision,
+            KeptState.failed_time,
+        )
+        .join(Model, Model.id == ModelVersion.model_id)
+        .outerjoin(
+            KeptState,
+            sa.and_(KeptState.version_id == ModelVersion.id, KeptState.series_id == series_id),
+        )
+        .where(ModelVersion.id.in_(have_state.union(learnt)))
+        .order_by(Model.name, ModelVersion.number)
+        .with_for_update(key_share=True, read=True, of=ModelVersion)
+    )
+
+
+_WATCHERS = _statement()
