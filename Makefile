@@ -15,6 +15,7 @@ checks: .venv/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # A file's tests stay in one process: what they share, often a training, is made once. In the order
 # of the folders, so that the long files do not come last. Three processes for two cores: many tests
