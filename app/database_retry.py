@@ -1,4 +1,4 @@
-"""Waiting for a database that is locked or gone for a while."""
+"""Retry work on the database while it is locked or cannot be reached."""
 
 import logging
 import threading
@@ -19,10 +19,10 @@ class GaveUp(Exception):
     """The database did not answer until it was time to stop."""
 
 
-def until_answered(work: Callable[[], Answer], stop: threading.Event) -> Answer:
-    """Do some work on the database, again and again until it answers.
+def retry_until_available(work: Callable[[], Answer], stop: threading.Event) -> Answer:
+    """Do some work on the database until it answers.
 
-    The work must be one transaction whose repetition does no harm.
+    The work must be one transaction that can be repeated without harm.
 
     Raises:
         GaveUp: If `stop` was set before the database answered.

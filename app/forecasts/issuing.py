@@ -19,7 +19,7 @@ from app.forecasts.schemas import ForecastCreate, KnownFuture
 from app.forecasts.tables import StoredForecast
 from app.live.states import CurrentState
 from app.live.tables import KeptState
-from app.scores.points import Ticket
+from app.scores.points import ForecastRef
 from app.scores.service import Expected
 from app.scores.tables import AwaitedPoint
 from app.series.tables import Series
@@ -156,8 +156,8 @@ def store(session: Session, issued: Issued) -> Stored:
         assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
         return stored
     is_live = issued.forecast.origin == issued.state.state.time
-    ticket = Ticket(forecast_id, version_id, series_id, issued.origin, is_live)
-    expect(session, ticket, points, is_first=issued.state.moved)
+    reference = ForecastRef(forecast_id, version_id, series_id, issued.origin, is_live)
+    expect(session, reference, points, is_first=issued.state.moved)
     return Stored(key, body, bounds)
 
 
@@ -232,35 +232,37 @@ def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
     }
 
 
-def expect(session: Session, ticket: Ticket, found: Expected, *, is_first: bool) -> None:
+def expect(session: Session, reference: ForecastRef, found: Expected, *, is_first: bool) -> None:
     """Write down what `expected` found.
 
     Args:
         session: The database.
-        ticket: The forecast's row.
+        reference: The forecast's row.
         found: What it said about the future.
         is_first: Whether no other forecast can have the same origin. Of several that were made
             there, as after a correction, the last one counts.
     """
     if not found.points:
         return
-    if ticket.is_live and not is_first:
-        _take_the_place_of_others(session, ticket, found.kind.table)
+    if reference.is_live and not is_first:
+        _take_the_place_of_others(session, reference, found.kind.table)
     keys = {
-        "forecast_id": ticket.forecast_id,
-        "version_id": ticket.version_id,
-        "series_id": ticket.series_id,
-        "counted": ticket.is_live,
+        "forecast_id": reference.forecast_id,
+        "version_id": reference.version_id,
+        "series_id": reference.series_id,
+        "counted": reference.is_live,
     }
     session.connection().execute(found.kind.insert, [{**keys, **each} for each in found.points])
 
 
-def _take_the_place_of_others(session: Session, ticket: Ticket, table: type[AwaitedPoint]) -> None:
+def _take_the_place_of_others(
+    session: Session, reference: ForecastRef, table: type[AwaitedPoint]
+) -> None:
     others = sa.select(StoredForecast.id).where(
-        StoredForecast.version_id == ticket.version_id,
-        StoredForecast.series_id == ticket.series_id,
-        StoredForecast.origin == ticket.origin,
-        StoredForecast.id != ticket.forecast_id,
+        StoredForecast.version_id == reference.version_id,
+        StoredForecast.series_id == reference.series_id,
+        StoredForecast.origin == reference.origin,
+        StoredForecast.id != reference.forecast_id,
     )
     waiting = sa.and_(table.forecast_id.in_(others), table.actual.is_(None))
     session.connection().execute(sa.update(table).where(waiting).values(counted=False))

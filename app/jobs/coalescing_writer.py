@@ -1,4 +1,4 @@
-"""Writing only the newest of many values, in the background and not too often."""
+"""Write only the newest of several values, in the background and not too often."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from app.database_retry import GaveUp, until_answered
+from app.database_retry import GaveUp, retry_until_available
 from app.jobs.attempts import Superseded
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ SUPERSEDED_EXIT_CODE = 3
 Value = TypeVar("Value")
 
 
-class NewestWriter(Generic[Value]):
+class CoalescingWriter(Generic[Value]):
     """Values that come faster than they may be written replace each other.
 
     The thread that does the work never waits for the database.
@@ -58,7 +58,7 @@ class NewestWriter(Generic[Value]):
 
     def _write_patiently(self, value: Value) -> None:
         try:
-            until_answered(lambda: self._write(value), self._closed)
+            retry_until_available(lambda: self._write(value), self._closed)
         except GaveUp:
             logger.warning("the last word of a job could not be written")
         except Superseded:

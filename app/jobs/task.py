@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.database_retry import DATABASE_ERRORS, until_answered
+from app.database_retry import DATABASE_ERRORS, retry_until_available
 from app.db import Database, finite_or_none, is_full
 from app.errors import NO_ROOM, NoRoom
 from app.jobs import attempts
 from app.jobs.attempts import Attempt
-from app.jobs.coalescing_writer import NewestWriter
+from app.jobs.coalescing_writer import CoalescingWriter
 from app.jobs.tables import NO_PROGRESS
 
 # A few writes a second at most, and yet an epoch is seen within a second.
@@ -28,10 +28,10 @@ class Task:
     def __init__(self, database: Database, attempt: Attempt) -> None:
         self.attempt = attempt
         self._database = database
-        self._progress = NewestWriter(
+        self._progress = CoalescingWriter(
             self._write_progress, interval_seconds=PROGRESS_INTERVAL_SECONDS
         )
-        self._checkpoints = NewestWriter(
+        self._checkpoints = CoalescingWriter(
             self._write_checkpoint, interval_seconds=CHECKPOINT_INTERVAL_SECONDS
         )
 
@@ -47,7 +47,7 @@ class Task:
             with self._database.reading() as session:
                 return query(session)
 
-        return until_answered(once, threading.Event())
+        return retry_until_available(once, threading.Event())
 
     def write(self, work: Callable[[Session], Answer]) -> Answer:
         """Write in one transaction that counts only while the attempt is the job's.
@@ -61,7 +61,7 @@ class Task:
                 attempts.hold(session, self.attempt)
                 return work(session)
 
-        return until_answered(once, threading.Event())
+        return retry_until_available(once, threading.Event())
 
     def load_checkpoint(self) -> bytes | None:
         """Where an earlier attempt of the job stopped."""
@@ -114,7 +114,7 @@ class Task:
                     raise NoRoom(NO_ROOM) from error
                 raise
 
-        until_answered(once_if_there_is_room, threading.Event())
+        retry_until_available(once_if_there_is_room, threading.Event())
 
     def fail(self, error: str) -> None:
         """End the job with a sentence for its owner."""
@@ -131,7 +131,7 @@ class Task:
                 write(session)
 
         self.close()
-        until_answered(once, threading.Event())
+        retry_until_available(once, threading.Event())
 
     def _write_progress(self, progress: dict[str, Any]) -> None:
         with self._database.transaction() as session:

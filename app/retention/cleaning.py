@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
-from app.database_retry import until_answered
+from app.database_retry import retry_until_available
 from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
 from app.jobs.tables import Job
@@ -181,7 +181,7 @@ class Cleaner:
             with self._database.reading() as session:
                 return query(session)
 
-        return until_answered(once, threading.Event())
+        return retry_until_available(once, threading.Event())
 
     def _write(self, work: Callable[[Session], Counter[str]]) -> None:
         def once() -> tuple[Counter[str], float]:
@@ -189,7 +189,7 @@ class Cleaner:
                 started = time.perf_counter()
                 return work(session), time.perf_counter() - started
 
-        deleted, seconds = until_answered(once, threading.Event())
+        deleted, seconds = retry_until_available(once, threading.Event())
         self.deleted += deleted
         self._pace.rest(seconds)
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database_retry import until_answered
+from app.database_retry import retry_until_available
 from app.db import Database, utc_now
 from app.registry.tables import Model
 from app.retention import ended_jobs
@@ -82,4 +82,4 @@ def _transaction(database: Database, work: Callable[[Session], int]) -> int:
         with database.transaction() as session:
             return work(session)
 
-    return until_answered(once, threading.Event())
+    return retry_until_available(once, threading.Event())

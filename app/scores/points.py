@@ -11,7 +11,7 @@ from models.serving.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class ForecastRef:
     """What is known of a forecast that was just stored.
 
     Args:

@@ -51,7 +51,7 @@ def process_started(pid: int) -> str:
     return GONE if state in ("Z", "X") else started
 
 
-def is_gone(worker: Worker) -> bool:
+def has_exited(worker: Worker) -> bool:
     """Whether a worker of this machine has ended; where nothing can be seen, it has not."""
     return bool(worker.process_started) and process_started(worker.pid) != worker.process_started
 

@@ -1,22 +1,22 @@
-"""A worker from start to end: heartbeat, queue, reaper, children."""
+"""A worker from start to end: heartbeat, queue, periodic tasks, webhook delivery, children."""
 
 import logging
 import threading
 
-from app.database_retry import DATABASE_ERRORS, GaveUp, until_answered
+from app.database_retry import DATABASE_ERRORS, GaveUp, retry_until_available
 from app.db import Database
 from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
 from app.migrate import is_current
 from app.settings import Settings
-from app.worker.calendar_refresh import Almanac
 from app.worker.children import CHILD_COMMAND, Children
 from app.worker.devices import CPU, default_device, visible_gpus
-from app.worker.heartbeat import Heart, Reaper, bury_the_gone
+from app.worker.heartbeat import Heartbeat
 from app.worker.identity import own_identity
-from app.worker.periodic import Rounds
+from app.worker.periodic import PeriodicTask, periodic_tasks
+from app.worker.recovery import remove_dead_workers
 from app.worker.runner import LIGHT_AT_ONCE, Runner
-from app.worker.webhook_delivery import Postman
+from app.worker.webhook_delivery import WebhookSender
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def run_worker(
     """Take jobs until `stop` is set; then give back what is not finished."""
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     try:
-        until_answered(lambda: _wait_for_tables(database, stop), stop)
-        until_answered(lambda: bury_the_gone(database), stop)
+        retry_until_available(lambda: _wait_for_tables(database, stop), stop)
+        retry_until_available(lambda: remove_dead_workers(database), stop)
         _work(database, settings, stop, child_command)
     except GaveUp:
         logger.info("stopped before the database answered")
@@ -47,37 +47,33 @@ def _work(
 ) -> None:
     device = settings.device or default_device(visible_gpus())
     identity = own_identity(device)
-    heart = Heart(database, identity, settings)
-    until_answered(heart.start, stop)
+    heartbeat = Heartbeat(database, identity, settings)
+    retry_until_available(heartbeat.start, stop)
     children = Children(child_command, warm=settings.warm_child, device=device)
-    runner = Runner(database, children, heart, identity.executor, settings.workers)
+    runner = Runner(database, children, heartbeat, identity.executor, settings.workers)
     queue = QueueWorker(
         database,
         identity.executor,
         queues=_queues(device, settings.workers),
         run_job=runner.run,
     )
-    reaper = Reaper(database, queue, settings)
-    postman = Postman(database, settings)
-    almanac = Almanac(database)
-    rounds = Rounds(database, settings)
+    background: list[PeriodicTask | WebhookSender] = [
+        *periodic_tasks(database, settings, queue),
+        WebhookSender(database, settings),
+    ]
     queue.start()
     children.warm_up()
-    reaper.start()
-    postman.start()
-    almanac.start()
-    rounds.start()
+    for task in background:
+        task.start()
     logger.info("worker %s takes jobs (%s)", identity.executor, identity.device)
     stop.wait()
     logger.info("worker %s stops", identity.executor)
-    reaper.stop()
-    postman.stop()
-    almanac.stop()
-    rounds.stop()
+    for task in background:
+        task.stop()
     runner.stop(STOP_TIMEOUT_SECONDS)
     children.stop()
     queue.stop()
-    _say_goodbye(heart)
+    _sign_off(heartbeat)
 
 
 def _queues(device: str, workers: int) -> dict[str, int]:
@@ -97,8 +93,8 @@ def _wait_for_tables(database: Database, stop: threading.Event) -> None:
             raise GaveUp
 
 
-def _say_goodbye(heart: Heart) -> None:
+def _sign_off(heartbeat: Heartbeat) -> None:
     try:
-        heart.stop()
+        heartbeat.stop()
     except DATABASE_ERRORS:
-        logger.warning("the worker could not sign off; it is found by its silence")
+        logger.warning("the worker could not sign off; others notice that its heartbeat is missing")

@@ -1,83 +1,83 @@
-"""The rounds: what every worker does again and again beside its jobs."""
+"""Periodic tasks: what every worker runs at intervals beside its jobs, each in its own thread."""
 
 import logging
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from app.calendars import service as calendars
 from app.database_retry import first_line
 from app.db import Database
 from app.drift.watching import watch_drift
+from app.jobs.queue import QueueWorker
 from app.retention.nightly import clean_nightly
 from app.schedules.firing import fire_due
 from app.settings import Settings
+from app.worker.recovery import recover_jobs
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS = 1.0
-# A night's cleaning may begin so much late.
+CALENDARS_SECONDS = 3600.0
+# The nightly cleaning may start this late.
 CLEANING_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Duty:
-    """Something to do again and again.
+class PeriodicTask:
+    """Calls a function at once and then at an interval, in a thread of its own.
 
-    Every worker does it, on any number of machines: what must be done once is claimed in the
+    A call that fails is logged, and the next one is made after the same interval. Every worker
+    makes the calls, on any number of machines: what must happen once is claimed in the
     transaction that does it.
 
     Args:
-        name: For the log.
-        do: Does it once. It may fail, and is then tried at the next time.
-        every_seconds: How long to wait after it has been done, by the settings.
+        name: Of the thread, and for the log.
+        run: Does the work once.
+        interval_seconds: How long to wait after a call has ended.
+        delay_seconds: How long to wait before the first call.
     """
 
-    name: str
-    do: Callable[[Database, Settings], None]
-    every_seconds: Callable[[Settings], float]
-
-
-DUTIES = (
-    Duty("schedules", fire_due, lambda settings: settings.schedules_seconds),
-    Duty("drift", watch_drift, lambda settings: settings.schedules_seconds),
-    Duty("cleaning", clean_nightly, lambda _: CLEANING_SECONDS),
-)
-
-
-class Rounds:
-    """Does the duties in a thread of its own; every worker has one."""
-
     def __init__(
-        self, database: Database, settings: Settings, duties: tuple[Duty, ...] = DUTIES
+        self,
+        name: str,
+        run: Callable[[], None],
+        interval_seconds: float,
+        *,
+        delay_seconds: float = 0.0,
     ) -> None:
-        self._database = database
-        self._settings = settings
-        self._due = dict.fromkeys(duties, 0.0)
+        self.name = name
+        self._call = run
+        self._interval_seconds = interval_seconds
+        self._delay_seconds = delay_seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Do every duty at once, and then again and again."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Do nothing more; what waits for the database is left to itself."""
+        """Make no more calls; one that waits for the database is not waited for."""
         self._stop.set()
         self._thread.join(STOP_TIMEOUT_SECONDS)
 
-    def make(self) -> None:
-        """Do what is due."""
-        for duty, due in list(self._due.items()):
-            if self._stop.is_set() or time.monotonic() < due:
-                continue
-            try:
-                duty.do(self._database, self._settings)
-            except Exception as error:  # whatever it was, the next time may succeed
-                logger.warning("%s could not be looked after: %s", duty.name, first_line(error))
-            self._due[duty] = time.monotonic() + duty.every_seconds(self._settings)
-
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self.make()
-            self._stop.wait(max(0.0, min(self._due.values()) - time.monotonic()))
+        wait_seconds = self._delay_seconds
+        while not self._stop.wait(wait_seconds):
+            try:
+                self._call()
+            except Exception as error:  # the engine and every database have errors of their own
+                logger.warning("the task %r failed: %s", self.name, first_line(error))
+            wait_seconds = self._interval_seconds
+
+
+def periodic_tasks(
+    database: Database, settings: Settings, queue: QueueWorker
+) -> list[PeriodicTask]:
+    """The periodic tasks of a worker, beside its heartbeat."""
+    return [
+        PeriodicTask("recovery", lambda: recover_jobs(database, queue), settings.reaper_seconds),
+        PeriodicTask("calendars", lambda: calendars.renew(database), CALENDARS_SECONDS),
+        PeriodicTask("schedules", lambda: fire_due(database, settings), settings.schedules_seconds),
+        PeriodicTask("drift", lambda: watch_drift(database, settings), settings.schedules_seconds),
+        PeriodicTask("cleaning", lambda: clean_nightly(database, settings), CLEANING_SECONDS),
+    ]

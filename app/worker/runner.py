@@ -10,14 +10,14 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database_retry import DATABASE_ERRORS, GaveUp, until_answered
+from app.database_retry import DATABASE_ERRORS, GaveUp, retry_until_available
 from app.db import Database
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Wish
 from app.jobs.service import cancel
 from app.jobs.tables import LIGHT_KINDS, Job
 from app.worker.children import Child, Children, describe_exit
-from app.worker.heartbeat import Heart
+from app.worker.heartbeat import Heartbeat
 from app.worker.memory import advice
 
 logger = logging.getLogger(__name__)
@@ -54,11 +54,11 @@ class Runner:
     """Runs jobs, as many at once as there is room for."""
 
     def __init__(
-        self, database: Database, children: Children, heart: Heart, executor: str, room: int
+        self, database: Database, children: Children, heartbeat: Heartbeat, executor: str, room: int
     ) -> None:
         self._database = database
         self._children = children
-        self._heart = heart
+        self._heartbeat = heartbeat
         self._executor = executor
         self._rooms = {
             False: threading.BoundedSemaphore(room),
@@ -94,7 +94,7 @@ class Runner:
                 return session.scalar(sa.select(Job.kind).where(Job.id == job_id))
 
         try:
-            return until_answered(kind, self._stopping) in LIGHT_KINDS
+            return retry_until_available(kind, self._stopping) in LIGHT_KINDS
         except GaveUp:
             raise WorkerStopping from None
 
@@ -129,13 +129,13 @@ class Runner:
     def _reason_to_stop(self, attempt: Attempt) -> Ending | None:
         if self._stopping.is_set():
             return Ending.STOPPING
-        if self._heart.stopped():
+        if self._heartbeat.is_lost():
             return Ending.SILENCED
         try:
             with self._database.reading() as session:
                 wish = attempts.wish(session, attempt)
         except DATABASE_ERRORS:
-            return None  # the heart says when that has lasted too long
+            return None  # the heartbeat tells when that has lasted too long
         if wish is Wish.CANCEL:
             return Ending.CANCELLED
         return Ending.OVER if wish is Wish.NOTHING else None
@@ -158,7 +158,7 @@ class Runner:
             with self._database.transaction() as session:
                 return work(session)
 
-        return until_answered(once, self._stopping)
+        return retry_until_available(once, self._stopping)
 
     def _write_once(self, work: Callable[[Session], Answer]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The postman: carries what is written down for webhooks to their addresses."""
+"""Webhook delivery: sends stored deliveries to their addresses, in a thread of its own."""
 
 import logging
 import threading
@@ -19,44 +19,48 @@ logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
 TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
 STOP_TIMEOUT_SECONDS = 1.0
-# Old deliveries are looked for once in so many rounds.
-ROUNDS_TO_FORGET = 600
+# Old deliveries are deleted once in this many rounds.
+ROUNDS_BETWEEN_CLEANINGS = 600
 
 
-class Postman:
-    """Sends deliveries in a thread of its own; every worker has one."""
+class WebhookSender:
+    """Sends the deliveries that are due; every worker has one.
+
+    It is not a `PeriodicTask`: a slow receiver must not hold a stopping worker up, and rounds go
+    on without a pause while deliveries are due.
+    """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._private_allowed = settings.webhook_private
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="webhook-delivery", daemon=True)
 
     def start(self) -> None:
-        """Look for deliveries at once, and then again and again."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more; what is under way is tried again by another one."""
+        """Send no more; another worker sends what was claimed and not yet sent."""
         self._stop.set()
         self._thread.join(STOP_TIMEOUT_SECONDS)
 
     def deliver(self) -> int:
-        """Try what is due once; how many were tried."""
+        """Try every due delivery once; returns how many were tried."""
         with self._database.transaction() as session:
-            letters = [
+            due = [
                 (each.id, session.get_one(Webhook, each.webhook_id), each.body)
                 for each in service.claim_due(session)
             ]
             session.expunge_all()
-        for delivery_id, webhook, body in letters:
+        for delivery_id, webhook, body in due:
             error = self._send(webhook, body.encode())
             with self._database.transaction() as session:
                 service.record(session, delivery_id, error)
-        return len(letters)
+        return len(due)
 
     def _send(self, webhook: Webhook, body: bytes) -> str | None:
-        """What went wrong, or None if the receiver has heard."""
+        """Send one delivery; returns what went wrong, or None if the receiver accepted it."""
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Statecast/{VERSION}",
@@ -77,16 +81,16 @@ class Postman:
             try:
                 while self.deliver() and not self._stop.is_set():
                     pass
-                if rounds % ROUNDS_TO_FORGET == 0:
+                if rounds % ROUNDS_BETWEEN_CLEANINGS == 0:
                     with self._database.transaction() as session:
                         service.forget_old(session)
                 rounds += 1
             except Exception as error:  # whatever it was, the next round may succeed
-                logger.warning("could not carry what is due to webhooks: %s", first_line(error))
+                logger.warning("webhooks could not be delivered: %s", first_line(error))
 
 
 def _post(target: Target, body: bytes, headers: dict[str, str]) -> int:
-    """The status of the answer of the very address that was checked; its text is not read."""
+    """Post to the address that was checked and return the status; the body is not read."""
     options: dict[str, object] = {"timeout": TIMEOUT, "retries": False}
     pool: urllib3.HTTPConnectionPool
     if target.scheme == "https":

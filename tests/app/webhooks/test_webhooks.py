@@ -23,7 +23,7 @@ from app.webhooks.schemas import EVENTS
 from app.webhooks.service import Happening
 from app.webhooks.signing import sign
 from app.webhooks.tables import DeliveryState, WebhookDelivery
-from app.worker.webhook_delivery import Postman
+from app.worker.webhook_delivery import WebhookSender
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.test_problems import check_problem
 
@@ -88,8 +88,8 @@ def make_due(database: Database) -> None:
         session.execute(sa.update(WebhookDelivery).values(due_at=utc_now() - timedelta(seconds=1)))
 
 
-def postman(database: Database, *, private: bool = True) -> Postman:
-    return Postman(database, Settings(webhook_private=private))
+def sender(database: Database, *, private: bool = True) -> WebhookSender:
+    return WebhookSender(database, Settings(webhook_private=private))
 
 
 class TestDelivery:
@@ -98,7 +98,7 @@ class TestDelivery:
     ) -> None:
         add(database, receiver.url)
         tell(database)
-        assert postman(database).deliver() == 1
+        assert sender(database).deliver() == 1
         ((headers, body),) = receiver.heard
         told = json.loads(body)
         assert (told["event"], told["data"]) == ("training.finished", {"model": "m", "version": 1})
@@ -108,7 +108,7 @@ class TestDelivery:
         assert signature == f"v1={wanted}"
         (delivery,) = deliveries(database)
         assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
-        assert postman(database).deliver() == 0
+        assert sender(database).deliver() == 0
 
     @pytest.mark.parametrize("status", [500, 404, 302])
     def test_a_refusal_is_tried_again_later_and_no_redirect_is_followed(
@@ -117,15 +117,15 @@ class TestDelivery:
         receiver.status = status
         add(database, receiver.url)
         tell(database)
-        assert postman(database).deliver() == 1
+        assert sender(database).deliver() == 1
         (delivery,) = deliveries(database)
         assert delivery.state is DeliveryState.PENDING
         assert delivery.error == f"The receiver answered with the status {status}."
         assert delivery.due_at > utc_now() + timedelta(seconds=5)
-        assert postman(database).deliver() == 0
+        assert sender(database).deliver() == 0
         make_due(database)
         receiver.status = 200
-        postman(database).deliver()
+        sender(database).deliver()
         assert len(receiver.heard) == 2
         assert receiver.heard[0][1] == receiver.heard[1][1]
         assert deliveries(database)[0].state is DeliveryState.DELIVERED
@@ -139,7 +139,7 @@ class TestDelivery:
             tell(database)
         for _ in range(service.MOST_ATTEMPTS):
             make_due(database)
-            postman(database).deliver()
+            sender(database).deliver()
         assert {each.state for each in deliveries(database)} == {DeliveryState.FAILED}
         shown = client.get(f"/v1/webhooks/{number}").json()
         assert not shown["active"]
@@ -152,7 +152,7 @@ class TestDelivery:
     def test_nobody_there(self, database: Database) -> None:
         add(database, "http://127.0.0.1:9/hook")
         tell(database)
-        postman(database).deliver()
+        sender(database).deliver()
         (delivery,) = deliveries(database)
         assert delivery.state is DeliveryState.PENDING
         assert delivery.error
@@ -162,18 +162,18 @@ class TestDelivery:
     ) -> None:
         add(database, receiver.url)
         tell(database)
-        postman(database, private=False).deliver()
+        sender(database, private=False).deliver()
         assert receiver.heard == []
         assert "private network" in (deliveries(database)[0].error or "")
 
-    def test_what_one_postman_has_another_leaves(
+    def test_two_senders_never_claim_the_same_delivery(
         self, database: Database, receiver: Receiver
     ) -> None:
         add(database, receiver.url)
         tell(database)
         with database.transaction() as session:
             assert len(service.claim_due(session)) == 1
-        assert postman(database).deliver() == 0
+        assert sender(database).deliver() == 0
 
     def test_an_event_that_is_rolled_back_was_never_told(
         self, database: Database, receiver: Receiver
@@ -195,7 +195,7 @@ class TestDelivery:
     def test_old_ones_are_forgotten(self, database: Database, receiver: Receiver) -> None:
         add(database, receiver.url)
         tell(database)
-        postman(database).deliver()
+        sender(database).deliver()
         tell(database)
         with database.transaction() as session:
             long_ago = utc_now() - timedelta(days=8)

@@ -9,8 +9,8 @@ import pytest
 from app.db import Database
 from app.jobs import workers
 from app.jobs.tables import Worker
-from app.worker.heartbeat import bury_the_gone
-from app.worker.identity import GONE, is_gone, own_identity, process_started
+from app.worker.identity import GONE, has_exited, own_identity, process_started
+from app.worker.recovery import remove_dead_workers
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="processes are watched through /proc, which Linux has"
@@ -29,20 +29,20 @@ class TestIdentity:
 
     def test_a_process_that_runs_is_not_gone(self) -> None:
         own = own_identity()
-        assert not is_gone(worker(own.pid, own.process_started))
+        assert not has_exited(worker(own.pid, own.process_started))
 
-    def test_a_process_that_ended_is_gone_even_before_anybody_asked_how(self) -> None:
+    def test_a_process_that_ended_has_exited_even_before_anybody_asked_how(self) -> None:
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         started = process_started(process.pid)
         assert started != GONE
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert is_gone(worker(process.pid, started))
+        assert has_exited(worker(process.pid, started))
         process.communicate()
-        assert is_gone(worker(process.pid, started))
+        assert has_exited(worker(process.pid, started))
 
     def test_a_later_process_with_the_same_id_is_another(self) -> None:
-        assert is_gone(worker(os.getpid(), "1"))
+        assert has_exited(worker(os.getpid(), "1"))
 
 
 class TestBury:
@@ -56,6 +56,6 @@ class TestBury:
             ):
                 known = workers.Identity(executor, machine, own.pid, started, "cpu")
                 workers.beat(session, known, lost_after_seconds=30)
-        bury_the_gone(database)
+        remove_dead_workers(database)
         with database.reading() as session:
             assert workers.live_executors(session) == {"running", "elsewhere"}

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from app.database_retry import DATABASE_ERRORS
-from app.jobs.coalescing_writer import NewestWriter
+from app.jobs.coalescing_writer import CoalescingWriter
 
 
-class TestNewestWriter:
+class TestCoalescingWriter:
     def test_values_that_wait_are_replaced(self) -> None:
         written: list[int] = []
         busy, go_on = threading.Event(), threading.Event()
@@ -18,7 +18,7 @@ class TestNewestWriter:
             assert go_on.wait(10)
             written.append(value)
 
-        writer = NewestWriter(write, interval_seconds=0)
+        writer = CoalescingWriter(write, interval_seconds=0)
         writer.put(0)
         assert busy.wait(10)
         for value in range(1, 100):
@@ -29,14 +29,14 @@ class TestNewestWriter:
 
     def test_closing_writes_the_last_word_without_waiting_for_its_turn(self) -> None:
         written: list[str] = []
-        writer = NewestWriter(written.append, interval_seconds=3600)
+        writer = CoalescingWriter(written.append, interval_seconds=3600)
         writer.put("first")
         writer.put("last")
         writer.close()
         assert written[-1] == "last"
 
     def test_closing_twice_does_no_harm(self) -> None:
-        writer = NewestWriter(print, interval_seconds=0)
+        writer = CoalescingWriter(print, interval_seconds=0)
         writer.close()
         writer.close()
 
@@ -52,7 +52,7 @@ class TestNewestWriter:
             written.append(value)
             done.set()
 
-        writer = NewestWriter(write, interval_seconds=0)
+        writer = CoalescingWriter(write, interval_seconds=0)
         writer.put(1)
         assert done.wait(10)
         writer.close()
