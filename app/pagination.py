@@ -1,13 +1,15 @@
-"""Cursor pagination: `{"items": [...], "next": cursor|null}`."""
+"""Keyset pagination: `{"items": [...], "next": cursor|null}`, each page after a sort key."""
 
 import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar, TypeVarTuple
 
+import sqlalchemy as sa
 from fastapi import Depends, Query
 from pydantic import BaseModel
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.errors import Invalid
 from models.errors import Problem
@@ -17,6 +19,7 @@ MAX_LIMIT = 1000
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 Key = TypeVar("Key", int, str)
+Columns = TypeVarTuple("Columns")
 
 
 class Page(BaseModel, Generic[Item]):
@@ -45,6 +48,28 @@ class PageRequest(BaseModel):
             message = f"`cursor` must be `next` of an earlier page. Received: {self.cursor[:60]!r}"
             raise Invalid(message, errors=[Problem("/query/cursor", message)])
         return key
+
+    def select(
+        self,
+        statement: sa.Select[*Columns],
+        key: InstrumentedAttribute[Key],
+        *,
+        descending: bool = False,
+    ) -> sa.Select[*Columns]:
+        """The rows after the cursor in the order of a key, one more than the page shows.
+
+        Args:
+            statement: Selects all rows, in no order.
+            key: A column whose values are unique among them.
+            descending: Whether the largest key comes first.
+
+        Raises:
+            Invalid: If the cursor is not of this list.
+        """
+        after = self.after(key.type.python_type)
+        if after is not None:
+            statement = statement.where(key < after if descending else key > after)
+        return statement.order_by(key.desc() if descending else key).limit(self.limit + 1)
 
     def page(
         self,

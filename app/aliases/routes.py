@@ -23,10 +23,7 @@ def list_aliases(name: str, database: DatabaseDependency, paging: Paging) -> Pag
     with database.reading() as session:
         model = get_model(session, name)
         names = sa.select(AliasChange.name).where(AliasChange.model_id == model.id).distinct()
-        after = paging.after(str)
-        if after is not None:
-            names = names.where(AliasChange.name > after)
-        found = session.scalars(names.order_by(AliasChange.name).limit(paging.limit + 1)).all()
+        found = session.scalars(paging.select(names, AliasChange.name)).all()
         return paging.page(
             found, key=lambda alias: alias, read=lambda alias: read_alias(session, model.id, alias)
         )

@@ -14,7 +14,7 @@ BacktestRow = sa.Row[Backtest, Model, ModelVersion, Series, Job]
 
 
 def backtest_rows(model: str) -> sa.Select[Backtest, Model, ModelVersion, Series, Job]:
-    """A model's backtests, newest first, with what they belong to."""
+    """A model's backtests with what they belong to."""
     return (
         sa.select(Backtest, Model, ModelVersion, Series, Job)
         .join(ModelVersion, ModelVersion.id == Backtest.version_id)
@@ -22,7 +22,6 @@ def backtest_rows(model: str) -> sa.Select[Backtest, Model, ModelVersion, Series
         .join(Series, Series.id == Backtest.series_id)
         .join(Job, Job.id == Backtest.id)
         .where(Model.name == model)
-        .order_by(Backtest.id.desc())
     )
 
 

@@ -67,13 +67,10 @@ def list_backtests(
     name: str, database: DatabaseDependency, paging: Paging
 ) -> Page[BacktestSummary]:
     """List a model's backtests, newest first."""
-    statement = backtest_rows(name)
-    after = paging.after(str)
-    if after is not None:
-        statement = statement.where(Backtest.id < after)
+    statement = paging.select(backtest_rows(name), Backtest.id, descending=True)
     with database.reading() as session:
         get_model(session, name)
-        rows = session.execute(statement.limit(paging.limit + 1)).all()
+        rows = session.execute(statement).all()
         return paging.page(rows, key=lambda row: row[0].id, read=_summary)
 
 

@@ -24,13 +24,12 @@ SUMMARY_COLUMNS = (
 
 
 def summaries() -> sa.Select[int, str, str, int, str, datetime, int, datetime]:
-    """Stored forecasts without their bodies, newest first."""
+    """Stored forecasts without their bodies."""
     return (
         sa.select(*SUMMARY_COLUMNS)
         .join(ModelVersion, ModelVersion.id == StoredForecast.version_id)
         .join(Model, Model.id == ModelVersion.model_id)
         .join(Series, Series.id == StoredForecast.series_id)
-        .order_by(StoredForecast.id.desc())
     )
 
 

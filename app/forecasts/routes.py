@@ -139,11 +139,9 @@ def list_forecasts(
             statement = statement.where(column == value)
     if version is not None:
         statement = statement.where(is_version(version))
-    after = paging.after(int)
-    if after is not None:
-        statement = statement.where(StoredForecast.id < after)
+    statement = paging.select(statement, StoredForecast.id, descending=True)
     with database.reading() as session:
-        rows = session.execute(statement.limit(paging.limit + 1)).all()
+        rows = session.execute(statement).all()
     return paging.page(rows, key=lambda row: int(row.id), read=_summary)
 
 

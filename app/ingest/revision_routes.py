@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Body, Query, Response
 
 from app.db import to_microseconds
@@ -22,6 +23,7 @@ from app.series.revision_schemas import (
 from app.series.revisions import Place
 from app.series.selecting import columns_of
 from app.series.service import get_series, lock_series
+from app.series.tables import SeriesRevision
 
 router = APIRouter(tags=["observations"])
 
@@ -31,7 +33,9 @@ def list_revisions(name: str, database: DatabaseDependency, paging: Paging) -> P
     """List the writes to a series, newest first; each can be read back and restored."""
     with database.reading() as session:
         series = get_series(session, name)
-        rows = revisions.list_revisions(session, series, paging.after(int), paging.limit + 1)
+        statement = sa.select(SeriesRevision).where(SeriesRevision.series_id == series.id)
+        newest = paging.select(statement, SeriesRevision.revision, descending=True)
+        rows = session.scalars(newest).all()
     return paging.page(rows, key=lambda row: row.revision, read=RevisionRead.model_validate)
 
 

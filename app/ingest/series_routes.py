@@ -47,10 +47,7 @@ def create_series(
 @router.get("/series", responses=documented(Invalid))
 def list_series(database: DatabaseDependency, paging: Paging) -> Page[SeriesRead]:
     """List the series by name."""
-    statement = sa.select(Series).order_by(Series.name).limit(paging.limit + 1)
-    after = paging.after(str)
-    if after is not None:
-        statement = statement.where(Series.name > after)
+    statement = paging.select(sa.select(Series), Series.name)
     with database.reading() as session:
         rows = list(session.scalars(statement))
     return paging.page(rows, key=lambda series: series.name, read=SeriesRead.from_row)

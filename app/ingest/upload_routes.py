@@ -2,6 +2,7 @@
 
 from typing import IO, Annotated, Any, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
 from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
+from app.series.tables import Upload
 
 router = APIRouter(tags=["uploads"])
 
@@ -145,7 +147,8 @@ def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Pag
     """List the reports of a series' uploads, newest first."""
     with database.reading() as session:
         series = get_series(session, name)
-        rows = uploads.list_uploads(session, series, paging.after(int), paging.limit + 1)
+        statement = sa.select(Upload).where(Upload.series_id == series.id)
+        rows = session.scalars(paging.select(statement, Upload.id, descending=True)).all()
         return paging.page(
             rows, key=lambda row: row.id, read=lambda row: UploadReport.model_validate(row.report)
         )

@@ -178,14 +178,6 @@ def stored_before(
     return None if found is None else Stored(found, is_new=is_new)
 
 
-def list_uploads(session: Session, series: Series, after: int | None, limit: int) -> list[Upload]:
-    """A series' uploads, newest first."""
-    statement = sa.select(Upload).where(Upload.series_id == series.id).order_by(Upload.id.desc())
-    if after is not None:
-        statement = statement.where(Upload.id < after)
-    return list(session.scalars(statement.limit(limit)))
-
-
 def get_upload(session: Session, name: str, upload_id: int) -> Upload:
     """One upload of a series.
 

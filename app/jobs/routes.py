@@ -36,14 +36,8 @@ def list_jobs(
 ) -> Page[JobRead]:
     """List jobs, newest first."""
     with database.reading() as session:
-        jobs = service.list_jobs(
-            session,
-            limit=paging.limit + 1,
-            before=paging.after(str),
-            state=state,
-            kind=kind,
-            model=model,
-        )
+        wanted = service.jobs_where(state=state, kind=kind, model=model)
+        jobs = session.scalars(paging.select(wanted, Job.id, descending=True)).all()
         return paging.page(jobs, key=lambda job: job.id, read=lambda job: read_job(session, job))
 
 

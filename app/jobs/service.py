@@ -1,6 +1,5 @@
 """Jobs as the web process sees them: queued, listed, cancelled."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ __all__ = [
     "count_waiting_for_gpu",
     "enqueue",
     "get_job",
-    "list_jobs",
+    "jobs_where",
     "parent_has_ended",
     "request_cancel",
 ]
@@ -117,26 +116,18 @@ def forget_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
     session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id.in_(found)))
 
 
-def list_jobs(
-    session: Session,
-    *,
-    limit: int,
-    before: str | None = None,
-    state: JobState | None = None,
-    kind: str | None = None,
-    model: str | None = None,
-) -> Sequence[Job]:
-    """Jobs, newest first."""
-    statement = sa.select(Job).order_by(Job.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(Job.id < before)
+def jobs_where(
+    *, state: JobState | None = None, kind: str | None = None, model: str | None = None
+) -> sa.Select[Job]:
+    """The jobs that fit every argument that is given."""
+    statement = sa.select(Job)
     if state is not None:
         statement = statement.where(Job.state == state)
     if kind is not None:
         statement = statement.where(Job.kind == kind)
     if model is not None:
         statement = statement.where(Job.subject["model"].as_string() == model)
-    return session.scalars(statement).all()
+    return statement
 
 
 def request_cancel(session: Session, job_id: str) -> Job:

@@ -72,10 +72,7 @@ def train_model(
 @router.get("/models")
 def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]:
     """List the models by name, each with its newest version."""
-    names = sa.select(Model.id).order_by(Model.name).limit(paging.limit + 1)
-    after = paging.after(str)
-    if after is not None:
-        names = names.where(Model.name > after)
+    names = paging.select(sa.select(Model.id), Model.name)
     statement = (
         _versions().where(Model.id.in_(names)).order_by(Model.name, ModelVersion.number.desc())
     )
@@ -104,13 +101,11 @@ def delete_model(name: str, database: DatabaseDependency) -> None:
 @router.get("/models/{name}/versions", responses=documented(NotFound))
 def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Page[VersionSummary]:
     """List a model's versions, newest first."""
-    statement = _versions().where(Model.name == name).order_by(ModelVersion.number.desc())
-    after = paging.after(int)
-    if after is not None:
-        statement = statement.where(ModelVersion.number < after)
+    of_model = _versions().where(Model.name == name)
+    statement = paging.select(of_model, ModelVersion.number, descending=True)
     with database.reading() as session:
         get_model(session, name)
-        rows = session.execute(statement.limit(paging.limit + 1)).all()
+        rows = session.execute(statement).all()
         return paging.page(rows, key=lambda row: row[0].number, read=summarise_version)
 
 

@@ -52,12 +52,8 @@ def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> P
     with database.reading() as session:
         model = get_model(session, name)
         statement = sa.select(Schedule).where(Schedule.model_id == model.id)
-        after = paging.after(int)
-        if after is not None:
-            statement = statement.where(Schedule.id > after)
-        rows = session.scalars(statement.order_by(Schedule.id).limit(paging.limit + 1)).all()
         return paging.page(
-            rows,
+            session.scalars(paging.select(statement, Schedule.id)).all(),
             key=lambda schedule: schedule.id,
             read=lambda schedule: read_schedule(session, schedule, model),
         )
@@ -101,8 +97,5 @@ def list_runs(
     with database.reading() as session:
         schedule = service.get_schedule(session, name, schedule_id)
         statement = sa.select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id)
-        after = paging.after(int)
-        if after is not None:
-            statement = statement.where(ScheduleRun.number < after)
-        newest = statement.order_by(ScheduleRun.number.desc()).limit(paging.limit + 1)
+        newest = paging.select(statement, ScheduleRun.number, descending=True)
         return paging.page(session.scalars(newest).all(), key=lambda run: run.number, read=read_run)

@@ -42,16 +42,6 @@ class Place:
         return f"{self.time}/{self.revision}/{self.channel}"
 
 
-def list_revisions(
-    session: Session, series: Series, after: int | None, limit: int
-) -> list[SeriesRevision]:
-    """A series' revisions, newest first."""
-    statement = sa.select(SeriesRevision).where(SeriesRevision.series_id == series.id)
-    if after is not None:
-        statement = statement.where(SeriesRevision.revision < after)
-    return list(session.scalars(statement.order_by(SeriesRevision.revision.desc()).limit(limit)))
-
-
 def last_taken_back(session: Session, series: Series) -> int:
     """The last revision that took something back, which an earlier file may bring again; or 0."""
     statement = sa.select(sa.func.max(SeriesRevision.revision)).where(

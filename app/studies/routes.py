@@ -38,10 +38,7 @@ def start_study(
 @router.get("/studies")
 def list_studies(database: DatabaseDependency, paging: Paging) -> Page[StudySummary]:
     """List the studies, newest first."""
-    statement = sa.select(Study).order_by(Study.id.desc()).limit(paging.limit + 1)
-    before = paging.after(str)
-    if before is not None:
-        statement = statement.where(Study.id < before)
+    statement = paging.select(sa.select(Study), Study.id, descending=True)
     with database.reading() as session:
         rows = session.scalars(statement).all()
         return paging.page(

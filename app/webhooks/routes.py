@@ -41,10 +41,7 @@ def create_webhook(
 @router.get("")
 def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookRead]:
     """List the webhooks, oldest first."""
-    statement = sa.select(Webhook).order_by(Webhook.id).limit(paging.limit + 1)
-    after = paging.after(int)
-    if after is not None:
-        statement = statement.where(Webhook.id > after)
+    statement = paging.select(sa.select(Webhook), Webhook.id)
     with database.reading() as session:
         rows = list(session.scalars(statement))
     return paging.page(rows, key=lambda webhook: webhook.id, read=_read)
@@ -85,11 +82,8 @@ def list_deliveries(
     webhook_id: int, database: DatabaseDependency, paging: Paging
 ) -> Page[DeliveryRead]:
     """List what was sent in the last seven days or is on its way, newest first."""
-    statement = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
-    after = paging.after(int)
-    if after is not None:
-        statement = statement.where(WebhookDelivery.id < after)
-    statement = statement.order_by(WebhookDelivery.id.desc()).limit(paging.limit + 1)
+    of_webhook = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
+    statement = paging.select(of_webhook, WebhookDelivery.id, descending=True)
     with database.reading() as session:
         service.get_webhook(session, webhook_id)
         rows = list(session.scalars(statement))

@@ -122,7 +122,9 @@ class TestFence:
         with pytest.raises(ZeroDivisionError), database.transaction() as session:
             attempts.succeed(session, attempt, publish)
         with database.reading() as session:
-            assert [job.state for job in service.list_jobs(session, limit=9)] == [JobState.RUNNING]
+            assert [job.state for job in session.scalars(service.jobs_where())] == [
+                JobState.RUNNING
+            ]
 
 
 class TestRestart:

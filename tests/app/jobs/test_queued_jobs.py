@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from app.db import Database
@@ -46,7 +47,7 @@ class TestEnqueue:
             queue_and_fail(database)
         assert engine_entries(database) == []
         with database.reading() as session:
-            assert service.list_jobs(session, limit=10) == []
+            assert session.scalars(service.jobs_where()).all() == []
 
     def test_its_first_event_is_that_it_is_queued(self, database: Database) -> None:
         with database.transaction() as session:
@@ -59,13 +60,13 @@ class TestFind:
         with database.reading() as session, pytest.raises(NotFound, match="no job 'x'"):
             service.get_job(session, "x")
 
-    def test_the_newest_comes_first(self, database: Database) -> None:
+    def test_the_newest_comes_first(self, client: TestClient, database: Database) -> None:
         with database.transaction() as session:
             ids = [queued(session) for _ in range(3)]
-            listed = service.list_jobs(session, limit=2)
-            assert sorted(ids)[1:] == [job.id for job in reversed(listed)]
-            older = service.list_jobs(session, limit=2, before=listed[-1].id)
-            assert [job.id for job in older] == [min(ids)]
+        first = client.get("/v1/jobs", params={"limit": 2}).json()
+        assert [job["id"] for job in first["items"]] == sorted(ids)[:0:-1]
+        second = client.get("/v1/jobs", params={"cursor": first["next"]}).json()
+        assert [job["id"] for job in second["items"]] == [min(ids)]
 
     def test_jobs_are_filtered_by_state_kind_and_model(self, database: Database) -> None:
         with database.transaction() as session:
@@ -77,7 +78,7 @@ class TestFind:
                 ([], {"kind": "study"}),
                 ([], {"model": "third"}),
             ):
-                jobs = service.list_jobs(session, limit=10, **filters)  # type: ignore[arg-type]
+                jobs = session.scalars(service.jobs_where(**filters))  # type: ignore[arg-type]
                 assert [job.id for job in jobs] == found
 
 

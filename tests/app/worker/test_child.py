@@ -97,7 +97,7 @@ class TestRun:
         child.run(task, {"count": lambda _: publish})
         assert job_of(database, attempt).error == "The model was deleted while it was trained."
         with database.reading() as session:
-            assert len(service.list_jobs(session, limit=10)) == 1
+            assert len(session.scalars(service.jobs_where()).all()) == 1
 
     def test_an_attempt_that_was_replaced_publishes_nothing(
         self, database: Database, task: Task, attempt: Attempt
