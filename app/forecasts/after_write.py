@@ -1,8 +1,10 @@
-"""What a write to a series sets off, in its transaction: scores, states and forecasts."""
+"""The steps that follow a write to a series, in the write's own transaction."""
 
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from app.errors import ServiceError
 from app.forecasts import issuing
 from app.forecasts.issuing import Source
 from app.live.checkpoints import NotFinite
+from app.live.states import CurrentState
 from app.registry.artefacts import forecasters
 from app.scores.watchers import Watcher, watchers
 from app.series.tables import Series
@@ -27,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 
 def after_write(session: Session, series: Series, written: Written) -> list[dict[str, Any]]:
-    """Score earlier forecasts, advance the states of deployed versions and forecast.
+    """Score earlier forecasts, advance the states of deployed versions, forecast, notify.
 
-    The caller holds the series' lock, and commits all of it together with the observations. A
+    The caller holds the series' lock and commits all of it together with the observations. A
     version that cannot forecast never fails the write: its entry says why.
 
     Returns:
@@ -37,72 +40,102 @@ def after_write(session: Session, series: Series, written: Written) -> list[dict
     """
     if not len(written.changed):
         return []
-    first, last = (_moment(written.changed[place]) for place in (0, -1))
-    after = first - MICROSECOND
-    if written.last_before is not None:
-        # A new observation also completes the steps before it.
-        after = min(after, written.last_before)
-    concerned = watchers(session, series, after)
+    span = ChangedSpan.of(written)
+    concerned = watchers(session, series, span.after)
     if not concerned:
         return []
-    scores.score(session, series, concerned, after=after, until=last)
-    entries = [_entry(session, series, each, first) for each in concerned if each.aliases]
-    webhooks.emit(session, *(_happening(each) for each in entries if each["id"] is not None))
+    scores.score(session, series, concerned, after=span.after, until=span.last)
+    entries = [
+        _advance_and_issue(session, series, version, span.first)
+        for version in concerned
+        if version.aliases
+    ]
+    _notify(session, entries)
     return entries
 
 
-def _happening(entry: dict[str, Any]) -> Happening:
-    told = ("id", "version", "series", "aliases")
-    origin = to_wire(to_numpy(entry["origin"]))
-    return Happening(
-        "forecast.issued",
-        entry["model"],
-        {**{name: entry[name] for name in told}, "origin": origin},
-    )
+@dataclass(frozen=True, slots=True)
+class ChangedSpan:
+    """The times that a write changed.
+
+    Args:
+        first: The first changed row.
+        last: The last changed row.
+        after: Steps later than this may have changed. A new row also completes the steps before
+            it, so that it is not later than the last row before the write.
+    """
+
+    first: datetime
+    last: datetime
+    after: datetime
+
+    @classmethod
+    def of(cls, written: Written) -> Self:
+        """The span of a write that changed something."""
+        first, last = (EPOCH + int(written.changed[row]) * MICROSECOND for row in (0, -1))
+        after = first - MICROSECOND
+        if written.last_before is not None:
+            after = min(after, written.last_before)
+        return cls(first, last, after)
 
 
-def _moment(microseconds: Any) -> datetime:
-    return EPOCH + int(microseconds) * MICROSECOND
-
-
-def _entry(session: Session, series: Series, watcher: Watcher, changed: datetime) -> dict[str, Any]:
-    """A version's forecast, or the sentence that says why there is none."""
-    found: dict[str, Any] = {"id": None, "origin": None, "error": None}
+def _advance_and_issue(
+    session: Session, series: Series, version: Watcher, changed: datetime
+) -> dict[str, Any]:
+    """The entry of a deployed version: its stored forecast, or the reason why there is none."""
+    result: dict[str, Any] = {"id": None, "origin": None, "error": None}
     try:
-        found |= _forecast(session, series, watcher, changed)
+        state = _advance_state(session, series, version, changed)
+        result |= _issue_forecast(session, series, version, state)
     except SQLAlchemyError:
         raise
     except (ForecastingError, ServiceError) as error:
-        found["error"] = str(error)
+        result["error"] = str(error)
     except Exception:
-        logger.exception("version %d of %r failed on an append", watcher.number, watcher.model)
-        found["error"] = "An unexpected error happened and was logged."
+        logger.exception("version %d of %r failed on an append", version.number, version.model)
+        result["error"] = "An unexpected error happened and was logged."
     return {
-        **found,
-        "model": watcher.model,
-        "version": watcher.number,
+        **result,
+        "model": version.model,
+        "version": version.number,
         "series": series.name,
-        "aliases": list(watcher.aliases),
+        "aliases": list(version.aliases),
     }
 
 
-def _forecast(
-    session: Session, series: Series, watcher: Watcher, changed: datetime
-) -> dict[str, Any]:
-    source = Source(watcher.version_id, watcher.number, watcher.model)
-    forecaster = forecasters.get_trained(session, watcher.version_id, watcher.job_id)
+def _advance_state(
+    session: Session, series: Series, version: Watcher, changed: datetime
+) -> CurrentState:
+    """The version's state after the last complete step; replayed where earlier rows changed."""
+    forecaster = forecasters.get_trained(session, version.version_id, version.job_id)
     try:
-        current = live.current_state(
-            session, forecaster, watcher.kept, series, changed_last=changed
-        )
+        return live.current_state(session, forecaster, version.kept, series, changed_last=changed)
     except NotFinite as failure:
-        live.keep_failure(session, watcher.version_id, series, failure)
+        live.keep_failure(session, version.version_id, series, failure)
         raise
+
+
+def _issue_forecast(
+    session: Session, series: Series, version: Watcher, state: CurrentState
+) -> dict[str, Any]:
+    """Store the forecast from a state, and the state itself even if there is no forecast."""
+    source = Source(version.version_id, version.number, version.model)
     try:
-        issued = issuing.issue_from(session, source, series, current)
+        issued = issuing.issue_from(session, source, series, state)
     except (ForecastingError, ServiceError):
-        # The state has read on all the same.
-        live.keep_state(session, watcher.version_id, series.id, current)
+        live.keep_state(session, version.version_id, series.id, state)
         raise
     stored = issuing.store(session, issued)
     return {"id": stored.key, "origin": issued.origin}
+
+
+def _notify(session: Session, entries: Iterable[dict[str, Any]]) -> None:
+    """Store a webhook event for each new forecast."""
+    issued = [entry for entry in entries if entry["id"] is not None]
+    webhooks.emit(session, *(_forecast_issued(entry) for entry in issued))
+
+
+def _forecast_issued(entry: dict[str, Any]) -> Happening:
+    data = {name: entry[name] for name in ("id", "version", "series", "aliases")}
+    origin = to_wire(to_numpy(entry["origin"]))
+    return Happening("forecast.issued", entry["model"], {**data, "origin": origin})

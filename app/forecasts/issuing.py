@@ -20,7 +20,7 @@ from app.forecasts.tables import StoredForecast
 from app.live.states import CurrentState
 from app.live.tables import KeptState
 from app.scores.points import ForecastRef
-from app.scores.service import Expected
+from app.scores.service import OpenPoints
 from app.scores.tables import AwaitedPoint
 from app.series.tables import Series
 from app.times import to_datetime, to_wire
@@ -145,7 +145,7 @@ def store(session: Session, issued: Issued) -> Stored:
     bounds = bounds_of(issued.forecast)
     body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z"), bounds))
     new = {"key": key, "created_at": created_at, "body": body, "bounds": bounds}
-    points = scores.expected(issued.forecast, issued.last_time)
+    points = scores.open_points(issued.forecast, issued.last_time)
     if not issued.state.kept:
         live.keep_state(session, version_id, series_id, issued.state)
     forecast_id = insert_for_id(
@@ -157,7 +157,7 @@ def store(session: Session, issued: Issued) -> Stored:
         return stored
     is_live = issued.forecast.origin == issued.state.state.time
     reference = ForecastRef(forecast_id, version_id, series_id, issued.origin, is_live)
-    expect(session, reference, points, is_first=issued.state.moved)
+    store_open_points(session, reference, points, is_first=issued.state.moved)
     return Stored(key, body, bounds)
 
 
@@ -232,32 +232,32 @@ def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
     }
 
 
-def expect(session: Session, reference: ForecastRef, found: Expected, *, is_first: bool) -> None:
-    """Write down what `expected` found.
+def store_open_points(
+    session: Session, reference: ForecastRef, points: OpenPoints, *, is_first: bool
+) -> None:
+    """Store the points that lie in the future, to be scored when their observations come.
 
     Args:
         session: The database.
         reference: The forecast's row.
-        found: What it said about the future.
+        points: Its points that lie in the future.
         is_first: Whether no other forecast can have the same origin. Of several that were made
             there, as after a correction, the last one counts.
     """
-    if not found.points:
+    if not points.points:
         return
     if reference.is_live and not is_first:
-        _take_the_place_of_others(session, reference, found.kind.table)
+        _supersede_others(session, reference, points.kind.table)
     keys = {
         "forecast_id": reference.forecast_id,
         "version_id": reference.version_id,
         "series_id": reference.series_id,
         "counted": reference.is_live,
     }
-    session.connection().execute(found.kind.insert, [{**keys, **each} for each in found.points])
+    session.connection().execute(points.kind.insert, [{**keys, **each} for each in points.points])
 
 
-def _take_the_place_of_others(
-    session: Session, reference: ForecastRef, table: type[AwaitedPoint]
-) -> None:
+def _supersede_others(session: Session, reference: ForecastRef, table: type[AwaitedPoint]) -> None:
     others = sa.select(StoredForecast.id).where(
         StoredForecast.version_id == reference.version_id,
         StoredForecast.series_id == reference.series_id,

@@ -29,7 +29,7 @@ FIGURES = (
 )
 
 
-def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
+def open_points(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
     """The points of a forecast of classes whose observations are still to come.
 
     Args:

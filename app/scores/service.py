@@ -1,4 +1,4 @@
-"""Scores: every forecast is compared with what came, in the transaction that brought it."""
+"""Score stored forecasts against new observations, in the transaction that stores them."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,19 +29,19 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of forecast.
+class ScoreKind:
+    """A kind of forecast: of values or of classes.
 
     Args:
-        table: Where its points wait for their truth.
-        expected: The points of a forecast that are still to come.
+        table: Where its points are stored.
+        open_points: The points of a forecast that lie in the future.
         score: Fills the points of some steps.
-        due: Finds the steps of a span that points wait for.
-        insert: Writes points down.
+        due: Finds the steps of a span for which there are points.
+        insert: Stores points.
     """
 
     table: type[AwaitedPoint]
-    expected: Callable[[Forecast, datetime | None], list[dict[str, Any]]]
+    open_points: Callable[[Forecast, datetime | None], list[dict[str, Any]]]
     score: Callable[[Session, Series, Mapping[int, Forecaster], Sequence[Change]], None]
     due: sa.Select[int, datetime]
     insert: sa.Insert
@@ -62,16 +62,16 @@ def _due_steps(table: type[AwaitedPoint]) -> sa.Select[int, datetime]:
 
 
 # The statements are made once, because every append runs them.
-VALUES = Kind(
+VALUES = ScoreKind(
     ForecastScore,
-    value_scores.expected,
+    value_scores.open_points,
     value_scores.score,
     _due_steps(ForecastScore),
     sa.insert(ForecastScore),
 )
-CLASSES = Kind(
+CLASSES = ScoreKind(
     ClassScore,
-    class_scores.expected,
+    class_scores.open_points,
     class_scores.score,
     _due_steps(ClassScore),
     sa.insert(ClassScore),
@@ -80,22 +80,22 @@ KINDS = (VALUES, CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """The points of one forecast whose observations are still to come."""
+class OpenPoints:
+    """The points of one forecast that lie in the future."""
 
-    kind: Kind
+    kind: ScoreKind
     points: list[dict[str, Any]]
 
 
-def expected(made: Forecast, last_time: datetime | None) -> Expected:
-    """The points of a forecast whose observations are still to come.
+def open_points(made: Forecast, last_time: datetime | None) -> OpenPoints:
+    """The points of a forecast that lie in the future.
 
     Args:
         made: The forecast.
         last_time: The series' last observation when it was made.
     """
     kind = VALUES if made.probabilities is None else CLASSES
-    return Expected(kind, kind.expected(made, last_time))
+    return OpenPoints(kind, kind.open_points(made, last_time))
 
 
 def score(
@@ -106,9 +106,9 @@ def score(
     after: datetime,
     until: datetime,
 ) -> None:
-    """Score what stored forecasts said about the steps of a span, in the caller's transaction.
+    """Score the stored forecasts of the steps of a span, in the caller's transaction.
 
-    A score that stands already changes only if the observation did. A version that cannot be
+    An earlier score changes only if its observation did. A version that cannot be
     scored is left out: no write to a series fails because of a model.
 
     Args:

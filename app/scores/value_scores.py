@@ -20,7 +20,7 @@ from models.serving.intervals import LEVELS
 SCORED_LEVELS = (80, 95)
 
 
-def expected(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
+def open_points(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
     """The points of a forecast of values whose observations are still to come.
 
     Args:
