@@ -46,14 +46,19 @@ def main() -> None:
 def migrate() -> None:
     """Bring the database's tables up to date."""
     from app.db import Database
+    from app.migrate import RevisionNotSupported
     from app.migrate import migrate as migrate_database
 
     configure_logging()
     settings = get_settings()
     settings.prepare_directories()
     database = Database(settings.database_url)
-    migrate_database(database)
-    database.dispose()
+    try:
+        migrate_database(database)
+    except RevisionNotSupported as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        database.dispose()
     click.echo("The database is up to date.")
 
 

@@ -3,11 +3,16 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 import migrations
 from app.db import Database
+from app.version import VERSION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
 REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
@@ -17,9 +22,47 @@ DOWN_REVISION = re.compile(r'^down_revision = "(.+)"$', re.MULTILINE)
 # for each other on PostgreSQL. On SQLite the write lock does the same.
 MIGRATION_LOCK = 7_268_110
 
+INITIAL = "0001_initial"
+# The revisions that `0001_initial` replaces. The last one has the same tables as it.
+REPLACED = (
+    "0001_series",
+    "0002_jobs",
+    "0003_registry",
+    "0004_forecasts",
+    "0005_idempotency",
+    "0006_forecast_bounds",
+    "0007_studies",
+    "0008_devices",
+    "0009_backtests",
+    "0010_known_future",
+    "0011_panels",
+    "0012_aliases",
+    "0013_live",
+    "0014_backtest_panel",
+    "0015_webhooks",
+    "0016_class_scores",
+    "0017_deleted_rows",
+    "0018_schedules",
+    "0019_kept_files",
+    "0020_exchange_calendars",
+    "0021_retention",
+)
+LAST_REPLACED = REPLACED[-1]
+# A commit that still has all of them.
+COMMIT_WITH_REPLACED = "73413ff"
+
+
+class RevisionNotSupported(Exception):
+    """The database stands at a revision that this release cannot migrate from."""
+
 
 def migrate(database: Database) -> None:
-    """Apply every migration that is missing: ours in one transaction, then the queue's."""
+    """Apply every migration that is missing: ours in one transaction, then the queue's.
+
+    Raises:
+        RevisionNotSupported: If no migration leads from the database's revision to ours. The
+            database is left as it was.
+    """
     # Imported here: a process that only asks whether all is current needs neither.
     from alembic import command
     from alembic.config import Config
@@ -33,6 +76,7 @@ def migrate(database: Database) -> None:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(VERSIONS.parent))
+            _mark_as_initial(connection, config)
             command.upgrade(config, "head")
     queue.migrate(database)
 
@@ -42,24 +86,61 @@ def is_current(connection: sa.Connection) -> bool:
 
     The queue's tables come last; their version is checked where jobs are run, by the worker.
     """
-    inspector = sa.inspect(connection)
-    if not inspector.has_table("alembic_version"):
+    if _applied(connection) != newest():
         return False
-    applied = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     schema = None if connection.dialect.name == "sqlite" else "dbos"
-    return applied == newest() and inspector.has_table("workflow_status", schema=schema)
+    return sa.inspect(connection).has_table("workflow_status", schema=schema)
+
+
+def newest() -> str:
+    """The migration that no other one follows; the numbers of their names need not be in order."""
+    (head,) = _revisions(REVISION) - _revisions(DOWN_REVISION)
+    return head
 
 
 @cache
-def newest() -> str:
-    """The migration that no other one follows; the numbers of their names need not be in order.
+def _revisions(pattern: re.Pattern[str]) -> frozenset[str]:
+    """What the migrations' files say of themselves.
 
-    Read from the files' text: the web process does not load Alembic for it.
+    Read from their text: the web process does not load Alembic for it.
     """
     texts = [path.read_text() for path in VERSIONS.glob("[0-9]*.py")]
-    made, followed = (
-        {match[1] for text in texts if (match := pattern.search(text))}
-        for pattern in (REVISION, DOWN_REVISION)
+    return frozenset(match[1] for text in texts if (match := pattern.search(text)))
+
+
+def _applied(connection: sa.Connection) -> str | None:
+    """The revision of the database; None if it has not been migrated yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    applied: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return applied
+
+
+def _mark_as_initial(connection: sa.Connection, config: "Config") -> None:
+    """Let a database at the last replaced revision stand at `0001_initial`: its tables are these.
+
+    Raises:
+        RevisionNotSupported: If the database stands at any other revision that is not ours.
+    """
+    from alembic import command
+
+    applied = _applied(connection)
+    _require_supported(applied)
+    if applied == LAST_REPLACED:
+        # `purge`: Alembic does not know the revision that is there.
+        command.stamp(config, INITIAL, purge=True)
+
+
+def _require_supported(applied: str | None) -> None:
+    if applied is None or applied == LAST_REPLACED or applied in _revisions(REVISION):
+        return
+    if applied in REPLACED:
+        raise RevisionNotSupported(
+            f"The database is at revision {applied}, but Statecast {VERSION} can migrate it only "
+            f"from {LAST_REPLACED} or later: run `statecast migrate` of commit "
+            f"{COMMIT_WITH_REPLACED} on it first."
+        )
+    raise RevisionNotSupported(
+        f"The database is at revision {applied}, but Statecast {VERSION} knows none after "
+        f"{newest()}: use the release that made the database, or a later one."
     )
-    (head,) = made - followed
-    return head

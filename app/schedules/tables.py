@@ -43,7 +43,7 @@ class Schedule(Base):
     cron: Mapped[str | None] = mapped_column(sa.String(100))
     timezone: Mapped[str] = mapped_column(sa.String(64))
     after_rows: Mapped[int | None] = mapped_column(sa.BigInteger)
-    min_skill: Mapped[float | None]
+    min_skill: Mapped[float | None] = mapped_column(sa.Float)
     drift: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
     window_steps: Mapped[int]
     start: Mapped[str] = mapped_column(sa.String(8))

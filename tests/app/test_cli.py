@@ -1,5 +1,6 @@
 """The command line."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,18 @@ class TestCommandLine:
         with database.engine.connect() as connection:
             assert is_current(connection)
         database.dispose()
+
+    def test_migrate_refuses_a_database_that_is_too_old_in_one_sentence(
+        self, database_file: Path
+    ) -> None:
+        run("migrate")
+        with sqlite3.connect(database_file) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0011_panels'")
+        connection.close()
+        code, output = run("migrate")
+        assert code == 1
+        assert output.startswith("Error: The database is at revision 0011_panels, but Statecast")
+        assert output.count("\n") == 1
 
     @pytest.mark.parametrize("command", ["web", "serve"])
     @pytest.mark.parametrize(
