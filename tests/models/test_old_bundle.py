@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.runtime import Forecaster, State
-from models.series import Times, Values
+from models.arrays import Times, Values
+from models.serving.forecaster import Forecaster, State
 from tests.fixtures.before_0001.contents import HINT, bundle, facts
 
 
