@@ -49,7 +49,7 @@ NAMES = {
 # A blank in a phrase may be a line break, behind the sign of a comment or of a quotation.
 BLANK = r"(?:[ \t]|\n[ \t]*[#>]?)+"
 _PHRASES = [
-    (re.compile(rf"\b(?:{phrase.replace(' ', BLANK)})", re.IGNORECASE), instead)
+    (re.compile(rf"\b(?:{phrase.replace(' ', BLANK)})\b", re.IGNORECASE), instead)
     for phrase, instead in PHRASES.items()
 ]
 
