@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def create(client: httpx2.Client, name: str, rows: int) -> None:
-    """Upload a series of so many hours: y = 10 + 3 sin(2 pi t / 24) + noise."""
+    """Upload a series of `rows` hours: y = 10 + 3 sin(2 pi t / 24) + noise."""
     noise = np.random.default_rng(rows).normal(0, 0.3, rows)
     values = 10 + 3 * np.sin(2 * np.pi * np.arange(rows) / 24) + noise
     hours = BEGIN + np.arange(rows) * HOUR
@@ -137,7 +137,7 @@ def network_milliseconds(url: str) -> tuple[float, float]:
 
 
 def _run_milliseconds(network: onnxruntime.InferenceSession, steps: int) -> float:
-    """A run over so many steps: free axes are the batch, then the steps."""
+    """A run over `steps` steps: free axes are the batch, then the steps."""
     inputs = []
     for each in network.get_inputs():
         free = iter((1, steps))

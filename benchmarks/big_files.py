@@ -15,7 +15,7 @@ STEP = np.timedelta64(60, "s")
 
 
 def write_csv(path: Path, size_bytes: int) -> int:
-    """Write at least so many bytes of rows in the order of time, one a minute; how many rows."""
+    """Write rows of one minute each until the file has `size_bytes`; returns their number."""
     generator = np.random.default_rng(0)
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
     names = ["time", *(f"c{number}" for number in range(CHANNELS))]

@@ -68,9 +68,9 @@ def coverage(forecaster: Forecaster, data: SeriesData) -> list[float]:
     """Percent of the truth inside, in the 500 origins before the shift and in those after it."""
     farthest = int(forecaster.leads[-1])
     at = np.arange(BEFORE - STEPS, BEFORE + AFTER - farthest)
-    said = forecaster.outputs(data.times, data.values, at=at, levels=[LEVEL])
-    truth = said.actual[at[:, np.newaxis] + forecaster.leads]
-    inside = ((said.lower[0] <= truth) & (truth <= said.upper[0])).mean(axis=(1, 2))
+    predicted = forecaster.outputs(data.times, data.values, at=at, levels=[LEVEL])
+    truth = predicted.actual[at[:, np.newaxis] + forecaster.leads]
+    inside = ((predicted.lower[0] <= truth) & (truth <= predicted.upper[0])).mean(axis=(1, 2))
     return [
         100 * float(inside[first : first + STEPS].mean()) for first in range(0, len(inside), STEPS)
     ]

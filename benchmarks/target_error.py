@@ -25,7 +25,7 @@ from models.training.fitting import Feed
 from models.training.loaders import make_feed
 
 GOALS = {"naive": 1.0, "5 % better": 0.95, "8 % better": 0.92}
-# Who is no better after as many epochs is said not to have got there.
+# A training that is not better after this number of epochs counts as not there.
 MOST_EPOCHS = {"jena-stateful": 10, "jena-gru-windowed": 4}
 
 Step = Callable[[list[Tensor], Batch], tuple[Tensor, list[Tensor]]]

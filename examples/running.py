@@ -61,7 +61,7 @@ def running_service(
 def wait_until_ready(
     client: httpx2.Client, process: subprocess.Popen[bytes], *, workers: int = 0
 ) -> None:
-    """Return as soon as the service is ready and has so many workers.
+    """Return as soon as the service is ready and has this number of workers.
 
     Raises:
         RuntimeError: If the process ended, or took too long.
