@@ -17,7 +17,7 @@ from app.calendars.tables import ExchangeCalendar
 from app.db import Database, utc_now
 from tests.app.conftest import Trainer, put_rows
 from tests.app.test_problems import check_problem
-from tests.models.test_exchange import hours_of
+from tests.models.calendars.test_exchange import hours_of
 
 if TYPE_CHECKING:
     from models.training.trained import Trained

@@ -11,7 +11,7 @@ from app.db import Database
 from app.live import checking
 from app.live.tables import KeptState, StateCheckpoint
 from tests.app.conftest import START, WEEK, Trainer
-from tests.app.live.conftest import point
+from tests.app.deployed import point
 from tests.app.test_problems import check_problem
 
 if TYPE_CHECKING:

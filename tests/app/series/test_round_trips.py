@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.csv_cells import neutral
-from tests.app.series.test_observations import hours, put
-from tests.app.series.test_series import create
+from tests.app.ingest.test_observations import hours, put
+from tests.app.ingest.test_series import create
 
 PATH = "/v1/series/{}/observations"
 ODD_NAMES = [

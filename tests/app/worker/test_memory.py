@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from app.jobs.task import Publish, Task
 from app.worker import child
 from app.worker.memory import is_out_of_memory, sizes_to_reduce
 from tests.app.conftest import SPEC
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent.parent.parent
 # The process may have 16 gibibytes and asks for more at once, so nothing is really taken.
 EXHAUST_TENSORFLOW = """
 import json, resource
