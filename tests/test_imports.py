@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.parsing import dialects
+from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_table, parquet
+from tests.app.parsing.dialects.databases import json_lines, json_rows
+from tests.app.parsing.dialects.writers import ROWS, weather
 
 ROOT = Path(__file__).parent.parent
 TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
@@ -69,10 +71,10 @@ class TestWebProcess:
     @pytest.mark.parametrize("make", ["weather", "json_lines", "parquet", "arrow_file"])
     def test_reading_a_file_loads_no_pandas(self, tmp_path: Path, make: str) -> None:
         made: dict[str, bytes] = {
-            "weather": dialects.weather(number=lambda value: f"${value:.2f}").encode(),
-            "json_lines": dialects.json_lines(dialects.json_rows()).encode(),
-            "parquet": dialects.parquet(dialects.arrow_table(symbol=["x"] * dialects.ROWS)),
-            "arrow_file": dialects.arrow_file(dialects.arrow_table(), "lz4"),
+            "weather": weather(number=lambda value: f"${value:.2f}").encode(),
+            "json_lines": json_lines(json_rows()).encode(),
+            "parquet": parquet(arrow_table(symbol=["x"] * ROWS)),
+            "arrow_file": arrow_file(arrow_table(), "lz4"),
         }
         (tmp_path / "file").write_bytes(made[make])
         loaded = loaded_by(

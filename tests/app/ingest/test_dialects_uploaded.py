@@ -6,7 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.app.ingest.test_uploads import send, series_names
-from tests.app.parsing.dialects import CASES, REFUSED, Case, Refused
+from tests.app.parsing.dialects.cases import CASES
+from tests.app.parsing.dialects.refused import REFUSED
+from tests.app.parsing.dialects.writers import Case, Refused
 from tests.app.test_problems import check_problem
 
 # What is read from a file does not depend on the database.

@@ -8,17 +8,10 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.ingest.test_uploads import series_names
-from tests.app.parsing.dialects import (
-    CASES,
-    DAYS,
-    REFUSED,
-    Case,
-    Refused,
-    arrow_file,
-    arrow_table,
-    market,
-    weather,
-)
+from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_table
+from tests.app.parsing.dialects.cases import CASES
+from tests.app.parsing.dialects.refused import REFUSED
+from tests.app.parsing.dialects.writers import DAYS, Case, Refused, market, weather
 from tests.app.test_problems import check_problem
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -1,6 +1,6 @@
 """Hundreds of damaged files: what is accepted is what the generator wrote, the rest is refused.
 
-Row `n` holds temp(n) and rain(n) of `tests.app.parsing.dialects`, at `TIMES[n]`.
+Row `n` holds temp(n) and rain(n) of `tests.app.parsing.dialects.writers`, at `TIMES[n]`.
 """
 
 import gzip
@@ -13,16 +13,12 @@ import pytest
 
 from app.errors import ServiceError
 from app.parsing.reader import Table
-from tests.app.parsing.dialects import (
+from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_stream, arrow_table, parquet
+from tests.app.parsing.dialects.databases import json_lines, json_rows
+from tests.app.parsing.dialects.writers import (
     ROWS,
     TIMES,
-    arrow_file,
-    arrow_stream,
-    arrow_table,
     european,
-    json_lines,
-    json_rows,
-    parquet,
     plain,
     rain,
     temp,

@@ -15,7 +15,8 @@ from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
 from app.parsing.progress import Progress
 from app.parsing.reader import Table, read_table
-from tests.app.parsing.dialects import CASES, Case
+from tests.app.parsing.dialects.cases import CASES
+from tests.app.parsing.dialects.writers import Case
 
 # The others' rows need more than numbers and times as they stand.
 LEAST_REGULAR_CASES = 100

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import TooLarge
 from app.parsing.sources.arrow_messages import unpacked_bytes
-from tests.app.parsing.dialects import arrow_file, arrow_stream, arrow_table, parquet
+from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_stream, arrow_table, parquet
 from tests.app.parsing.files import read_bytes
 
 ROWS = 400_000
