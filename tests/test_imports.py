@@ -1,6 +1,5 @@
-"""The walls between the rooms: what is never imported where."""
+"""What is loaded in a fresh interpreter; import contracts in `pyproject.toml` say the rest."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_table, parquet
 from tests.app.parsing.dialects.databases import json_lines, json_rows
 from tests.app.parsing.dialects.writers import ROWS, weather
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 TRAINING = {"tensorflow", "keras", "jax", "torch", "onnx", "scipy", "statsmodels", "optuna"}
 # Slow to load, or large: each is imported where it is used.
 HEAVY_READERS = {"pandas", "pyarrow", "tsdownsample", "holidays", "exchange_calendars"}
@@ -23,17 +22,6 @@ def loaded_by(statement: str) -> set[str]:
     command = [sys.executable, "-c", report]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.split())
-
-
-def imported_in(path: Path) -> set[str]:
-    """The top-level modules that a file imports anywhere."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
 
 
 class TestWebProcess:
@@ -86,39 +74,9 @@ class TestWebProcess:
 
 
 class TestLibrary:
-    @pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=lambda p: p.name)
-    def test_no_file_of_models_knows_the_service(self, path: Path) -> None:
-        assert not imported_in(path) & {"app", "fastapi", "sqlalchemy", "starlette"}
-
     def test_the_runtime_needs_numpy_and_onnxruntime_only(self) -> None:
         loaded = loaded_by(
             "import models.serving.forecaster, models.checks.resolve\n"
             "import models.evaluation.baselines, models.spec.presets"
         )
         assert not loaded & (TRAINING | HEAVY_READERS | {"fastapi", "sqlalchemy"})
-
-
-class TestService:
-    @pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=str)
-    def test_only_the_worker_trains(self, path: Path) -> None:
-        if "worker" not in path.parts:
-            assert not imported_in(path) & {"keras", "tensorflow"}
-
-    def test_only_one_file_imports_optuna(self) -> None:
-        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
-        importers = {path for path in files if "optuna" in imported_in(path)}
-        assert {path.relative_to(ROOT).as_posix() for path in importers} == {
-            "models/training/sampling.py"
-        }
-
-    def test_only_a_child_process_imports_the_calendar_library(self) -> None:
-        files = [*(ROOT / "app").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
-        heavy = {"pandas", "exchange_calendars"}
-        importers = {path for path in files if imported_in(path) & heavy}
-        assert {path.relative_to(ROOT).as_posix() for path in importers} == {
-            "app/calendars/child.py"
-        }
-
-    def test_only_one_file_imports_the_job_engine(self) -> None:
-        importers = {path for path in (ROOT / "app").rglob("*.py") if "dbos" in imported_in(path)}
-        assert {path.relative_to(ROOT).as_posix() for path in importers} == {"app/jobs/queue.py"}
