@@ -42,6 +42,7 @@ def stored(database: Database) -> dict[str, ExchangeCalendar]:
         return {row.code: row for row in session.scalars(sa.select(ExchangeCalendar))}
 
 
+@pytest.mark.unit
 class TestCodes:
     def test_they_are_those_of_the_library(self) -> None:
         names = exchange_calendars.get_calendar_names

@@ -7,6 +7,8 @@ import pytest
 from app.database_retry import DATABASE_ERRORS
 from app.jobs.coalescing_writer import CoalescingWriter
 
+pytestmark = pytest.mark.unit
+
 
 class TestCoalescingWriter:
     def test_values_that_wait_are_replaced(self) -> None:

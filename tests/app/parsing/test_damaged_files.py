@@ -27,6 +27,8 @@ from tests.app.parsing.dialects.writers import (
 )
 from tests.app.parsing.files import read_bytes
 
+pytestmark = pytest.mark.unit
+
 SEEDS = range(40)
 # None of these makes a number or a time of what is none.
 NOISE = "xyzqw@&~=_"

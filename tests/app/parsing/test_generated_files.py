@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import ServiceError
 from tests.app.parsing.files import column, read_bytes, rejections
+
+pytestmark = pytest.mark.unit
 
 FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 FORMATS = (

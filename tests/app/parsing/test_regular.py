@@ -18,6 +18,8 @@ from app.parsing.reader import Table, read_table
 from tests.app.parsing.dialects.cases import CASES
 from tests.app.parsing.dialects.writers import Case
 
+pytestmark = pytest.mark.unit
+
 # The others' rows need more than numbers and times as they stand.
 LEAST_REGULAR_CASES = 100
 

@@ -9,6 +9,8 @@ from app.parsing.reader import Table, read_table
 from app.series.gaps import describe_gaps
 from tests.app.parsing.files import codes, moments
 
+pytestmark = pytest.mark.unit
+
 KNOWN = {
     "jena_climate_2009-01_2011-01.csv.gz": (106_727, 14, "2009-01-01T00:10", "2011-01-11T04:10"),
     "jena_daily_averages_2009_2016.csv": (2_921, 3, "2009-01-01T00:00", "2017-01-01T00:00"),

@@ -10,6 +10,8 @@ from app.quality.checks import judge
 from app.quality.sample import Doubt, Subject
 from app.quality.units import unit_in
 
+pytestmark = pytest.mark.unit
+
 DAYS = 40
 HOURS = np.arange(24 * DAYS)
 

@@ -91,6 +91,7 @@ class TestFiles:
         kept = list(csv.DictReader(io.StringIO(client.get(path).text)))
         assert [line["text"] for line in kept] == ["'=cmd(),4", "'-7,x"]
 
+    @pytest.mark.unit
     @pytest.mark.parametrize(
         ("cell", "shown"),
         [("=1", "'=1"), ("\t=1", "'\t=1"), ("\uff1d1", "'\uff1d1"), ("'=1", "''=1"), ("@a", "'@a")]

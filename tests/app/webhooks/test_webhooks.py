@@ -297,6 +297,7 @@ class TestRoutes:
         check_problem(getattr(client, method)("/v1/webhooks/7", **body), 404)
 
 
+@pytest.mark.unit
 def test_a_public_name_is_called_by_its_number() -> None:
     target = resolve("http://93.184.215.14:8080/a?b=c", private_allowed=False)
     assert (target.address, target.port, target.path) == ("93.184.215.14", 8080, "/a?b=c")
@@ -304,6 +305,7 @@ def test_a_public_name_is_called_by_its_number() -> None:
         resolve("https://192.168.1.1", private_allowed=False)
 
 
+@pytest.mark.unit
 def test_a_signature_is_the_documented_one() -> None:
     digest = hmac.new(b"key", b"12.body", hashlib.sha256).hexdigest()
     assert sign("key", b"body", moment=12) == f"t=12,v1={digest}"

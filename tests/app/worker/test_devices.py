@@ -12,6 +12,8 @@ from app.worker.devices import (
     visible_gpus,
 )
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.fixture
 def two_gpus(tmp_path: Path) -> Path:

@@ -14,6 +14,8 @@ from models.arrays import Times
 from models.calendars.cadence import Cadence, infer_cadence
 from models.errors import DataError
 
+pytestmark = pytest.mark.unit
+
 
 def times(*texts: str) -> Times:
     return np.array(texts, dtype="datetime64[us]")

@@ -23,6 +23,8 @@ from models.calendars.calendar import (
 from models.calendars.timezones import to_utc
 from models.errors import DataError
 
+pytestmark = pytest.mark.unit
+
 
 def times(*texts: str) -> Times:
     return np.array(texts, dtype="datetime64[us]")

@@ -5,6 +5,8 @@ import pytest
 
 from models.calendars.cycles import cycle_positions
 
+pytestmark = pytest.mark.unit
+
 
 def position(text: str, cycle: str, zone: str = "UTC") -> float:
     times = np.array([text], "datetime64[us]")

@@ -21,6 +21,8 @@ from models.calendars.timezones import to_local, to_utc
 from models.errors import DataError
 from models.grid.resampling import GridRule
 
+pytestmark = pytest.mark.unit
+
 MINUTE = np.timedelta64(1, "m")
 
 

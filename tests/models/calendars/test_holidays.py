@@ -9,6 +9,8 @@ from models.arrays import Times
 from models.calendars.holidays import HolidayFlags, check_code, named_codes
 from models.errors import DataError
 
+pytestmark = pytest.mark.unit
+
 
 def times(*texts: str) -> Times:
     return np.array(texts, "datetime64[us]")

@@ -11,6 +11,8 @@ from models.calendars.cadence import Cadence, infer_cadence
 from models.calendars.calendar import Continuous, calendar_from_json, learn_calendar
 from models.calendars.timezones import find_zone, to_local, to_utc
 
+pytestmark = pytest.mark.unit
+
 
 def days(*texts: str) -> Times:
     return np.array(texts, "datetime64[us]")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from models.calendars.timezones import find_zone, to_local, to_utc
 from models.errors import DataError
 
+pytestmark = pytest.mark.unit
+
 
 class TestToLocal:
     def test_clocks_go_forward_within_a_day(self) -> None:

@@ -12,6 +12,8 @@ from models.series import Channel, SeriesData
 from models.spec.spec import Spec
 from tests.models.conftest import make_wave
 
+pytestmark = pytest.mark.unit
+
 
 def series() -> SeriesData:
     """The wave with a channel that does not vary and a direction."""

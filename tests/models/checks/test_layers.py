@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from models.spec.spec import LayerSpec, Spec
 from tests.models.checks.test_resolve import problems, resolved
 
+pytestmark = pytest.mark.unit
+
 WINDOWED = {"mode": "windowed", "lookback": 24}
 
 

@@ -13,6 +13,8 @@ from models.errors import SpecError
 from models.series import Channel, Kind, SeriesData
 from models.spec.spec import Spec
 
+pytestmark = pytest.mark.unit
+
 HOURLY = np.timedelta64(1, "h")
 OHLC = ("Open", "High", "Low", "Close")
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from models.arrays import Values
 from models.evaluation.autoregression import MOST_ORDER, MOST_ROWS, Autoregression, autoregressive
 
+pytestmark = pytest.mark.unit
+
 NAN = np.nan
 
 

@@ -1,11 +1,14 @@
 """Baselines on numbers that can be checked by hand."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evaluation.baselines import drift, naive, seasonal_naive
 from models.features.filling import last_observed
+
+pytestmark = pytest.mark.unit
 
 NAN = np.nan
 SERIES = np.array([[1.0], [2.0], [NAN], [4.0], [5.0], [6.0]])

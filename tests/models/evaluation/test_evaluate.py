@@ -12,6 +12,8 @@ from models.features.dataset import Track
 from models.serving.forecast import Outputs
 from models.serving.forecaster import Forecaster
 
+pytestmark = pytest.mark.unit
+
 
 class OneTooHigh:
     """Says, for every lead, the actual value and one more."""

@@ -1,6 +1,7 @@
 """Measures of error on numbers that can be checked by hand."""
 
 import numpy as np
+import pytest
 
 from models.evaluation.metrics import (
     mean_absolute_error,
@@ -9,6 +10,8 @@ from models.evaluation.metrics import (
     skill,
     symmetric_percentage_error,
 )
+
+pytestmark = pytest.mark.unit
 
 NAN = np.nan
 # Four origins, two leads, one target.

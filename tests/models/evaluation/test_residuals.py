@@ -5,6 +5,8 @@ import pytest
 
 from models.evaluation.residuals import QUANTILES, summarise_residuals
 
+pytestmark = pytest.mark.unit
+
 # Five origins, one lead, two targets; the second is never known.
 RESIDUALS = np.stack([[[1.0], [2], [3], [4], [5]], np.full((5, 1), np.nan)], axis=-1)
 

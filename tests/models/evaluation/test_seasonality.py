@@ -7,6 +7,8 @@ from models.arrays import Values
 from models.evaluation.correlation import autocorrelation, autocovariances
 from models.evaluation.seasonality import Season, find_season
 
+pytestmark = pytest.mark.unit
+
 NAN = np.nan
 
 

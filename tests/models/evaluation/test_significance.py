@@ -7,6 +7,8 @@ from scipy import stats
 from models.arrays import Values
 from models.evaluation.significance import DifferenceTest, diebold_mariano
 
+pytestmark = pytest.mark.unit
+
 NAMES = ("the model", "the naive forecast")
 
 

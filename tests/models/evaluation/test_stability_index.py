@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from models.evaluation.stability_index import LEAST_SHARE, Histogram, Stability, stability_index
 from models.features.features import ChannelFeature
 
+pytestmark = pytest.mark.unit
+
 LEVEL = ChannelFeature(0, "level", 0, masked=False, differenced=False)
 
 

@@ -7,6 +7,8 @@ from scipy.special import stdtr
 
 from models.evaluation.student_t import two_sided_tail
 
+pytestmark = pytest.mark.unit
+
 
 @pytest.mark.parametrize("statistic", [1e-8, 0.5, 1.0, 3.0, 100.0])
 def test_with_one_degree_it_is_cauchy_s(statistic: float) -> None:

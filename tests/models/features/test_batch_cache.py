@@ -8,6 +8,8 @@ import pytest
 from models.features.batch_cache import KeptBatches
 from models.features.dataset import Batch
 
+pytestmark = pytest.mark.unit
+
 
 def batch(number: int) -> Batch:
     return Batch(*(np.full((2, 3), number, np.float32) for _ in range(3)))

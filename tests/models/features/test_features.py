@@ -13,6 +13,8 @@ from models.features.features import FeaturePipeline, clean_rows
 from models.features.fitting import FeaturePlan, fit_features
 from models.series import Channel
 
+pytestmark = pytest.mark.unit
+
 NAN = np.nan
 
 

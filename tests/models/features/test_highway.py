@@ -21,7 +21,6 @@ from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import HighwaySpec, Spec
-from models.training.train import lay_highway, train
 from models.training.trained import Trained
 from tests.models.conftest import make_wave
 
@@ -52,6 +51,7 @@ def autoregressive(rows: int, targets: int = 1, seed: int = 0) -> Values:
     return values
 
 
+@pytest.mark.unit
 class TestLags:
     def test_a_lag_is_the_change_back_from_the_last_value(self) -> None:
         filled = np.array([[1.0], [2.0], [4.0], [7.0]])
@@ -95,6 +95,7 @@ class TestLags:
         np.testing.assert_array_equal(table.inputs(np.arange(sum(rows))), np.concatenate(alone))
 
 
+@pytest.mark.unit
 class TestOutputs:
     def test_each_target_has_its_own_weights(self) -> None:
         weights = np.array([[[1.0, 2.0]], [[10.0, 20.0]]], np.float32)
@@ -115,6 +116,7 @@ class TestOutputs:
         np.testing.assert_allclose(labels - said, left, atol=1e-6)
 
 
+@pytest.mark.unit
 class TestFitting:
     def test_the_weights_of_a_known_process_are_found(self) -> None:
         dataset = dataset_of(autoregressive(20_000), [1])
@@ -217,6 +219,8 @@ def with_gaps() -> SeriesData:
 def trained(request: pytest.FixtureRequest) -> Trained:
     windowed = {"mode": "windowed", "lookback": 8, "steps_per_epoch": 2}
     mode = windowed if request.param == "windowed" else {}
+    from models.training.train import train
+
     return train(Spec.model_validate({**TINY, **mode}), with_gaps())
 
 
@@ -249,6 +253,8 @@ class TestForecaster:
 
 class TestShrinkage:
     def test_noise_is_shrunk_away(self) -> None:
+        from models.training.train import train
+
         generator = np.random.default_rng(0)
         walk = 100 + generator.normal(size=(1_500, 1)).cumsum(axis=0)
         times = np.datetime64("2024-01-01", "us") + np.arange(1_500) * np.timedelta64(1, "h")
@@ -268,6 +274,7 @@ class TestShrinkage:
 
 
 class TestRules:
+    @pytest.mark.unit
     def test_lags_leave_rows_to_learn_from(self) -> None:
         data = make_wave(200)
         with pytest.raises(SpecError, match="at most half of the 140 training rows") as caught:
@@ -275,12 +282,15 @@ class TestRules:
         assert caught.value.problems[0].pointer == "/highway/lags"
 
     def test_null_means_none(self) -> None:
+        from models.training.train import lay_highway
+
         data = make_wave(300)
         spec = resolve(Spec(highway=None, horizon=2), SeriesFacts.from_data(data))
         prepared, choice = lay_highway(spec, prepare(spec, data))
         assert choice is None
         assert prepared.dataset.highway is None
 
+    @pytest.mark.unit
     def test_windowed_models_have_one_only_if_asked(self) -> None:
         facts = SeriesFacts.from_data(make_wave(300))
         assert resolve(Spec(mode="windowed"), facts).highway is None

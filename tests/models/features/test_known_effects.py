@@ -13,6 +13,8 @@ from models.features.known_effects import KnownEffects
 from models.features.known_future import FutureTable
 from models.features.scaling import TargetScaling
 
+pytestmark = pytest.mark.unit
+
 ROWS = 200
 KNOWN = np.random.default_rng(0).normal(size=(ROWS, 2)).astype(np.float32)
 EFFECTS = np.array([[2.0, 0.0], [-1.0, 0.5]])

@@ -18,6 +18,8 @@ from models.features.fitting import FeaturePlan, fit_features
 from models.features.known_future import FutureReader
 from models.series import Channel
 
+pytestmark = pytest.mark.unit
+
 HOURLY = Continuous(Cadence.parse("1h"))
 DAILY = Continuous(Cadence.parse("1D"))
 

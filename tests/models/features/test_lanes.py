@@ -9,6 +9,8 @@ from models.features.dataset import Dataset, Track
 from models.features.lanes import LaneFeed, Lanes, LaneSizes, default_lane_sizes
 from models.features.scaling import TargetScaling
 
+pytestmark = pytest.mark.unit
+
 
 def counting(rows: int, validation: int, test: int, leads: tuple[int, ...] = (1,)) -> Dataset:
     """A dataset whose only feature is the row number, predicted as it is."""

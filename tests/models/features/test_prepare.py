@@ -14,7 +14,6 @@ from models.evaluation.leakage_audit import audit_training
 from models.features.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
 from models.spec.spec import Spec
-from models.training.train import make_feed
 
 
 def prepared(data: SeriesData, **fields: Any) -> Prepared:
@@ -27,6 +26,7 @@ def ten_minutes(wave: SeriesData) -> SeriesData:
     return replace(wave, times=times, cadence="10min")
 
 
+@pytest.mark.unit
 class TestPhases:
     def test_hours_of_ten_minutes_have_six_tracks_over_the_same_span(
         self, wave: SeriesData
@@ -51,6 +51,7 @@ class TestPhases:
             assert not weights.any()
 
 
+@pytest.mark.unit
 class TestSplit:
     def test_times_begin_the_parts(self, wave: SeriesData) -> None:
         split = {"validation": "2024-01-15T00:00:00Z", "test": "2024-01-20T00:00:00Z"}
@@ -66,6 +67,7 @@ class TestSplit:
         assert first.sha256 != second.sha256
 
 
+@pytest.mark.unit
 class TestChannels:
     def test_only_inputs_and_targets_are_read(self, wave: SeriesData) -> None:
         found = prepared(wave, features=["value"])
@@ -106,6 +108,7 @@ class TestMemory:
             timezone="UTC",
         )
 
+    @pytest.mark.unit
     def test_the_series_is_not_copied(self) -> None:
         data = self.walks()
         spec = resolve(
@@ -113,12 +116,15 @@ class TestMemory:
         )
         assert peak_bytes(lambda: prepare(spec, data)) < 1.8 * data.values.nbytes
 
+    @pytest.mark.unit
     def test_changes_of_all_leads_of_all_targets_are_not_there_at_once(self) -> None:
         data = self.walks()
         spec = resolve(Spec.model_validate({"horizon": 24}), SeriesFacts.from_data(data))
         assert peak_bytes(lambda: prepare(spec, data)) < 2.8 * data.values.nbytes
 
     def test_the_future_probe_copies_the_series_and_not_its_features(self) -> None:
+        from models.training.loaders import make_feed
+
         data = self.walks()
         spec = resolve(
             Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}), SeriesFacts.from_data(data)

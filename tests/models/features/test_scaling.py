@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from models.features.scaling import Standardizer, TargetScaling, Transform
 
+pytestmark = pytest.mark.unit
+
 NAN = np.nan
 
 

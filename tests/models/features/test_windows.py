@@ -7,6 +7,8 @@ from models.features.dataset import Dataset, Track
 from models.features.scaling import TargetScaling
 from models.features.windows import WindowFeed, Windows, window_offsets
 
+pytestmark = pytest.mark.unit
+
 
 def counting(rows: int, validation: int) -> Dataset:
     """A dataset whose only feature is the row number."""

@@ -6,6 +6,8 @@ import pytest
 from models.calendars.cadence import Cadence
 from models.grid.bins import Bins
 
+pytestmark = pytest.mark.unit
+
 
 def held(bins: Bins, name: str) -> tuple[str, str]:
     """The times between which observations of the bin with a name lie."""

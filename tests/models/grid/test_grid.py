@@ -13,6 +13,8 @@ from models.grid.grid import Grid, to_grid
 from models.grid.summaries import Aggregate
 from models.series import Channel
 
+pytestmark = pytest.mark.unit
+
 TEN_MINUTES, HOUR, DAY = (Cadence.parse(text) for text in ("10min", "1h", "1D"))
 NAN = np.nan
 

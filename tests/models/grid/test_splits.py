@@ -12,6 +12,8 @@ from models.errors import SpecError
 from models.grid.splits import Splits, origins, split_bounds
 from models.spec.spec import SplitSpec
 
+pytestmark = pytest.mark.unit
+
 
 def days(rows: int) -> Times:
     return np.datetime64("2020-01-01", "us") + np.arange(rows) * np.timedelta64(1, "D")

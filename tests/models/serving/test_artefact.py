@@ -8,6 +8,8 @@ import pytest
 from models.errors import ArtefactError
 from models.serving.artefact import FORMAT, Artefact, read_bundle, write_bundle
 
+pytestmark = pytest.mark.unit
+
 ARTEFACT = Artefact({"format": FORMAT, "channels": ["a"]}, keras=b"weights", onnx=b"graph")
 
 

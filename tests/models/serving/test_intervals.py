@@ -18,7 +18,6 @@ from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import LEVELS, Adaptation, Intervals, Tracker, at_level, bounds
 from models.serving.session import open_session
 from models.spec.spec import Spec
-from models.training.train import train
 from models.training.trained import Trained
 
 SINCE = np.datetime64("2024-01-01", "us")
@@ -46,6 +45,7 @@ def covered(lower: Values, upper: Values, truth: Values) -> Values:
     return ((lower <= truth) & (truth <= upper)).reshape(len(LEVELS), -1).mean(axis=1) * 100
 
 
+@pytest.mark.unit
 class TestFit:
     def test_intervals_cover_what_they_were_set_on(self) -> None:
         errors = normal(2_000)
@@ -92,6 +92,7 @@ class TestFit:
         assert Intervals.from_json(intervals.to_json()).to_json() == intervals.to_json()
 
 
+@pytest.mark.unit
 class TestBounds:
     @given(
         said=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
@@ -134,6 +135,7 @@ def follow(intervals: Intervals, truth: Values, leads: int) -> Values:
     return np.concatenate(found)
 
 
+@pytest.mark.unit
 class TestTracker:
     def test_coverage_comes_back_after_the_errors_have_tripled(self) -> None:
         leads = 3
@@ -237,6 +239,8 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
+    from models.training.train import train
+
     return train(Spec.model_validate(SMALL), shifting())
 
 
@@ -264,6 +268,8 @@ class TestForecaster:
         assert "coverage_80" not in metrics["train"]["x"]
 
     def test_without_a_validation_part_there_are_none(self) -> None:
+        from models.training.train import train
+
         spec = Spec.model_validate({**SMALL, "split": {"validation": 0, "test": 0.1}})
         trained = train(spec, shifting())
         forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
@@ -285,6 +291,8 @@ def louder(rows: int = 3000) -> SeriesData:
 @pytest.fixture(scope="module")
 def windowed() -> Trained:
     """Trained before the shift."""
+    from models.training.train import train
+
     data, half = louder(), 1500
     fields = {"mode": "windowed", "lookback": 6, "steps_per_epoch": 20}
     quiet = replace(data, times=data.times[:half], values=data.values[:half])

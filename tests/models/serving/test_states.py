@@ -9,6 +9,8 @@ from models.errors import ArtefactError
 from models.serving.intervals import Adaptation
 from models.serving.states import State, Waiting
 
+pytestmark = pytest.mark.unit
+
 STATE = State(
     time=np.datetime64("1749-01-01T00:00:00.000001", "us"),
     rows=3,

@@ -18,6 +18,8 @@ from models.spec.spec import Spec
 from models.training.sampling import suggest
 from tests.models.conftest import make_wave
 
+pytestmark = pytest.mark.unit
+
 FACTS = SeriesFacts.from_data(make_wave())
 TRAINING_ROWS = 420
 

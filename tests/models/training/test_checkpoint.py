@@ -5,6 +5,8 @@ import pytest
 
 from models.training.checkpoint import TrainingRun, read_checkpoint, write_checkpoint
 
+pytestmark = pytest.mark.unit
+
 RUN = TrainingRun(
     epoch=2,
     history=[{"epoch": 1, "loss": 0.5, "val_loss": None, "seconds": 0.1}],

@@ -14,6 +14,7 @@ def causes(largest_input: float = 3.0, **fields: Any) -> str:
     return likely_causes(Spec.model_validate({"optimizer": CAREFUL, **fields}), largest_input)
 
 
+@pytest.mark.unit
 class TestLikelyCause:
     def test_a_rate_far_above_the_usual_comes_first(self) -> None:
         said = causes(optimizer={"name": "sgd", "learning_rate": 1.0}, scaler="none")
@@ -58,6 +59,8 @@ class TestLikelyCause:
             "lower it."
         )
 
+
+class TestUsualRates:
     @pytest.mark.parametrize("name", list(USUAL_RATES))
     def test_every_optimizer_has_a_usual_rate_that_keras_agrees_with(self, name: Any) -> None:
         from models.network.optimizers import OPTIMIZERS

@@ -248,6 +248,10 @@ class TestTraining:
         with pytest.raises(DataError, match="did not learn from a series named 'new'"):
             forecaster.for_series("new")
 
+    def test_an_empty_panel_is_refused(self) -> None:
+        with pytest.raises(DataError, match="at least 1 series"):
+            train(Spec(), [])
+
     def test_windows_of_a_panel_train_too(self, panel: list[SeriesData]) -> None:
         fields = {"chunk": None, "lanes": None, "burn_in": None, "lookback": 12, "epochs": 1}
         spec = small(mode="windowed", steps_per_epoch=4, **fields)

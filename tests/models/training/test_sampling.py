@@ -8,6 +8,8 @@ import pytest
 from models.spec.search import Search
 from models.training.sampling import PastTrial, judge, pruning_epochs, suggest
 
+pytestmark = pytest.mark.unit
+
 SPACE: dict[str, Any] = {
     "/x": {"type": "float", "low": -5, "high": 5},
     "/n": {"type": "int", "low": 0, "high": 10},

@@ -16,6 +16,8 @@ from tests.app.parsing.files import (
     rejections,
 )
 
+pytestmark = pytest.mark.unit
+
 DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
 
 

@@ -12,6 +12,8 @@ from app.parsing.sources.arrow_messages import unpacked_bytes
 from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_stream, arrow_table, parquet
 from tests.app.parsing.files import read_bytes
 
+pytestmark = pytest.mark.unit
+
 ROWS = 400_000
 ZEROS = pa.table({"time": np.arange(ROWS) + 1_641_168_000, "a": np.zeros(ROWS)})
 LIMIT_BYTES = 1_000_000

@@ -14,6 +14,8 @@ from models.arrays import Times
 from models.calendars.timezones import to_local
 from tests.app.parsing.files import read_text
 
+pytestmark = pytest.mark.unit
+
 MINUTE = np.timedelta64(1, "m")
 
 # Moments of the changes, UTC, forward and back in 2023, and how many minutes come twice.

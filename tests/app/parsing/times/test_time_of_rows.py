@@ -5,6 +5,8 @@ import pytest
 from app.errors import Invalid
 from tests.app.parsing.files import codes, column, moments, read_text, rejections
 
+pytestmark = pytest.mark.unit
+
 
 class TestFormats:
     @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import pytest
 from app.errors import Invalid
 from tests.app.parsing.files import codes, column, read_text, rejections
 
+pytestmark = pytest.mark.unit
+
 
 class TestBars:
     def test_columns_are_known_by_name_in_any_case_and_order(self) -> None:
