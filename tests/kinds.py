@@ -71,6 +71,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgres")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of the marker `one_database` on SQLite only."""
+    marked = metafunc.definition.get_closest_marker("one_database")
+    if marked and "database_url" in metafunc.fixturenames:
+        on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+        metafunc.definition.add_marker(on_sqlite)
+
+
 def runs_on_postgres(item: pytest.Item) -> bool:
     """Whether a test needs a PostgreSQL server."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}

@@ -20,7 +20,7 @@ START = datetime(2000, 1, 1, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 ROWS = 300
 SPEC = {"horizon": 4, "epochs": 2, "layers": [{"cell": "gru", "units": 4}]}
-DIRECTION = {
+DIRECTION: dict[str, Any] = {
     "task": "direction",
     "horizon": 3,
     "epochs": 2,

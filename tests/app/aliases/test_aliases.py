@@ -80,11 +80,13 @@ class TestPoint:
         point(client, 1, "other")
         assert point(client, version)["version"] == number
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("alias", ["latest", "12", "0", "-x", "a b", "x" * 101])
     def test_what_could_be_a_version_is_no_alias(self, client: TestClient, alias: str) -> None:
         answer = client.put(f"{ALIASES}/{alias}", json={"version": 1})
         assert check_problem(answer, 422)["errors"][0]["pointer"] == "/path/alias"
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("reason", [{}, {"reason": None}, {"reason": ""}])
     def test_force_needs_a_reason(self, client: TestClient, reason: dict[str, str]) -> None:
         request = {"version": 1, "force": True, **reason}
@@ -107,6 +109,7 @@ class TestPoint:
         assert "is queued" in check_problem(answer, 409)["detail"]
 
 
+@pytest.mark.one_database
 class TestUnknown:
     def test_a_model_is_404(self, client: TestClient) -> None:
         path = "/v1/models/none/aliases"

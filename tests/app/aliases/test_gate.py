@@ -104,6 +104,7 @@ class TestPassed:
         assert {each["origins"] for each in line["evidence"]} == {41}
 
 
+@pytest.mark.one_database
 class TestRefused:
     def test_one_that_loses_to_the_baselines(self, client: TestClient, weak: str) -> None:
         body = check_problem(promote(client, 1), 409)

@@ -237,6 +237,7 @@ class TestIntervals:
         self.check(database)
 
 
+@pytest.mark.one_database
 class TestLatest:
     PATH = f"{PATH}/latest"
 
@@ -256,6 +257,7 @@ class TestLatest:
         check_problem(client.get(self.PATH), 409)
 
 
+@pytest.mark.one_database
 class TestRefused:
     def refused(self, client: TestClient, **request: object) -> list[dict[str, str]]:
         errors: list[dict[str, str]] = check_problem(client.post(PATH, json=request), 422)["errors"]

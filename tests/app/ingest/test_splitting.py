@@ -82,6 +82,7 @@ class TestSplit:
         assert len(send(client, rows, split="2").json()["items"]) == 3
 
 
+@pytest.mark.one_database
 class TestRefusals:
     @pytest.mark.parametrize("split", ["Ticker", "0", "9", "Date"])
     def test_another_column_is_refused_with_the_list(self, client: TestClient, split: str) -> None:

@@ -108,6 +108,7 @@ class TestUpload:
         problem = check_problem(send(client, TEXT, delimeter=";"), 422)
         assert problem["errors"][0]["pointer"] == "/query/delimeter"
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("names", "channels"),
         [
@@ -126,6 +127,7 @@ class TestUpload:
         assert stored["columns"] == ["time", *channels]
         assert stored["rows"][-1][1:] == [10.0, 100.0]
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("columns", ["time,a,a", f"time,a,{'b' * 201}"])
     def test_names_that_no_channels_can_have_are_refused(
         self, client: TestClient, columns: str
@@ -207,6 +209,7 @@ class TestQuarantine:
         ]
 
 
+@pytest.mark.one_database
 class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "said"),
@@ -229,6 +232,7 @@ class TestRefusals:
         check_problem(send(client, TEXT + "\n", kind="climate"), 422)
 
 
+@pytest.mark.one_database
 class TestLimits:
     @pytest.fixture
     def strict_client(self, settings: Settings) -> TestClient:
@@ -274,6 +278,7 @@ class TestRealFiles:
         rows = client.get("/v1/series/jena/observations", params=query).json()["rows"]
         assert len(rows) == 1
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "name",
         [

@@ -22,6 +22,15 @@ def read_text(text: str, *, encoding: str = "utf-8", **options: Any) -> Table:
     return read_bytes(text.encode(encoding), **options)
 
 
+def options_of(query: dict[str, Any]) -> ReadOptions:
+    """The options of an upload's query parameters."""
+    given = dict(query)
+    for name in ("timestamp", "columns"):
+        if name in given:
+            given[name] = tuple(part.strip() for part in given[name].split(","))
+    return ReadOptions(**given)
+
+
 def packed(text: str) -> bytes:
     """A text as a gzip file."""
     return gzip.compress(text.encode())

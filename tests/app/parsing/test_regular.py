@@ -4,7 +4,6 @@ import io
 from dataclasses import replace
 from gzip import decompress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.progress import Progress
 from app.parsing.reader import Table, read_table
 from tests.app.parsing.dialects.cases import CASES
-from tests.app.parsing.dialects.writers import Case
+from tests.app.parsing.files import options_of
 
 pytestmark = pytest.mark.unit
 
@@ -29,15 +28,6 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is very large, and has many pieces."""
     monkeypatch.setattr(reader, "REGULAR_BYTES", -1)
     monkeypatch.setattr(regular, "PIECE_BYTES", 777)
-
-
-def options_of(case: Case) -> ReadOptions:
-    """What the case's sender says, in the reader's words."""
-    given: dict[str, Any] = dict(case.query)
-    for name in ("timestamp", "columns"):
-        if name in given:
-            given[name] = tuple(part.strip() for part in given[name].split(","))
-    return ReadOptions(**given)
 
 
 def read_both_ways(
@@ -71,7 +61,7 @@ class TestBothWays:
     def test_every_dialect_is_read_in_one_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         read = 0
         for case in CASES:
-            both = read_both_ways(case.content, options_of(case), monkeypatch)
+            both = read_both_ways(case.content, options_of(case.query), monkeypatch)
             if both is not None:
                 one, other, pieces, whole = both
                 require_equal(one, other)

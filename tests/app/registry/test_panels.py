@@ -93,6 +93,7 @@ def panel(
     return "both"
 
 
+@pytest.mark.one_database
 class TestTrain:
     def test_the_version_tells_of_every_series(self, client: TestClient, panel: str) -> None:
         put_rows(client, scaled_rows(SHORT, 1, 1000.0), "large")
@@ -140,6 +141,7 @@ class TestTrain:
         assert models[0]["latest"]["series"] == versions[0]["series"] == ["weekly", "large"]
 
 
+@pytest.mark.one_database
 class TestBacktest:
     def test_any_series_of_the_panel_is_tested(
         self, client: TestClient, panel: str, work: Callable[[str], dict[str, Any]]
@@ -234,6 +236,7 @@ class TestBacktest:
         )
 
 
+@pytest.mark.one_database
 class TestRefusedPanel:
     def test_a_name_given_twice(self, client: TestClient, pair: list[str]) -> None:
         found = refused(client, [*pair, "weekly"])

@@ -48,6 +48,7 @@ class TestStart:
         study = client.get(f"/v1/studies/{start(client, trials=1, parallel=8)}").json()
         assert study["progress"]["queued"] == 1
 
+    @pytest.mark.one_database
     def test_the_search_is_shown_with_its_defaults(self, client: TestClient, weekly: str) -> None:
         study = client.get(f"/v1/studies/{start(client, method='hyperband')}").json()
         assert (study["search"]["factor"], study["search"]["min_epochs"]) == (3, 1)
@@ -62,6 +63,7 @@ class TestStart:
         assert first.json() == second.json()
         assert len(client.get("/v1/studies").json()["items"]) == 1
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("name", ["deep-rnn-search", "deep-lstm-search", "deep-gru-search"])
     def test_a_preset_gives_spec_and_space(
         self, client: TestClient, weekly: str, name: str
@@ -80,6 +82,7 @@ class TestStart:
         assert presets["default"]["search"] is None
 
 
+@pytest.mark.one_database
 class TestRefused:
     @pytest.mark.parametrize(
         ("search", "pointer"),

@@ -152,6 +152,7 @@ class TestFinished:
         assert text.count("event: progress") >= 3
         assert '"state": "succeeded"' in text
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("method", ["random", "bayesian"])
     def test_the_same_seed_tries_the_same_specs(
         self, crew: Crew, client: TestClient, method: str
@@ -201,6 +202,7 @@ class TestTogether:
         assert len(client.get("/v1/models/tuned/versions").json()["items"]) == 1
 
 
+@pytest.mark.one_database
 class TestHyperband:
     def test_bad_trials_are_pruned_and_good_ones_complete(
         self, crew: Crew, client: TestClient
@@ -218,6 +220,7 @@ class TestHyperband:
 
 
 class TestFailures:
+    @pytest.mark.one_database
     def test_a_trial_that_cannot_be_trained_does_not_end_the_study(
         self, crew: Crew, client: TestClient, objective: Objective
     ) -> None:
@@ -236,6 +239,7 @@ class TestFailures:
         assert failed["reason"] == "The loss is not a number any more."
         assert failed["parameters"] == {UNITS: 6}
 
+    @pytest.mark.one_database
     def test_a_combination_that_cannot_work_is_a_failed_trial(
         self, crew: Crew, client: TestClient
     ) -> None:
@@ -332,6 +336,7 @@ class TestInterrupted:
         assert crew.study(study_id)["best"]["value"] == (1 + 2 + 6) / 3
 
 
+@pytest.mark.one_database
 class TestScore:
     def test_by_the_error_losses_of_another_kind_compare(
         self, crew: Crew, client: TestClient, monkeypatch: pytest.MonkeyPatch
@@ -347,6 +352,7 @@ class TestScore:
         assert (best["parameters"], best["value"]) == ({"/loss": "mse"}, 0.7)
 
 
+@pytest.mark.one_database
 class TestRollingOrigin:
     def test_validation_parts_follow_each_other_and_the_test_part_is_in_none(
         self, crew: Crew, client: TestClient, objective: Objective

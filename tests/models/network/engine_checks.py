@@ -1,6 +1,6 @@
 """What every engine must do with a layer's arguments, on whichever backend Keras has.
 
-`test_engine.py` runs these checks on TensorFlow, and in a process of its own on JAX.
+`test_engine.py` runs these checks on TensorFlow, `test_engine_jax.py` in a process on JAX.
 """
 
 from collections.abc import Callable
@@ -128,7 +128,3 @@ CHECKS: dict[str, Callable[[], None]] = {
     for name, check in list(globals().items())
     if name.startswith("check_")
 }
-
-if __name__ == "__main__":
-    for check in CHECKS.values():
-        check()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.models.network.engine_checks import CHECKS
 
 SPEC: dict[str, Any] = {
     "targets": ["value"],
@@ -22,14 +23,16 @@ SPEC: dict[str, Any] = {
     "early_stopping": None,
     "optimizer": {"learning_rate": 0.01, "clipnorm": 1.0},
 }
-# Trains once in one go and once in two, and serves what came out.
+# Trains once in one go and once in two, serves the result, and runs the checks of every engine.
 ON_JAX = f"""
 import json
+import traceback
 import models.training.fitting
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 from models.training.train import train
 from tests.models.conftest import make_wave
+from tests.models.network.engine_checks import CHECKS
 
 class Stop(Exception): ...
 
@@ -50,7 +53,15 @@ state = forecaster.advance(
     data.times,
     data.values[:, [data.channel_names.index(c) for c in forecaster.manifest["channels"]]],
 )
+failed = {{}}
+for name, check in CHECKS.items():
+    try:
+        check()
+    except Exception:
+        failed[name] = traceback.format_exc()
 print(json.dumps({{
+    "checked": list(CHECKS),
+    "failed": failed,
     "training": straight.training,
     "resumed": resumed.training["weights_sha256"],
     "epochs": [row["epoch"] for row in resumed.history],
@@ -73,6 +84,11 @@ def on_jax() -> dict[str, Any]:
 
 
 class TestOnJax:
+    @pytest.mark.parametrize("name", CHECKS)
+    def test_every_check_of_an_engine_holds(self, on_jax: dict[str, Any], name: str) -> None:
+        assert name in on_jax["checked"]
+        assert name not in on_jax["failed"], on_jax["failed"][name]
+
     def test_it_learns(self, on_jax: dict[str, Any]) -> None:
         assert on_jax["test"]["mae"] < 0.7 * on_jax["test"]["naive_mae"]
 
