@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test checks suite serve bench format lock clean
+.PHONY: demo test checks unit suite serve bench format lock clean
 
 demo: .venv/demo.installed
 	$(BIN)/python -m examples.demo
@@ -17,11 +17,17 @@ checks: .venv/dev.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# A file's tests stay in one process: what they share, often a training, is made once. In the order
-# of the folders, so that the long files do not come last. Three processes for two cores: many tests
-# wait for others.
-suite: .venv/dev.installed
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# What needs no database, no TensorFlow and no process: under a minute on two cores. Other kinds:
+# `pytest -m postgres`, `-m crash`, `-m "not slow"`.
+unit: .venv/dev.installed
+	$(BIN)/pytest -n 2 --dist loadfile -m unit
+
+# The unit tests first, in a run of their own: only there can TensorFlow be forbidden to them. For
+# the rest, a file's tests stay in one process: what they share, often a training, is made once. In
+# the order of the folders, so that the long files do not come last. Three processes for two cores:
+# many tests wait for others.
+suite: unit
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not unit"
 
 serve: .venv/demo.installed
 	$(BIN)/statecast serve

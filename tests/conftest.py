@@ -17,6 +17,8 @@ from app.main import create_app
 from app.migrate import migrate
 from app.settings import Settings
 
+pytest_plugins = ["tests.kinds"]
+
 ROOT = Path(__file__).parent.parent
 POSTGRES_URL = os.environ.get(
     "STATECAST_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"

@@ -7,6 +7,8 @@ import pytest
 
 from app.settings import Settings
 
+pytestmark = pytest.mark.unit
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 

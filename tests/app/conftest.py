@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from app.db import Database
 from app.jobs.tables import Job, JobState
 from app.registry.service import publish, training_input
+from tests.app.deployed import point
 
 if TYPE_CHECKING:
     from models.training.trained import Trained
@@ -19,7 +20,7 @@ START = datetime(2000, 1, 1, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 ROWS = 300
 SPEC = {"horizon": 4, "epochs": 2, "layers": [{"cell": "gru", "units": 4}]}
-DIRECTION = {
+DIRECTION: dict[str, Any] = {
     "task": "direction",
     "horizon": 3,
     "epochs": 2,
@@ -96,6 +97,13 @@ def model(client: TestClient, weekly: str, trainer: Trainer) -> str:
     assert answer.status_code == 202, answer.text
     trainer.finish(answer.json()["job"]["id"])
     return "weekly-gru"
+
+
+@pytest.fixture
+def deployed(database: Database, model: str) -> str:
+    """The small model, its version 1 being the champion."""
+    point(database, model, "champion", 1)
+    return model
 
 
 @pytest.fixture(scope="session")

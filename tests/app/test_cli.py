@@ -33,6 +33,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 class TestCommandLine:
+    @pytest.mark.unit
     def test_it_knows_its_version(self) -> None:
         assert run("--version") == (0, f"statecast, version {VERSION}\n")
 
@@ -56,6 +57,7 @@ class TestCommandLine:
         assert output.startswith("Error: The database is at revision 0011_panels, but Statecast")
         assert output.count("\n") == 1
 
+    @pytest.mark.unit
     @pytest.mark.parametrize("command", ["web", "serve"])
     @pytest.mark.parametrize(
         "address",
@@ -70,6 +72,7 @@ class TestCommandLine:
         assert f"'{address}'" in output
         assert not database_file.exists()
 
+    @pytest.mark.unit
     @pytest.mark.parametrize("command", ["worker", "serve"])
     def test_a_gpu_that_is_not_there_is_refused_at_the_start(
         self, database_file: Path, monkeypatch: pytest.MonkeyPatch, command: str
@@ -80,6 +83,7 @@ class TestCommandLine:
         assert "which has no GPU that can be used. Received: gpu:0" in " ".join(output.split())
         assert not database_file.exists()
 
+    @pytest.mark.unit
     def test_one_in_the_environment_is_refused_too(
         self, database_file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -89,6 +93,7 @@ class TestCommandLine:
         assert code == 2
         assert "which has 1 GPU that can be used. Received: gpu:1" in " ".join(output.split())
 
+    @pytest.mark.unit
     @pytest.mark.parametrize("device", ["gpu", "tpu:0", "gpu:-1", "GPU:0", ""])
     def test_a_device_that_is_none_is_refused(self, database_file: Path, device: str) -> None:
         code, output = run("worker", "--device", device)

@@ -117,6 +117,7 @@ class TestColumnTypes:
             stored = session.scalar(sa.select(table.c.vector))
         np.testing.assert_array_equal(stored, vector)
 
+    @pytest.mark.unit
     def test_microseconds_are_exact_far_from_1970(self) -> None:
         moment = datetime(1677, 9, 22, tzinfo=UTC) + timedelta(microseconds=1)
         assert to_microseconds(moment) == -9223286399999999

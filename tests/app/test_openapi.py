@@ -7,6 +7,8 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 
+pytestmark = pytest.mark.unit
+
 DOCUMENT: dict[str, Any] = create_app(Settings(api_key=None)).openapi()
 OPERATIONS = [
     pytest.param(operation, id=f"{method} {path}")

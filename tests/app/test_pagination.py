@@ -5,6 +5,8 @@ import pytest
 from app.errors import Invalid
 from app.pagination import PageRequest
 
+pytestmark = pytest.mark.unit
+
 
 def page_of(numbers: list[int], limit: int) -> tuple[list[int], str | None]:
     page = PageRequest(limit=limit, cursor=None).page(numbers, key=int, read=int)

@@ -43,6 +43,7 @@ class TestClientErrors:
         check_problem(answer, 405)
         assert "allow" in answer.headers
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "path",
         [
@@ -66,6 +67,7 @@ class TestClientErrors:
         body = check_problem(client.get(path), 404)
         assert "none" in str(body["detail"])
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("path", ["/v1/models", "/v1/series", "/v1/jobs", "/v1/forecasts"])
     @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "cursor=%00"])
     def test_a_bad_page_is_422_with_a_pointer(

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from app.times import to_datetime, to_numpy, to_wire
 
+pytestmark = pytest.mark.unit
+
 MOMENTS = st.datetimes(
     min_value=datetime(1700, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
     max_value=datetime(2200, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone

@@ -16,7 +16,7 @@ from app.live.tables import KeptState, StateCheckpoint
 from app.scores.tables import ForecastScore
 from app.series.tables import Observation, Series, SeriesRevision
 from tests.app.conftest import ROWS, SPEC, START, WEEK, Trainer, put_rows, weekly_rows
-from tests.app.live.conftest import point, values
+from tests.app.deployed import point, values
 from tests.crash.conftest import Fleet
 
 KILLS = 100

@@ -44,6 +44,7 @@ class TestQueues:
         assert (job.state, job.result) == (JobState.SUCCEEDED, {"gpus": "1"})
         assert worker_of(fleet, job) == "gpu:1"
 
+    @pytest.mark.one_database
     def test_a_worker_with_a_gpu_takes_every_job_and_hides_it_from_those_for_a_cpu(
         self, fleet: Fleet
     ) -> None:

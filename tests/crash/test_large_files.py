@@ -4,6 +4,7 @@ import http.client
 import socket
 
 import httpx2
+import pytest
 import sqlalchemy as sa
 
 from app.db import Database
@@ -60,6 +61,7 @@ def upload(fleet: Fleet, client: httpx2.Client, body: bytes) -> None:
     )
 
 
+@pytest.mark.one_database
 class TestBrokenOff:
     def test_a_sender_who_breaks_off_leaves_nothing_behind(self, fleet: Fleet) -> None:
         body = content()

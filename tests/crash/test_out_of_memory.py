@@ -7,6 +7,7 @@ from tests.crash.conftest import Fleet
 from tests.crash.test_training import create_series, put_rows, train
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("way", ["die", "exhaust"])
 class TestOutOfMemory:
     def test_the_owner_reads_what_to_make_smaller(self, fleet: Fleet, way: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import psutil
+import pytest
 
 from app.jobs.tables import UNFINISHED, Job, JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually, kill, stopped
@@ -30,6 +31,7 @@ def trial_jobs(fleet: Fleet, study: dict[str, Any]) -> list[Job]:
     return [fleet.job(trial["job"]) for trial in study["trials"]]
 
 
+@pytest.mark.one_database
 class TestTwoWorkers:
     def test_both_run_trials_and_one_that_is_killed_costs_none(self, fleet: Fleet) -> None:
         with fleet.web() as (_, client):

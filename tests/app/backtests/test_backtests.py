@@ -92,6 +92,7 @@ class TestResult:
         assert [row["lead"] for row in target["leads"]] == [1, 2, 3, 4]
         assert target["significance"]["naive"]["sentence"]
 
+    @pytest.mark.one_database
     def test_points_come_in_pages_and_add_up_to_the_figures(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
@@ -117,6 +118,7 @@ class TestResult:
         figures = read(client, model, queued["id"])["report"]["targets"]["y"]
         assert figures["mae"] == pytest.approx(mae)
 
+    @pytest.mark.one_database
     def test_csv_has_the_same_points(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
@@ -133,6 +135,7 @@ class TestResult:
             assert row["origin"] == point["origin"]
             assert float(row["error"]) == point["error"]
 
+    @pytest.mark.one_database
     def test_it_says_what_forecasts_said(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
@@ -155,6 +158,7 @@ class TestResult:
         assert datetime.fromisoformat(last["time"]) == START + (ROWS - 1) * WEEK
         assert last["actual"] == weekly_value(ROWS - 1)
 
+    @pytest.mark.one_database
     def test_refits_are_trained_on_rolling_rows(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
@@ -205,6 +209,7 @@ class TestRead:
         check_problem(client.get("/v1/models/none/backtests/none"), 404)
 
 
+@pytest.mark.one_database
 class TestRefused:
     @pytest.mark.parametrize(
         ("body", "pointer"),

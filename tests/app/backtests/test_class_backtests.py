@@ -3,46 +3,20 @@
 import csv
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.db import Database
-from tests.app.conftest import ROWS, START, WEEK, Trainer, weekly_value
+from tests.app.conftest import DIRECTION, ROWS, START, WEEK, weekly_value
 
-if TYPE_CHECKING:
-    from models.training.trained import Trained
+pytestmark = pytest.mark.usefixtures("direction")
 
-LEADS = 3
-BAND_BPS = 50
-SPEC = {
-    "task": "direction",
-    "horizon": LEADS,
-    "epochs": 2,
-    "layers": [{"cell": "gru", "units": 4}],
-    "dead_band": {"size": BAND_BPS, "unit": "bps"},
-}
+LEADS = DIRECTION["horizon"]
+BAND_BPS = DIRECTION["dead_band"]["size"]
 PATH = "/v1/models/weekly-direction/backtests"
 CLASSES = ["down", "flat", "up"]
-
-
-@pytest.fixture(scope="module")
-def trained_direction() -> list["Trained"]:
-    """The network, once the first test has needed it."""
-    return []
-
-
-@pytest.fixture(autouse=True)
-def direction(
-    client: TestClient, weekly: str, database: Database, trained_direction: list["Trained"]
-) -> None:
-    """A model of the directions of a weekly series."""
-    body = {"name": "weekly-direction", "series": weekly, "spec": SPEC}
-    answer = client.post("/v1/models", json=body)
-    assert answer.status_code == 202, answer.text
-    Trainer(database, trained_direction).finish(answer.json()["job"]["id"])
 
 
 def week(number: int) -> str:
@@ -67,6 +41,7 @@ def came(row: int, lead: int) -> str:
     return "up" if change > 0 else "down"
 
 
+@pytest.mark.one_database
 class TestPoints:
     def test_they_hold_all_probabilities_and_the_class_that_came(
         self, client: TestClient, work: Callable[[str], None]
@@ -117,6 +92,7 @@ class TestPoints:
             assert tested["probabilities"] == pytest.approx(point["probabilities"], abs=1e-6)
 
 
+@pytest.mark.one_database
 class TestReport:
     def test_it_has_the_figures_of_a_training_s_report(
         self, client: TestClient, work: Callable[[str], None]

@@ -17,7 +17,7 @@ from app.calendars.tables import ExchangeCalendar
 from app.db import Database, utc_now
 from tests.app.conftest import Trainer, put_rows
 from tests.app.test_problems import check_problem
-from tests.models.test_exchange import hours_of
+from tests.models.calendars.test_exchange import hours_of
 
 if TYPE_CHECKING:
     from models.training.trained import Trained
@@ -42,6 +42,7 @@ def stored(database: Database) -> dict[str, ExchangeCalendar]:
         return {row.code: row for row in session.scalars(sa.select(ExchangeCalendar))}
 
 
+@pytest.mark.unit
 class TestCodes:
     def test_they_are_those_of_the_library(self) -> None:
         names = exchange_calendars.get_calendar_names

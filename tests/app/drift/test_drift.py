@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.webhooks.tables import Webhook, WebhookDelivery
 from models.serving.artefact import read_bundle, write_bundle
 from tests.app.conftest import ROWS, put_rows, weekly_rows
-from tests.app.live.conftest import point
+from tests.app.deployed import point
 from tests.app.test_problems import check_problem
 
 DRIFT = "/v1/models/weekly-gru/drift"

@@ -23,6 +23,7 @@ def forecast(client: TestClient, **request: object) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("direction")
 class TestProbabilities:
+    @pytest.mark.one_database
     def test_each_point_has_those_of_all_classes(self, client: TestClient) -> None:
         points = forecast(client)["points"]
         assert [point["lead"] for point in points] == [1, 2, 3]
@@ -55,6 +56,7 @@ class TestProbabilities:
                 atol=1e-6,
             )
 
+    @pytest.mark.one_database
     def test_csv_has_a_column_for_each_class(self, client: TestClient) -> None:
         answer = client.post(PATH, json={}, headers={"Accept": "text/csv"})
         rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -62,11 +64,13 @@ class TestProbabilities:
         shares = [float(rows[0][f"probability_{name}"]) for name in ("down", "flat", "up")]
         assert sum(shares) == pytest.approx(1)
 
+    @pytest.mark.one_database
     def test_levels_are_of_values(self, client: TestClient) -> None:
         answer = client.post(PATH, json={"levels": [50]})
         problem = check_problem(answer, 422)
         assert problem["errors"][0]["pointer"] == "/levels"
 
+    @pytest.mark.one_database
     def test_the_version_shows_how_good_they_are(self, client: TestClient) -> None:
         version = client.get("/v1/models/weekly-direction/versions/1").json()
         figures = version["metrics"]["test"]["y"]
@@ -76,6 +80,7 @@ class TestProbabilities:
         assert version["residuals"] is None
 
 
+@pytest.mark.one_database
 class TestRefusals:
     @pytest.mark.parametrize(
         ("spec", "pointer"),

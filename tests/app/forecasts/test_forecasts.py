@@ -39,6 +39,7 @@ def values(body: dict[str, Any]) -> list[float]:
 
 
 class TestCreate:
+    @pytest.mark.one_database
     def test_points_follow_the_last_observation(self, client: TestClient, model: str) -> None:
         body = forecast(client, model)
         last = START + (ROWS - 1) * WEEK
@@ -93,6 +94,7 @@ class TestCreate:
         assert forecast(client, model)["version"] == 2
         assert forecast(client, model, version=1)["version"] == 1
 
+    @pytest.mark.one_database
     def test_csv_is_given_to_those_who_accept_it(self, client: TestClient, model: str) -> None:
         answer = client.post(f"/v1/models/{model}/forecasts", headers={"Accept": "text/csv"})
         assert answer.headers["content-type"].startswith("text/csv")
@@ -188,6 +190,7 @@ class TestRead:
             assert client.get(f"/v1/forecasts?{query}").json()["items"] == []
 
 
+@pytest.mark.one_database
 class TestIntervals:
     def test_points_have_nested_bounds_at_80_and_95(self, client: TestClient, model: str) -> None:
         for point in forecast(client, model)["points"]:
@@ -228,6 +231,7 @@ class TestIntervals:
         assert all("coverage_95" in lead for lead in target["leads"])
 
 
+@pytest.mark.one_database
 class TestRefused:
     def test_an_untrained_model_is_404_with_a_sentence(
         self, client: TestClient, weekly: str

@@ -11,7 +11,7 @@ from app.db import Database
 from app.live import checking
 from app.live.tables import KeptState, StateCheckpoint
 from tests.app.conftest import START, WEEK, Trainer
-from tests.app.live.conftest import point
+from tests.app.deployed import point
 from tests.app.test_problems import check_problem
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ class TestIntervals:
         self.check(database)
 
 
+@pytest.mark.one_database
 class TestLatest:
     PATH = f"{PATH}/latest"
 
@@ -256,6 +257,7 @@ class TestLatest:
         check_problem(client.get(self.PATH), 409)
 
 
+@pytest.mark.one_database
 class TestRefused:
     def refused(self, client: TestClient, **request: object) -> list[dict[str, str]]:
         errors: list[dict[str, str]] = check_problem(client.post(PATH, json=request), 422)["errors"]

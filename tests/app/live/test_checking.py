@@ -15,7 +15,7 @@ from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
 from models.serving.forecaster import State
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows
-from tests.app.live.conftest import read_forecast, values
+from tests.app.deployed import read_forecast, values
 from tests.app.test_problems import check_problem
 
 

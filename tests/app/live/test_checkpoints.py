@@ -1,5 +1,6 @@
 """Where checkpoints stand: dense near the present, few in all."""
 
+import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
@@ -11,6 +12,7 @@ from app.registry.tables import ModelVersion
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_rows
 
 
+@pytest.mark.unit
 def test_a_change_is_never_replayed_from_much_farther_back_than_it_lies() -> None:
     kept: list[int] = []
     for now in range(CHECKPOINT_ROWS, 2000 * CHECKPOINT_ROWS, CHECKPOINT_ROWS):

@@ -76,6 +76,7 @@ class TestTrain:
         assert client.post("/v1/models", json=right, headers=headers).status_code == 202
 
 
+@pytest.mark.one_database
 class TestRefusedSpec:
     @pytest.mark.parametrize(
         ("spec", "pointer"),
@@ -188,6 +189,7 @@ class TestRead:
         assert all(item["description"] for item in presets.values())
 
 
+@pytest.mark.one_database
 class TestArtefact:
     def test_the_bundle_holds_manifest_weights_and_graph(
         self, client: TestClient, model: str

@@ -75,6 +75,7 @@ class TestRequest:
 
 
 class TestOutcome:
+    @pytest.mark.one_database
     def test_a_version_is_identical_to_its_repetition(
         self, client: TestClient, database: Database, model: str
     ) -> None:
@@ -95,6 +96,7 @@ class TestOutcome:
         assert client.put("/v1/series/weekly/observations", json=body).status_code == 200
         assert outcome(client, database, model)["identical"] is True
 
+    @pytest.mark.one_database
     def test_a_spec_that_was_changed_in_the_database_is_named(
         self, client: TestClient, database: Database, model: str
     ) -> None:

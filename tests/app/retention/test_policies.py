@@ -56,6 +56,7 @@ class TestPolicy:
 
 
 class TestNights:
+    @pytest.mark.unit
     def test_a_night_begins_at_the_hour(self) -> None:
         for hour, day in ((2, 20), (3, 21), (23, 21)):
             now = datetime(2026, 11, 21, hour, 30, tzinfo=UTC)

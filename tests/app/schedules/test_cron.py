@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from app.schedules.cron import BadCron, check, next_time
 
+pytestmark = pytest.mark.unit
+
 BERLIN = "Europe/Berlin"
 
 

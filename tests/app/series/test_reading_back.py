@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from app.series import storage
 from app.series.decoded import DecodedSeries, Earlier, SeriesKey
-from tests.app.series.test_observations import hours, put, read
+from tests.app.ingest.test_observations import hours, put, read
+from tests.app.ingest.test_series import create
 from tests.app.series.test_round_trips import arrow_table
-from tests.app.series.test_series import create
 from tests.app.test_problems import check_problem
 
 PATH = "/v1/series/s/observations"

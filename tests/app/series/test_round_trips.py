@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.csv_cells import neutral
-from tests.app.series.test_observations import hours, put
-from tests.app.series.test_series import create
+from tests.app.ingest.test_observations import hours, put
+from tests.app.ingest.test_series import create
 
 PATH = "/v1/series/{}/observations"
 ODD_NAMES = [
@@ -91,6 +91,7 @@ class TestFiles:
         kept = list(csv.DictReader(io.StringIO(client.get(path).text)))
         assert [line["text"] for line in kept] == ["'=cmd(),4", "'-7,x"]
 
+    @pytest.mark.unit
     @pytest.mark.parametrize(
         ("cell", "shown"),
         [("=1", "'=1"), ("\t=1", "'\t=1"), ("\uff1d1", "'\uff1d1"), ("'=1", "''=1"), ("@a", "'@a")]

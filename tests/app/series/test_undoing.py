@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.app.series.test_observations import hours, put, read
-from tests.app.series.test_series import create
+from tests.app.ingest.test_observations import hours, put, read
+from tests.app.ingest.test_series import create
 from tests.app.test_problems import check_problem
 
 CLOCK = hours(12)

@@ -93,6 +93,7 @@ def sender(database: Database, *, private: bool = True) -> WebhookSender:
 
 
 class TestDelivery:
+    @pytest.mark.one_database
     def test_the_receiver_hears_the_event_signed(
         self, database: Database, receiver: Receiver
     ) -> None:
@@ -110,6 +111,7 @@ class TestDelivery:
         assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
         assert sender(database).deliver() == 0
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize("status", [500, 404, 302])
     def test_a_refusal_is_tried_again_later_and_no_redirect_is_followed(
         self, database: Database, receiver: Receiver, status: int
@@ -149,6 +151,7 @@ class TestDelivery:
         again = client.patch(f"/v1/webhooks/{number}", json={"active": True}).json()
         assert (again["active"], again["failures"]) == (True, 0)
 
+    @pytest.mark.one_database
     def test_nobody_there(self, database: Database) -> None:
         add(database, "http://127.0.0.1:9/hook")
         tell(database)
@@ -157,6 +160,7 @@ class TestDelivery:
         assert delivery.state is DeliveryState.PENDING
         assert delivery.error
 
+    @pytest.mark.one_database
     def test_an_address_is_checked_again_before_it_is_called(
         self, database: Database, receiver: Receiver
     ) -> None:
@@ -254,6 +258,7 @@ class TestRoutes:
         assert client.delete(path).status_code == 204
         check_problem(client.get(path), 404)
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         "url",
         [
@@ -277,6 +282,7 @@ class TestRoutes:
         problem = check_problem(client.post("/v1/webhooks", json=body), 422)
         assert problem["errors"][0]["pointer"] == "/url"
 
+    @pytest.mark.one_database
     @pytest.mark.parametrize(
         ("change", "pointer"),
         [
@@ -297,6 +303,7 @@ class TestRoutes:
         check_problem(getattr(client, method)("/v1/webhooks/7", **body), 404)
 
 
+@pytest.mark.unit
 def test_a_public_name_is_called_by_its_number() -> None:
     target = resolve("http://93.184.215.14:8080/a?b=c", private_allowed=False)
     assert (target.address, target.port, target.path) == ("93.184.215.14", 8080, "/a?b=c")
@@ -304,6 +311,7 @@ def test_a_public_name_is_called_by_its_number() -> None:
         resolve("https://192.168.1.1", private_allowed=False)
 
 
+@pytest.mark.unit
 def test_a_signature_is_the_documented_one() -> None:
     digest = hmac.new(b"key", b"12.body", hashlib.sha256).hexdigest()
     assert sign("key", b"body", moment=12) == f"t=12,v1={digest}"

@@ -98,6 +98,7 @@ class TestWarmChild:
         children.stop()
 
 
+@pytest.mark.unit
 class TestDescribeExit:
     @pytest.mark.parametrize(
         ("code", "words"),

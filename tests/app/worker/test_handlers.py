@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from app.jobs.tables import LIGHT_KINDS
 from app.worker.handlers import HANDLERS, load_handlers
 from app.worker.memory import REMEDIES
@@ -29,5 +31,6 @@ def test_light_kinds_load_no_training_library() -> None:
     assert done.stdout == "set()\n"
 
 
+@pytest.mark.unit
 def test_every_light_kind_says_what_it_did_and_what_to_make_smaller() -> None:
     assert set(WORK) == set(REMEDIES) == LIGHT_KINDS < set(HANDLERS)

@@ -22,11 +22,13 @@ def worker(pid: int, started: str) -> Worker:
 
 
 class TestIdentity:
+    @pytest.mark.unit
     def test_no_two_starts_have_the_same_name(self) -> None:
         first, second = own_identity(), own_identity()
         assert first.executor != second.executor
         assert first.machine == second.machine
 
+    @pytest.mark.unit
     def test_a_process_that_runs_is_not_gone(self) -> None:
         own = own_identity()
         assert not has_exited(worker(own.pid, own.process_started))
@@ -41,6 +43,7 @@ class TestIdentity:
         process.communicate()
         assert has_exited(worker(process.pid, started))
 
+    @pytest.mark.unit
     def test_a_later_process_with_the_same_id_is_another(self) -> None:
         assert has_exited(worker(os.getpid(), "1"))
 

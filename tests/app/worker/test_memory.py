@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from app.jobs.task import Publish, Task
 from app.worker import child
 from app.worker.memory import is_out_of_memory, sizes_to_reduce
 from tests.app.conftest import SPEC
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent.parent.parent
 # The process may have 16 gibibytes and asks for more at once, so nothing is really taken.
 EXHAUST_TENSORFLOW = """
 import json, resource
@@ -32,6 +31,7 @@ except Exception as error:
 
 
 class TestNotice:
+    @pytest.mark.unit
     def test_a_failed_allocation_of_numpy(self) -> None:
         with pytest.raises(MemoryError) as caught:
             np.ones(2**60, np.uint8)
@@ -42,13 +42,16 @@ class TestNotice:
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
         assert json.loads(done.stdout.splitlines()[-1]) == ["ResourceExhaustedError", True]
 
+    @pytest.mark.unit
     def test_what_jax_says(self) -> None:
         assert is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 B"))
 
+    @pytest.mark.unit
     def test_any_other_error_is_none(self) -> None:
         assert not is_out_of_memory(ValueError("`lanes` must be at least 1"))
 
 
+@pytest.mark.unit
 class TestAdvice:
     def test_a_stateful_spec_names_lanes_and_chunk(self) -> None:
         layers = [{"units": 32}, {"units": 64}]

@@ -6,6 +6,8 @@ import pytest
 
 from app.worker.periodic import PeriodicTask
 
+pytestmark = pytest.mark.unit
+
 WAIT_SECONDS = 10.0
 
 

@@ -1,0 +1,176 @@
+"""Scores of classes: what was said of the class that came, by hand, beside a coin's."""
+
+from math import log
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from tests.app.conftest import DIRECTION, ROWS, Trainer, put_rows
+from tests.app.deployed import point, read_forecast
+from tests.app.scores.test_scores import append, performance, row
+
+BAND = DIRECTION["dead_band"]["size"] / 1e4  # type: ignore[index]
+CLASSES = ["down", "flat", "up"]
+FIGURES = ("probability", "log_loss", "brier", "correct")
+COIN_FIGURES = ("coin_probability", "coin_log_loss", "coin_brier", "majority_correct")
+NOTHING = dict.fromkeys(("actual", "actual_class", *FIGURES, *COIN_FIGURES))
+
+
+@pytest.fixture
+def deployed(database: Database, direction: str) -> str:
+    """The model of directions, its version 1 being the champion."""
+    point(database, direction, "champion", 1)
+    return direction
+
+
+@pytest.fixture
+def coin(client: TestClient, deployed: str) -> list[dict[str, float]]:
+    """What the frequencies of the training rows say, by lead."""
+    version = client.get(f"/v1/models/{deployed}/versions/1").json()
+    rows: list[dict[str, float]] = version["baselines"]["frequencies"]["y"]
+    return rows
+
+
+def class_of(actual: float, naive: float) -> str:
+    change = (actual - naive) / naive
+    return "flat" if abs(change) <= BAND else "up" if change > 0 else "down"
+
+
+def brier(shares: dict[str, float], came: str) -> float:
+    return sum((shares[name] - (name == came)) ** 2 for name in CLASSES)
+
+
+def scored(made: dict[str, Any], actual: float, frequencies: dict[str, float]) -> dict[str, Any]:
+    """The point as it must be once its truth has come."""
+    came, shares = class_of(actual, made["naive"]), made["probabilities"]
+    coin = {name: frequencies[name] for name in CLASSES}
+    return made | {
+        "actual": actual,
+        "actual_class": came,
+        "probability": shares[came],
+        "log_loss": pytest.approx(-log(shares[came])),
+        "brier": pytest.approx(brier(shares, came)),
+        "correct": made["class"] == came,
+        "coin_probability": pytest.approx(coin[came]),
+        "coin_log_loss": pytest.approx(-log(coin[came])),
+        "coin_brier": pytest.approx(brier(coin, came)),
+        "majority_correct": max(coin, key=lambda name: coin[name]) == came,
+    }
+
+
+class TestPoints:
+    def test_each_is_scored_as_its_class_comes_is_corrected_and_is_taken_back(
+        self, client: TestClient, deployed: str, coin: list[dict[str, float]]
+    ) -> None:
+        made = append(client, ROWS, 10.0)
+        first, second, third = made["points"]
+        assert "actual_class" not in first
+        append(client, ROWS + 1, 10.04)
+        append(client, ROWS + 2, 11.0)
+        assert read_forecast(client, made["id"])["points"] == [
+            scored(first, 10.04, coin[0]),
+            scored(second, 11.0, coin[1]),
+            third | NOTHING,
+        ]
+        put_rows(client, [row(ROWS + 1, 9.0), row(ROWS + 2, None)])
+        again = read_forecast(client, made["id"])
+        assert again["points"] == [
+            scored(first, 9.0, coin[0]),
+            second | NOTHING,
+            third | NOTHING,
+        ]
+        assert [one["actual_class"] for one in again["points"]] == ["down", None, None]
+
+    def test_what_belongs_to_no_class_has_no_score(self, client: TestClient, deployed: str) -> None:
+        # Basis points of zero are nothing.
+        made = append(client, ROWS, 0.0)
+        append(client, ROWS + 1, 9.0)
+        (first, *_) = read_forecast(client, made["id"])["points"]
+        assert first | NOTHING | {"actual": 9.0} == first
+        assert performance(client, deployed, window="all")["items"][0]["windows"] == [
+            {"window": "all", "start": None, "targets": []}
+        ]
+
+    def test_a_forecast_that_was_asked_for_is_scored_without_an_alias(
+        self, client: TestClient, direction: str
+    ) -> None:
+        made = client.post(f"/v1/models/{direction}/forecasts").json()
+        assert put_rows(client, [row(ROWS, 7.5)])["forecasts"] == []
+        (first, *_) = read_forecast(client, made["id"])["points"]
+        assert (first["actual"], first["actual_class"]) == (7.5, "down")
+
+
+class TestPerformance:
+    def test_the_figures_are_the_means_of_the_points(
+        self, client: TestClient, deployed: str
+    ) -> None:
+        ups_and_downs = [10.0, 10.5, 10.5, 9.0, 9.01, 12.0, 11.0, 11.0]
+        made = [append(client, ROWS + week, value) for week, value in enumerate(ups_and_downs)]
+        points = [
+            one
+            for forecast in made
+            for one in read_forecast(client, forecast["id"])["points"]
+            if one.get("actual") is not None
+        ]
+        (item,) = performance(client, deployed, window="all", alias="champion")["items"]
+        (target,) = item["windows"][0]["targets"]
+        tested = client.get(f"/v1/models/{deployed}/versions/1").json()["metrics"]["test"]["y"]
+        for figures, some, test in (
+            (target, points, tested),
+            *(
+                (lead, [p for p in points if p["lead"] == lead["lead"]], test)
+                for lead, test in zip(target["leads"], tested["leads"], strict=True)
+            ),
+        ):
+            means = {
+                "accuracy": "correct",
+                "log_loss": "log_loss",
+                "brier": "brier",
+                "majority_accuracy": "majority_correct",
+                "coin_accuracy": "coin_probability",
+                "coin_log_loss": "coin_log_loss",
+                "coin_brier": "coin_brier",
+            }
+            for name, column in means.items():
+                mean = sum(p[column] for p in some) / len(some)
+                assert figures[name] == pytest.approx(mean), name
+            came = {name: [p for p in some if p["actual_class"] == name] for name in CLASSES}
+            recalls = [
+                sum(p["correct"] for p in each) / len(each) for each in came.values() if each
+            ]
+            assert figures["balanced_accuracy"] == pytest.approx(sum(recalls) / len(recalls))
+            skill = 1 - sum(p["log_loss"] for p in some) / sum(p["coin_log_loss"] for p in some)
+            assert figures["skill"] == pytest.approx(skill)
+            for name in ("accuracy", "log_loss", "skill"):
+                assert figures[f"test_{name}"] == test[name]
+        assert [lead["count"] for lead in target["leads"]] == [7, 6, 5]
+        counts = {
+            window["window"]: window["targets"][0]["count"]
+            for window in performance(client, deployed)["items"][0]["windows"]
+        }
+        assert counts == {"24h": 3, "7d": 3, "30d": 15, "all": 18}
+
+    def test_of_several_forecasts_from_one_origin_the_last_counts(
+        self, client: TestClient, deployed: str
+    ) -> None:
+        append(client, ROWS, 10.0)
+        last = append(client, ROWS, 12.0)
+        append(client, ROWS + 1, 9.0)
+        (item,) = performance(client, deployed, window="all")["items"]
+        (target,) = item["windows"][0]["targets"]
+        (first, *_) = read_forecast(client, last["id"])["points"]
+        assert (target["count"], target["log_loss"]) == (1, first["log_loss"])
+
+    def test_models_of_values_on_the_same_series_keep_their_own_figures(
+        self, client: TestClient, database: Database, deployed: str, model: str, trainer: Trainer
+    ) -> None:
+        point(database, model, "champion", 1)
+        for week in range(2):
+            put_rows(client, [row(ROWS + week, 10.0 + week)])
+        for name, figure in ((model, "mae"), (deployed, "brier")):
+            (item,) = performance(client, name, window="all")["items"]
+            (target,) = item["windows"][0]["targets"]
+            assert target["count"] == 1
+            assert target[figure] > 0
