@@ -1,83 +1,104 @@
-"""Errors with a status, shown to clients as RFC 9457 problem details."""
+"""The service's errors: a class, a status and a problem type for each situation.
+
+A class's name gives its type: `SeriesNotFound` is `urn:statecast:problem:series-not-found`. Leaves
+are raised, and `Invalid` where the shape of the request is wrong. `docs/errors.md` lists them all.
+
+ServiceError                        500 error
+├── Unauthorized                    401 unauthorized
+├── NotFound                        404 not-found
+│   ├── SeriesNotFound              404 series-not-found
+│   ├── UploadNotFound              404 upload-not-found
+│   ├── ModelNotFound               404 model-not-found
+│   ├── VersionNotFound             404 version-not-found
+│   ├── NoTrainedVersion            404 no-trained-version
+│   ├── VersionSeriesNotFound       404 version-series-not-found
+│   ├── AliasNotFound               404 alias-not-found
+│   ├── ForecastNotFound            404 forecast-not-found
+│   ├── StateNotFound               404 state-not-found
+│   ├── BacktestNotFound            404 backtest-not-found
+│   ├── ScheduleNotFound            404 schedule-not-found
+│   ├── StudyNotFound               404 study-not-found
+│   ├── JobNotFound                 404 job-not-found
+│   ├── CheckpointNotFound          404 checkpoint-not-found
+│   └── WebhookNotFound             404 webhook-not-found
+├── Conflict                        409 conflict
+│   ├── SeriesExists                409 series-exists
+│   ├── SeriesInUse                 409 series-in-use
+│   ├── TimezoneFixed               409 timezone-fixed
+│   ├── ChannelsDiffer              409 channels-differ
+│   ├── UnitsDiffer                 409 units-differ
+│   ├── SettingsDiffer              409 settings-differ
+│   ├── SeriesChangedMeanwhile      409 series-changed-meanwhile
+│   ├── UploadWithoutNames          409 upload-without-names
+│   ├── NothingToRestore            409 nothing-to-restore
+│   ├── CalendarUnavailable         409 calendar-unavailable
+│   ├── VersionNotTrained           409 version-not-trained
+│   ├── VersionUnreadable           409 version-unreadable
+│   ├── WarmStartDiffers            409 warm-start-differs
+│   ├── WarmStartDeleted            409 warm-start-deleted
+│   ├── PromotionRefused            409 promotion-refused
+│   ├── VersionNotComparable        409 version-not-comparable
+│   ├── ChampionChangedMeanwhile    409 champion-changed-meanwhile
+│   ├── NothingToRollBack           409 nothing-to-roll-back
+│   ├── SeriesNotForecastable       409 series-not-forecastable
+│   ├── NoForecastYet               409 no-forecast-yet
+│   ├── BacktestNotSucceeded        409 backtest-not-succeeded
+│   ├── TooManySchedules            409 too-many-schedules
+│   ├── JobAlreadyEnded             409 job-already-ended
+│   └── DeletedMeanwhile            409 deleted-meanwhile
+├── TooLarge                        413 too-large
+│   ├── BodyTooLarge                413 body-too-large
+│   ├── UploadTooLarge              413 upload-too-large
+│   ├── SplitTooLarge               413 split-too-large
+│   └── BatchTooLarge               413 batch-too-large
+├── Invalid                         422 invalid
+│   ├── IdempotencyKeyReused        422 idempotency-key-reused
+│   ├── UnknownChannel              422 unknown-channel
+│   ├── UnknownRevision             422 unknown-revision
+│   ├── UnknownPreset               422 unknown-preset
+│   ├── KindDiffers                 422 kind-differs
+│   ├── ChannelsMissing             422 channels-missing
+│   ├── NoCadence                   422 no-cadence
+│   ├── SeriesIncompatible          422 series-incompatible
+│   ├── SeriesNotInPanel            422 series-not-in-panel
+│   ├── OriginNotForecastable       422 origin-not-forecastable
+│   ├── KnownFutureMissing          422 known-future-missing
+│   ├── NoIntervals                 422 no-intervals
+│   └── WebhookAddressRefused       422 webhook-address-refused
+├── Unavailable                     503 unavailable
+│   ├── DatabaseUnavailable         503 database-unavailable
+│   ├── DatabaseOutdated            503 database-outdated
+│   ├── FileProcessFailed           503 file-process-failed
+│   └── TemporaryFolderUnavailable  503 temporary-folder-unavailable
+└── NoRoom                          507 no-room
+    ├── DatabaseFull                507 database-full
+    └── TemporaryDiskFull           507 temporary-disk-full
+"""
 
 import errno
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
-import sqlalchemy.exc
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
-
-from app.db import is_full
-from models.errors import Problem, SpecError
+from models.errors import Problem
 
 logger = logging.getLogger(__name__)
 
-PROBLEM_JSON = "application/problem+json"
-
-# PostgreSQL's codes (its manual, appendix A).
-UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
+TYPE_PREFIX = "urn:statecast:problem:"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
-NO_ROOM = "The disk of the database is full. Nothing was stored."
-OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
-# Foreign keys that point to nothing: PostgreSQL's code, and SQLite's name of the error.
-FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
-DELETED = "Something that the request needs was deleted in the meantime. Nothing was changed."
-IMPOSSIBLE = "A value of the request is too large or holds a character that is not allowed."
-
-
-class ProblemItem(BaseModel):
-    """One invalid place of the request."""
-
-    pointer: str
-    message: str
-
-
-class ProblemDetails(BaseModel):
-    """An error as RFC 9457 problem details."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:statecast:problem:invalid",
-                    "title": "Unprocessable Entity",
-                    "status": 422,
-                    "detail": "`horizon` must be at least 1. Received: 0",
-                    "errors": [
-                        {
-                            "pointer": "/spec/horizon",
-                            "message": "`horizon` must be at least 1. Received: 0",
-                        }
-                    ],
-                }
-            ]
-        }
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[ProblemItem] | None = None
-    evidence: list[dict[str, Any]] | None = Field(
-        None,
-        description="Of a refused promotion: an `EvidenceRead` for each rival of the version.",
-    )
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class ServiceError(Exception):
     """Base of every error a client is meant to see."""
 
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    slug = "error"
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug: ClassVar[str] = "error"
+
+    def __init_subclass__(cls) -> None:
+        cls.slug = _WORD.sub("-", cls.__name__).lower()
 
     def __init__(
         self,
@@ -94,219 +115,307 @@ class ServiceError(Exception):
         self.extensions = dict(extensions or {})
 
 
+def all_errors(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    """A class and everything below it, in the order of the tree."""
+    yield base
+    for error in base.__subclasses__():
+        yield from all_errors(error)
+
+
 class Unauthorized(ServiceError):
     """The API key is missing or wrong."""
 
     status = HTTPStatus.UNAUTHORIZED
-    slug = "unauthorized"
 
 
 class NotFound(ServiceError):
-    """The named thing does not exist."""
+    """What the request names does not exist."""
 
     status = HTTPStatus.NOT_FOUND
-    slug = "not-found"
+
+
+class SeriesNotFound(NotFound):
+    """The series does not exist."""
+
+
+class UploadNotFound(NotFound):
+    """The series has no upload of this number."""
+
+
+class ModelNotFound(NotFound):
+    """The model does not exist."""
+
+
+class VersionNotFound(NotFound):
+    """The model has no version of this number or alias."""
+
+
+class NoTrainedVersion(NotFound):
+    """The model has no trained version yet."""
+
+
+class VersionSeriesNotFound(NotFound):
+    """The version did not learn from the series."""
+
+
+class AliasNotFound(NotFound):
+    """The model has no such alias."""
+
+
+class ForecastNotFound(NotFound):
+    """The forecast does not exist."""
+
+
+class StateNotFound(NotFound):
+    """The kept state was deleted while a job checked it."""
+
+
+class BacktestNotFound(NotFound):
+    """The model has no such backtest."""
+
+
+class ScheduleNotFound(NotFound):
+    """The model has no schedule of this number."""
+
+
+class StudyNotFound(NotFound):
+    """The study does not exist."""
+
+
+class JobNotFound(NotFound):
+    """The job does not exist."""
+
+
+class CheckpointNotFound(NotFound):
+    """The job has no checkpoint."""
+
+
+class WebhookNotFound(NotFound):
+    """The webhook does not exist."""
 
 
 class Conflict(ServiceError):
     """The request is well formed, but the present state forbids it."""
 
     status = HTTPStatus.CONFLICT
-    slug = "conflict"
+
+
+class SeriesExists(Conflict):
+    """The name is taken by another series."""
+
+
+class SeriesInUse(Conflict):
+    """Models or studies use the series; `force` deletes them too."""
+
+
+class TimezoneFixed(Conflict):
+    """The time zone cannot change after rows are stored."""
+
+
+class ChannelsDiffer(Conflict):
+    """The rows have channels that the series does not have."""
+
+
+class UnitsDiffer(Conflict):
+    """The file's numbers are in other units than those of the series."""
+
+
+class SettingsDiffer(Conflict):
+    """A part of a split file does not fit the kind or time zone of its series."""
+
+
+class SeriesChangedMeanwhile(Conflict):
+    """The series' settings changed while the file was read; send it again."""
+
+
+class UploadWithoutNames(Conflict):
+    """The upload of an earlier release did not keep its columns' names."""
+
+
+class NothingToRestore(Conflict):
+    """The series has no such revision to go back to."""
+
+
+class CalendarUnavailable(Conflict):
+    """The sessions of the exchange cannot be read, or never were."""
+
+
+class VersionNotTrained(Conflict):
+    """The training of the version has not succeeded (yet)."""
+
+
+class VersionUnreadable(Conflict):
+    """This release cannot read the version; train the model again."""
+
+
+class WarmStartDiffers(Conflict):
+    """The version to start from learned from other series."""
+
+
+class WarmStartDeleted(Conflict):
+    """The version to start from was deleted before the training."""
+
+
+class PromotionRefused(Conflict):
+    """The version does not beat its rivals; `evidence` compares them."""
+
+
+class VersionNotComparable(Conflict):
+    """A series cannot be used to compare the version with its rivals."""
+
+
+class ChampionChangedMeanwhile(Conflict):
+    """The champion changed while the version was compared with it."""
+
+
+class NothingToRollBack(Conflict):
+    """The alias never pointed to another version."""
+
+
+class SeriesNotForecastable(Conflict):
+    """The series cannot be forecast as it is, often because it is too short."""
+
+
+class NoForecastYet(Conflict):
+    """No forecast was made from the last complete step yet."""
+
+
+class BacktestNotSucceeded(Conflict):
+    """The backtest has no points, because its job has not succeeded."""
+
+
+class TooManySchedules(Conflict):
+    """The model has as many schedules as it may have."""
+
+
+class JobAlreadyEnded(Conflict):
+    """The job has ended and cannot be cancelled."""
+
+
+class DeletedMeanwhile(Conflict):
+    """Something that the request needs was deleted in the meantime."""
 
 
 class TooLarge(ServiceError):
-    """The body is larger than a limit of the settings."""
+    """The request is larger than a limit of the settings."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    slug = "too-large"
+
+
+class BodyTooLarge(TooLarge):
+    """The body is longer than the limit."""
+
+
+class UploadTooLarge(TooLarge):
+    """The uploaded file is longer than the limit."""
+
+
+class SplitTooLarge(TooLarge):
+    """A file that is left to a job cannot be split; send it in parts."""
+
+
+class BatchTooLarge(TooLarge):
+    """The batch has more items than the limit."""
 
 
 class Invalid(ServiceError):
-    """The request says something that cannot work."""
+    """A value of the request cannot work; `errors` names the places."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    slug = "invalid"
 
 
-class NoRoom(ServiceError):
-    """The disk of the service has no room for the file."""
+class IdempotencyKeyReused(Invalid):
+    """The `Idempotency-Key` was used for another request."""
 
-    status = HTTPStatus.INSUFFICIENT_STORAGE
-    slug = "no-room"
+
+class UnknownChannel(Invalid):
+    """The series has no channel of this name."""
+
+
+class UnknownRevision(Invalid):
+    """The series has no revision of this number yet."""
+
+
+class UnknownPreset(Invalid):
+    """The preset does not exist."""
+
+
+class KindDiffers(Invalid):
+    """`kind` is not that of the series."""
+
+
+class ChannelsMissing(Invalid):
+    """The rows lack channels that the series was created with."""
+
+
+class NoCadence(Invalid):
+    """The series has too few rows to infer its step, or no regular step."""
+
+
+class SeriesIncompatible(Invalid):
+    """The model cannot read a series of this kind."""
+
+
+class SeriesNotInPanel(Invalid):
+    """The version did not learn from the series, so it cannot be tested on it."""
+
+
+class OriginNotForecastable(Invalid):
+    """The version cannot forecast from this origin, often too early."""
+
+
+class KnownFutureMissing(Invalid):
+    """The forecast needs values of `known_future` that are not given."""
+
+
+class NoIntervals(Invalid):
+    """The forecast has no intervals, and `levels` asks for them."""
+
+
+class WebhookAddressRefused(Invalid):
+    """The webhook's address must not be called."""
 
 
 class Unavailable(ServiceError):
     """The service cannot answer now; a later try may succeed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    slug = "unavailable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is busy or does not answer; try again."""
+
+
+class DatabaseOutdated(Unavailable):
+    """The database's tables are not those of this release."""
+
+
+class FileProcessFailed(Unavailable):
+    """The process that reads the file ended or could not start."""
+
+
+class TemporaryFolderUnavailable(Unavailable):
+    """The folder for temporary files cannot be used."""
+
+
+class NoRoom(ServiceError):
+    """A disk of the service is full."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class DatabaseFull(NoRoom):
+    """The disk of the database is full; nothing was stored."""
+
+
+class TemporaryDiskFull(NoRoom):
+    """The disk for temporary files is full; nothing was stored."""
 
 
 def disk_error(error: OSError) -> ServiceError:
-    """What a client is told when a file cannot be kept on the disk for a moment."""
+    """The error to answer when a file cannot be written to the folder for temporary files."""
     logger.error("the folder for temporary files (TMPDIR) cannot be used: %s", error)
     if error.errno in FULL:
-        return NoRoom("The disk for temporary files is full. Nothing was stored.")
+        return TemporaryDiskFull("The disk for temporary files is full. Nothing was stored.")
     reason = error.strerror or "it cannot be written"
-    return Unavailable(f"The folder for temporary files cannot be used: {reason}.")
-
-
-def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may raise these errors."""
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    return {
-        int(error.status): {
-            "description": error.__doc__ or error.slug,
-            "content": {PROBLEM_JSON: {"schema": schema}},
-        }
-        for error in errors
-    }
-
-
-def problem_response(error: ServiceError) -> JSONResponse:
-    """An error as `application/problem+json`."""
-    body: dict[str, Any] = {
-        "type": f"urn:statecast:problem:{error.slug}",
-        "title": error.status.phrase,
-        "status": int(error.status),
-        "detail": error.detail,
-    }
-    body.update(error.extensions)
-    if error.errors:
-        body["errors"] = [
-            {"pointer": problem.pointer, "message": problem.message} for problem in error.errors
-        ]
-    return JSONResponse(body, int(error.status), headers=error.headers, media_type=PROBLEM_JSON)
-
-
-def problem_details(request: Request, error: Exception) -> dict[str, Any]:
-    """What an error would have been answered with, for an answer that holds several."""
-    handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
-    details: dict[str, Any] = json.loads(bytes(handler(request, error).body))
-    return details
-
-
-def install_error_handlers(application: FastAPI) -> None:
-    """Turn every error into problem details, whatever raised it."""
-    for error, handler in HANDLERS.items():
-        application.add_exception_handler(error, handler)
-
-
-def _service_error(request: Request, error: ServiceError) -> JSONResponse:
-    if isinstance(error, Unavailable):
-        seconds: int = request.app.state.settings.retry_after_seconds
-        error.headers.setdefault("Retry-After", str(seconds))
-    return problem_response(error)
-
-
-def _spec_error(_: Request, error: SpecError) -> JSONResponse:
-    return problem_response(Invalid(_summary(error.problems), errors=error.problems))
-
-
-def _validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-    problems = [_validation_problem(item) for item in error.errors()]
-    return problem_response(Invalid(_summary(problems), errors=problems))
-
-
-def _http_error(_: Request, error: HTTPException) -> JSONResponse:
-    """Starlette's own errors (unknown path, wrong method) in the house's form."""
-    status = HTTPStatus(error.status_code)
-    problem = ServiceError(str(error.detail), headers=error.headers)
-    problem.status = status
-    problem.slug = status.phrase.lower().replace(" ", "-")
-    return problem_response(problem)
-
-
-def told(error: Exception) -> ServiceError | None:
-    """What a client is told of an error; None of one that is a mistake of ours."""
-    if isinstance(error, ServiceError):
-        return error
-    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
-        logger.warning("the database did not answer: %s", error)
-        return NoRoom(NO_ROOM) if is_full(error) else Unavailable(BUSY)
-    if isinstance(error, sqlalchemy.exc.ProgrammingError):
-        return _outdated(error)
-    if isinstance(error, sqlalchemy.exc.IntegrityError):
-        return _dangling(error)
-    if isinstance(error, (sqlalchemy.exc.DataError, OverflowError, UnicodeEncodeError)):
-        # A number or text that no database can hold: 10^30, a NUL or half a surrogate in a name.
-        logger.info("the database cannot hold a value: %s", error)
-        return Invalid(IMPOSSIBLE)
-    return None
-
-
-def _outdated(error: sqlalchemy.exc.ProgrammingError) -> ServiceError | None:
-    if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
-        return None
-    logger.error("the database is not that of this release: %s", error)
-    return Unavailable(OUTDATED)
-
-
-def _dangling(error: sqlalchemy.exc.IntegrityError) -> ServiceError | None:
-    """A row that refers to one that was deleted between being read and being referred to."""
-    codes = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorname"))
-    if not set(codes) & set(FOREIGN_KEY):
-        return None
-    logger.warning("a row refers to one that is not there: %s", error)
-    return Conflict(DELETED)
-
-
-def _database_error(request: Request, error: Exception) -> JSONResponse:
-    known = told(error)
-    if known is None:
-        raise error
-    return _service_error(request, known)
-
-
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(ServiceError("An unexpected error happened and was logged."))
-
-
-# The most specific class of an error's own that is listed here wins.
-HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
-    ServiceError: _service_error,
-    SpecError: _spec_error,
-    RequestValidationError: _validation_error,
-    HTTPException: _http_error,
-    sqlalchemy.exc.OperationalError: _database_error,
-    sqlalchemy.exc.TimeoutError: _database_error,
-    sqlalchemy.exc.ProgrammingError: _database_error,
-    sqlalchemy.exc.DataError: _database_error,
-    sqlalchemy.exc.IntegrityError: _database_error,
-    OverflowError: _database_error,
-    UnicodeEncodeError: _database_error,
-    Exception: _unexpected,
-}
-
-
-def _summary(problems: Sequence[Problem]) -> str:
-    """All sentences of a small number of problems, or the first and a count."""
-    if len(problems) <= 3:
-        return " ".join(problem.message for problem in problems)
-    return f"{problems[0].message} (and {len(problems) - 1} more: see `errors`)"
-
-
-def _validation_problem(item: Mapping[str, Any]) -> Problem:
-    """One of FastAPI's validation errors in the house's form."""
-    source, *path = item["loc"]
-    if source == "body":
-        pointer = "".join(f"/{_escape(part)}" for part in path)
-        name = ".".join(str(part) for part in path) or "body"
-    else:
-        name = ".".join(str(part) for part in path)
-        pointer = f"/{source}/{name}"
-    received = "" if item["type"] == "missing" else f" Received: {_shown(item.get('input'))}"
-    return Problem(pointer, f"`{name}`: {item['msg']}.{received}")
-
-
-def _escape(part: object) -> str:
-    """A reference token of a JSON pointer (RFC 6901)."""
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def _shown(value: object) -> str:
-    """What came, short enough for a sentence."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return TemporaryFolderUnavailable(f"The folder for temporary files cannot be used: {reason}.")

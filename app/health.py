@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
-from app.errors import Unavailable, documented
+from app.errors import DatabaseOutdated, DatabaseUnavailable
 from app.jobs.service import count_waiting_for_gpu
 from app.jobs.workers import live_device_kinds
 from app.migrate import is_current
+from app.problems import OUTDATED, documented
 from app.version import VERSION
 
 router = APIRouter(tags=["health"])
@@ -41,7 +42,7 @@ def healthz() -> Health:
     return Health(status="ok", version=VERSION)
 
 
-@router.get("/readyz", responses=documented(Unavailable))
+@router.get("/readyz", responses=documented(DatabaseUnavailable, DatabaseOutdated))
 def readyz(database: DatabaseDependency) -> Readiness:
     """Check the database, its migrations and the workers."""
     with database.reading() as session:
@@ -61,9 +62,7 @@ def readyz(database: DatabaseDependency) -> Readiness:
 def _require_current(session: Session) -> None:
     session.execute(sa.select(1))
     if not is_current(session.connection()):
-        raise Unavailable(
-            "The database's tables are not those of this release: run `statecast migrate`."
-        )
+        raise DatabaseOutdated(OUTDATED)
 
 
 def _detail(workers: int, waiting_for_gpu: int) -> str:

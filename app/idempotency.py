@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.db import Base, Timestamp, insert_or_ignore, utc_now
-from app.errors import Invalid
+from app.errors import IdempotencyKeyReused
 from models.errors import Problem
 
 KEYS_LAST = timedelta(days=1)
@@ -59,7 +59,7 @@ class OnceOnly:
         with it waits until the first is committed, and an error frees the key.
 
         Raises:
-            Invalid: If the key was used for another request.
+            IdempotencyKeyReused: If the key was used for another request.
         """
         if self.key is None:
             answer = work()
@@ -86,7 +86,8 @@ class OnceOnly:
                 "`Idempotency-Key` must be a new one for a new request. "
                 f"Received: {self.key!r}, which another request used"
             )
-            raise Invalid(message, errors=[Problem("/header/Idempotency-Key", message)])
+            problem = Problem("/header/Idempotency-Key", message)
+            raise IdempotencyKeyReused(message, errors=[problem])
         return _response(kept.status or 200, kept.body or "", kept.location)
 
 

@@ -12,19 +12,13 @@ from app.auth import require_api_key
 from app.backtests.routes import router as backtests_router
 from app.db import Database
 from app.drift.routes import router as drift_router
-from app.errors import (
-    Invalid,
-    Unauthorized,
-    Unavailable,
-    documented,
-    install_error_handlers,
-)
 from app.forecasts.routes import router as forecasts_router
 from app.ingest.processes.pool import FileProcesses
 from app.ingest.series_routes import router as series_router
 from app.jobs.routes import router as jobs_router
 from app.limits import BodyLimit
 from app.openapi import install_openapi
+from app.problems import install_error_handlers
 from app.registry.routes import router as registry_router
 from app.retention.routes import router as retention_router
 from app.schedules.routes import router as schedules_router
@@ -61,11 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _version_one() -> APIRouter:
-    router = APIRouter(
-        prefix="/v1",
-        dependencies=[Depends(require_api_key)],
-        responses=documented(Unauthorized, Invalid, Unavailable),
-    )
+    router = APIRouter(prefix="/v1", dependencies=[Depends(require_api_key)])
     for domain in (
         series_router,
         registry_router,

@@ -16,6 +16,7 @@ from app.db import Database, engine_url
 from app.main import create_app
 from app.migrate import migrate
 from app.settings import Settings
+from tests.problem_answers import ProblemAnswer, ProblemRecorder, unlisted
 
 pytest_plugins = ["tests.kinds"]
 
@@ -154,14 +155,29 @@ def settings(database_url: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def application() -> FastAPI:
+def problem_answers() -> set[ProblemAnswer]:
+    """The problems that the application has answered in the present test."""
+    return set()
+
+
+@pytest.fixture(scope="session")
+def application(problem_answers: set[ProblemAnswer]) -> FastAPI:
     """The application, built once: to build its routes takes longer than most tests."""
-    return create_app(Settings(api_key=None))
+    application = create_app(Settings(api_key=None))
+    application.add_middleware(ProblemRecorder, answers=problem_answers)
+    return application
 
 
 @pytest.fixture
-def client(application: FastAPI, settings: Settings) -> Iterator[TestClient]:
-    """The application on the fresh database; server errors show as responses."""
+def client(
+    application: FastAPI, settings: Settings, problem_answers: set[ProblemAnswer]
+) -> Iterator[TestClient]:
+    """The application on the fresh database; server errors show as responses.
+
+    Every problem that it answers must be listed for its operation in the OpenAPI document.
+    """
     application.state.settings = settings
+    problem_answers.clear()
     with TestClient(application, raise_server_exceptions=False) as client:
         yield client
+    assert unlisted(application, problem_answers) == []

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 import app.series.service as series_service
-from app.errors import Conflict
+from app.errors import PromotionRefused, VersionNotComparable
 from app.registry.artefacts import forecasters
 from app.registry.queries import CHAMPION, VersionRow, find_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
@@ -19,12 +19,6 @@ from models.errors import DataError
 # the ends of longer series. It bounds memory to some tens of megabytes and time to some seconds.
 MOST_ROWS = 50_000
 LEAST_ROWS = 5_000
-
-
-class PromotionRefused(Conflict):
-    """The version does not beat what it has to beat."""
-
-    slug = "promotion-refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ def examine(session: Session, row: VersionRow, margin: float) -> Verdict:
     """Compare a trained version, whose panel is loaded, with its rivals.
 
     Raises:
-        Conflict: If a series is not such that it could be forecast.
+        VersionNotComparable: If a series is not such that it could be forecast.
     """
     version, model, _, _ = row
     champion = find_version(session, model.name, CHAMPION)
@@ -98,7 +92,9 @@ def _compare(
             name=f"version {version.number}",
         )
     except DataError as error:
-        raise Conflict(f"Version {version.number} cannot be compared: {error}") from error
+        raise VersionNotComparable(
+            f"Version {version.number} cannot be compared: {error}"
+        ) from error
 
 
 def _excerpts(session: Session, panel: list[VersionSeries]) -> Iterator[Excerpt]:

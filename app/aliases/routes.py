@@ -8,16 +8,28 @@ import app.aliases.service as aliases
 from app.aliases.schemas import AliasName, AliasRead, AliasSet
 from app.aliases.views import read_alias
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    AliasNotFound,
+    CalendarUnavailable,
+    ChampionChangedMeanwhile,
+    IdempotencyKeyReused,
+    ModelNotFound,
+    NoCadence,
+    NothingToRollBack,
+    PromotionRefused,
+    VersionNotComparable,
+)
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
-from app.registry.queries import get_model
+from app.problems import documented
+from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.queries import VERSION_ERRORS, get_model
 from app.registry.tables import AliasChange
 
 router = APIRouter(tags=["aliases"])
 
 
-@router.get("/models/{name}/aliases", responses=documented(NotFound))
+@router.get("/models/{name}/aliases", responses=documented(ModelNotFound))
 def list_aliases(name: str, database: DatabaseDependency, paging: Paging) -> Page[AliasRead]:
     """List a model's aliases by name, those that were deleted as well, with their history."""
     with database.reading() as session:
@@ -29,7 +41,18 @@ def list_aliases(name: str, database: DatabaseDependency, paging: Paging) -> Pag
         )
 
 
-@router.put("/models/{name}/aliases/{alias}", responses=documented(NotFound, Conflict, Invalid))
+@router.put(
+    "/models/{name}/aliases/{alias}",
+    responses=documented(
+        *VERSION_ERRORS,
+        *FORECASTER_ERRORS,
+        PromotionRefused,
+        VersionNotComparable,
+        ChampionChangedMeanwhile,
+        CalendarUnavailable,
+        NoCadence,
+    ),
+)
 def point_alias(
     name: str,
     alias: AliasName,
@@ -50,7 +73,7 @@ def point_alias(
 @router.post(
     "/models/{name}/aliases/{alias}/rollback",
     response_model=AliasRead,
-    responses=documented(NotFound, Conflict),
+    responses=documented(ModelNotFound, AliasNotFound, NothingToRollBack, IdempotencyKeyReused),
 )
 def roll_back_alias(
     name: str, alias: str, database: DatabaseDependency, once_only: OnceOnlyDependency
@@ -65,7 +88,11 @@ def roll_back_alias(
         return once_only.run(session, lambda: roll_back(session))
 
 
-@router.delete("/models/{name}/aliases/{alias}", status_code=204, responses=documented(NotFound))
+@router.delete(
+    "/models/{name}/aliases/{alias}",
+    status_code=204,
+    responses=documented(ModelNotFound, AliasNotFound),
+)
 def delete_alias(name: str, alias: str, database: DatabaseDependency) -> None:
     """Take an alias away from the version it points to; its history stays."""
     with database.transaction() as session:

@@ -10,7 +10,13 @@ from app.aliases.gate import Verdict
 from app.aliases.schemas import AliasRead, AliasSet
 from app.aliases.views import read_alias
 from app.db import Database, utc_now
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import (
+    AliasNotFound,
+    ChampionChangedMeanwhile,
+    Invalid,
+    NothingToRollBack,
+    VersionNotTrained,
+)
 from app.jobs.tables import JobState
 from app.live.warming import make_ready
 from app.registry.queries import CHAMPION, WITH_PANEL, VersionRow, get_model, get_version
@@ -38,8 +44,9 @@ def point(database: Database, name: str, alias: str, request: AliasSet, margin: 
     The alias is changed only if the champion is still the one that the version was compared with.
 
     Raises:
-        NotFound: If there is no such model or version.
-        Conflict: If the version is not trained, or the champion changes all the time.
+        ModelNotFound, VersionNotFound: If there is no such model or version.
+        NoTrainedVersion, VersionNotTrained: If the version is not trained.
+        ChampionChangedMeanwhile: If the champion changes all the time.
         PromotionRefused: If it does not pass the gate.
         Invalid: If `force` comes without a `reason`.
     """
@@ -88,9 +95,9 @@ def settle(
     return model if settled else None
 
 
-def changed_all_the_time(name: str) -> Conflict:
+def changed_all_the_time(name: str) -> ChampionChangedMeanwhile:
     """What is said when every comparison was out of date before it could count."""
-    return Conflict(
+    return ChampionChangedMeanwhile(
         f"The champion of {name!r} was changed by others while this version was compared with it."
     )
 
@@ -99,15 +106,17 @@ def roll_back(session: Session, name: str, alias: str) -> Model:
     """Point an alias where it pointed before; once more goes back further.
 
     Raises:
-        NotFound: If there is no such model or alias.
-        Conflict: If it never pointed elsewhere.
+        ModelNotFound, AliasNotFound: If there is no such model or alias.
+        NothingToRollBack: If it never pointed elsewhere.
     """
     model = _lock_model(session, name)
     present = _get_alias(session, model, alias)
     last = _last_change(session, model, alias)
     earlier = None if last is None else _earlier(session, last)
     if earlier is None:
-        raise Conflict(f"The alias {alias!r} of {name!r} never pointed to another version.")
+        raise NothingToRollBack(
+            f"The alias {alias!r} of {name!r} never pointed to another version."
+        )
     change, version_id = earlier
     present.version_id = version_id
     present.changed_at = utc_now()
@@ -120,7 +129,7 @@ def delete_alias(session: Session, name: str, alias: str) -> None:
     """Take an alias away; its history stays.
 
     Raises:
-        NotFound: If there is no such model or alias.
+        ModelNotFound, AliasNotFound: If there is no such model or alias.
     """
     model = _lock_model(session, name)
     present = _get_alias(session, model, alias)
@@ -162,7 +171,7 @@ def _trained(session: Session, name: str, version: str) -> VersionRow:
     row = get_version(session, name, version, WITH_PANEL)
     number, job = row[0].number, row[3]
     if job.state is not JobState.SUCCEEDED:
-        raise Conflict(
+        raise VersionNotTrained(
             f"An alias must point to a trained version: the training job {job.id} of version "
             f"{number} is {job.state}."
         )
@@ -178,7 +187,7 @@ def _lock_model(session: Session, name: str) -> Model:
 def _get_alias(session: Session, model: Model, alias: str) -> Alias:
     present = session.get(Alias, (model.id, alias))
     if present is None:
-        raise NotFound(f"The model {model.name!r} has no alias {alias!r}.")
+        raise AliasNotFound(f"The model {model.name!r} has no alias {alias!r}.")
     return present
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.backtests.tables import Backtest
-from app.errors import NotFound
+from app.errors import BacktestNotFound
 from app.jobs.tables import Job
 from app.registry.queries import get_model
 from app.registry.tables import Model, ModelVersion
@@ -29,10 +29,10 @@ def get_backtest(session: Session, model: str, backtest_id: str) -> BacktestRow:
     """The backtest of this id.
 
     Raises:
-        NotFound: If the model or the backtest does not exist.
+        ModelNotFound, BacktestNotFound: If the model or the backtest does not exist.
     """
     row = session.execute(backtest_rows(model).where(Backtest.id == backtest_id)).first()
     if row is None:
         get_model(session, model)
-        raise NotFound(f"The model {model!r} has no backtest {backtest_id!r}.")
+        raise BacktestNotFound(f"The model {model!r} has no backtest {backtest_id!r}.")
     return row

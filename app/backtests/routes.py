@@ -17,10 +17,19 @@ from app.backtests.schemas import (
 )
 from app.backtests.tables import Backtest
 from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    BacktestNotFound,
+    BacktestNotSucceeded,
+    IdempotencyKeyReused,
+    ModelNotFound,
+    SeriesNotInPanel,
+)
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
-from app.registry.queries import get_model
+from app.problems import documented
+from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.queries import VERSION_ERRORS, get_model
+from app.series.service import LOADING_ERRORS
 from models.backtesting.points import ClassPoints, Points, ValuePoints
 
 router = APIRouter(tags=["backtests"], prefix="/models/{name}/backtests")
@@ -39,7 +48,13 @@ BOTH_FORMS: dict[int | str, dict[str, Any]] = {
     "",
     status_code=202,
     response_model=BacktestQueued,
-    responses=documented(NotFound, Conflict, Invalid),
+    responses=documented(
+        *VERSION_ERRORS,
+        *FORECASTER_ERRORS,
+        *LOADING_ERRORS,
+        SeriesNotInPanel,
+        IdempotencyKeyReused,
+    ),
 )
 def create_backtest(
     name: str,
@@ -62,7 +77,7 @@ def create_backtest(
         return once_only.run(session, queue)
 
 
-@router.get("", responses=documented(NotFound))
+@router.get("", responses=documented(ModelNotFound))
 def list_backtests(
     name: str, database: DatabaseDependency, paging: Paging
 ) -> Page[BacktestSummary]:
@@ -77,7 +92,7 @@ def list_backtests(
 @router.get(
     "/{backtest_id}",
     response_class=Response,
-    responses={**BOTH_FORMS, **documented(NotFound, Conflict)},
+    responses={**BOTH_FORMS, **documented(ModelNotFound, BacktestNotFound, BacktestNotSucceeded)},
 )
 def get_one_backtest(
     name: str, backtest_id: str, database: DatabaseDependency, accept: Accept = "application/json"
@@ -92,7 +107,10 @@ def get_one_backtest(
     return Response(read.model_dump_json(), media_type="application/json", headers=_VARIES)
 
 
-@router.get("/{backtest_id}/points", responses=documented(NotFound, Conflict))
+@router.get(
+    "/{backtest_id}/points",
+    responses=documented(ModelNotFound, BacktestNotFound, BacktestNotSucceeded),
+)
 def list_points(
     name: str, backtest_id: str, database: DatabaseDependency, paging: Paging
 ) -> Page[BacktestPoint | BacktestClassPoint]:

@@ -11,7 +11,7 @@ import app.series.service as series_service
 from app.backtests import points
 from app.backtests.schemas import BacktestCreate, BacktestQueued
 from app.backtests.tables import Backtest
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import BacktestNotSucceeded, ModelNotFound, SeriesNotInPanel
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
 from app.registry.artefacts import forecasters
@@ -42,9 +42,9 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
     """Check that the backtest can work, and queue it in the caller's transaction.
 
     Raises:
-        NotFound: If the model, the version or the series does not exist.
-        Conflict: If the version is not trained (yet).
-        Invalid: If the model did not learn from the series.
+        ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
+        NoTrainedVersion, VersionNotTrained: If the version is not trained (yet).
+        SeriesNotInPanel: If the model did not learn from the series.
         SpecError: If the origins or the refits cannot work.
     """
     asked = str(request.version or "latest")
@@ -80,7 +80,7 @@ def backtest_input(session: Session, job_id: str) -> BacktestInput:
     """What a job works on, with the series as it was when the backtest was asked for.
 
     Raises:
-        NotFound: If the model was deleted in the meantime.
+        ModelNotFound: If the model was deleted in the meantime.
     """
     backtest = _backtest_of(session, job_id)
     version = session.get_one(ModelVersion, backtest.version_id, options=[WITH_PANEL])
@@ -103,7 +103,7 @@ def publish(session: Session, job_id: str, result: BacktestResult) -> dict[str, 
         The job's result.
 
     Raises:
-        NotFound: If the model was deleted in the meantime.
+        ModelNotFound: If the model was deleted in the meantime.
     """
     backtest = _backtest_of(session, job_id)
     backtest.report = result.report
@@ -117,10 +117,11 @@ def read_points(backtest: Backtest, job: Job) -> Points:
     """The points of a backtest that has succeeded.
 
     Raises:
-        Conflict: If it has not (yet).
+        BacktestNotSucceeded: If it has not (yet).
     """
     if backtest.points is None:
-        raise Conflict(f"The backtest {backtest.id} has no points: its job is {job.state}.")
+        why = f"its job is {job.state}"
+        raise BacktestNotSucceeded(f"The backtest {backtest.id} has no points: {why}.")
     return points.from_bytes(backtest.points)
 
 
@@ -135,7 +136,7 @@ def _asked_series(session: Session, request: BacktestCreate, version: ModelVersi
         f"`series` must be one that the model learnt from: {', '.join(panel)}. "
         f"Received: {request.series}"
     )
-    raise Invalid(message, errors=[Problem("/series", message)])
+    raise SeriesNotInPanel(message, errors=[Problem("/series", message)])
 
 
 def _panel_revisions(request: BacktestCreate, version: ModelVersion) -> dict[str, int] | None:
@@ -162,5 +163,5 @@ def _panel(
 def _backtest_of(session: Session, job_id: str) -> Backtest:
     backtest = session.get(Backtest, job_id)
     if backtest is None:
-        raise NotFound("The model was deleted while it was tested.")
+        raise ModelNotFound("The model was deleted while it was tested.")
     return backtest

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.calendars.codes import SUBSTITUTES, is_exchange
 from app.calendars.tables import ExchangeCalendar
 from app.db import Database, insert_or_ignore, utc_now
-from app.errors import Conflict
+from app.errors import CalendarUnavailable
 from models.calendars.exchange_hours import Hours
 from models.errors import Problem
 
@@ -39,7 +39,7 @@ def prepare(database: Database, calendar: str | None) -> None:
     It is called before the transaction of a request: nobody waits for the child but its sender.
 
     Raises:
-        Conflict: If they cannot be read, and are not there from before.
+        CalendarUnavailable: If they cannot be read, and are not there from before.
     """
     if calendar is None or not is_exchange(calendar) or _is_fresh(database, calendar):
         return
@@ -48,7 +48,7 @@ def prepare(database: Database, calendar: str | None) -> None:
             return
         try:
             _read_again(database, calendar)
-        except Conflict:
+        except CalendarUnavailable:
             if not _is_known(database, calendar):
                 raise
             logger.warning("the calendar %s stays as it was last read", calendar)
@@ -66,7 +66,7 @@ def hours_of(session: Session, calendar: str) -> Hours | None:
     """The sessions of an exchange; None for a calendar that is not an exchange's.
 
     Raises:
-        Conflict: If the exchange's sessions were never read.
+        CalendarUnavailable: If the exchange's sessions were never read.
     """
     if not is_exchange(calendar):
         return None
@@ -74,7 +74,7 @@ def hours_of(session: Session, calendar: str) -> Hours | None:
         sa.select(ExchangeCalendar.read_at).where(ExchangeCalendar.code == calendar)
     )
     if read_at is None:
-        raise Conflict(
+        raise CalendarUnavailable(
             f"The sessions of {calendar} were never read. Set the series' `calendar` again."
         )
     return _parsed(session, calendar, read_at)
@@ -146,9 +146,9 @@ def _ask_child(code: str) -> dict[str, Any]:
     return hours.to_json()
 
 
-def _unreadable(code: str, why: str) -> Conflict:
+def _unreadable(code: str, why: str) -> CalendarUnavailable:
     message = (
         f"The sessions of {code} cannot be read: {why}. "
         '`calendar: "sessions"` learns them from the rows instead.'
     )
-    return Conflict(message, errors=[Problem("/calendar", message)])
+    return CalendarUnavailable(message, errors=[Problem("/calendar", message)])

@@ -7,12 +7,17 @@ from fastapi import APIRouter, Query
 from app.dependencies import DatabaseDependency, SettingsDependency
 from app.drift.schemas import DriftQuery, DriftRead
 from app.drift.views import read_drift
-from app.errors import Conflict, NotFound, documented
+from app.errors import SeriesNotFound, VersionNotTrained, VersionSeriesNotFound
+from app.problems import documented
+from app.registry.queries import VERSION_ERRORS
 
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models/{name}/drift", responses=documented(NotFound, Conflict))
+@router.get(
+    "/models/{name}/drift",
+    responses=documented(*VERSION_ERRORS, SeriesNotFound, VersionSeriesNotFound, VersionNotTrained),
+)
 def show_drift(
     name: str,
     database: DatabaseDependency,

@@ -14,7 +14,7 @@ from app.drift.schemas import (
 )
 from app.drift.service import Drift, Thresholds
 from app.drift.tables import DriftWatch
-from app.errors import Conflict, NotFound
+from app.errors import VersionNotTrained, VersionSeriesNotFound
 from app.jobs.tables import JobState
 from app.registry.queries import WITH_PANEL, VersionRow, get_default_version, get_version
 from app.series.service import get_series
@@ -26,9 +26,9 @@ def read_drift(session: Session, model: str, query: DriftQuery, settings: Settin
     """The figures of a trained version on a series that it learnt from.
 
     Raises:
-        NotFound: If the model, the version or the series does not exist, or the version did not
-            learn from the series.
-        Conflict: If the version is not trained.
+        ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
+        VersionSeriesNotFound: If the version did not learn from the series.
+        NoTrainedVersion, VersionNotTrained: If the version is not trained.
     """
     wanted = query.version
     if wanted is None:
@@ -36,7 +36,8 @@ def read_drift(session: Session, model: str, query: DriftQuery, settings: Settin
     row = get_version(session, model, wanted, WITH_PANEL)
     version, job = row[0], row[3]
     if job.state is not JobState.SUCCEEDED:
-        raise Conflict(f"Version {version.number} is not trained: its job is {job.state}.")
+        why = f"its job is {job.state}"
+        raise VersionNotTrained(f"Version {version.number} is not trained: {why}.")
     series, limits = _series(session, row, query.series), Thresholds.of(settings)
     drift = Drift.of(session, version, series)
     found = drift.findings(limits)
@@ -74,5 +75,5 @@ def _series(session: Session, row: VersionRow, name: str | None) -> Series:
         return first
     series = get_series(session, name)
     if series.id not in {each.series_id for each in version.panel}:
-        raise NotFound(f"Version {version.number} did not learn from {name!r}.")
+        raise VersionSeriesNotFound(f"Version {version.number} did not learn from {name!r}.")
     return series

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import Invalid
+from app.errors import NoIntervals
 from models.errors import Problem
 from models.serving.forecast import Forecast
 from models.serving.intervals import LEVELS, at_level
@@ -47,14 +47,14 @@ def at_levels(body: str, stored: Bounds | None, levels: Sequence[float]) -> str:
     """A stored forecast's text with the bounds of other levels than it was stored with.
 
     Raises:
-        Invalid: If the forecast has no intervals.
+        NoIntervals: If the forecast has no intervals.
     """
     if stored is None:
         message = (
             "`levels` must be empty for this forecast, which has no intervals: they are of values, "
             f"and need a validation part. Received: {list(levels)}"
         )
-        raise Invalid(message, errors=[Problem("/levels", message)])
+        raise NoIntervals(message, errors=[Problem("/levels", message)])
     answer = json.loads(body)
     plain = [
         {name: value for name, value in point.items() if not name.startswith(("lower_", "upper_"))}

@@ -103,7 +103,7 @@ def issuing(
     """Make a forecast from the series' last complete step, or from an earlier one.
 
     Raises:
-        DataError, Invalid: If the version cannot forecast from there.
+        DataError, ServiceError: If the version cannot forecast from there.
     """
     kept = session.get(KeptState, (source.version_id, series.id))
     current = yield from live.reading_state(session, forecaster, kept, series)
@@ -118,7 +118,7 @@ def issue_from(session: Session, source: Source, series: Series, current: Curren
     """Make a forecast from the series' current state.
 
     Raises:
-        DataError, Invalid: If the version cannot forecast from there.
+        DataError, ServiceError: If the version cannot forecast from there.
     """
     made, known = alone(_forecasting(session, series, current, None))
     return Issued(source, series, made, current, known, series.last_time)

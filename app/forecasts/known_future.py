@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 import app.live.states as live
-from app.errors import Invalid
+from app.errors import Invalid, KnownFutureMissing
 from app.forecasts.schemas import KnownFuture
 from app.series.observations import MOST_PROBLEMS, Table, read_table
 from app.series.tables import Series
@@ -18,10 +18,6 @@ from models.errors import Problem
 from models.serving.forecaster import Forecaster, State
 
 POINTER = "/known_future"
-
-
-class FutureMissing(Invalid):
-    """A forecast was asked for without the values that it needs of its target times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ def known_values(
     """Put together what a forecast from a state must know of its target times.
 
     Raises:
-        FutureMissing: If a value is neither in the request nor in the series.
+        KnownFutureMissing: If a value is neither in the request nor in the series.
         Invalid: If the request brings what is not wanted.
         DataError: If the state has read too few rows to forecast from.
     """
@@ -142,7 +138,7 @@ def _require_all(known: KnownValues) -> None:
         f"`known_future` must have values of {', '.join(names)} at {', '.join(times)}. "
         "Received: not all of them, and the series holds none"
     )
-    raise FutureMissing(message, errors=[Problem(POINTER, message)])
+    raise KnownFutureMissing(message, errors=[Problem(POINTER, message)])
 
 
 def _unwanted() -> str:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.live.states as live
-from app.errors import NotFound, ServiceError
+from app.errors import ForecastNotFound, ServiceError
 from app.forecasts.intervals import DEFAULT_LEVELS, bounds_of, with_intervals
 from app.forecasts.issuing import points_of
 from app.forecasts.tables import StoredForecast
@@ -31,11 +31,11 @@ def replay_forecast(session: Session, key: str) -> dict[str, Any]:
         `identical`, `max_abs_difference` (null if it cannot be made any more) and a sentence.
 
     Raises:
-        NotFound: If there is no such forecast.
+        ForecastNotFound: If there is no such forecast.
     """
     stored = session.scalar(sa.select(StoredForecast).where(StoredForecast.key == key))
     if stored is None:
-        raise NotFound(f"There is no forecast with the id {key!r}.")
+        raise ForecastNotFound(f"There is no forecast with the id {key!r}.")
     body = json.loads(stored.body)
     try:
         made = _made_anew(session, stored, body)

@@ -14,7 +14,21 @@ from fastapi.responses import JSONResponse
 from app.csv_cells import neutral
 from app.dependencies import DatabaseDependency, SettingsDependency
 from app.entity_tags import headers_of, matches
-from app.errors import Conflict, Invalid, NotFound, TooLarge, documented, problem_details
+from app.errors import (
+    BatchTooLarge,
+    DatabaseFull,
+    DeletedMeanwhile,
+    ForecastNotFound,
+    IdempotencyKeyReused,
+    KnownFutureMissing,
+    ModelNotFound,
+    NoForecastYet,
+    NoIntervals,
+    NoTrainedVersion,
+    OriginNotForecastable,
+    SeriesIncompatible,
+    SeriesNotForecastable,
+)
 from app.forecasts import batches, service
 from app.forecasts.issuing import Answer
 from app.forecasts.queries import summaries
@@ -31,8 +45,11 @@ from app.forecasts.tables import StoredForecast
 from app.idempotency import Answer as OnceAnswer
 from app.idempotency import OnceOnlyDependency
 from app.pagination import Page, Paging
-from app.registry.queries import is_version
+from app.problems import documented, problem_details
+from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.queries import VERSION_ERRORS, is_version
 from app.registry.tables import Model
+from app.series.service import LOADING_ERRORS
 from app.series.tables import Series
 
 router = APIRouter(tags=["forecasts"])
@@ -45,13 +62,29 @@ BOTH_FORMS: dict[int | str, dict[str, Any]] = {
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
+# What can keep a version from forecasting a series.
+FORECAST_ERRORS = (
+    *FORECASTER_ERRORS,
+    *LOADING_ERRORS,
+    SeriesNotForecastable,
+    SeriesIncompatible,
+)
 UNCHANGED = {"description": "The forecast is the one named in `If-None-Match`."}
 
 
 @router.post(
     "/models/{name}/forecasts",
     response_class=Response,
-    responses={**BOTH_FORMS, **documented(NotFound, Conflict, Invalid)},
+    responses={
+        **BOTH_FORMS,
+        **documented(
+            *VERSION_ERRORS,
+            *FORECAST_ERRORS,
+            OriginNotForecastable,
+            KnownFutureMissing,
+            NoIntervals,
+        ),
+    },
 )
 def create_forecast(
     name: str,
@@ -66,7 +99,7 @@ def create_forecast(
 @router.post(
     "/forecasts:batch",
     response_model=ForecastsRead,
-    responses=documented(TooLarge, Invalid),
+    responses=documented(BatchTooLarge, IdempotencyKeyReused),
 )
 def create_forecasts(
     request: Request,
@@ -82,7 +115,7 @@ def create_forecasts(
     the same version share the runs of its network, and equal ones share one stored forecast.
     """
     if len(body.requests) > settings.forecast_batch_items:
-        raise TooLarge(
+        raise BatchTooLarge(
             f"`requests` must be at most {settings.forecast_batch_items} items long. "
             f"Received: {len(body.requests)}"
         )
@@ -102,7 +135,15 @@ def create_forecasts(
     responses={
         **BOTH_FORMS,
         304: UNCHANGED,
-        **documented(NotFound, Conflict, Invalid),
+        # It stores the forecast if it is the first to ask for it.
+        **documented(
+            ModelNotFound,
+            NoTrainedVersion,
+            *FORECAST_ERRORS,
+            NoForecastYet,
+            DeletedMeanwhile,
+            DatabaseFull,
+        ),
     },
 )
 def latest_forecast(
@@ -148,7 +189,7 @@ def list_forecasts(
 @router.get(
     "/forecasts/{forecast_id}",
     response_class=Response,
-    responses={**BOTH_FORMS, 304: UNCHANGED, **documented(NotFound)},
+    responses={**BOTH_FORMS, 304: UNCHANGED, **documented(ForecastNotFound)},
 )
 def get_forecast(
     forecast_id: str,

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
 
-from app.errors import ProblemDetails
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
+from app.problems import ProblemDetails
 from models.serving.intervals import LEVELS
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import ForecastNotFound
 from app.forecasts.issuing import Answer
 from app.forecasts.tables import StoredForecast
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
@@ -26,12 +26,12 @@ def read_forecast(session: Session, key: str) -> Answer:
     """A stored forecast: its very bytes, until something came that it had predicted.
 
     Raises:
-        NotFound: If there is no such forecast.
+        ForecastNotFound: If there is no such forecast.
     """
     statement = sa.select(StoredForecast.id, StoredForecast.body)
     row = session.execute(statement.where(StoredForecast.key == key)).first()
     if row is None:
-        raise NotFound(f"There is no forecast with the id {key!r}.")
+        raise ForecastNotFound(f"There is no forecast with the id {key!r}.")
     for table, with_scores in SCORED.items():
         scores = _scores(session, row.id, table)
         if scores:

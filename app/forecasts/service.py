@@ -8,10 +8,17 @@ from sqlalchemy.orm import Session
 
 import app.scores.service as scores
 from app.db import Database
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import (
+    KnownFutureMissing,
+    ModelNotFound,
+    NoForecastYet,
+    OriginNotForecastable,
+    SeriesNotForecastable,
+    SeriesNotFound,
+    ServiceError,
+)
 from app.forecasts import issuing
 from app.forecasts.issuing import Answer, Issued, Source, Stored
-from app.forecasts.known_future import FutureMissing
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.registry.artefacts import forecasters
@@ -28,9 +35,11 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     """The stored forecast for a request; it is made and stored when it is the first.
 
     Raises:
-        NotFound: If the model, the version or the series does not exist.
-        Conflict: If the version is not trained (yet), or the series is too short.
-        Invalid: If the series or the origin does not fit the model.
+        ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
+        NoTrainedVersion, VersionNotTrained: If the version is not trained (yet).
+        SeriesNotForecastable: If the series is too short.
+        SeriesIncompatible, OriginNotForecastable: If series or origin do not fit the model.
+        KnownFutureMissing: If values of known-future channels are missing.
     """
     if request == ForecastCreate():
         newest = _last_stored(database, model)
@@ -52,15 +61,15 @@ def latest(database: Database, model: str, series: str | None) -> Answer:
     cannot make one by itself.
 
     Raises:
-        NotFound, Conflict, Invalid: As `forecast` does.
-        Conflict: Also if known-future values are needed and no forecast was made yet.
+        NoForecastYet: If known-future values are needed and no forecast was made yet.
+        ServiceError: As `forecast` does.
     """
     try:
         return forecast(database, model, ForecastCreate(series=series))
-    except FutureMissing as error:
+    except KnownFutureMissing as error:
         stored = _last_stored(database, model)
         if stored is None:
-            raise Conflict(
+            raise NoForecastYet(
                 "No forecast was made from the last complete step yet: ask for one with POST. "
                 f"{error.detail}"
             ) from error
@@ -76,7 +85,7 @@ def asked_version(session: Session, model: str, request: ForecastCreate) -> Vers
     """The version that a request names, else the one that serves by default.
 
     Raises:
-        NotFound: If there is none.
+        ModelNotFound, VersionNotFound, NoTrainedVersion: If there is none.
     """
     if request.version is None:
         return get_default_version(session, model)
@@ -87,7 +96,7 @@ def issuing_as_asked(session: Session, row: VersionRow, request: ForecastCreate)
     """Make the forecast that a request asks a version for.
 
     Raises:
-        NotFound, Conflict, Invalid: As `forecast` does.
+        ServiceError: As `forecast` does.
     """
     version, owner, default, job = row
     forecaster = forecasters.get(session, version, job)
@@ -144,13 +153,13 @@ def store(session: Session, held: Held, issued: Issued) -> Stored:
     here or there.
 
     Raises:
-        NotFound: If the series or the version was deleted in the meantime.
+        SeriesNotFound, ModelNotFound: If the series or the version was deleted meanwhile.
     """
     series = held.series.get(issued.series.id)
     if series is None:
-        raise NotFound(f"The series {issued.series.name!r} was deleted in the meantime.")
+        raise SeriesNotFound(f"The series {issued.series.name!r} was deleted in the meantime.")
     if issued.source.version_id not in held.versions:
-        raise NotFound(f"The model {issued.source.model!r} was deleted in the meantime.")
+        raise ModelNotFound(f"The model {issued.source.model!r} was deleted in the meantime.")
     stored = issuing.store(session, issued)
     if series.revision != issued.state.revision:
         scores.score_since(session, series, issued.last_time)
@@ -163,8 +172,8 @@ def _asked_series(session: Session, request: ForecastCreate, default: Series) ->
     return get_series(session, request.series)
 
 
-def _not_forecastable(request: ForecastCreate, error: DataError) -> Exception:
+def _not_forecastable(request: ForecastCreate, error: DataError) -> ServiceError:
     """An origin that is too early is the request's fault; otherwise the series' state is."""
     if request.origin is None:
-        return Conflict(str(error))
-    return Invalid(str(error), errors=[Problem("/origin", str(error))])
+        return SeriesNotForecastable(str(error))
+    return OriginNotForecastable(str(error), errors=[Problem("/origin", str(error))])

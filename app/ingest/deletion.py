@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 import app.registry.service as registry
 import app.studies.service as studies
-from app.errors import Conflict
+from app.errors import SeriesInUse
 from app.series.service import lock_series
 from app.series.tables import Correction, Observation, Series
 
@@ -14,14 +14,14 @@ def delete_series(session: Session, name: str, *, force: bool) -> None:
     """Delete a series with all its rows, past values and uploads.
 
     Raises:
-        NotFound: If there is no such series.
-        Conflict: If models learnt from it and `force` does not allow to delete them.
+        SeriesNotFound: If there is no such series.
+        SeriesInUse: If models learnt from it and `force` does not allow to delete them.
     """
     series = lock_series(session, name)
     models = registry.models_using(session, series.id)
     under_study = studies.studies_of(session, series.id)
     if (models or under_study) and not force:
-        raise Conflict(
+        raise SeriesInUse(
             f"The series {name!r} is used by {_listed(models, under_study)}. "
             "Delete them first, or repeat the request with `?force=true` to delete them too."
         )

@@ -7,8 +7,15 @@ from fastapi.responses import StreamingResponse
 
 from app.dependencies import DatabaseDependency
 from app.entity_tags import headers_of, matches
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    ChannelsDiffer,
+    ChannelsMissing,
+    SeriesNotFound,
+    UnknownChannel,
+    UnknownRevision,
+)
 from app.forecasts.after_write import after_write
+from app.problems import documented
 from app.series import answers, observations, undoing
 from app.series.decoded import DecodedSeriesDependency
 from app.series.formats import ENDINGS, MEDIA_TYPES
@@ -40,7 +47,10 @@ ALL_FORMS: dict[int | str, dict[str, Any]] = {
 UNCHANGED = {"description": "The rows are those of the tag in `If-None-Match`."}
 
 
-@router.put("/series/{name}/observations", responses=documented(NotFound, Conflict, Invalid))
+@router.put(
+    "/series/{name}/observations",
+    responses=documented(SeriesNotFound, ChannelsDiffer, ChannelsMissing),
+)
 def put_observations(
     name: str, body: ObservationsWrite, database: DatabaseDependency
 ) -> ObservationsWritten:
@@ -61,7 +71,7 @@ def put_observations(
     )
 
 
-@router.delete("/series/{name}/observations", responses=documented(NotFound, Invalid))
+@router.delete("/series/{name}/observations", responses=documented(SeriesNotFound))
 def delete_observations(
     name: str, database: DatabaseDependency, query: Annotated[RangeQuery, Query()]
 ) -> ObservationsDeleted:
@@ -84,7 +94,11 @@ def delete_observations(
 @router.get(
     "/series/{name}/observations",
     response_class=Response,
-    responses={**ALL_FORMS, 304: UNCHANGED, **documented(NotFound, Invalid)},
+    responses={
+        **ALL_FORMS,
+        304: UNCHANGED,
+        **documented(SeriesNotFound, UnknownChannel, UnknownRevision),
+    },
 )
 def get_observations(
     name: str,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.csv_cells import is_run, neutral
-from app.errors import Conflict
+from app.errors import UploadWithoutNames
 from app.parsing.names import cell_of_name
 from app.parsing.sources.delimiters import split_fields
 from app.parsing.values.cells import CellKind, kind_of
@@ -34,7 +34,7 @@ def as_file(upload: Upload, rows: list[QuarantinedRow]) -> str:
     """The lines as they stand in the file, below names that an upload `like` it reads.
 
     Raises:
-        Conflict: If the upload is of an earlier release, which did not keep the names.
+        UploadWithoutNames: If the upload is of an earlier release, which did not keep the names.
     """
     delimiter = _sign(_dialect(upload))
     names = [cell_of_name(name) for name in _dialect(upload)["fields"]]
@@ -46,7 +46,7 @@ def options_like(upload: Upload) -> dict[str, Any]:
     """How to read a file as an upload was read, but with the names that `as_file` gives.
 
     Raises:
-        Conflict: If the upload is of an earlier release, which did not keep the names.
+        UploadWithoutNames: If the upload is of an earlier release, which did not keep the names.
     """
     dialect = _dialect(upload)
     formats = dialect["timestamp_format"]
@@ -64,7 +64,7 @@ def options_like(upload: Upload) -> dict[str, Any]:
 def _dialect(upload: Upload) -> dict[str, Any]:
     dialect: dict[str, Any] = upload.report["dialect"]
     if not dialect.get("fields"):
-        raise Conflict(
+        raise UploadWithoutNames(
             f"The upload {upload.id} was stored by an earlier release, which did not keep the "
             "names of all columns: correct the rows in the file itself and send it again."
         )

@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.errors import Invalid, TooLarge, disk_error
+from app.errors import Invalid, UploadTooLarge, disk_error
 
 IN_MEMORY_BYTES = 1024 * 1024
 PIECE_BYTES = 1024 * 1024
@@ -22,9 +22,9 @@ async def received_file(request: Request, *, limit_bytes: int) -> AsyncIterator[
     """The file of a request: the raw body, or the form field `file`.
 
     Raises:
-        TooLarge: As soon as more than the limit has come.
+        UploadTooLarge: As soon as more than the limit has come.
         Invalid: If a form has no file of that name, or only a part of the body came.
-        NoRoom: If the disk is full.
+        TemporaryDiskFull, TemporaryFolderUnavailable: If it cannot be written to the disk.
     """
     _refuse_announced(request, limit_bytes)
     counted = Request(request.scope, _counted(request.receive, limit_bytes))
@@ -66,7 +66,7 @@ def _refuse_announced(request: Request, limit_bytes: int) -> None:
     """A body that says it is too long need not be received first."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
-        raise TooLarge(_too_large(limit_bytes))
+        raise UploadTooLarge(_too_large(limit_bytes))
 
 
 def _counted(receive: Receive, limit_bytes: int) -> Receive:
@@ -77,7 +77,7 @@ def _counted(receive: Receive, limit_bytes: int) -> Receive:
         message = await receive()
         received_bytes += len(message.get("body", b""))
         if received_bytes > limit_bytes:
-            raise TooLarge(_too_large(limit_bytes))
+            raise UploadTooLarge(_too_large(limit_bytes))
         return message
 
     return counting

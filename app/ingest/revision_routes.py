@@ -7,10 +7,11 @@ from fastapi import APIRouter, Body, Query, Response
 
 from app.db import to_microseconds
 from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import IdempotencyKeyReused, NothingToRestore, SeriesNotFound, UnknownChannel
 from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, PageRequest, Paging
+from app.problems import documented
 from app.series import revisions, storage, undoing
 from app.series.observation_schemas import CausedForecast
 from app.series.revision_schemas import (
@@ -28,7 +29,7 @@ from app.series.tables import SeriesRevision
 router = APIRouter(tags=["observations"])
 
 
-@router.get("/series/{name}/revisions", responses=documented(NotFound, Invalid))
+@router.get("/series/{name}/revisions", responses=documented(SeriesNotFound))
 def list_revisions(name: str, database: DatabaseDependency, paging: Paging) -> Page[RevisionRead]:
     """List the writes to a series, newest first; each can be read back and restored."""
     with database.reading() as session:
@@ -39,7 +40,7 @@ def list_revisions(name: str, database: DatabaseDependency, paging: Paging) -> P
     return paging.page(rows, key=lambda row: row.revision, read=RevisionRead.model_validate)
 
 
-@router.get("/series/{name}/corrections", responses=documented(NotFound, Invalid))
+@router.get("/series/{name}/corrections", responses=documented(SeriesNotFound, UnknownChannel))
 def list_corrections(
     name: str, database: DatabaseDependency, query: Annotated[CorrectionsQuery, Query()]
 ) -> Page[CorrectionRead]:
@@ -63,7 +64,7 @@ def list_corrections(
 @router.post(
     "/series/{name}/restore",
     response_model=Restored,
-    responses=documented(NotFound, Conflict, Invalid),
+    responses=documented(SeriesNotFound, NothingToRestore, IdempotencyKeyReused),
 )
 def restore(
     name: str,

@@ -7,11 +7,21 @@ from fastapi import APIRouter, Query, Response
 
 from app.calendars import service as calendars
 from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    CalendarUnavailable,
+    IdempotencyKeyReused,
+    JobAlreadyEnded,
+    SeriesExists,
+    SeriesInUse,
+    SeriesNotFound,
+    TimezoneFixed,
+    UnknownChannel,
+)
 from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
 from app.ingest import deletion, observation_routes, revision_routes, upload_routes
 from app.pagination import Page, Paging
+from app.problems import documented
 from app.series import quality, service
 from app.series.observation_schemas import CausedForecast, SeriesUpdated
 from app.series.quality_schemas import QualityRead
@@ -25,7 +35,7 @@ router = APIRouter(tags=["series"])
     "/series",
     status_code=201,
     response_model=SeriesRead,
-    responses=documented(Conflict, Invalid),
+    responses=documented(SeriesExists, CalendarUnavailable, IdempotencyKeyReused),
 )
 def create_series(
     body: SeriesCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
@@ -44,7 +54,7 @@ def create_series(
         return once_only.run(session, create)
 
 
-@router.get("/series", responses=documented(Invalid))
+@router.get("/series")
 def list_series(database: DatabaseDependency, paging: Paging) -> Page[SeriesRead]:
     """List the series by name."""
     statement = paging.select(sa.select(Series), Series.name)
@@ -53,14 +63,17 @@ def list_series(database: DatabaseDependency, paging: Paging) -> Page[SeriesRead
     return paging.page(rows, key=lambda series: series.name, read=SeriesRead.from_row)
 
 
-@router.get("/series/{name}", responses=documented(NotFound))
+@router.get("/series/{name}", responses=documented(SeriesNotFound))
 def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
     """Show a series: its channels, step, span and revision."""
     with database.reading() as session:
         return SeriesRead.from_row(service.get_series(session, name))
 
 
-@router.patch("/series/{name}", responses=documented(NotFound, Conflict, Invalid))
+@router.patch(
+    "/series/{name}",
+    responses=documented(SeriesNotFound, TimezoneFixed, CalendarUnavailable, UnknownChannel),
+)
 def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
     """Change settings; changed missing-value numbers apply to stored rows too, in a revision.
 
@@ -79,7 +92,11 @@ def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -
         )
 
 
-@router.delete("/series/{name}", status_code=204, responses=documented(NotFound, Conflict))
+@router.delete(
+    "/series/{name}",
+    status_code=204,
+    responses=documented(SeriesNotFound, SeriesInUse, JobAlreadyEnded),
+)
 def delete_series(
     name: str,
     database: DatabaseDependency,
@@ -90,7 +107,7 @@ def delete_series(
         deletion.delete_series(session, name, force=force)
 
 
-@router.get("/series/{name}/quality", responses=documented(NotFound))
+@router.get("/series/{name}/quality", responses=documented(SeriesNotFound, CalendarUnavailable))
 def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
     """Judge what is stored: step, gaps, missing values, broken bars, and doubtful numbers.
 

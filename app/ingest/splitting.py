@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Database
-from app.errors import Conflict, Invalid
+from app.errors import Invalid, SettingsDiffer
 from app.ingest import uploads
 from app.ingest.uploads import Prepared, Settings, Stored, UploadRequest
 from app.parsing.options import ReadOptions
@@ -153,7 +153,7 @@ def _locked(session: Session, name: str, part: Part, options: ReadOptions) -> Se
     given = (("kind", series.kind, new.kind), ("timezone", series.timezone, new.timezone))
     for field, present, received in given:
         if present != received:
-            raise Conflict(
+            raise SettingsDiffer(
                 f"The series {name!r} has the {field} {present!r}, and the file was read with "
                 f"{received!r}: add `{field}={present}`, or use another name."
             )

@@ -9,7 +9,24 @@ from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Conflict, Invalid, NoRoom, NotFound, TooLarge, documented
+from app.errors import (
+    CalendarUnavailable,
+    ChannelsDiffer,
+    ChannelsMissing,
+    FileProcessFailed,
+    KindDiffers,
+    SeriesChangedMeanwhile,
+    SeriesNotFound,
+    SettingsDiffer,
+    SplitTooLarge,
+    TemporaryDiskFull,
+    TemporaryFolderUnavailable,
+    TooLarge,
+    UnitsDiffer,
+    UploadNotFound,
+    UploadTooLarge,
+    UploadWithoutNames,
+)
 from app.ingest import kept_files, quarantine, uploads
 from app.ingest.inspection import InspectionRead
 from app.ingest.processes.pool import FileProcessesDependency
@@ -20,12 +37,21 @@ from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
 from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
+from app.problems import documented
 from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
 from app.series.tables import Upload
 
 router = APIRouter(tags=["uploads"])
 
+# What reading a file may end with, whether it is stored or looked at.
+FILE_ERRORS = (
+    TooLarge,
+    UploadTooLarge,
+    FileProcessFailed,
+    TemporaryFolderUnavailable,
+    TemporaryDiskFull,
+)
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_BODY = {
     "requestBody": {
@@ -72,7 +98,20 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
             "model": JobRead,
             "description": "A file above STATECAST_UPLOAD_JOB_BYTES: the job that reads it.",
         },
-        **documented(NotFound, Conflict, TooLarge, Invalid, NoRoom),
+        **documented(
+            SeriesNotFound,
+            UploadNotFound,
+            ChannelsDiffer,
+            UnitsDiffer,
+            SettingsDiffer,
+            SeriesChangedMeanwhile,
+            UploadWithoutNames,
+            CalendarUnavailable,
+            SplitTooLarge,
+            KindDiffers,
+            ChannelsMissing,
+            *FILE_ERRORS,
+        ),
     },
     openapi_extra=FILE_BODY,
 )
@@ -112,7 +151,8 @@ def _reported(name: str, stored: Stored) -> Response:
 def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Response:
     """Leave a file to a worker, unless its bytes are stored already."""
     if "split" in asked.options:
-        raise TooLarge("A file of several series is too large to be split: send it in parts.")
+        message = "A file of several series is too large to be split: send it in parts."
+        raise SplitTooLarge(message)
     earlier = uploads.stored_before(database, asked, file, is_new=False)
     if earlier is not None:
         return _reported(asked.name, earlier)
@@ -123,7 +163,7 @@ def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Resp
 
 @router.post(
     "/uploads:inspect",
-    responses=documented(TooLarge, Invalid, NoRoom),
+    responses=documented(*FILE_ERRORS),
     openapi_extra=FILE_BODY,
 )
 async def inspect_file(
@@ -142,7 +182,7 @@ async def inspect_file(
         return await processes.inspect(options, file)
 
 
-@router.get("/series/{name}/uploads", responses=documented(NotFound))
+@router.get("/series/{name}/uploads", responses=documented(SeriesNotFound))
 def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Page[UploadReport]:
     """List the reports of a series' uploads, newest first."""
     with database.reading() as session:
@@ -157,7 +197,7 @@ def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Pag
 @router.get(
     "/series/{name}/uploads/{upload_id}",
     response_model=UploadReport,
-    responses=documented(NotFound),
+    responses=documented(SeriesNotFound, UploadNotFound),
 )
 def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict[str, Any]:
     """Show the report of one upload."""
@@ -168,7 +208,7 @@ def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict
 @router.get(
     "/series/{name}/uploads/{upload_id}/quarantine",
     response_class=Response,
-    responses={**QUARANTINE_CSV, **documented(NotFound, Conflict, Invalid)},
+    responses={**QUARANTINE_CSV, **documented(SeriesNotFound, UploadNotFound, UploadWithoutNames)},
 )
 def download_quarantine(
     name: str,

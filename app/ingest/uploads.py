@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.calendars.service import hours_of
 from app.db import Database
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import KindDiffers, SeriesChangedMeanwhile, SeriesNotFound, UploadNotFound
 from app.forecasts.after_write import after_write
 from app.ingest.quarantine import options_like
 from app.parsing.options import Kind, ReadOptions
@@ -117,7 +117,7 @@ def upload(
     """Read a file and store its rows; the same bytes again get the first report.
 
     Raises:
-        NotFound: If there is no such series and none is to be created.
+        SeriesNotFound: If there is no such series and none is to be created.
         TooLarge: If the file is larger than the limit once unpacked.
         Invalid: If it cannot be read.
         Conflict: If it does not fit the series, or the series' settings changed meanwhile.
@@ -136,9 +136,10 @@ def prepare(session: Session, request: UploadRequest, digest: str) -> Prepared:
     """Look at the series and for an earlier upload of the same bytes.
 
     Raises:
-        NotFound: If there is no such series and none is to be created.
-        Invalid: If the series is of another kind.
-        Conflict: If it is to be read like an upload that does not say how it was read.
+        SeriesNotFound: If there is no such series and none is to be created.
+        KindDiffers: If the series is of another kind.
+        UploadNotFound: If there is no upload of the number in `like`.
+        UploadWithoutNames: If that upload does not say how it was read.
     """
     series = _find(session, request)
     earlier = earlier_upload(session, series, request, digest) if series else None
@@ -154,7 +155,8 @@ def store(
     """Store what was read in the caller's transaction; `tell` is called with the rows done.
 
     Raises:
-        Conflict: If it does not fit the series, or the series' settings changed meanwhile.
+        SeriesChangedMeanwhile: If the series' settings changed while the file was read.
+        ChannelsDiffer, ChannelsMissing, UnitsDiffer: If it does not fit the series.
     """
     request, table = prepared.request, prepared.table
     if prepared.earlier is not None or table is None:
@@ -164,7 +166,8 @@ def store(
     if earlier:
         return Stored(earlier.report, is_new=False)
     if series.revision and settings_of(series, request) != prepared.settings:
-        raise Conflict("The series' settings changed while the file was read: send it again.")
+        message = "The series' settings changed while the file was read: send it again."
+        raise SeriesChangedMeanwhile(message)
     return Stored(store_table(session, series, table, prepared, tell=tell), is_new=True)
 
 
@@ -182,12 +185,12 @@ def get_upload(session: Session, name: str, upload_id: int) -> Upload:
     """One upload of a series.
 
     Raises:
-        NotFound: If the series or the upload does not exist.
+        SeriesNotFound, UploadNotFound: If the series or the upload does not exist.
     """
     series = get_series(session, name)
     found = session.get(Upload, upload_id)
     if found is None or found.series_id != series.id:
-        raise NotFound(f"The series {name!r} has no upload {upload_id}.")
+        raise UploadNotFound(f"The series {name!r} has no upload {upload_id}.")
     return found
 
 
@@ -203,10 +206,11 @@ def sha256(file: IO[bytes]) -> str:
 def _find(session: Session, request: UploadRequest) -> Series | None:
     try:
         return get_series(session, request.name)
-    except NotFound as error:
+    except SeriesNotFound as error:
         if request.create:
             return None
-        raise NotFound(f"{error.detail} Create it first, or add `?create=true`.") from error
+        message = f"{error.detail} Create it first, or add `?create=true`."
+        raise SeriesNotFound(message) from error
 
 
 def settings_of(series: Series | None, request: UploadRequest) -> Settings:
@@ -214,7 +218,7 @@ def settings_of(series: Series | None, request: UploadRequest) -> Settings:
     if series is None:
         return Settings(request.kind, "UTC", {})
     if request.kind not in (None, series.kind):
-        raise Invalid(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
+        raise KindDiffers(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
     return Settings(
         cast(Kind, series.kind),
         series.timezone,

@@ -11,13 +11,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import Database
 from app.dependencies import DatabaseDependency
-from app.errors import Conflict, NotFound, documented
+from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs import service
 from app.jobs.events import events_after
 from app.jobs.schemas import JobRead
 from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
+from app.problems import documented
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def list_jobs(
         return paging.page(jobs, key=lambda job: job.id, read=lambda job: read_job(session, job))
 
 
-@router.get("/jobs/{job_id}", responses=documented(NotFound))
+@router.get("/jobs/{job_id}", responses=documented(JobNotFound))
 def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
     """Show a job and how far it is."""
     with database.reading() as session:
@@ -51,7 +52,7 @@ def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
 @router.get(
     "/jobs/{job_id}/checkpoint",
     response_class=Response,
-    responses=documented(NotFound),
+    responses=documented(JobNotFound, CheckpointNotFound),
 )
 def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
     """Download the last checkpoint of an unfinished or failed job, a NumPy `.npz` file.
@@ -70,7 +71,7 @@ def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
     status_code=202,
     responses={
         200: {"model": JobRead, "description": "It is cancelled."},
-        **documented(NotFound, Conflict),
+        **documented(JobNotFound, JobAlreadyEnded),
     },
 )
 def cancel_job(job_id: str, database: DatabaseDependency, response: Response) -> JobRead:
@@ -91,7 +92,7 @@ def existing_job(job_id: str, database: DatabaseDependency) -> str:
 @router.get(
     "/jobs/{job_id}/events",
     response_class=EventSourceResponse,
-    responses=documented(NotFound),
+    responses=documented(JobNotFound),
 )
 async def follow_job(
     job: Annotated[str, Depends(existing_job)],

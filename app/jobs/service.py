@@ -7,7 +7,7 @@ from sqlalchemy import orm
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
-from app.errors import Conflict, NotFound
+from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs.events import append_event, change
 from app.jobs.tables import LIGHT_KINDS, UNFINISHED, Job, JobCheckpoint, JobState
 from app.jobs.workers import is_live
@@ -89,11 +89,11 @@ def get_job(session: Session, job_id: str) -> Job:
     """The job of this id.
 
     Raises:
-        NotFound: If there is none.
+        JobNotFound: If there is none.
     """
     job = session.get(Job, job_id)
     if job is None:
-        raise NotFound(f"There is no job {job_id!r}.")
+        raise JobNotFound(f"There is no job {job_id!r}.")
     return job
 
 
@@ -101,12 +101,14 @@ def get_checkpoint(session: Session, job_id: str) -> bytes:
     """What a job that has not succeeded saved last.
 
     Raises:
-        NotFound: If there is no such job, or nothing of it is kept.
+        JobNotFound: If there is no such job.
+        CheckpointNotFound: If nothing of it is kept.
     """
     job = get_job(session, job_id)
     found = session.scalar(sa.select(JobCheckpoint.data).where(JobCheckpoint.job_id == job.id))
     if found is None:
-        raise NotFound(f"The job {job_id} has no checkpoint: it {_kept_nothing(job.state)}.")
+        why = _kept_nothing(job.state)
+        raise CheckpointNotFound(f"The job {job_id} has no checkpoint: it {why}.")
     return found
 
 
@@ -137,14 +139,15 @@ def request_cancel(session: Session, job_id: str) -> Job:
     is nothing to do. So cancelling is one change of one row.
 
     Raises:
-        NotFound: If there is no such job.
-        Conflict: If it has ended.
+        JobNotFound: If there is no such job.
+        JobAlreadyEnded: If it has ended.
     """
     job = session.scalar(sa.select(Job).where(Job.id == job_id).with_for_update())
     if job is None:
-        raise NotFound(f"There is no job {job_id!r}.")
+        raise JobNotFound(f"There is no job {job_id!r}.")
     if job.state not in UNFINISHED:
-        raise Conflict(f"The job has ended: it {_ended(job.state)} and cannot be cancelled.")
+        how = _ended(job.state)
+        raise JobAlreadyEnded(f"The job has ended: it {how} and cannot be cancelled.")
     job.cancel_requested = True
     session.flush()
     if job.state is JobState.RUNNING and is_live(session, job.executor):

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.database_retry import DATABASE_ERRORS, retry_until_available
 from app.db import Database, finite_or_none, is_full
-from app.errors import NO_ROOM, NoRoom
+from app.errors import DatabaseFull
 from app.jobs import attempts
 from app.jobs.attempts import Attempt
 from app.jobs.coalescing_writer import CoalescingWriter
 from app.jobs.tables import NO_PROGRESS
+from app.problems import NO_ROOM
 
 # A few writes a second at most, and yet an epoch is seen within a second.
 PROGRESS_INTERVAL_SECONDS = 0.3
@@ -95,7 +96,7 @@ class Task:
 
         Raises:
             Superseded: If the attempt is no longer the job's; nothing is stored.
-            NoRoom: If the disk is full: to try again would help nobody.
+            DatabaseFull: If the disk is full: to try again would help nobody.
         """
         if self._database.is_sqlite:
             self.close()
@@ -111,7 +112,7 @@ class Task:
                 once()
             except DATABASE_ERRORS as error:
                 if is_full(error):
-                    raise NoRoom(NO_ROOM) from error
+                    raise DatabaseFull(NO_ROOM) from error
                 raise
 
         retry_until_available(once_if_there_is_room, threading.Event())

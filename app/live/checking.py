@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.live.states as live
-from app.errors import NotFound
+from app.errors import StateNotFound
 from app.jobs.tables import Job
 from app.live.tables import KeptState
 from app.registry.artefacts import forecasters
@@ -39,7 +39,7 @@ def request_check(session: Session, model: str, series: str | None) -> Job:
     """Queue the check of a model's states, on all series or on one.
 
     Raises:
-        NotFound: If the model or the series does not exist.
+        ModelNotFound, SeriesNotFound: If the model or the series does not exist.
     """
     owner = get_model(session, model)
     name = None if series is None else get_series(session, series).name
@@ -66,11 +66,11 @@ def difference(session: Session, subject: Subject) -> float | None:
     """How far a kept state lies from the replay at its revision; None if it cannot be compared.
 
     Raises:
-        NotFound: If it was deleted in the meantime.
+        StateNotFound: If it was deleted in the meantime.
     """
     kept = session.get(KeptState, (subject.version_id, subject.series_id))
     if kept is None:
-        raise NotFound("The state was deleted while it was checked.")
+        raise StateNotFound("The state was deleted while it was checked.")
     replayed = _replay(session, subject, kept.revision).state
     try:
         stored = State.from_bytes(kept.content)

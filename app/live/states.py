@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import app.series.service as series_service
 from app.calendars.service import hours_of
 from app.db import insert_or_ignore, to_microseconds
-from app.errors import Invalid
+from app.errors import SeriesIncompatible
 from app.live import checkpoints
 from app.live.checkpoints import NotFinite
 from app.live.tables import KeptState
@@ -104,7 +104,7 @@ def reading_state(
         changed_last: The earliest moment that the series' last revision changed, if it is known.
 
     Raises:
-        Invalid: If the forecaster cannot read a series like this.
+        SeriesIncompatible: If the forecaster cannot read a series like this.
         DataError: If the forecaster did not learn from the series and it is too short to be
             scaled, or if its values make the state infinite.
     """
@@ -159,7 +159,7 @@ def replay(
         at_revision: Read the series as it was then; None for as it is.
 
     Raises:
-        Invalid: If the forecaster cannot read a series like this.
+        SeriesIncompatible: If the forecaster cannot read a series like this.
         DataError: If the forecaster did not learn from the series and it is too short to be
             scaled, or if its values make the state infinite.
     """
@@ -306,7 +306,8 @@ def _fit(forecaster: Forecaster, data: SeriesData) -> SeriesFit:
         for objection in objections
     ]
     if problems:
-        raise Invalid(" ".join(problem.message for problem in problems), errors=problems)
+        message = " ".join(problem.message for problem in problems)
+        raise SeriesIncompatible(message, errors=problems)
     return fit_unseen(forecaster.manifest, data)
 
 

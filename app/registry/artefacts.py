@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import Response
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict
+from app.errors import VersionNotTrained, VersionUnreadable
 from app.jobs.tables import Job
 from app.registry.bundles import read_bundle_bytes
 from app.registry.tables import Bundle, ModelVersion
@@ -19,6 +19,9 @@ from models.serving.forecaster import Forecaster
 
 # A forecaster's session takes one or two megabytes; the bound keeps the process small.
 FORECASTERS_KEPT = 32
+
+# What `ForecasterCache.get` raises.
+FORECASTER_ERRORS = (VersionNotTrained, VersionUnreadable)
 
 SUFFIXES = {"bundle": ".zip", "keras": ".keras", "onnx": ".onnx"}
 
@@ -39,7 +42,8 @@ class ForecasterCache:
         """The version's forecaster, read from the database when it is not in memory.
 
         Raises:
-            Conflict: If the version is not trained (yet), or by a release whose bundles are others.
+            VersionNotTrained: If the version is not trained (yet).
+            VersionUnreadable: If it is of a release whose bundles are others.
         """
         return self._get(job.id, lambda: read_bundle_bytes(session, version, job))
 
@@ -61,7 +65,7 @@ class ForecasterCache:
         try:
             made = Forecaster.from_bundle(read())
         except ArtefactError as error:
-            raise Conflict(
+            raise VersionUnreadable(
                 f"The version cannot be read by this release: {error} Train the model again."
             ) from error
         with self._lock:

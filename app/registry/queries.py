@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, ModelNotFound, NotFound, NoTrainedVersion, VersionNotFound
 from app.jobs.tables import Job, JobState
 from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
@@ -16,6 +16,9 @@ VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 CHAMPION = "champion"
 # The newest trained version: no alias, because it moves by itself.
 NEWEST = "latest"
+
+# What `get_version` raises.
+VERSION_ERRORS = (ModelNotFound, VersionNotFound, NoTrainedVersion)
 
 # Options of statements: versions come with all the series that they learnt from, and with the
 # aliases that point to them.
@@ -50,11 +53,11 @@ def get_model(session: Session, name: str) -> Model:
     """The model of this name.
 
     Raises:
-        NotFound: If there is none.
+        ModelNotFound: If there is none.
     """
     model = session.scalar(sa.select(Model).where(Model.name == name))
     if model is None:
-        raise NotFound(f"There is no model named {name!r}.")
+        raise ModelNotFound(f"There is no model named {name!r}.")
     return model
 
 
@@ -64,12 +67,13 @@ def get_version(
     """The version of this number or alias, or `latest` for the newest trained one.
 
     Raises:
-        NotFound: If the model or the version does not exist.
+        ModelNotFound, VersionNotFound: If the model or the version does not exist.
+        NoTrainedVersion: If `latest` is asked for, and nothing is trained yet.
     """
     row = find_version(session, name, version, *options)
     if row is None:
         get_model(session, name)
-        raise NotFound(_no_such_version(name, version))
+        raise _no_such_version(name, version)
     return row
 
 
@@ -77,7 +81,7 @@ def get_default_version(session: Session, name: str) -> VersionRow:
     """The version that is forecast with by default: the champion, else the newest trained one.
 
     Raises:
-        NotFound: If the model does not exist or has no trained version.
+        ModelNotFound, NoTrainedVersion: If it does not exist or has no trained version.
     """
     return find_version(session, name, CHAMPION) or get_version(session, name, NEWEST)
 
@@ -118,7 +122,7 @@ def is_version(version: str) -> sa.ColumnElement[bool]:
     return sa.exists().where(Alias.version_id == ModelVersion.id, Alias.name == version)
 
 
-def _no_such_version(name: str, version: str) -> str:
+def _no_such_version(name: str, version: str) -> NotFound:
     if version == NEWEST:
-        return f"The model {name!r} has no trained version yet."
-    return f"The model {name!r} has no version {version!r}."
+        return NoTrainedVersion(f"The model {name!r} has no trained version yet.")
+    return VersionNotFound(f"The model {name!r} has no version {version!r}.")

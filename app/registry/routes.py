@@ -8,15 +8,30 @@ from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    IdempotencyKeyReused,
+    JobAlreadyEnded,
+    ModelNotFound,
+    UnknownPreset,
+    VersionNotTrained,
+    WarmStartDiffers,
+)
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.pagination import Page, Paging
+from app.problems import documented
 from app.registry import artefacts, service, verification
 from app.registry.bundles import read_bundle_bytes
-from app.registry.queries import WITH_ALIASES, WITH_PANEL, get_model, get_version, version_rows
+from app.registry.queries import (
+    VERSION_ERRORS,
+    WITH_ALIASES,
+    WITH_PANEL,
+    get_model,
+    get_version,
+    version_rows,
+)
 from app.registry.schemas import (
     HistoryRead,
     ModelCreate,
@@ -34,6 +49,7 @@ from app.registry.views import (
     read_version,
     summarise_version,
 )
+from app.series.service import LOADING_ERRORS
 from app.series.tables import Series
 from models.network.devices import Device
 from models.spec.presets import PRESETS
@@ -59,7 +75,14 @@ def list_presets() -> Page[PresetRead]:
     "/models",
     status_code=202,
     response_model=VersionQueued,
-    responses=documented(NotFound, Conflict, Invalid),
+    responses=documented(
+        *LOADING_ERRORS,
+        *VERSION_ERRORS,
+        VersionNotTrained,
+        WarmStartDiffers,
+        UnknownPreset,
+        IdempotencyKeyReused,
+    ),
 )
 def train_model(
     body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
@@ -82,7 +105,7 @@ def list_models(database: DatabaseDependency, paging: Paging) -> Page[ModelRead]
         return paging.page(groups, key=lambda group: group[0][1].name, read=read_model)
 
 
-@router.get("/models/{name}", responses=documented(NotFound))
+@router.get("/models/{name}", responses=documented(ModelNotFound))
 def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
     """Show a model with its newest version."""
     statement = _versions().where(Model.name == name).order_by(ModelVersion.number.desc())
@@ -91,14 +114,16 @@ def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
         return read_model(list(session.execute(statement)))
 
 
-@router.delete("/models/{name}", status_code=204, responses=documented(NotFound))
+@router.delete(
+    "/models/{name}", status_code=204, responses=documented(ModelNotFound, JobAlreadyEnded)
+)
 def delete_model(name: str, database: DatabaseDependency) -> None:
     """Delete a model with all its versions and forecasts; a running training is cancelled."""
     with database.transaction() as session:
         service.delete_model(session, name)
 
 
-@router.get("/models/{name}/versions", responses=documented(NotFound))
+@router.get("/models/{name}/versions", responses=documented(ModelNotFound))
 def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Page[VersionSummary]:
     """List a model's versions, newest first."""
     of_model = _versions().where(Model.name == name)
@@ -109,14 +134,14 @@ def list_versions(name: str, database: DatabaseDependency, paging: Paging) -> Pa
         return paging.page(rows, key=lambda row: row[0].number, read=summarise_version)
 
 
-@router.get("/models/{name}/versions/{version}", responses=documented(NotFound))
+@router.get("/models/{name}/versions/{version}", responses=documented(*VERSION_ERRORS))
 def get_one_version(name: str, version: VersionName, database: DatabaseDependency) -> VersionRead:
     """Show a version: spec, data, network, errors per split and lead, training."""
     with database.reading() as session:
         return read_version(get_version(session, name, version, WITH_PANEL, WITH_ALIASES))
 
 
-@router.get("/models/{name}/versions/{version}/history", responses=documented(NotFound))
+@router.get("/models/{name}/versions/{version}/history", responses=documented(*VERSION_ERRORS))
 def get_history(name: str, version: VersionName, database: DatabaseDependency) -> HistoryRead:
     """Show the learning curves: loss and validation loss of every epoch."""
     with database.reading() as session:
@@ -127,7 +152,7 @@ def get_history(name: str, version: VersionName, database: DatabaseDependency) -
 @router.get(
     "/models/{name}/versions/{version}/artefact",
     response_class=Response,
-    responses=documented(NotFound, Conflict),
+    responses=documented(*VERSION_ERRORS, VersionNotTrained),
 )
 def download_artefact(
     name: str,
@@ -146,7 +171,7 @@ def download_artefact(
     "/models/{name}/versions/{version}/verify",
     status_code=202,
     response_model=JobRead,
-    responses=documented(NotFound, Conflict),
+    responses=documented(*VERSION_ERRORS, VersionNotTrained, IdempotencyKeyReused),
 )
 def verify_version(
     name: str,

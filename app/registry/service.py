@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import app.jobs.service as jobs
 import app.series.service as series_service
 from app.db import insert_or_ignore
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, ModelNotFound, UnknownPreset
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import WITH_PANEL, get_model
 from app.registry.schemas import ModelCreate
@@ -44,8 +44,10 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
     """Check that the training can work, and queue it in the caller's transaction.
 
     Raises:
-        NotFound: If a series or the preset does not exist.
-        Conflict: If the version to start from is not trained, or of other series.
+        SeriesNotFound, UnknownPreset: If a series or the preset does not exist.
+        ModelNotFound, VersionNotFound: If the version to start from does not exist.
+        VersionNotTrained, WarmStartDiffers: If it is not trained, or of other series.
+        NoCadence: If a series has no step.
         Invalid: If there are too many series.
         SpecError: If the spec cannot work on these series, or they are no panel.
     """
@@ -106,8 +108,8 @@ def training_input(session: Session, job_id: str) -> TrainingInput:
     """The spec and the data, at the revisions that were asked for, of a training job.
 
     Raises:
-        NotFound: If the version was deleted in the meantime.
-        Conflict: If the one that it starts from was.
+        ModelNotFound: If the version was deleted in the meantime.
+        WarmStartDeleted: If the one that it starts from was.
     """
     version = _version_of(session, job_id)
     data = tuple(
@@ -125,7 +127,7 @@ def publish(session: Session, job_id: str, trained: Trained) -> dict[str, Any]:
         The job's result.
 
     Raises:
-        NotFound: If the version was deleted in the meantime.
+        ModelNotFound: If the version was deleted in the meantime.
     """
     version = _version_of(session, job_id)
     version.data = {"revision": version.data_revision, **_with_revisions(version, trained.data)}
@@ -146,7 +148,7 @@ def delete_model(session: Session, name: str) -> None:
     """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
 
     Raises:
-        NotFound: If there is no such model.
+        ModelNotFound: If there is no such model.
     """
     model = get_model(session, name)
     # Not by the versions: backtests and verifications are jobs of the model, too.
@@ -172,9 +174,9 @@ def models_using(session: Session, series_id: int) -> list[str]:
     return list(session.scalars(statement))
 
 
-def deleted_meanwhile() -> NotFound:
+def deleted_meanwhile() -> ModelNotFound:
     """What a worker finds when somebody deleted the model that it works on."""
-    return NotFound("The model was deleted while it was trained.")
+    return ModelNotFound("The model was deleted while it was trained.")
 
 
 def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +208,7 @@ def _requested_spec(request: ModelCreate) -> Spec:
     preset = PRESETS.get(request.preset)
     if preset is None:
         message = f"`preset` must be one of {sorted(PRESETS)}. Received: {request.preset!r}"
-        raise Invalid(message, errors=[Problem("/preset", message)])
+        raise UnknownPreset(message, errors=[Problem("/preset", message)])
     own = {} if request.spec is None else request.spec.model_dump(exclude_unset=True)
     return Spec.model_validate({**preset.spec, **own})
 

@@ -29,8 +29,8 @@ def request_verification(
     """Queue the verification of a version, by default for the kind of device that trained it.
 
     Raises:
-        NotFound: If there is no such version.
-        Conflict: If it is not trained (yet).
+        ModelNotFound, VersionNotFound: If there is no such version.
+        NoTrainedVersion, VersionNotTrained: If it is not trained (yet).
     """
     row, model, _, trained_by = get_version(session, name, version)
     read_bundle_bytes(session, row, trained_by)
@@ -43,7 +43,7 @@ def verification_input(session: Session, training_job: str) -> VerificationInput
     """The version that a job trained, with all that is needed to train it again.
 
     Raises:
-        NotFound: If the version was deleted in the meantime.
+        ModelNotFound: If the version was deleted in the meantime.
     """
     statement = version_rows().where(Job.id == training_job)
     row = session.execute(statement).first()

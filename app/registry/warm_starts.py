@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict
+from app.errors import WarmStartDeleted, WarmStartDiffers
 from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import WITH_PANEL, find_version, get_version
 from app.registry.tables import Model, ModelVersion
@@ -20,15 +20,16 @@ def find_start(session: Session, model: str, version: str, series: Collection[in
         series: The ids of what the new version is to learn from.
 
     Raises:
-        NotFound: If there is no such model or version.
-        Conflict: If it is not trained, or learnt from other series: what it has seen of them
-            could not be held against their test parts.
+        ModelNotFound, VersionNotFound: If there is no such model or version.
+        NoTrainedVersion, VersionNotTrained: If it is not trained.
+        WarmStartDiffers: If it learnt from other series: what it has seen of them could not be
+            held against their test parts.
     """
     row, _, _, job = get_version(session, model, version, WITH_PANEL)
     read_bundle_bytes(session, row, job)
     if {each.series_id for each in row.panel} != set(series):
         names = ", ".join(each.series.name for each in row.panel)
-        raise Conflict(
+        raise WarmStartDiffers(
             "`warm_start` must be a version that learnt from the same series. "
             f"Received: version {row.number}, which learnt from {names}"
         )
@@ -39,14 +40,14 @@ def read_start(session: Session, version: ModelVersion) -> bytes | None:
     """The bundle that a version's training starts from; None if it starts afresh.
 
     Raises:
-        Conflict: If it was deleted in the meantime.
+        WarmStartDeleted: If it was deleted in the meantime.
     """
     if version.started_from is None:
         return None
     model = session.get_one(Model, version.model_id)
     row = find_version(session, model.name, str(version.started_from))
     if row is None:
-        raise Conflict(
+        raise WarmStartDeleted(
             f"Version {version.number} starts from the weights of version "
             f"{version.started_from}, which was deleted: it cannot be trained without them."
         )

@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from app.db import utc_now
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Invalid, NotFound, documented
+from app.errors import IdempotencyKeyReused, ModelNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.jobs.views import read_job
+from app.problems import documented
 from app.registry.queries import get_model
 from app.retention.nightly import last_night
 from app.retention.policy import RULES, own_rules, policy_of, set_rules
@@ -21,7 +22,7 @@ from app.settings import Settings
 router = APIRouter(tags=["retention"])
 
 
-@router.get("/models/{name}/retention", responses=documented(NotFound))
+@router.get("/models/{name}/retention", responses=documented(ModelNotFound))
 def show_retention(
     name: str, database: DatabaseDependency, settings: SettingsDependency
 ) -> RetentionRead:
@@ -36,7 +37,7 @@ def show_retention(
         return _read(session, name, settings)
 
 
-@router.put("/models/{name}/retention", responses=documented(NotFound, Invalid))
+@router.put("/models/{name}/retention", responses=documented(ModelNotFound))
 def set_retention(
     name: str, body: RetentionSet, database: DatabaseDependency, settings: SettingsDependency
 ) -> RetentionRead:
@@ -50,7 +51,7 @@ def set_retention(
     "/models/{name}/retention:clean",
     status_code=202,
     response_model=JobRead,
-    responses=documented(NotFound),
+    responses=documented(ModelNotFound, IdempotencyKeyReused),
 )
 def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
     """Clean a model now, without waiting for the night; the job's result counts what went."""
@@ -58,7 +59,12 @@ def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDepe
         return once_only.run(session, lambda: _queued(session, name))
 
 
-@router.post("/retention:clean", status_code=202, response_model=JobRead)
+@router.post(
+    "/retention:clean",
+    status_code=202,
+    response_model=JobRead,
+    responses=documented(IdempotencyKeyReused),
+)
 def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
     """Clean all models, and jobs that ended long ago, as every night.
 

@@ -33,7 +33,7 @@ def request_clean(session: Session, model: str | None) -> Job:
     """Queue the cleaning of a model, or of everything; one that is still to end is enough.
 
     Raises:
-        NotFound: If there is no such model.
+        ModelNotFound: If there is no such model.
     """
     name = None if model is None else get_model(session, model).name
     waiting = sa.select(Job).where(Job.kind == KIND, Job.state.in_(UNFINISHED))

@@ -4,9 +4,16 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Conflict, Invalid, NotFound, documented
+from app.errors import (
+    IdempotencyKeyReused,
+    ModelNotFound,
+    NoTrainedVersion,
+    ScheduleNotFound,
+    TooManySchedules,
+)
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
+from app.problems import documented
 from app.registry.queries import get_model
 from app.schedules import service
 from app.schedules.schemas import RunRead, ScheduleCreate, ScheduleRead, ScheduleUpdate
@@ -20,7 +27,7 @@ router = APIRouter(tags=["schedules"], prefix="/models/{name}/schedules")
     "",
     status_code=201,
     response_model=ScheduleRead,
-    responses=documented(NotFound, Conflict, Invalid),
+    responses=documented(ModelNotFound, NoTrainedVersion, TooManySchedules, IdempotencyKeyReused),
 )
 def create_schedule(
     name: str,
@@ -46,7 +53,7 @@ def create_schedule(
         return once_only.run(session, create)
 
 
-@router.get("", responses=documented(NotFound))
+@router.get("", responses=documented(ModelNotFound))
 def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> Page[ScheduleRead]:
     """List a model's schedules, oldest first."""
     with database.reading() as session:
@@ -59,7 +66,7 @@ def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> P
         )
 
 
-@router.get("/{schedule_id}", responses=documented(NotFound))
+@router.get("/{schedule_id}", responses=documented(ScheduleNotFound))
 def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> ScheduleRead:
     """Show a schedule, how close its triggers are, and what came of its last run."""
     with database.reading() as session:
@@ -67,7 +74,7 @@ def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> 
         return read_schedule(session, schedule, get_model(session, name))
 
 
-@router.patch("/{schedule_id}", responses=documented(NotFound, Invalid))
+@router.patch("/{schedule_id}", responses=documented(ScheduleNotFound))
 def update_schedule(
     name: str,
     schedule_id: int,
@@ -82,14 +89,14 @@ def update_schedule(
         return read_schedule(session, schedule, get_model(session, name))
 
 
-@router.delete("/{schedule_id}", status_code=204, responses=documented(NotFound))
+@router.delete("/{schedule_id}", status_code=204, responses=documented(ScheduleNotFound))
 def delete_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> None:
     """Delete a schedule with its runs; what is being trained is not stopped, but not promoted."""
     with database.transaction() as session:
         session.delete(service.get_schedule(session, name, schedule_id, lock=True))
 
 
-@router.get("/{schedule_id}/runs", responses=documented(NotFound))
+@router.get("/{schedule_id}/runs", responses=documented(ScheduleNotFound))
 def list_runs(
     name: str, schedule_id: int, database: DatabaseDependency, paging: Paging
 ) -> Page[RunRead]:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Invalid, ScheduleNotFound, TooManySchedules
 from app.registry.queries import NEWEST, get_version
 from app.registry.tables import Model
 from app.schedules import cron
@@ -25,8 +25,9 @@ def create_schedule(
     """Store a schedule of a model that has a trained version.
 
     Raises:
-        NotFound: If there is no such model, or it has no trained version.
-        Conflict: If it has as many schedules as a model may have.
+        ModelNotFound: If there is no such model.
+        NoTrainedVersion: If it has no trained version.
+        TooManySchedules: If it has as many schedules as a model may have.
         Invalid: If nothing triggers it, or its cron expression cannot be used.
     """
     _check(request, least_minutes)
@@ -35,7 +36,9 @@ def create_schedule(
     session.execute(sa.select(Model.id).where(Model.id == owner.id).with_for_update())
     mine = sa.select(sa.func.count()).where(Schedule.model_id == owner.id)
     if (session.scalar(mine) or 0) >= MOST_SCHEDULES:
-        raise Conflict(f"A model may have {MOST_SCHEDULES} schedules; {model!r} has as many.")
+        raise TooManySchedules(
+            f"A model may have {MOST_SCHEDULES} schedules; {model!r} has as many."
+        )
     schedule = Schedule(model_id=owner.id, **request.model_dump())
     schedule.next_run_at = next_run(schedule, utc_now())
     session.add(schedule)
@@ -49,7 +52,7 @@ def update_schedule(
     """Change what the request names. A new time is counted from now: nothing was missed by it.
 
     Raises:
-        NotFound: If there is no such schedule.
+        ScheduleNotFound: If there is no such schedule.
         Invalid: If nothing would trigger it, or its cron expression cannot be used.
     """
     schedule = get_schedule(session, model, schedule_id, lock=True)
@@ -70,7 +73,7 @@ def get_schedule(session: Session, model: str, schedule_id: int, *, lock: bool =
     """The schedule of a model.
 
     Raises:
-        NotFound: If there is none.
+        ScheduleNotFound: If there is none.
     """
     statement = (
         sa.select(Schedule)
@@ -81,7 +84,7 @@ def get_schedule(session: Session, model: str, schedule_id: int, *, lock: bool =
         statement = statement.with_for_update(of=Schedule)
     schedule = session.scalar(statement)
     if schedule is None:
-        raise NotFound(f"The model {model!r} has no schedule {schedule_id}.")
+        raise ScheduleNotFound(f"The model {model!r} has no schedule {schedule_id}.")
     return schedule
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import AliasNotFound
 from app.registry.queries import get_model, get_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
 from app.scores.class_performance import class_targets
@@ -41,14 +41,15 @@ def performance(session: Session, model: str, wanted: PerformanceQuery) -> Perfo
     last one.
 
     Raises:
-        NotFound: If the model, the version, the alias or the series does not exist.
+        ModelNotFound, VersionNotFound, NoTrainedVersion: If the version does not exist.
+        AliasNotFound, SeriesNotFound: If the alias or the series does not exist.
     """
     owner = get_model(session, model)
     versions = _versions(session, owner.id, model, wanted)
     aliases = _aliases(session, owner.id)
     if wanted.alias is not None:
         if not any(wanted.alias in names for names in aliases.values()):
-            raise NotFound(f"The model {model!r} has no alias {wanted.alias!r}.")
+            raise AliasNotFound(f"The model {model!r} has no alias {wanted.alias!r}.")
         versions = [each for each in versions if wanted.alias in aliases.get(each.id, [])]
     series_id = None if wanted.series is None else get_series(session, wanted.series).id
     pairs = _pairs(session, [each.id for each in versions], series_id)

@@ -5,18 +5,23 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from app.dependencies import DatabaseDependency
-from app.errors import NotFound, documented
+from app.errors import AliasNotFound, IdempotencyKeyReused, ModelNotFound, SeriesNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.jobs.views import read_job
 from app.live.checking import request_check
+from app.problems import documented
+from app.registry.queries import VERSION_ERRORS
 from app.scores.performance import performance
 from app.scores.schemas import CheckCreate, Performance, PerformanceQuery
 
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models/{name}/performance", responses=documented(NotFound))
+@router.get(
+    "/models/{name}/performance",
+    responses=documented(*VERSION_ERRORS, AliasNotFound, SeriesNotFound),
+)
 def show_performance(
     name: str,
     database: DatabaseDependency,
@@ -40,7 +45,7 @@ def show_performance(
     "/models/{name}/checks",
     status_code=202,
     response_model=JobRead,
-    responses=documented(NotFound),
+    responses=documented(ModelNotFound, SeriesNotFound, IdempotencyKeyReused),
 )
 def check_states(
     name: str,

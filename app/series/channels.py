@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import Conflict, Invalid
+from app.errors import ChannelsDiffer, ChannelsMissing, Invalid, UnitsDiffer, UnknownChannel
 from app.quality.unit_spellings import known_unit
 from app.series.schemas import ChannelSettings
 from models.errors import Problem
@@ -36,7 +36,7 @@ def channels_of_names(
     settings = {channel["name"]: channel for channel in configured}
     missing = [name for name in settings if name not in names]
     if missing:
-        raise Invalid(
+        raise ChannelsMissing(
             f"The series was created with channels that the file does not have: "
             f"{_listed(missing)}. Columns of the file: {_listed(names)}. "
             "Rename columns with `columns=name in the file=channel`."
@@ -56,12 +56,12 @@ def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
     """Refuse columns that are no channels of the series.
 
     Raises:
-        Conflict: If there is one; a series keeps the channels of its first rows.
+        ChannelsDiffer: If there is one; a series keeps the channels of its first rows.
     """
     known = [channel["name"] for channel in channels]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise Conflict(
+        raise ChannelsDiffer(
             f"The series has no channels {_listed(unknown)}; its channels are {_listed(known)}. "
             "Choose and rename columns with `columns=`, or use another series."
         )
@@ -71,7 +71,7 @@ def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> Non
     """Refuse numbers in other units than those of the series.
 
     Raises:
-        Conflict: If the file says so.
+        UnitsDiffer: If the file says so.
     """
     units = {channel["name"]: channel["unit"] for channel in channels if channel["unit"]}
     apart = [
@@ -81,7 +81,7 @@ def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> Non
         and known_unit(settings.get("unit") or units[name]) != known_unit(units[name])
     ]
     if apart:
-        raise Conflict(
+        raise UnitsDiffer(
             f"The file says that its numbers are in other units than those of the series: "
             f"{_listed(apart)}. Convert them, or change the unit with PATCH if it was wrong."
         )
@@ -93,7 +93,8 @@ def merged_channels(
     """The channels with what is said of the named ones; what is not said of them stays.
 
     Raises:
-        Invalid: If a series with rows has no channel of that name, or a name comes twice.
+        UnknownChannel: If a series with rows has no channel of that name.
+        Invalid: If a name comes twice.
     """
     known = [channel["name"] for channel in present]
     for position, channel in enumerate(changes):
@@ -102,7 +103,8 @@ def merged_channels(
                 f"`channels` must name channels of the series ({_listed(known)}). "
                 f"Received: {channel.name!r}"
             )
-            raise Invalid(message, errors=[Problem(f"/channels/{position}/name", message)])
+            problem = Problem(f"/channels/{position}/name", message)
+            raise UnknownChannel(message, errors=[problem])
     new = {channel["name"]: channel for channel in checked_channels(changes)}
     said = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
     kept = [channel | said.get(channel["name"], {}) for channel in present]

@@ -57,7 +57,8 @@ def put_observations(
 
     Raises:
         Invalid: With a pointer to each field that cannot be stored.
-        Conflict: If a column is no channel of the series.
+        ChannelsDiffer: If a column is no channel of the series.
+        ChannelsMissing: If the first rows lack a channel of the series.
     """
     table = read_table(request.columns, request.rows)
     names, times = table.names, table.times

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Database, to_microseconds
-from app.errors import Invalid, NotFound
+from app.errors import SeriesNotFound, UnknownChannel, UnknownRevision
 from app.series import storage
 from app.series.binary_copy import Microseconds
 from app.series.channels import ChannelList
@@ -100,7 +100,7 @@ def resolve(
         after: Only what is later than this, in microseconds since 1970.
 
     Raises:
-        Invalid: If a channel or a revision does not exist.
+        UnknownChannel, UnknownRevision: If a channel or a revision does not exist.
     """
     columns = columns_of(series, tuple(query.channels))
     _check_revision(series, query.as_of_revision)
@@ -125,7 +125,7 @@ def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
     """The columns of channels that are named one by one or with commas between.
 
     Raises:
-        Invalid: If a channel does not exist.
+        UnknownChannel: If a channel does not exist.
     """
     known = [channel["name"] for channel in series.channels]
     names = [part for text in texts for part in ([text] if text in known else text.split(","))]
@@ -134,7 +134,7 @@ def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
             message = (
                 f"`channels` must be channels of the series: {', '.join(known)}. Received: {name!r}"
             )
-            raise Invalid(message, errors=[Problem("/query/channels", message)])
+            raise UnknownChannel(message, errors=[Problem("/query/channels", message)])
     unique = list(dict.fromkeys(names))
     return [known.index(name) for name in unique] if names else list(range(len(known)))
 
@@ -210,7 +210,7 @@ def _stored_pieces(
     They fit together because all are of one revision, whatever is written meanwhile.
 
     Raises:
-        NotFound: If the series was deleted meanwhile.
+        SeriesNotFound: If the series was deleted meanwhile.
     """
     first_column = min(selection.columns, default=0)
     width = max(selection.columns, default=-1) + 1 - first_column
@@ -231,11 +231,11 @@ def _until_revision(session: Session, key: SeriesKey) -> int | None:
     """The revision to read back to; None while it is the present one."""
     series = session.get(Series, key.series_id)
     if series is None or to_microseconds(series.created_at) != key.created_at:
-        raise NotFound("The series was deleted while it was read.")
+        raise SeriesNotFound("The series was deleted while it was read.")
     return None if series.revision == key.revision else key.revision
 
 
 def _check_revision(series: Series, revision: int | None) -> None:
     if revision is not None and revision > series.revision:
         message = f"`as_of_revision` must be at most {series.revision}. Received: {revision}"
-        raise Invalid(message, errors=[Problem("/query/as_of_revision", message)])
+        raise UnknownRevision(message, errors=[Problem("/query/as_of_revision", message)])

@@ -8,7 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.calendars import service as calendars
 from app.db import insert_or_ignore
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import (
+    CalendarUnavailable,
+    NoCadence,
+    SeriesExists,
+    SeriesNotFound,
+    TimezoneFixed,
+)
 from app.series import storage, writing
 from app.series.channels import checked_channels, merged_channels
 from app.series.rereading import Reread, reread
@@ -18,16 +24,19 @@ from models.arrays import Times, Values
 from models.errors import Problem
 from models.series import Channel, Kind, SeriesData
 
+# What `load_series` raises.
+LOADING_ERRORS = (SeriesNotFound, CalendarUnavailable, NoCadence)
+
 
 def get_series(session: Session, name: str) -> Series:
     """The series of a name.
 
     Raises:
-        NotFound: If there is none.
+        SeriesNotFound: If there is none.
     """
     series = session.scalars(sa.select(Series).where(Series.name == name)).one_or_none()
     if series is None:
-        raise NotFound(f"There is no series {name!r}.")
+        raise SeriesNotFound(f"There is no series {name!r}.")
     return series
 
 
@@ -35,11 +44,11 @@ def lock_series(session: Session, name: str) -> Series:
     """The series of a name, held against other writers until the transaction ends.
 
     Raises:
-        NotFound: If there is none.
+        SeriesNotFound: If there is none.
     """
     series = writing.lock(session, name)
     if series is None:
-        raise NotFound(f"There is no series {name!r}.")
+        raise SeriesNotFound(f"There is no series {name!r}.")
     return series
 
 
@@ -47,11 +56,11 @@ def create_series(session: Session, request: SeriesCreate) -> Series:
     """Add an empty series.
 
     Raises:
-        Conflict: If the name is taken.
+        SeriesExists: If the name is taken.
         Invalid: If two channels have one name.
     """
     if not _insert(session, request):
-        raise Conflict(f"The name {request.name!r} is taken by another series.")
+        raise SeriesExists(f"The name {request.name!r} is taken by another series.")
     return lock_series(session, request.name)
 
 
@@ -89,9 +98,9 @@ def update_series(
         The series, locked, and what became of its observations, if they were looked at.
 
     Raises:
-        NotFound: If there is no such series.
-        Conflict: If the time zone would change although rows were read with the old one.
-        Invalid: If a channel does not exist.
+        SeriesNotFound: If there is no such series.
+        TimezoneFixed: If the time zone would change although rows were read with the old one.
+        UnknownChannel: If a channel does not exist.
     """
     series = lock_series(session, name)
     if request.description is not None:
@@ -120,12 +129,13 @@ def load_series(
     """A whole series in memory, or only its last rows, as it is or as it was at a revision.
 
     Raises:
-        NotFound: If there is no such series.
-        Invalid: If it has too few rows to have a cadence.
+        SeriesNotFound: If there is no such series.
+        NoCadence: If it has too few rows to have a cadence.
+        CalendarUnavailable: If the sessions of its exchange were never read.
     """
     series = _find(session, series_or_id)
     if series.cadence is None:
-        raise Invalid(_no_cadence(series))
+        raise NoCadence(_no_cadence(series))
     channels = series.channels
     start = storage.FIRST_TIME
     if last is not None and last < series.rows:
@@ -165,7 +175,7 @@ def _find(session: Session, series_or_id: str | int) -> Series:
         return get_series(session, series_or_id)
     series = session.get(Series, series_or_id)
     if series is None:
-        raise NotFound(f"There is no series with the id {series_or_id}.")
+        raise SeriesNotFound(f"There is no series with the id {series_or_id}.")
     return series
 
 
@@ -184,7 +194,7 @@ def _change_timezone(series: Series, timezone: str) -> None:
             f"`timezone` cannot change once rows are stored: their times were read as "
             f"{series.timezone}. Delete the series and upload again. Received: {timezone!r}"
         )
-        raise Conflict(message, errors=[Problem("/timezone", message)])
+        raise TimezoneFixed(message, errors=[Problem("/timezone", message)])
     series.timezone = timezone
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
-from app.errors import Conflict, Invalid
+from app.errors import Invalid, NothingToRestore
 from app.series import storage, storing, writing
 from app.series.tables import Series
 from app.series.writing import Changes, Written
@@ -44,14 +44,14 @@ def restore(session: Session, series: Series, revision: int | None) -> Written:
         revision: The past one; None for the one before the last.
 
     Raises:
-        Conflict: If there is no such revision.
+        NothingToRestore: If there is no such revision.
     """
     wanted = series.revision - 1 if revision is None else revision
     if not 0 <= wanted <= series.revision:
         known = f"its revisions are 0 to {series.revision}" if series.revision else "it has none"
         asked = "" if revision is None else f" {revision}"
         message = f"The series {series.name!r} has no revision{asked} to go back to: {known}."
-        raise Conflict(message, errors=[Problem("/revision", message)])
+        raise NothingToRestore(message, errors=[Problem("/revision", message)])
     changes = _back_to(session, series, wanted)
     return writing.apply(session, series, [changes], source="restore")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import Invalid
+from app.errors import Invalid, UnknownPreset
 from app.studies.schemas import StudyCreate
 from models.checks.resolve import SeriesFacts
 from models.checks.search import Variations, check_search
@@ -26,24 +26,25 @@ def read_request(request: StudyCreate) -> Asked:
     """Lay the request's fields over those of its presets.
 
     Raises:
-        Invalid: If a preset does not exist, or two give the spec.
+        UnknownPreset: If a preset does not exist.
+        Invalid: If two presets give the spec.
     """
     own = {} if request.spec is None else request.spec.model_dump(mode="json", exclude_unset=True)
     if request.search.preset is None:
         return Asked({**_spec_of_preset(request.preset), **own}, request.search)
     if request.preset is not None:
-        raise _invalid(
-            "/preset",
+        message = (
             "Only one of `preset` and `search.preset` may be given: both begin with a spec. "
-            f"Received: {request.preset!r} and {request.search.preset!r}",
+            f"Received: {request.preset!r} and {request.search.preset!r}"
         )
+        raise Invalid(message, errors=[Problem("/preset", message)])
     preset = SEARCH_PRESETS.get(request.search.preset)
     if preset is None:
-        raise _invalid(
-            "/search/preset",
+        message = (
             f"`search.preset` must be one of {sorted(SEARCH_PRESETS)}. "
-            f"Received: {request.search.preset!r}",
+            f"Received: {request.search.preset!r}"
         )
+        raise UnknownPreset(message, errors=[Problem("/search/preset", message)])
     space = {**preset.space, **request.search.space}
     return Asked({**preset.spec, **own}, request.search.model_copy(update={"space": space}))
 
@@ -69,12 +70,8 @@ def _spec_of_preset(name: str | None) -> dict[str, Any]:
         return {}
     if name not in PRESETS:
         message = f"`preset` must be one of {sorted(PRESETS)}. Received: {name!r}"
-        raise _invalid("/preset", message)
+        raise UnknownPreset(message, errors=[Problem("/preset", message)])
     return PRESETS[name].spec
-
-
-def _invalid(pointer: str, message: str) -> Invalid:
-    return Invalid(message, errors=[Problem(pointer, message)])
 
 
 def _moved(error: SpecError, under: str) -> SpecError:

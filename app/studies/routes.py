@@ -5,10 +5,12 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
-from app.errors import Invalid, NotFound, documented
+from app.errors import IdempotencyKeyReused, JobAlreadyEnded, StudyNotFound, UnknownPreset
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
+from app.problems import documented
+from app.series.service import LOADING_ERRORS
 from app.studies import service
 from app.studies.schemas import StudyCreate, StudyQueued, StudyRead, StudySummary
 from app.studies.tables import Study
@@ -21,7 +23,7 @@ router = APIRouter(tags=["studies"])
     "/studies",
     status_code=202,
     response_model=StudyQueued,
-    responses=documented(NotFound, Invalid),
+    responses=documented(*LOADING_ERRORS, UnknownPreset, IdempotencyKeyReused),
 )
 def start_study(
     body: StudyCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
@@ -46,14 +48,18 @@ def list_studies(database: DatabaseDependency, paging: Paging) -> Page[StudySumm
         )
 
 
-@router.get("/studies/{study_id}", responses=documented(NotFound))
+@router.get("/studies/{study_id}", responses=documented(StudyNotFound))
 def get_study(study_id: str, database: DatabaseDependency) -> StudyRead:
     """Show a study as it stands: its trials, the best first, and the version it has led to."""
     with database.reading() as session:
         return read_study(session, service.get_study(session, study_id))
 
 
-@router.delete("/studies/{study_id}", status_code=204, responses=documented(NotFound))
+@router.delete(
+    "/studies/{study_id}",
+    status_code=204,
+    responses=documented(StudyNotFound, JobAlreadyEnded),
+)
 def delete_study(study_id: str, database: DatabaseDependency) -> None:
     """Delete a study with its trials; what runs is stopped, the version it trained stays."""
     with database.transaction() as session:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 import app.jobs.service as jobs
 import app.series.service as series_service
 import app.studies.scheduler as course
-from app.errors import NotFound
+from app.errors import StudyNotFound
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import single_series
 from app.studies.requests import check_request, read_request
@@ -20,8 +20,9 @@ def request_study(session: Session, request: StudyCreate) -> tuple[Study, Job]:
     """Check that the study can work, and queue its first trials in the caller's transaction.
 
     Raises:
-        NotFound: If the series does not exist.
-        Invalid: If a preset does not exist.
+        SeriesNotFound: If the series does not exist.
+        UnknownPreset: If a preset does not exist.
+        NoCadence: If the series has no step.
         SpecError: If the search or its spec cannot work on this series.
     """
     series = series_service.get_series(session, single_series(request.series))
@@ -47,11 +48,11 @@ def get_study(session: Session, study_id: str) -> Study:
     """The study of this id.
 
     Raises:
-        NotFound: If there is none.
+        StudyNotFound: If there is none.
     """
     study = session.get(Study, study_id)
     if study is None:
-        raise NotFound(f"There is no study {study_id!r}.")
+        raise StudyNotFound(f"There is no study {study_id!r}.")
     return study
 
 
@@ -59,7 +60,7 @@ def delete_study(session: Session, study_id: str) -> None:
     """Delete a study and its trials, stopping what runs; the version it trained stays.
 
     Raises:
-        NotFound: If there is no such study.
+        StudyNotFound: If there is no such study.
     """
     study = get_study(session, study_id)
     job = jobs.get_job(session, study_id)

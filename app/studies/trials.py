@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 import app.series.service as series_service
 import app.studies.scheduler as course
 from app.db import utc_now
-from app.errors import NotFound
+from app.errors import StudyNotFound
 from app.jobs.events import change
 from app.jobs.tables import Job, JobState
 from app.studies.tables import Study, Trial, TrialState
@@ -104,7 +104,7 @@ def end(
 def _trial_of(session: Session, job_id: str) -> Trial:
     trial = course.lock_trial(session, job_id)
     if trial is None:
-        raise NotFound("The study was deleted while its trial ran.")
+        raise StudyNotFound("The study was deleted while its trial ran.")
     return trial
 
 

@@ -4,9 +4,10 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.errors import Invalid, NotFound, documented
+from app.errors import IdempotencyKeyReused, WebhookAddressRefused, WebhookNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
+from app.problems import documented
 from app.webhooks import service
 from app.webhooks.schemas import (
     DeliveryRead,
@@ -20,7 +21,12 @@ from app.webhooks.tables import DeliveryState, Webhook, WebhookDelivery
 router = APIRouter(tags=["webhooks"], prefix="/webhooks")
 
 
-@router.post("", status_code=201, response_model=WebhookCreated, responses=documented(Invalid))
+@router.post(
+    "",
+    status_code=201,
+    response_model=WebhookCreated,
+    responses=documented(WebhookAddressRefused, IdempotencyKeyReused),
+)
 def create_webhook(
     body: WebhookCreate,
     database: DatabaseDependency,
@@ -47,14 +53,14 @@ def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookR
     return paging.page(rows, key=lambda webhook: webhook.id, read=_read)
 
 
-@router.get("/{webhook_id}", responses=documented(NotFound))
+@router.get("/{webhook_id}", responses=documented(WebhookNotFound))
 def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
     """Show a webhook, and whether it is still told anything."""
     with database.reading() as session:
         return _read(service.get_webhook(session, webhook_id))
 
 
-@router.patch("/{webhook_id}", responses=documented(NotFound, Invalid))
+@router.patch("/{webhook_id}", responses=documented(WebhookNotFound, WebhookAddressRefused))
 def update_webhook(
     webhook_id: int,
     body: WebhookUpdate,
@@ -70,14 +76,14 @@ def update_webhook(
         )
 
 
-@router.delete("/{webhook_id}", status_code=204, responses=documented(NotFound))
+@router.delete("/{webhook_id}", status_code=204, responses=documented(WebhookNotFound))
 def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
     """Delete a webhook with all that is on its way."""
     with database.transaction() as session:
         session.delete(service.get_webhook(session, webhook_id))
 
 
-@router.get("/{webhook_id}/deliveries", responses=documented(NotFound))
+@router.get("/{webhook_id}/deliveries", responses=documented(WebhookNotFound))
 def list_deliveries(
     webhook_id: int, database: DatabaseDependency, paging: Paging
 ) -> Page[DeliveryRead]:

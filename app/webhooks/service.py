@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
-from app.errors import Invalid, NotFound
+from app.errors import WebhookAddressRefused, WebhookNotFound
 from app.jobs.tables import Job
 from app.webhooks.addresses import Refused, resolve
 from app.webhooks.schemas import Event, WebhookCreate, WebhookUpdate
@@ -32,7 +32,7 @@ def create_webhook(session: Session, request: WebhookCreate, *, private_allowed:
     """Store a webhook.
 
     Raises:
-        Invalid: If its address must not be called.
+        WebhookAddressRefused: If its address must not be called.
     """
     _check_url(request.url, private_allowed=private_allowed)
     webhook = Webhook(
@@ -52,8 +52,8 @@ def update_webhook(
     """Change a webhook; one that is active again begins without failures.
 
     Raises:
-        NotFound: If there is none.
-        Invalid: If its address must not be called.
+        WebhookNotFound: If there is none.
+        WebhookAddressRefused: If its address must not be called.
     """
     webhook = get_webhook(session, webhook_id)
     if request.url is not None:
@@ -71,11 +71,11 @@ def get_webhook(session: Session, webhook_id: int) -> Webhook:
     """The webhook of that number.
 
     Raises:
-        NotFound: If there is none.
+        WebhookNotFound: If there is none.
     """
     webhook = session.get(Webhook, webhook_id)
     if webhook is None:
-        raise NotFound(f"There is no webhook {webhook_id}.")
+        raise WebhookNotFound(f"There is no webhook {webhook_id}.")
     return webhook
 
 
@@ -185,4 +185,5 @@ def _check_url(url: str, *, private_allowed: bool) -> None:
     try:
         resolve(url, private_allowed=private_allowed)
     except Refused as error:
-        raise Invalid(str(error), errors=[Problem("/url", str(error))]) from error
+        problem = Problem("/url", str(error))
+        raise WebhookAddressRefused(str(error), errors=[problem]) from error

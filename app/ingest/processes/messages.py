@@ -6,7 +6,8 @@ import os
 import socket
 from typing import IO, Any
 
-from app.errors import ServiceError, told
+from app.errors import ServiceError, all_errors
+from app.problems import as_service_error
 from models.errors import Problem
 
 LENGTH_BYTES = 8
@@ -46,7 +47,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 def refusal(error: Exception) -> dict[str, Any] | None:
     """An error that a client is meant to see, as a message; None if it is a bug of ours."""
-    known = told(error)
+    known = as_service_error(error)
     if known is None:
         return None
     errors = [dataclasses.asdict(problem) for problem in known.errors]
@@ -55,6 +56,6 @@ def refusal(error: Exception) -> dict[str, Any] | None:
 
 def refused(message: dict[str, Any]) -> ServiceError:
     """The error of such a message."""
-    kinds = {kind.slug: kind for kind in ServiceError.__subclasses__()}
+    kinds = {kind.slug: kind for kind in all_errors()}
     errors = [Problem(**problem) for problem in message["errors"]]
     return kinds[message["refused"]](message["detail"], errors=errors)

@@ -17,7 +17,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
-from app.errors import Unavailable
+from app.errors import FileProcessFailed
 from app.ingest import splitting
 from app.ingest.inspection import InspectionRead, inspect
 from app.ingest.processes import messages
@@ -225,17 +225,18 @@ def _started() -> FileProcess:
         return FileProcess()
     except OSError as error:
         logger.exception("no process to read a file can be started")
-        raise Unavailable("The machine has no room for a process to read the file.") from error
+        message = "The machine has no room for a process to read the file."
+        raise FileProcessFailed(message) from error
 
 
-def _unavailable(lost: Lost) -> Unavailable:
+def _unavailable(lost: Lost) -> FileProcessFailed:
     logger.error("a process that read a file ended with code %d", lost.code)
     if lost.code == -signal.SIGKILL:
-        return Unavailable(
+        return FileProcessFailed(
             "The process that read the file was killed, most likely because the machine ran out "
             "of memory. Nothing was stored: send the file in several parts."
         )
-    return Unavailable(
+    return FileProcessFailed(
         f"The process that read the file ended unexpectedly with code {lost.code}. Nothing was "
         "stored; the service's log may say why."
     )
