@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Timestamp, finite_or_none, to_microseconds
+from app.errors import VersionUnreadable
 from app.live.states import BEGINNING, columns_of
 from app.registry.artefacts import forecasters
 from app.scores import class_scores, value_scores
@@ -155,7 +156,7 @@ def _reader(session: Session, series: Series, watcher: Watcher) -> Forecaster | 
         if kept.fit is not None:
             return forecaster.fitted_as(kept.fit)
         return forecaster.for_series(series.name)
-    except ForecastingError:
+    except (ForecastingError, VersionUnreadable):
         logger.exception("version %d of %r cannot be scored", watcher.number, watcher.model)
         return None
 

@@ -14,6 +14,9 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.live.tables import KeptState, StateCheckpoint
+from app.registry.artefacts import forecasters
+from app.registry.tables import Bundle
+from models.serving.artefact import FORMAT, read_bundle, write_bundle
 from models.serving.forecaster import Forecaster, State
 from tests.app.conftest import (
     ROWS,
@@ -145,6 +148,20 @@ class TestErrors:
         assert values(streamed) == pytest.approx(
             values(replayed(client, database, deployed)), abs=1e-6
         )
+
+    def test_a_bundle_of_another_release_does_not_fail_the_append(
+        self, client: TestClient, database: Database, deployed: str
+    ) -> None:
+        put_rows(client, weekly_rows(ROWS, 1))
+        with database.transaction() as session:
+            stored = session.scalars(sa.select(Bundle)).one()
+            artefact = read_bundle(stored.content)
+            older = replace(artefact, manifest={**artefact.manifest, "format": FORMAT - 1})
+            stored.content = write_bundle(older)
+        forecasters._ready.clear()
+        (entry,) = put_rows(client, weekly_rows(ROWS + 1, 1))["forecasts"]
+        assert entry["id"] is None
+        assert "Train the model again" in entry["error"]
 
     @pytest.mark.parametrize("from_start", [True, False])
     def test_what_made_a_state_infinite_is_not_read_again_until_it_is_corrected(
