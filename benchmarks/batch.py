@@ -20,7 +20,7 @@ from app.registry.artefacts import read_bundle_bytes
 from app.registry.queries import get_version
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
-from models.serving.batching import together
+from models.serving.batching import run_batched
 from models.serving.forecaster import Forecaster, State
 
 SERIES = 50
@@ -137,7 +137,7 @@ def network_milliseconds(url: str) -> tuple[float, float]:
         return [forecaster.advance(state, *last) for _ in range(SERIES)]
 
     def side_by_side() -> list[State | Exception]:
-        return together([forecaster.advancing(state, *last) for _ in range(SERIES)])
+        return run_batched([forecaster.advancing(state, *last) for _ in range(SERIES)])
 
     return median_milliseconds(one_by_one, REPEATS), median_milliseconds(side_by_side, REPEATS)
 

@@ -9,7 +9,7 @@ Times = npt.NDArray[np.datetime64]
 Values = npt.NDArray[np.float64]
 
 
-Rows = npt.NDArray[np.int64]
+RowIndices = npt.NDArray[np.int64]
 
 
 Floats = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ from models.arrays import Times, Values
 from models.calendars.exchange_hours import Hours
 from models.errors import DataError
 
-Kind = Literal["ohlc", "climate", "generic"]
+SeriesKind = Literal["ohlc", "climate", "generic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class SeriesData:
     """
 
     name: str
-    kind: Kind
+    kind: SeriesKind
     channels: tuple[Channel, ...]
     times: Times
     values: Values

@@ -17,7 +17,7 @@ from app.forecasts.service import asked_version, hold, issuing_as_asked, store
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
-from models.serving.batching import together
+from models.serving.batching import run_batched
 
 # After one of these nothing more can be asked of the database: they fail the call as a whole.
 FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)
@@ -147,7 +147,7 @@ def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made
         # While they are held here, the session gives them out instead of reading each alone.
         kept = _kept_states(session, version_id, names)
         steps = [issuing_as_asked(session, row, asked[key]) for key, row in items]
-        for (key, _), issued in zip(items, together(steps), strict=True):
+        for (key, _), issued in zip(items, run_batched(steps), strict=True):
             found[key] = _looked_up(session, issued)
         del kept
     return found

@@ -26,7 +26,7 @@ from app.series.tables import Series
 from app.times import to_datetime, to_wire
 from models.calendars.calendar import Calendar
 from models.calendars.exchange import Exchange
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation, run_one
 from models.serving.forecast import Forecast
 from models.serving.forecaster import Forecaster
 
@@ -99,7 +99,7 @@ def issuing(
     *,
     origin: np.datetime64 | None = None,
     known_future: KnownFuture | None = None,
-) -> Steps[Issued]:
+) -> Computation[Issued]:
     """Make a forecast from the series' last complete step, or from an earlier one.
 
     Raises:
@@ -120,13 +120,13 @@ def issue_from(session: Session, source: Source, series: Series, current: Curren
     Raises:
         DataError, ServiceError: If the version cannot forecast from there.
     """
-    made, known = alone(_forecasting(session, series, current, None))
+    made, known = run_one(_forecasting(session, series, current, None))
     return Issued(source, series, made, current, known, series.last_time)
 
 
 def _forecasting(
     session: Session, series: Series, seen: CurrentState, given: KnownFuture | None
-) -> Steps[tuple[Forecast, KnownValues]]:
+) -> Computation[tuple[Forecast, KnownValues]]:
     own = seen.forecaster
     known = known_values(session, own, series, seen.state, given)
     made = yield from own.forecasting(seen.state, known.values if known.channels else None)

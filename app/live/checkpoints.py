@@ -13,7 +13,7 @@ from app.times import to_datetime
 from models.arrays import Times, Values
 from models.errors import ArtefactError, DataError
 from models.features.series_fit import SeriesFit
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation, run_one
 from models.serving.forecaster import Forecaster, State
 
 # Rows between the newest checkpoints: reading so many anew costs about as much as the append's
@@ -52,7 +52,7 @@ class NotFinite(DataError):
 
 def advancing(
     forecaster: Forecaster, state: State, times: Times, values: Values, checkpoint_rows: int
-) -> Steps[Advanced]:
+) -> Computation[Advanced]:
     """Read observations, as `Forecaster.advancing` does, and stop at checkpoints.
 
     Many are read alone: side by side with others they would all be in memory at once.
@@ -71,11 +71,11 @@ def advancing(
     ends = _planned_ends(len(times), _observations_per_row(forecaster))
     for end in ends:
         before = state.rows
-        state = alone(_quietly(forecaster.advancing(state, times[:end], values[:end])))
+        state = run_one(_quietly(forecaster.advancing(state, times[:end], values[:end])))
         if state.rows > before and state.finite:
             made.append(state)
     last = _quietly(forecaster.advancing(state, times, values))
-    state = alone(last) if ends else (yield from last)
+    state = run_one(last) if ends else (yield from last)
     if state.time is not None and not state.finite:
         raise NotFinite(to_datetime(state.time))
     if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
@@ -83,7 +83,7 @@ def advancing(
     return Advanced(state, tuple(made))
 
 
-def _quietly(steps: Steps[State]) -> Steps[State]:
+def _quietly(steps: Computation[State]) -> Computation[State]:
     """The same, without warnings of values that are too large: the state shows them."""
     answer = None
     while True:

@@ -22,10 +22,10 @@ from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
 from models.errors import Problem
 from models.features.series_fit import SeriesFit
-from models.grid.panel import Traits
+from models.grid.panel import SeriesSignature
 from models.series import SeriesData
-from models.serving.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
-from models.serving.batching import Steps, alone
+from models.serving.adaptation import fit_unseen, is_known, observations_to_fit, signature_of
+from models.serving.batching import Computation, run_one
 from models.serving.forecaster import Forecaster, State
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -78,7 +78,7 @@ def current_state(
     changed_last: datetime | None = None,
 ) -> CurrentState:
     """The state after the series' last complete step; see `reading_state`."""
-    return alone(reading_state(session, forecaster, kept, series, changed_last=changed_last))
+    return run_one(reading_state(session, forecaster, kept, series, changed_last=changed_last))
 
 
 def reading_state(
@@ -88,7 +88,7 @@ def reading_state(
     series: Series,
     *,
     changed_last: datetime | None = None,
-) -> Steps[CurrentState]:
+) -> Computation[CurrentState]:
     """The state after the series' last complete step, made side by side with others.
 
     The kept state is advanced by the observations that came since. When a later write changed
@@ -172,7 +172,7 @@ def replay(
     own = _as_open_now(session, fitted)
     known = data.values[:, columns_of(forecaster, series)]
     try:
-        read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
+        read = run_one(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
     except NotFinite as error:
         raise NotFinite(error.time, from_start=True, fit=fit) from error
     return CurrentState(
@@ -300,7 +300,7 @@ def _in_hours(forecaster: Forecaster, hours: Hours) -> Forecaster:
 
 def _fit(forecaster: Forecaster, data: SeriesData) -> SeriesFit:
     """Grid and scales of a series that the forecaster did not learn from."""
-    objections = traits_of(forecaster.manifest).objections(Traits.of(data))
+    objections = signature_of(forecaster.manifest).objections(SeriesSignature.of(data))
     problems = [
         Problem("/series", f"The model cannot read the series {data.name!r}: {objection}")
         for objection in objections

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.backtesting.plan import BacktestPlan
 from models.backtesting.points import BacktestResult
 from models.backtesting.refits import cut, refit_spec
@@ -71,7 +71,7 @@ class Run:
             self.save_checkpoint(_pack(np.concatenate(done)))
         return np.concatenate(done)
 
-    def _refitted(self, number: int, group: Rows) -> Values:
+    def _refitted(self, number: int, group: RowIndices) -> Values:
         """Train on what was known at the first origin of a group, forecast from all of it."""
         groups, grid = len(self.plan.groups), self.plan.grid
         phase = f"refit {number + 1} of {groups}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.errors import Problem
 from models.features.classes import BASIS_POINTS
 from models.spec.spec import Spec
@@ -102,14 +102,14 @@ def every_class_has_its_weight(spec: Spec) -> Iterator[Problem]:
         )
 
 
-def bands_can_be_measured(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def bands_can_be_measured(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """Basis points are of a value above zero, and no band is wider than all that ever moved."""
     del layout
     if spec.dead_band is None:
         return
     size, unit = spec.dead_band.size, spec.dead_band.unit
     for name in spec.targets or []:
-        channel = facts.channel(name)
+        channel = profile.channel(name)
         if channel is None or channel.minimum is None or channel.maximum is None:
             continue
         if unit == "bps" and channel.minimum <= 0:
@@ -130,13 +130,13 @@ def bands_can_be_measured(spec: Spec, facts: SeriesFacts, layout: Layout) -> Ite
             )
 
 
-def codes_are_numbered(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def codes_are_numbered(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """The values of a classified target are the codes 0, 1, ... of its classes."""
     del layout
     if spec.task != "classification":
         return
     for position, name in enumerate(spec.targets or []):
-        channel = facts.channel(name)
+        channel = profile.channel(name)
         if channel is None or channel.minimum is None or channel.maximum is None:
             continue
         if not channel.codes:

@@ -4,30 +4,32 @@ from collections.abc import Callable, Iterator
 
 from models.calendars.cadence import Cadence
 from models.calendars.holidays import FLAGS, HolidayFlags, check_code, named_codes
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.errors import DataError, Problem
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesFacts, Layout], Iterator[Problem]]
+Rule = Callable[[Spec, SeriesProfile, Layout], Iterator[Problem]]
 
 # Leads times what is known of each: as wide as the widest layer.
 MOST_INPUTS = 4096
 _LONGEST_STEP_SECONDS = Cadence("B", 1).approximate_seconds
 
 
-def known_channels_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def known_channels_can_teach(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
     """Known-future channels are channels of the series that vary, each once, and no targets."""
     del layout
     for position, name in enumerate(spec.known_future):
-        problem = _of_known_channel(spec, facts, position, name)
+        problem = _of_known_channel(spec, profile, position, name)
         if problem is not None:
             yield Problem(f"/known_future/{position}", problem)
 
 
-def _of_known_channel(spec: Spec, facts: SeriesFacts, position: int, name: str) -> str | None:
-    channel = facts.channel(name)
+def _of_known_channel(spec: Spec, profile: SeriesProfile, position: int, name: str) -> str | None:
+    channel = profile.channel(name)
     if channel is None:
-        shown = ", ".join(facts.names[:20])
+        shown = ", ".join(profile.names[:20])
         return f"`known_future` must be channels of the series: {shown}. Received: {name}"
     if name in spec.known_future[:position]:
         return f"`known_future` must differ. Received twice: {name}"
@@ -42,11 +44,13 @@ def _of_known_channel(spec: Spec, facts: SeriesFacts, position: int, name: str) 
 
 
 def known_future_is_no_wider_than_a_layer(
-    spec: Spec, facts: SeriesFacts, layout: Layout
+    spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
     """What is known of all leads together is a number of inputs that a head can have."""
     del layout
-    angles = sum(channel.angular for channel in facts.channels if channel.name in spec.known_future)
+    angles = sum(
+        channel.angular for channel in profile.channels if channel.name in spec.known_future
+    )
     of_a_step = len(spec.known_future) + angles + FLAGS * bool(spec.holidays)
     inputs = len(spec.lead_steps) * of_a_step
     if inputs > MOST_INPUTS:
@@ -57,7 +61,7 @@ def known_future_is_no_wider_than_a_layer(
         )
 
 
-def holidays_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def holidays_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """Holiday codes are the library's, steps are a day or less, and training sees a holiday."""
     codes = named_codes(spec.holidays)
     problems = list(_of_codes(codes))
@@ -67,9 +71,9 @@ def holidays_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
     yield from problems
     if not codes or problems:
         return
-    resampled = layout.step != Cadence.parse(facts.cadence)
+    resampled = layout.step != Cadence.parse(profile.cadence)
     train = layout.times if layout.splits is None else layout.times[layout.splits.train]
-    if not HolidayFlags(tuple(codes), facts.timezone, resampled).at(train).any():
+    if not HolidayFlags(tuple(codes), profile.timezone, resampled).at(train).any():
         span = f"from {train[0]} to {train[-1]}" if len(train) else "none"
         yield Problem(
             "/holidays",

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from models.calendars.cadence import Cadence
 from models.calendars.holidays import named_codes
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.features.lanes import default_lane_sizes
 from models.grid.summaries import Aggregate
 from models.spec.spec import EarlyStoppingSpec, HeadSpec, LayerSpec, OptimizerSpec, Spec
@@ -24,7 +24,7 @@ MOST_CLASSES = 1000
 _HORIZONS = {"1min": 15, "1D": 7, "B": 5, "7D": 12, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 
 
-def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
+def fill_defaults(spec: Spec, profile: SeriesProfile, layout: Layout) -> Spec:
     """Give a value to every field that a spec leaves open.
 
     The same spec on the same series gives the same result, and filling a filled spec changes
@@ -32,20 +32,20 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
 
     Args:
         spec: What was asked for; it need not be able to work.
-        facts: The series.
+        profile: The series.
         layout: The series' rows at the spec's cadence.
     """
-    targets = default_targets(spec, facts) if spec.targets is None else spec.targets
+    targets = default_targets(spec, profile) if spec.targets is None else spec.targets
     filled = spec.model_copy(
         update={
             "targets": targets,
-            "features": _features(spec, facts),
+            "features": _features(spec, profile),
             "holidays": named_codes(spec.holidays) or None,
             "cadence": layout.step.text,
-            "aggregate": spec.aggregate or _aggregate(facts, layout),
-            "calendar_features": _calendar_features(spec, facts, layout),
-            "transform": spec.transform or _transform(spec, facts, targets),
-            "classes": spec.classes or _classes(spec, facts, targets),
+            "aggregate": spec.aggregate or _aggregate(profile, layout),
+            "calendar_features": _calendar_features(spec, profile, layout),
+            "transform": spec.transform or _transform(spec, profile, targets),
+            "classes": spec.classes or _classes(spec, profile, targets),
             **_leads(spec, layout),
         }
     )
@@ -55,50 +55,50 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
     return filled.model_copy(update={**sizes, **_network(filled, layout), **_run(filled, layout)})
 
 
-def default_targets(spec: Spec, facts: SeriesFacts) -> list[str]:
+def default_targets(spec: Spec, profile: SeriesProfile) -> list[str]:
     """The close of market bars; else every channel that varies, directions left out.
 
     What is known of the future need not be predicted. Classes are looked for where there are
     codes of classes.
     """
     known = set(spec.known_future)
-    unknown = [channel for channel in facts.varying if channel.name not in known]
+    unknown = [channel for channel in profile.varying if channel.name not in known]
     if spec.task == "classification":
         return [channel.name for channel in unknown if channel.codes]
-    closes = [name for name in facts.names if name.casefold() == "close"]
-    if facts.kind == "ohlc" and closes and not set(closes) & known:
+    closes = [name for name in profile.names if name.casefold() == "close"]
+    if profile.kind == "ohlc" and closes and not set(closes) & known:
         return closes
     straight = [channel.name for channel in unknown if not channel.angular]
     return straight or [channel.name for channel in unknown]
 
 
-def _features(spec: Spec, facts: SeriesFacts) -> list[str]:
+def _features(spec: Spec, profile: SeriesProfile) -> list[str]:
     """All that varies, or what is asked for; known-future channels are among them."""
     if spec.features is None:
-        return [channel.name for channel in facts.varying]
+        return [channel.name for channel in profile.varying]
     return [*spec.features, *(name for name in spec.known_future if name not in spec.features)]
 
 
-def _aggregate(facts: SeriesFacts, layout: Layout) -> Aggregate | None:
-    if layout.step == Cadence.parse(facts.cadence):
+def _aggregate(profile: SeriesProfile, layout: Layout) -> Aggregate | None:
+    if layout.step == Cadence.parse(profile.cadence):
         return None
-    return "ohlc" if facts.kind == "ohlc" else "last"
+    return "ohlc" if profile.kind == "ohlc" else "last"
 
 
-def _transform(spec: Spec, facts: SeriesFacts, targets: list[str]) -> Transform:
+def _transform(spec: Spec, profile: SeriesProfile, targets: list[str]) -> Transform:
     """Prices move by ratios, as long as they have one; codes not at all; all else by steps."""
     if spec.task == "classification":
         return "none"
-    minima = [channel.minimum for channel in facts.channels if channel.name in targets]
+    minima = [channel.minimum for channel in profile.channels if channel.name in targets]
     positive = all(minimum is not None and minimum > 0 for minimum in minima)
-    return "log_return" if facts.kind == "ohlc" and positive else "delta"
+    return "log_return" if profile.kind == "ohlc" and positive else "delta"
 
 
-def _classes(spec: Spec, facts: SeriesFacts, targets: list[str]) -> int | None:
+def _classes(spec: Spec, profile: SeriesProfile, targets: list[str]) -> int | None:
     """As many classes as there are codes up to the largest one."""
     if spec.task != "classification":
         return None
-    found = [channel.maximum for channel in facts.channels if channel.name in targets]
+    found = [channel.maximum for channel in profile.channels if channel.name in targets]
     largest = max((code for code in found if code is not None), default=1.0)
     return int(min(max(largest + 1, 2), MOST_CLASSES))
 
@@ -116,19 +116,19 @@ def _leads(spec: Spec, layout: Layout) -> dict[str, Any]:
     return {"horizon": max(1, min(usual, longest))}
 
 
-def _calendar_features(spec: Spec, facts: SeriesFacts, layout: Layout) -> list[Cycle]:
+def _calendar_features(spec: Spec, profile: SeriesProfile, layout: Layout) -> list[Cycle]:
     """The cycles that a series of its kind can have and that it shows often enough."""
     if spec.calendar_features is not None:
         return spec.calendar_features
     step_seconds = layout.step.approximate_seconds
-    span_seconds = (facts.times[-1] - facts.times[0]).astype(int) / 1e6
+    span_seconds = (profile.times[-1] - profile.times[0]).astype(int) / 1e6
     found: list[Cycle] = []
     if step_seconds < DAY_SECONDS:
         found.append("day")
-    if step_seconds < 7 * DAY_SECONDS and facts.kind == "generic":
+    if step_seconds < 7 * DAY_SECONDS and profile.kind == "generic":
         found.append("week")
     yearly = step_seconds < 180 * DAY_SECONDS and span_seconds >= YEAR_SECONDS_TO_LEARN
-    if yearly and facts.kind != "ohlc":
+    if yearly and profile.kind != "ohlc":
         found.append("year")
     return found
 

@@ -6,19 +6,19 @@ from itertools import pairwise
 import numpy as np
 
 from models.calendars.cadence import Cadence
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.errors import Problem, SpecError
 from models.spec.spec import Spec, SplitSpec
 
 
-def validation_rows(spec: Spec, facts: SeriesFacts) -> int:
+def validation_rows(spec: Spec, profile: SeriesProfile) -> int:
     """Rows of a resolved spec's validation part."""
     return Layout.of(
-        facts, Cadence.parse(spec.cadence or facts.cadence), spec.split
+        profile, Cadence.parse(spec.cadence or profile.cadence), spec.split
     ).held_out_rows.get("validation", 0)
 
 
-def fold_splits(spec: Spec, facts: SeriesFacts, folds: int) -> list[SplitSpec]:
+def fold_splits(spec: Spec, profile: SeriesProfile, folds: int) -> list[SplitSpec]:
     """The splits of a rolling origin, the first in time first.
 
     The last one is the spec's own; each one before it ends where the next one's validation
@@ -28,13 +28,13 @@ def fold_splits(spec: Spec, facts: SeriesFacts, folds: int) -> list[SplitSpec]:
 
     Args:
         spec: A resolved spec.
-        facts: The series.
+        profile: The series.
         folds: How many.
 
     Raises:
         SpecError: If the first fold is left without rows to train on.
     """
-    layout = Layout.of(facts, Cadence.parse(spec.cadence or facts.cadence), spec.split)
+    layout = Layout.of(profile, Cadence.parse(spec.cadence or profile.cadence), spec.split)
     if layout.splits is None:
         raise SpecError([Problem("/split", "`split` cannot work on this series.")])
     train, validation = layout.splits.train, layout.splits.validation

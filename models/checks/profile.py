@@ -1,4 +1,4 @@
-"""What a spec is checked against: the facts of a series, and its rows at a forecaster's cadence."""
+"""What a spec is checked against: the profile of a series, and its rows at a given cadence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from models.calendars.cadence import Cadence
 from models.calendars.calendar import learn_calendar
 from models.calendars.exchange_hours import Hours
 from models.errors import SpecError
-from models.grid.panel import Traits
+from models.grid.panel import SeriesSignature
 from models.grid.resampling import GridRule
 from models.grid.splits import Splits, split_bounds
-from models.series import Channel, Kind, SeriesData
+from models.series import Channel, SeriesData, SeriesKind
 from models.spec.spec import SplitSpec
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelFacts:
+class ChannelProfile:
     """What one channel holds; infinite values count as missing.
 
     Args:
@@ -66,12 +66,12 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeriesFacts:
+class SeriesProfile:
     """What a spec may depend on; made once from a whole series.
 
     Args:
         name: The series' name.
-        traits: What it shares with the other series of a panel.
+        signature: What it shares with the other series of a panel.
         kind: What the rows are.
         channels: One entry per channel, in order.
         times: `(rows,)` of `datetime64[us]`, UTC.
@@ -82,9 +82,9 @@ class SeriesFacts:
     """
 
     name: str
-    traits: Traits
-    kind: Kind
-    channels: tuple[ChannelFacts, ...]
+    signature: SeriesSignature
+    kind: SeriesKind
+    channels: tuple[ChannelProfile, ...]
     times: Times
     cadence: str
     calendar: str
@@ -95,12 +95,12 @@ class SeriesFacts:
     def from_data(cls, data: SeriesData) -> Self:
         """Look at every channel of a series."""
         channels = tuple(
-            ChannelFacts.of(channel, data.times, data.values[:, column])
+            ChannelProfile.of(channel, data.times, data.values[:, column])
             for column, channel in enumerate(data.channels)
         )
         return cls(
             name=data.name,
-            traits=Traits.of(data),
+            signature=SeriesSignature.of(data),
             kind=data.kind,
             channels=channels,
             times=data.times,
@@ -110,8 +110,8 @@ class SeriesFacts:
             hours=data.hours,
         )
 
-    def pooled(self, panel: Sequence["SeriesFacts"]) -> "SeriesFacts":
-        """These facts with the channels seen over a whole panel, for the spec's defaults.
+    def pooled(self, panel: Sequence["SeriesProfile"]) -> "SeriesProfile":
+        """These profile with the channels seen over a whole panel, for the spec's defaults.
 
         A channel that varies in one series may help there; one that reaches zero in one series
         has no logarithm.
@@ -129,11 +129,11 @@ class SeriesFacts:
         return [channel.name for channel in self.channels]
 
     @property
-    def varying(self) -> list[ChannelFacts]:
+    def varying(self) -> list[ChannelProfile]:
         """The channels that hold at least two different values."""
         return [channel for channel in self.channels if not channel.constant]
 
-    def channel(self, name: str) -> ChannelFacts | None:
+    def channel(self, name: str) -> ChannelProfile | None:
         """The channel of that name, if there is one."""
         return next((channel for channel in self.channels if channel.name == name), None)
 
@@ -161,17 +161,19 @@ class Layout:
     rows_elsewhere: int = 0
 
     @classmethod
-    def of(cls, facts: SeriesFacts, step: Cadence, split: SplitSpec) -> Self:
+    def of(cls, profile: SeriesProfile, step: Cadence, split: SplitSpec) -> Self:
         """Lay out a series at a cadence.
 
         Raises:
             DataError: If the series has no rows, an unknown calendar or zone, or far too many
                 rows at this step.
         """
-        cadence = Cadence.parse(facts.cadence)
-        calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone, facts.hours)
-        rule = GridRule(cadence, step, calendar, (), "last", facts.kind == "ohlc")
-        times = rule.row_times(facts.times)
+        cadence = Cadence.parse(profile.cadence)
+        calendar = learn_calendar(
+            profile.times, cadence, profile.calendar, profile.timezone, profile.hours
+        )
+        rule = GridRule(cadence, step, calendar, (), "last", profile.kind == "ohlc")
+        times = rule.row_times(profile.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))
 
@@ -215,8 +217,8 @@ class Layout:
         }
 
 
-def _pooled(own: ChannelFacts, panel: Sequence[SeriesFacts]) -> ChannelFacts:
-    alike = [found for facts in panel if (found := facts.channel(own.name)) is not None]
+def _pooled(own: ChannelProfile, panel: Sequence[SeriesProfile]) -> ChannelProfile:
+    alike = [found for profile in panel if (found := profile.channel(own.name)) is not None]
     minima = [each.minimum for each in alike if each.minimum is not None]
     maxima = [each.maximum for each in alike if each.maximum is not None]
     return replace(

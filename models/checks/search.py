@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from models.checks.dimension import dimension_problems
 from models.checks.folds import fold_splits, validation_rows
-from models.checks.profile import SeriesFacts
+from models.checks.profile import SeriesProfile
 from models.checks.resolve import resolve
 from models.errors import Problem, SpecError
 from models.spec.search import (
@@ -45,22 +45,22 @@ class Variations:
 
     Args:
         asked: The spec's fields as they were asked for.
-        facts: The series.
+        profile: The series.
         base: The spec without parameters, resolved.
     """
 
     asked: Fields
-    facts: SeriesFacts
+    profile: SeriesProfile
     base: Spec
 
     @classmethod
-    def of(cls, asked: Fields, facts: SeriesFacts) -> "Variations":
+    def of(cls, asked: Fields, profile: SeriesProfile) -> "Variations":
         """Resolve the base.
 
         Raises:
             SpecError: If it cannot work even without parameters.
         """
-        return cls(asked, facts, resolve(parse_spec(asked), facts))
+        return cls(asked, profile, resolve(parse_spec(asked), profile))
 
     def spec(self, parameters: Parameters) -> Spec:
         """The resolved spec of parameters.
@@ -69,7 +69,7 @@ class Variations:
             SpecError: If it cannot work.
         """
         fields = lay(self.asked, self.base.to_json(), parameters)
-        return resolve(parse_spec(fields), self.facts)
+        return resolve(parse_spec(fields), self.profile)
 
 
 def check_search(search: Search, variations: Variations) -> None:
@@ -101,7 +101,7 @@ def _budget_problems(search: Search, variations: Variations) -> Iterator[Problem
             yield Problem(
                 f"/{field}", f'`{field}` belongs to `{owner}` "{needed}". Received: "{received}"'
             )
-    if validation_rows(variations.base, variations.facts) == 0:
+    if validation_rows(variations.base, variations.profile) == 0:
         yield Problem(
             "/../spec/split/validation",
             "Trials are compared on a validation part, so `split.validation` must leave one. "
@@ -195,7 +195,7 @@ def _fold_problems(search: Search, variations: Variations) -> Iterator[Problem]:
     if search.objective != "rolling_origin":
         return
     try:
-        resolve(_first_fold(search, variations.base, variations.facts), variations.facts)
+        resolve(_first_fold(search, variations.base, variations.profile), variations.profile)
     except SpecError as error:
         yield Problem(
             "/folds",
@@ -236,14 +236,14 @@ def _error(search: Search, variations: Variations, parameters: Parameters) -> Sp
     try:
         spec = variations.spec(parameters)
         if search.objective == "rolling_origin":
-            resolve(_first_fold(search, spec, variations.facts), variations.facts)
+            resolve(_first_fold(search, spec, variations.profile), variations.profile)
     except SpecError as error:
         return error
     return None
 
 
-def _first_fold(search: Search, spec: Spec, facts: SeriesFacts) -> Spec:
-    split = fold_splits(spec, facts, search.filled().folds or 1)[0]
+def _first_fold(search: Search, spec: Spec, profile: SeriesProfile) -> Spec:
+    split = fold_splits(spec, profile, search.filled().folds or 1)[0]
     return spec.model_copy(update={"split": split})
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
 from models.checks.classes import CLASS_SERIES_RULES, class_count
-from models.checks.profile import ChannelFacts, Layout, SeriesFacts
+from models.checks.profile import ChannelProfile, Layout, SeriesProfile
 from models.errors import Problem
 from models.features.windows import window_offsets
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesFacts, Layout], Iterator[Problem]]
+Rule = Callable[[Spec, SeriesProfile, Layout], Iterator[Problem]]
 
 # Fewer training rows with a loss than these teach nothing.
 LEAST_ROWS_WITH_LOSS = 10
@@ -17,20 +17,22 @@ MOST_OUTPUTS = 10_000
 _LONGEST_STEP_SECONDS = {"day": 86_400, "week": 7 * 86_400, "year": 366 * 86_400}
 
 
-def targets_can_be_predicted(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def targets_can_be_predicted(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
     """Targets are channels of the series, each once, with values that vary."""
     targets = spec.targets or []
     if not targets:
         yield Problem(
             "/targets",
             "`targets` must name at least 1 channel that varies. Received: none, of "
-            f"{_listed(facts.names)}",
+            f"{_listed(profile.names)}",
         )
     yield from _named_once("targets", targets)
     for position, name in enumerate(targets):
-        pointer, channel = f"/targets/{position}", facts.channel(name)
+        pointer, channel = f"/targets/{position}", profile.channel(name)
         if channel is None:
-            yield _unknown_channel("targets", position, name, facts)
+            yield _unknown_channel("targets", position, name, profile)
         elif channel.constant:
             what = "no values" if channel.minimum is None else f"only {channel.minimum:g}"
             yield Problem(pointer, f"A target must vary. Received: {name}, which holds {what}")
@@ -48,15 +50,15 @@ def targets_can_be_predicted(spec: Spec, facts: SeriesFacts, layout: Layout) -> 
             )
 
 
-def features_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def features_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """Features are channels of the series, each once; at least one input varies."""
     del layout
     features = spec.features or []
     yield from _named_once("features", features)
     for position, name in enumerate(features):
-        if facts.channel(name) is None:
-            yield _unknown_channel("features", position, name, facts)
-    varying = {channel.name for channel in facts.varying}
+        if profile.channel(name) is None:
+            yield _unknown_channel("features", position, name, profile)
+    varying = {channel.name for channel in profile.varying}
     if not varying.intersection(features):
         yield Problem(
             "/features",
@@ -65,9 +67,9 @@ def features_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
         )
 
 
-def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """One of horizon, leads and delay says how far ahead; no lead is longer than the series."""
-    del facts
+    del profile
     given = [name for name in ("horizon", "leads", "delay") if getattr(spec, name) is not None]
     if len(given) > 1:
         yield Problem(
@@ -95,9 +97,9 @@ def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[
         )
 
 
-def differences_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def differences_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """Differences span steps of the training rows, each span once."""
-    del facts
+    del profile
     rows = layout.training_rows
     for position, span in enumerate(spec.differences):
         if not 1 <= span < rows:
@@ -109,9 +111,9 @@ def differences_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iter
     yield from _named_once("differences", [str(span) for span in spec.differences])
 
 
-def lags_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def lags_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """The highway reads steps of the training rows, and leaves some to learn from."""
-    del facts
+    del profile
     lags = spec.highway.lags if spec.highway else None
     most = layout.training_rows // 2
     if lags is not None and lags > most:
@@ -123,10 +125,10 @@ def lags_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Pr
 
 
 def cycles_are_longer_than_steps(
-    spec: Spec, facts: SeriesFacts, layout: Layout
+    spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
     """A calendar feature says something only if rows fall on different places of its cycle."""
-    del facts
+    del profile
     cycles = spec.calendar_features or []
     for position, cycle in enumerate(cycles):
         if layout.step.approximate_seconds >= _LONGEST_STEP_SECONDS[cycle]:
@@ -138,9 +140,11 @@ def cycles_are_longer_than_steps(
     yield from _named_once("calendar_features", cycles)
 
 
-def parts_hold_their_labels(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def parts_hold_their_labels(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
     """Validation and test, where there are any, hold an origin with its farthest label."""
-    del facts
+    del profile
     farthest = max(spec.lead_steps, default=1)
     for part, rows in layout.held_out_rows.items():
         if rows <= farthest < len(layout.times):
@@ -151,9 +155,9 @@ def parts_hold_their_labels(spec: Spec, facts: SeriesFacts, layout: Layout) -> I
             )
 
 
-def training_rows_suffice(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def training_rows_suffice(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """The training part holds the context, the farthest label and some rows to learn from."""
-    del facts
+    del profile
     farthest = max(spec.lead_steps, default=1)
     if farthest >= len(layout.times) and len(layout.times) > LEAST_ROWS_WITH_LOSS:
         return
@@ -178,9 +182,9 @@ def training_rows_suffice(spec: Spec, facts: SeriesFacts, layout: Layout) -> Ite
     )
 
 
-def lanes_hold_a_chunk(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """There are enough training rows for every lane to have a chunk."""
-    del facts
+    del profile
     rows = layout.rows_to_learn
     lanes, chunk = spec.lanes or 1, spec.chunk or 1
     if lanes > 1 and lanes * chunk > rows:
@@ -212,17 +216,17 @@ def _context_rows(spec: Spec) -> tuple[str, int]:
     return "lookback", -int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
 
 
-def _missing_in_training(channel: ChannelFacts, layout: Layout) -> bool:
+def _missing_in_training(channel: ChannelProfile, layout: Layout) -> bool:
     if layout.splits is None or channel.first is None or channel.last is None:
         return False
     train = layout.times[layout.splits.train]
     return bool(channel.first > train[-1] or channel.last < train[0])
 
 
-def _unknown_channel(field: str, position: int, name: str, facts: SeriesFacts) -> Problem:
+def _unknown_channel(field: str, position: int, name: str, profile: SeriesProfile) -> Problem:
     return Problem(
         f"/{field}/{position}",
-        f"`{field}` must be channels of the series: {_listed(facts.names)}. Received: {name}",
+        f"`{field}` must be channels of the series: {_listed(profile.names)}. Received: {name}",
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.errors import TrainingError
-from models.features.dataset import Batch, Dataset, Part, Track
+from models.features.dataset import Batch, Dataset, SplitName, Track
 from models.features.lanes import LaneFeed, Lanes
 from models.features.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
 from models.features.windows import WindowFeed, Windows
@@ -30,7 +30,7 @@ PROBE_ORIGINS = 64
 PROBE_FACTOR = 3.0
 WINDOWS_AT_ONCE = 65_536
 
-Learnt = tuple[Rows, npt.NDArray[np.bool_]]
+Learnt = tuple[RowIndices, npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
     )
 
 
-def _labels_stay(dataset: Dataset, part: Part, batches: Iterable[Learnt]) -> Check:
+def _labels_stay(dataset: Dataset, part: SplitName, batches: Iterable[Learnt]) -> Check:
     """No row of another part has a loss, and no label lies in a later part."""
     labels = outside = 0
     for rows, learnt in batches:
@@ -190,7 +190,9 @@ def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray
     return np.asarray((weights.reshape(shape) > 0).any(axis=-1))
 
 
-def _borders(tracks: tuple[Track, ...], part: Part, rows: Rows) -> tuple[Rows, Rows]:
+def _borders(
+    tracks: tuple[Track, ...], part: SplitName, rows: RowIndices
+) -> tuple[RowIndices, RowIndices]:
     """First row and stop of a part, in the track of each row."""
     number = np.searchsorted([track.end for track in tracks], rows, side="right")
     number = np.minimum(number, len(tracks) - 1)
@@ -277,7 +279,7 @@ def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
-def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[Rows, Rows]:
+def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[RowIndices, RowIndices]:
     """Rows of each series before the end of training, over its tracks, and how many differ.
 
     The other features are compared as they come and are never there all at once.

@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Values
+from models.arrays import Floats, RowIndices, Values
 from models.features.classes import ClassCoding
 from models.features.highway import LagReader
 from models.features.known_future import FutureTable
 from models.features.lags import LaidHighway
 from models.features.scaling import TargetScaling
 
-Part = Literal["train", "validation", "test"]
+SplitName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Track:
     end: int
     series: int = 0
 
-    def span(self, part: Part) -> tuple[int, int]:
+    def span(self, part: SplitName) -> tuple[int, int]:
         """First row of a part, and the row after its last one."""
         borders = {
             "train": (self.train, self.validation),
@@ -125,15 +125,15 @@ class Dataset:
         """The number of inputs that are known of the steps ahead."""
         return 0 if self.future is None else self.future.width
 
-    def future_inputs(self, rows: Rows) -> Floats | None:
+    def future_inputs(self, rows: RowIndices) -> Floats | None:
         """What is known of the steps ahead of rows, if anything; see `FutureTable.inputs`."""
         return None if self.future is None else self.future.inputs(rows)
 
-    def row_count(self, part: Part) -> int:
+    def row_count(self, part: SplitName) -> int:
         """Rows of a part of the split, over all tracks."""
         return sum(stop - first for first, stop in (track.span(part) for track in self.tracks))
 
-    def labels(self, rows: Rows, ends: Rows) -> tuple[Floats, Floats]:
+    def labels(self, rows: RowIndices, ends: RowIndices) -> tuple[Floats, Floats]:
         """Labels of rows, and weights that are 0 where there is nothing to learn from.
 
         Args:
@@ -163,7 +163,7 @@ class Dataset:
         scalings = self.panel or (self.scaling,)
         return [LagReader.of(scalings[track.series], lags) for track in self.tracks]
 
-    def _scaling_at(self, rows: Rows) -> TargetScaling:
+    def _scaling_at(self, rows: RowIndices) -> TargetScaling:
         """The scaling of rows `(...)`: in a panel each row has that of its series."""
         if not self.panel:
             return self.scaling

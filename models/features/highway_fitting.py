@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Values
-from models.features.dataset import Dataset, Part
+from models.arrays import Floats, RowIndices, Values
+from models.features.dataset import Dataset, SplitName
 from models.features.highway import Highway
 from models.features.lags import LagTable
 from models.spec.spec import HighwaySpec
@@ -74,13 +74,17 @@ class Samples:
     """
 
     table: LagTable
-    rows: Rows
+    rows: RowIndices
     labels: Floats
     known: Values
 
     @classmethod
     def of(
-        cls, dataset: Dataset, table: LagTable, rows_and_ends: tuple[Rows, Rows], most: int
+        cls,
+        dataset: Dataset,
+        table: LagTable,
+        rows_and_ends: tuple[RowIndices, RowIndices],
+        most: int,
     ) -> Self:
         """At most so many evenly spaced ones of some rows."""
         rows, ends = rows_and_ends
@@ -174,7 +178,7 @@ def choose_highway(dataset: Dataset, wanted: HighwaySpec, season: int, loss: str
         season: Rows in the natural cycle; 1 if there is none.
         loss: The spec's loss: with `mse` the fit is least squares, else a robust one.
     """
-    part: Part = "validation" if dataset.row_count("validation") > 0 else "train"
+    part: SplitName = "validation" if dataset.row_count("validation") > 0 else "train"
     candidates = _candidates(dataset, wanted, season)
     most = max(candidate.lags for candidate in candidates)
     table = LagTable.of(dataset.lag_readers(most), dataset.base, dataset.first_rows)
@@ -218,7 +222,7 @@ def _lag_choices(dataset: Dataset, season: int) -> list[int]:
     return [each for each in steps if each <= most] or [most]
 
 
-def _samples(dataset: Dataset, table: LagTable, part: Part) -> tuple[Samples, Samples]:
+def _samples(dataset: Dataset, table: LagTable, part: SplitName) -> tuple[Samples, Samples]:
     """Rows to fit on, and rows to choose on: the last fifth of training without validation."""
     rows, ends = _rows_with_labels(dataset, "train")
     if part == "validation":
@@ -234,7 +238,7 @@ def _samples(dataset: Dataset, table: LagTable, part: Part) -> tuple[Samples, Sa
     )
 
 
-def _rows_with_labels(dataset: Dataset, part: Part) -> tuple[Rows, Rows]:
+def _rows_with_labels(dataset: Dataset, part: SplitName) -> tuple[RowIndices, RowIndices]:
     """The rows of a part whose labels all lie in it, and where their labels end."""
     farthest = int(dataset.scaling.leads[-1])
     spans = [track.span(part) for track in dataset.tracks]

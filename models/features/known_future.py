@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.calendars.calendar import Calendar
 from models.errors import DataError
 from models.features.features import FeaturePipeline
@@ -84,9 +84,9 @@ class FutureTable:
 
     leads: npt.NDArray[np.int64]
     known: Floats
-    ends: Rows
+    ends: RowIndices
     flags: Floats
-    places: Rows
+    places: RowIndices
 
     @classmethod
     def of(
@@ -143,7 +143,7 @@ class FutureTable:
         """The number of inputs of a row: leads times what is known of a step."""
         return int(len(self.leads) * (self.known.shape[1] + self.flags.shape[1]))
 
-    def inputs(self, rows: Rows) -> Floats:
+    def inputs(self, rows: RowIndices) -> Floats:
         """What is known at the target times of rows `(...)`.
 
         Returns:
@@ -156,14 +156,14 @@ class FutureTable:
         flags = self.flags[self.places[rows][..., np.newaxis] + self.leads]
         return _joined(known, flags)
 
-    def complete(self, rows: Rows) -> npt.NDArray[np.bool_]:
+    def complete(self, rows: RowIndices) -> npt.NDArray[np.bool_]:
         """Whether everything that must be known of the steps ahead of rows is there."""
         if self.known.shape[1] == 0:
             return np.ones(rows.shape, bool)
         complete: npt.NDArray[np.bool_] = np.all(self._inside(rows), axis=-1)
         return complete
 
-    def _inside(self, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _inside(self, rows: RowIndices) -> npt.NDArray[np.bool_]:
         ends = self.ends[np.searchsorted(self.ends, rows, side="right")]
         inside: npt.NDArray[np.bool_] = rows[..., np.newaxis] + self.leads < ends[..., np.newaxis]
         return inside
@@ -177,7 +177,7 @@ def _joined(known: Floats, flags: Floats) -> Floats:
 
 def _flags_of_steps(
     pipeline: FeaturePipeline, times: Times, calendar: Calendar, farthest: int
-) -> tuple[Rows, Floats]:
+) -> tuple[RowIndices, Floats]:
     """The place of each row, and the flags of all steps from the first to those ahead."""
     if pipeline.holidays is None or len(times) == 0:
         return np.zeros(len(times), np.int64), np.empty((farthest + 1, 0), np.float32)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from models.arrays import Floats, Rows, Values
+from models.arrays import Floats, RowIndices, Values
 from models.features.highway import Highway, LagReader
 
 # Lags of this many numbers are gathered at once: they stay in the processor's cache.
@@ -27,7 +27,7 @@ class LagTable:
 
     reader: LagReader
     windows: Values
-    first_rows: Rows
+    first_rows: RowIndices
 
     @classmethod
     def of(cls, readers: Sequence[LagReader], base: Values, first_rows: Sequence[int]) -> Self:
@@ -45,12 +45,12 @@ class LagTable:
         windows = sliding_window_view(np.concatenate(parts), lags + 1, axis=0)
         return cls(readers[0], windows, np.array(first_rows, np.int64))
 
-    def inputs(self, rows: Rows) -> Floats:
+    def inputs(self, rows: RowIndices) -> Floats:
         """Lags of some rows, `(rows, targets, lags)`; see `LagReader.inputs`."""
         track = np.searchsorted(self.first_rows, rows, side="right") - 1
         return self.reader.inputs(self.windows[rows + track * self.reader.lags])
 
-    def pieces(self, rows: Rows) -> Iterator[tuple[slice, Floats]]:
+    def pieces(self, rows: RowIndices) -> Iterator[tuple[slice, Floats]]:
         """Lags of many rows, some at a time, with where they belong."""
         size = max(1, NUMBERS_AT_ONCE // (self.windows.shape[1] * self.windows.shape[2]))
         for first in range(0, len(rows), size):
@@ -76,7 +76,7 @@ class LaidHighway:
         """Lay a highway over the values of all tracks; see `LagTable.of`."""
         return cls(highway, LagTable.of(readers, base, first_rows))
 
-    def outputs(self, rows: Rows) -> Floats:
+    def outputs(self, rows: RowIndices) -> Floats:
         """What the highway says at rows `(...)`: `(..., leads * targets)` of float32."""
         flat = rows.reshape(-1)
         targets, _, leads = self.highway.weights.shape

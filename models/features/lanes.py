@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from models.arrays import Rows
+from models.arrays import RowIndices
 from models.features.batch_cache import KeptBatches
-from models.features.dataset import Batch, Dataset, Part
+from models.features.dataset import Batch, Dataset, SplitName
 
 # Measured on hourly weather: chunks of 96 steps train an LSTM to its best within ten
 # epochs of a dozen updates; longer chunks are no better and shorter ones forget.
@@ -63,15 +63,15 @@ class Lanes:
     """
 
     dataset: Dataset
-    starts: Rows
-    losses_from: Rows
-    stops: Rows
-    ends: Rows
+    starts: RowIndices
+    losses_from: RowIndices
+    stops: RowIndices
+    ends: RowIndices
     chunk: int
     chunks: int
 
     @classmethod
-    def lay(cls, dataset: Dataset, part: Part, sizes: LaneSizes, warm_up: int) -> Self:
+    def lay(cls, dataset: Dataset, part: SplitName, sizes: LaneSizes, warm_up: int) -> Self:
         """Cut a part of every track into segments of (almost) equal length.
 
         Args:
@@ -98,7 +98,7 @@ class Lanes:
         """The number of lanes."""
         return len(self.starts)
 
-    def rows(self, chunk: int) -> Rows:
+    def rows(self, chunk: int) -> RowIndices:
         """Row numbers of one chunk, `(lanes, chunk)`; past a lane's stop they have no loss."""
         return self.starts[:, np.newaxis] + chunk * self.chunk + np.arange(self.chunk)
 
@@ -175,7 +175,7 @@ class LaneFeed:
         return iter(self.kept_validation)
 
 
-def _shares(dataset: Dataset, part: Part, lanes: int) -> list[int]:
+def _shares(dataset: Dataset, part: SplitName, lanes: int) -> list[int]:
     """How many lanes each track of each series is cut into."""
     series = np.array([track.series for track in dataset.tracks])
     rows = [stop - first for first, stop in (track.span(part) for track in dataset.tracks)]

@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
-from models.arrays import Floats, Rows
-from models.features.dataset import Batch, Dataset, Part
+from models.arrays import Floats, RowIndices
+from models.features.dataset import Batch, Dataset, SplitName
 
 
-def window_offsets(lookback: int, step: int) -> Rows:
+def window_offsets(lookback: int, step: int) -> RowIndices:
     """Rows of a window relative to its origin: every `step`-th, the origin last.
 
     Args:
@@ -34,11 +34,11 @@ class WindowReader:
         before: How many of these rows lie before the first origin.
     """
 
-    offsets: Rows
+    offsets: RowIndices
     features: Floats
     before: int
 
-    def at(self, origins: Rows) -> Floats:
+    def at(self, origins: RowIndices) -> Floats:
         """The windows of origins `(windows,)`: `(windows, samples, features)`."""
         found: Floats = self.features[self.before + origins[:, np.newaxis] + self.offsets]
         return found
@@ -56,12 +56,12 @@ class Windows:
     """
 
     dataset: Dataset
-    origins: Rows
-    ends: Rows
-    offsets: Rows
+    origins: RowIndices
+    ends: RowIndices
+    offsets: RowIndices
 
     @classmethod
-    def of(cls, dataset: Dataset, part: Part, offsets: Rows) -> Self:
+    def of(cls, dataset: Dataset, part: SplitName, offsets: RowIndices) -> Self:
         """The windows whose origin lies in a part and whose last label does too.
 
         Those without any label are left out: there is nothing to learn from them.
@@ -86,7 +86,7 @@ class Windows:
             ends.append(np.full(len(found), stop))
         return cls(dataset, np.concatenate(origins), np.concatenate(ends), offsets)
 
-    def batch(self, picks: Rows) -> Batch:
+    def batch(self, picks: RowIndices) -> Batch:
         """Gather windows.
 
         Args:

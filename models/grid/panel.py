@@ -13,7 +13,7 @@ MOST_SERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class SeriesSignature:
     """What a series must share with others to be read by the same forecaster.
 
     Time zones are free: each series counts days and sessions in its own.
@@ -32,10 +32,10 @@ class Traits:
 
     @classmethod
     def of(cls, data: SeriesData) -> Self:
-        """The traits of a series."""
+        """The signature of a series."""
         return cls(data.kind, data.cadence, data.calendar, by_name(data.channels))
 
-    def objections(self, other: "Traits") -> Iterator[str]:
+    def objections(self, other: "SeriesSignature") -> Iterator[str]:
         """What keeps another series from being read like one of these, as sentences.
 
         The other one may have further channels.
@@ -71,16 +71,18 @@ def size_problems(count: int) -> Iterator[Problem]:
         yield Problem("/series", message)
 
 
-def panel_problems(names: Sequence[str], traits: Sequence[Traits]) -> Iterator[Problem]:
+def panel_problems(
+    names: Sequence[str], signatures: Sequence[SeriesSignature]
+) -> Iterator[Problem]:
     """Why series cannot be a panel; the first one says what the others must be like.
 
     Args:
         names: The names of the series.
-        traits: Their traits, in the same order.
+        signatures: Their signatures, in the same order.
     """
     yield from size_problems(len(names))
-    first = traits[0]
-    for position, (name, other) in enumerate(zip(names, traits, strict=True)):
+    first = signatures[0]
+    for position, (name, other) in enumerate(zip(names, signatures, strict=True)):
         pointer = f"/series/{position}"
         if name in names[:position]:
             yield Problem(pointer, f"`series` must differ. Received twice: {name}")

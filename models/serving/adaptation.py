@@ -18,7 +18,7 @@ from models.errors import DataError
 from models.features.features import FeaturePipeline, clean_rows
 from models.features.scaling import TargetScaling
 from models.features.series_fit import FitRule, SeriesFit
-from models.grid.panel import Traits, by_name
+from models.grid.panel import SeriesSignature, by_name
 from models.grid.resampling import GridRule
 from models.series import SeriesData
 from models.serving.intervals import Intervals
@@ -47,10 +47,12 @@ def is_known(manifest: dict[str, Any], name: str) -> bool:
     return name in (names or [manifest["series"]["name"]])
 
 
-def traits_of(manifest: dict[str, Any]) -> Traits:
+def signature_of(manifest: dict[str, Any]) -> SeriesSignature:
     """What a series must be like to be read by a forecaster."""
     rule, series = GridRule.from_json(manifest["grid"]), manifest["series"]
-    return Traits(series["kind"], rule.cadence.text, series["calendar"], by_name(rule.channels))
+    return SeriesSignature(
+        series["kind"], rule.cadence.text, series["calendar"], by_name(rule.channels)
+    )
 
 
 def least_observations(manifest: dict[str, Any]) -> int:
@@ -85,7 +87,7 @@ def fit_unseen(manifest: dict[str, Any], data: SeriesData) -> SeriesFit:
 
     Args:
         manifest: The forecaster's.
-        data: The series up to the origin, with the traits that the forecaster needs.
+        data: The series up to the origin, with the signature that the forecaster needs.
 
     Raises:
         DataError: If it has too few observations, or a target that does not vary in them.

@@ -17,7 +17,7 @@ MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class Bundle:
     """The parts of a bundle."""
 
     manifest: dict[str, Any]
@@ -25,7 +25,7 @@ class Artefact:
     onnx: bytes
 
 
-def write_bundle(artefact: Artefact) -> bytes:
+def write_bundle(artefact: Bundle) -> bytes:
     """Pack an artefact; the same parts always give the same bytes."""
     manifest = json.dumps(artefact.manifest, allow_nan=False, indent=1).encode()
     target = BytesIO()
@@ -36,7 +36,7 @@ def write_bundle(artefact: Artefact) -> bytes:
     return target.getvalue()
 
 
-def read_bundle(bundle: bytes) -> Artefact:
+def read_bundle(bundle: bytes) -> Bundle:
     """Unpack a bundle.
 
     Raises:
@@ -45,7 +45,7 @@ def read_bundle(bundle: bytes) -> Artefact:
     try:
         with zipfile.ZipFile(BytesIO(bundle)) as archive:
             manifest = json.loads(_member(archive, MANIFEST))
-            artefact = Artefact(manifest, _member(archive, KERAS), _member(archive, ONNX))
+            artefact = Bundle(manifest, _member(archive, KERAS), _member(archive, ONNX))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ArtefactError(f"The bundle is damaged: {error}") from error
     if manifest.get("format") != FORMAT:

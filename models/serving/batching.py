@@ -39,10 +39,10 @@ class Run:
 
 Result = TypeVar("Result")
 # A computation that yields runs, is sent `[y, *new states]` of each, and returns its result.
-Steps = Generator[Run, list[Floats], Result]
+Computation = Generator[Run, list[Floats], Result]
 
 
-def alone(steps: Steps[Result]) -> Result:
+def run_one(steps: Computation[Result]) -> Result:
     """Carry out one computation."""
     try:
         run = next(steps)
@@ -53,7 +53,7 @@ def alone(steps: Steps[Result]) -> Result:
         return result
 
 
-def together(several: Sequence[Steps[Result]]) -> list[Result | Exception]:
+def run_batched(several: Sequence[Computation[Result]]) -> list[Result | Exception]:
     """Carry out computations side by side.
 
     Args:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Outputs:
 
     times: Times
     actual: Values
-    origins: Rows
+    origins: RowIndices
     values: Values
     lower: Values
     upper: Values

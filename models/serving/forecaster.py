@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.calendars.calendar import Calendar
 from models.calendars.exchange_hours import Hours
 from models.errors import DataError
@@ -23,12 +23,12 @@ from models.grid.resampling import GridRule
 from models.series import SeriesData
 from models.serving.adaptation import intervals_of, is_known, known_fit
 from models.serving.artefact import read_bundle
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation, run_one
 from models.serving.forecast import Forecast, Outputs, ScaledOutputs
-from models.serving.inference import NetworkRuns
+from models.serving.inference import Inference
 from models.serving.intervals import Intervals, Tracker, at_level
-from models.serving.postprocessing import Decoder
-from models.serving.preprocessing import Reader, Reading
+from models.serving.postprocessing import Postprocessor
+from models.serving.preprocessing import Preprocessor, Reading
 from models.serving.session import open_session
 from models.serving.states import State
 
@@ -55,11 +55,11 @@ class Forecaster:
         self._session = session
         self._fit = fit
         self._fitted: dict[str, tuple[dict[str, Any], Self]] = {}
-        self._reader = Reader(manifest, fit)
+        self._reader = Preprocessor(manifest, fit)
         targets = manifest["targets"]
         self._targets = tuple(targets["names"])
         self._units = tuple(targets["units"])
-        self._decoder = Decoder(
+        self._decoder = Postprocessor(
             self._reader.scaling,
             tuple(targets["quantiles"]),
             ClassCoding.from_json(targets["classes"]) if targets["classes"] else None,
@@ -67,13 +67,13 @@ class Forecaster:
         )
         self._runs = self._network_runs()
 
-    def _network_runs(self) -> NetworkRuns:
+    def _network_runs(self) -> Inference:
         window, tracker, reader = self.manifest["window"], None, self._reader
         if self._decoder.intervals is not None:
             # What a row would have said of its future is settled when that has come.
             channels = None if reader.future is None else reader.pipeline.columns
             tracker = Tracker(self._decoder.intervals, reader.scaling, channels=channels)
-        return NetworkRuns(
+        return Inference(
             session=self._session,
             reader=reader,
             outputs=self._decoder.width * reader.scaling.scale.size,
@@ -208,9 +208,9 @@ class Forecaster:
         Returns:
             The state after the last complete grid row; `state` itself if there is none.
         """
-        return alone(self.advancing(state, times, values))
+        return run_one(self.advancing(state, times, values))
 
-    def advancing(self, state: State, times: Times, values: Values) -> Steps[State]:
+    def advancing(self, state: State, times: Times, values: Values) -> Computation[State]:
         """Read observations side by side with others; the arguments are those of `advance`."""
         grid = self._reader.grid(times, values, state.time)
         if len(grid.times) == 0:
@@ -272,9 +272,9 @@ class Forecaster:
             DataError: If too few rows, or no value of a target, were read yet, or if a known
                 value is missing.
         """
-        return alone(self.forecasting(state, known))
+        return run_one(self.forecasting(state, known))
 
-    def forecasting(self, state: State, known: Values | None = None) -> Steps[Forecast]:
+    def forecasting(self, state: State, known: Values | None = None) -> Computation[Forecast]:
         """Forecast side by side with others; arguments and errors are those of `forecast`."""
         origin = self._origin(state)
         naive = state.tail[-1, self._reader.columns]
@@ -315,7 +315,11 @@ class Forecaster:
         return state.time
 
     def outputs(
-        self, times: Times, values: Values, at: Rows | None = None, levels: Sequence[float] = ()
+        self,
+        times: Times,
+        values: Values,
+        at: RowIndices | None = None,
+        levels: Sequence[float] = (),
     ) -> Outputs:
         """Forecast from many rows of a series in one pass, as if each were the latest.
 
@@ -355,7 +359,7 @@ class Forecaster:
             each[early] = np.nan
         return found
 
-    def scaled_outputs(self, times: Times, values: Values, at: Rows) -> ScaledOutputs:
+    def scaled_outputs(self, times: Times, values: Values, at: RowIndices) -> ScaledOutputs:
         """The network's outputs at some rows, beside the labels they are for.
 
         Args:
@@ -369,7 +373,7 @@ class Forecaster:
             said[some] = self._decoder.shaped(here)
         return ScaledOutputs(reading.times, said, self._labels(reading, at))
 
-    def labels(self, times: Times, values: Values, at: Rows) -> Values:
+    def labels(self, times: Times, values: Values, at: RowIndices) -> Values:
         """What the network should say at some rows; the arguments are those of `scaled_outputs`.
 
         Returns:
@@ -388,7 +392,7 @@ class Forecaster:
             raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
         return data.values[:, [data.channel_names.index(name) for name in wanted]]
 
-    def _labels(self, reading: Reading, at: Rows) -> Values:
+    def _labels(self, reading: Reading, at: RowIndices) -> Values:
         actual = reading.actual[at[:, np.newaxis] + self.leads]
         return self._decoder.labels(actual, reading.base[at])
 

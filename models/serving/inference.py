@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.errors import DataError
 from models.features.windows import WindowReader
 from models.grid.grid import Grid
 from models.series import iso
-from models.serving.batching import Run, Steps, alone
+from models.serving.batching import Computation, Run, run_one
 from models.serving.intervals import Adaptation, Tracker
-from models.serving.preprocessing import Reader, Reading
+from models.serving.preprocessing import Preprocessor, Reading
 from models.serving.session import run_session
 from models.serving.states import State, Waiting
 
@@ -28,7 +28,7 @@ OUTPUTS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkRuns:
+class Inference:
     """A network, and what it is given at each row.
 
     Args:
@@ -43,11 +43,11 @@ class NetworkRuns:
     """
 
     session: onnxruntime.InferenceSession
-    reader: Reader
+    reader: Preprocessor
     outputs: int
     least_rows: int
     states: tuple[int, ...]
-    offsets: Rows | None
+    offsets: RowIndices | None
     tracker: Tracker | None
 
     def initial_state(self) -> State:
@@ -75,7 +75,7 @@ class NetworkRuns:
         """How many rows later the intervals learn what a row says; 0 for at once, or never."""
         return self.tracker.delay if self.tracker else 0
 
-    def last_output(self, state: State, known: Values | None) -> Steps[Floats]:
+    def last_output(self, state: State, known: Values | None) -> Computation[Floats]:
         """What the network says at the last row: kept, or made now that its future is known."""
         future = self.reader.future
         if future is None or state.time is None:
@@ -93,7 +93,7 @@ class NetworkRuns:
         last: Floats = y.reshape(-1)
         return last
 
-    def over(self, state: State, grid: Grid) -> Steps[State]:
+    def over(self, state: State, grid: Grid) -> Computation[State]:
         """Run the network over the rows that follow a state; only the last output is kept."""
         if state.waiting is None:
             read = yield from self._run_at_once(state, grid)
@@ -101,7 +101,7 @@ class NetworkRuns:
             read = yield from self._run_late(state, state.waiting, grid)
         return replace(read, time=grid.times[-1], rows=state.rows + len(grid.times))
 
-    def _run_at_once(self, state: State, grid: Grid) -> Steps[State]:
+    def _run_at_once(self, state: State, grid: Grid) -> Computation[State]:
         """Read new rows, which say what moves the intervals as they come, or never do."""
         reading = self.reader.read(state.tail, grid)
         state = replace(state, tail=reading.tail)
@@ -116,8 +116,8 @@ class NetworkRuns:
         return state
 
     def at(
-        self, reading: Reading, origins: Rows, *, tracked: bool = False
-    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
+        self, reading: Reading, origins: RowIndices, *, tracked: bool = False
+    ) -> Iterator[tuple[RowIndices, Floats, Values | None]]:
         """Run the network over a whole series; what it says at some of its rows, by the piece.
 
         Yields positions in `origins`, outputs `(positions, outputs)` and the intervals' factors.
@@ -145,7 +145,7 @@ class NetworkRuns:
                 here = origins[some] - rows.start
                 yield some, said[here], None if log_factors is None else log_factors[here]
 
-    def _run_late(self, state: State, late: Waiting, grid: Grid) -> Steps[State]:
+    def _run_late(self, state: State, late: Waiting, grid: Grid) -> Computation[State]:
         """Read new rows, and let those speak whose future has come with them."""
         rows = late.followed_by(grid)
         reading, new = self.reader.read(late.tail, rows), len(grid.times)
@@ -160,7 +160,7 @@ class NetworkRuns:
 
     def _speak(
         self, state: State, late: Waiting, rows: Grid, reading: Reading
-    ) -> Steps[tuple[Adaptation | None, Waiting]]:
+    ) -> Computation[tuple[Adaptation | None, Waiting]]:
         """Ask the rows whose future has come what they say of it, and let the intervals see.
 
         Args:
@@ -196,7 +196,7 @@ class NetworkRuns:
 
     def _say_next(
         self, reading: Reading, rows: slice, recurrent: tuple[Floats, ...]
-    ) -> Steps[tuple[Floats, tuple[Floats, ...]]]:
+    ) -> Computation[tuple[Floats, tuple[Floats, ...]]]:
         """What the network says at the next rows, `(rows, outputs)`, and its states after them."""
         if rows.start == rows.stop:
             return self._silence(0), recurrent
@@ -204,7 +204,7 @@ class NetworkRuns:
         said, *after = yield self._run(inputs, recurrent)
         return said[0], tuple(after)
 
-    def _wait(self, state: State, features: Floats) -> Steps[State]:
+    def _wait(self, state: State, features: Floats) -> Computation[State]:
         """Step over all rows but the last, which waits until its future is known.
 
         The states depend on no future, so the rows before it are told of none.
@@ -219,7 +219,7 @@ class NetworkRuns:
             recurrent = tuple(after)
         return replace(state, recurrent=recurrent, window=waiting[-1:])
 
-    def _run_windows(self, state: State, reading: Reading) -> Steps[State]:
+    def _run_windows(self, state: State, reading: Reading) -> Computation[State]:
         """Run the window of the last row, and of each row whose errors move the intervals."""
         features = np.concatenate([state.window, reading.features])
         windows = self._windows(features, len(state.window))
@@ -239,7 +239,7 @@ class NetworkRuns:
         rows: slice,
         wanted: npt.NDArray[np.bool_],
         windows: WindowReader,
-    ) -> Steps[Floats]:
+    ) -> Computation[Floats]:
         """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
         said = self._silence(len(wanted))
         places = np.flatnonzero(wanted)
@@ -254,7 +254,7 @@ class NetworkRuns:
         assert self.offsets is not None, "the forecaster reads windows"  # noqa: S101
         return WindowReader(self.offsets, features, before)
 
-    def _followed(self, times: Times, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _followed(self, times: Times, rows: RowIndices) -> npt.NDArray[np.bool_]:
         """Rows from which forecasts can be made, and whose errors move the intervals."""
         if self.tracker is None or self.tracker.since is None:
             return np.zeros(len(times), bool)
@@ -268,7 +268,7 @@ class NetworkRuns:
         return Run(self.session, [*(each[np.newaxis] for each in inputs), *recurrent])
 
     def _window_runs(
-        self, reading: Reading, origins: Rows, *, tracked: bool
+        self, reading: Reading, origins: RowIndices, *, tracked: bool
     ) -> Iterator[tuple[slice, Floats, Floats]]:
         """As `_reading_runs`, up to the last origin; NaN where nothing is needed."""
         windows = self._windows(reading.features, 0)
@@ -278,7 +278,7 @@ class NetworkRuns:
             followed = self._followed(reading.times[rows], _places(rows))
             wanted = is_origin[rows] | (followed & tracked)
             if tracked or wanted.any():
-                said = alone(self._say_windows(reading, rows, wanted, windows))
+                said = run_one(self._say_windows(reading, rows, wanted, windows))
                 _require_finite(said[wanted], reading.times[rows][wanted])
                 yield rows, said, _only(said, followed)
 
@@ -321,7 +321,7 @@ def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
     return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
 
 
-def _places(rows: slice) -> Rows:
+def _places(rows: slice) -> RowIndices:
     """The numbers of rows."""
     return np.arange(rows.start, rows.stop)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.features.scaling import TargetScaling
 
 # Percent; intervals at other levels lie between those of their neighbours.
@@ -293,9 +293,9 @@ class Tracker:
         distance = np.where(error < 0, below[picks], above[picks])
         return np.moveaxis(np.abs(error) / np.maximum(distance, LEAST_DISTANCE), 0, 1)
 
-    def _origins(self, rows: Rows) -> Rows:
+    def _origins(self, rows: RowIndices) -> RowIndices:
         """Where in the pending rows the forecasts scored at new rows lie, one per lead."""
-        origins: Rows = self._memory + rows - self._scored_after
+        origins: RowIndices = self._memory + rows - self._scored_after
         return origins
 
     def _follow(self, log_factors: Values, ratios: Values, issued: Floats) -> Values:

@@ -12,7 +12,7 @@ from models.serving.intervals import TRACKED_LEVELS, Intervals, bounds, median
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class Postprocessor:
     """What the network's outputs mean for one series.
 
     Args:

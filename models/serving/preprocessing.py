@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.calendars.calendar import calendar_from_json
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
@@ -43,7 +43,7 @@ class Reading:
     future: FutureTable | None
 
 
-class Reader:
+class Preprocessor:
     """Puts observations on the grid and makes the network's inputs of them.
 
     Args:
@@ -66,7 +66,7 @@ class Reader:
         if self.pipeline.future_width:
             self.future = FutureReader(self.pipeline, self.scaling.leads, self.calendar)
 
-    def in_hours(self, hours: Hours) -> "Reader":
+    def in_hours(self, hours: Hours) -> "Preprocessor":
         """The same reader with an exchange's sessions as they are known by now."""
         if not isinstance(self.calendar, Exchange):
             return self
@@ -150,7 +150,7 @@ class Reader:
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self.columns if self.scaling.transform == "log_return" else [])
 
-    def inputs(self, x: Floats, reading: Reading, rows: slice | Rows) -> list[Floats]:
+    def inputs(self, x: Floats, reading: Reading, rows: slice | RowIndices) -> list[Floats]:
         """The network's inputs but the states, without the batch axis of a sequence."""
         inputs = [x]
         if reading.future is not None:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Part(BaseModel):
+class SpecPart(BaseModel):
     """Base of the spec's parts: unknown fields are refused, values are not changed later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 # What the fused recurrent kernels of ONNX Runtime compute as Keras does.
@@ -43,13 +43,13 @@ _CONSTRAINT = "`max_norm`, `min_max_norm`, `non_neg`, `unit_norm`, or `{name, ..
 _INITIALIZER = "A name of Keras, or an object `{name, ...arguments}` such as "
 
 
-class BidirectionalSpec(Part):
+class BidirectionalSpec(SpecPart):
     """A second copy of the layer reads the window backwards."""
 
     merge_mode: Literal["concat", "sum", "mul", "ave"] = "concat"
 
 
-class LayerSpec(Part):
+class LayerSpec(SpecPart):
     """One recurrent layer; names are those of the Keras arguments, `null` is Keras' default."""
 
     cell: Literal["rnn", "lstm", "gru"] = "lstm"
@@ -136,7 +136,7 @@ class LayerSpec(Part):
         return self.recurrent_activation or "sigmoid"
 
 
-class DenseSpec(Part):
+class DenseSpec(SpecPart):
     """One dense layer between the recurrent stack and the output."""
 
     units: int = Field(ge=1, le=4096)
@@ -144,7 +144,7 @@ class DenseSpec(Part):
     dropout: Rate = 0.0
 
 
-class HeadSpec(Part):
+class HeadSpec(SpecPart):
     """What maps the recurrent stack's output to targets and leads."""
 
     dropout: Rate = Field(0.0, description="Dropout of the stack's output; one mask for all steps.")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 
 ScheduleName = Literal[
     "constant", "cosine", "exponential_decay", "inverse_time_decay", "reduce_on_plateau"
@@ -12,7 +12,7 @@ ScheduleName = Literal[
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-class ScheduleSpec(Part):
+class ScheduleSpec(SpecPart):
     """How the learning rate changes; each argument belongs to the schedules it names."""
 
     name: ScheduleName = "constant"
@@ -54,7 +54,7 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-class OptimizerSpec(Part):
+class OptimizerSpec(SpecPart):
     """The optimizer; `null` is Keras' default, and no optimizer has all arguments."""
 
     name: Literal["adam", "adamw", "nadam", "rmsprop", "adagrad", "sgd"] = "adam"

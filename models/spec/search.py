@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from models.errors import Problem, SpecError
-from models.spec.base import Part
+from models.spec.base import SpecPart
 from models.spec.spec import Spec
 
 Fields = dict[str, Any]
@@ -18,7 +18,7 @@ Parameters = dict[str, JsonValue]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Dimension(Part):
+class Dimension(SpecPart):
     """The values of one field: a range of whole or other numbers, or a list."""
 
     type: Literal["int", "float", "log_float", "choice"] = Field(
@@ -72,7 +72,7 @@ class Dimension(Part):
         return _exact(self.step)
 
 
-class Search(Part):
+class Search(SpecPart):
     """How a study looks for the best spec, and when it stops looking."""
 
     method: Literal["random", "hyperband", "bayesian"] = Field(

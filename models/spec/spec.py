@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 from models.spec.layers import BidirectionalSpec, DenseSpec, HeadSpec, LayerSpec
 from models.spec.optimizer import OptimizerSpec, ScheduleSpec
 
@@ -25,7 +25,7 @@ __all__ = [
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class HighwaySpec(Part):
+class HighwaySpec(SpecPart):
     """A linear map from the last values of each target to its leads, beside the network."""
 
     lags: int | None = Field(
@@ -42,7 +42,7 @@ class HighwaySpec(Part):
     )
 
 
-class DeadBandSpec(Part):
+class DeadBandSpec(SpecPart):
     """Changes that count as none."""
 
     size: float = Field(
@@ -53,14 +53,14 @@ class DeadBandSpec(Part):
     )
 
 
-class EarlyStoppingSpec(Part):
+class EarlyStoppingSpec(SpecPart):
     """When to stop: the best epoch's weights are restored."""
 
     monitor: Literal["val_loss", "loss"] = "val_loss"
     patience: int = Field(5, ge=1)
 
 
-class SplitSpec(Part):
+class SplitSpec(SpecPart):
     """Where validation and test begin: a fraction of the span, or a time (ISO 8601)."""
 
     train: datetime | None = None
@@ -68,7 +68,7 @@ class SplitSpec(Part):
     test: Fraction | datetime = 0.15
 
 
-class Spec(Part):
+class Spec(SpecPart):
     """A forecaster as data. Every field may be left out: `{}` trains a sensible model."""
 
     mode: Literal["stateful", "windowed"] = "stateful"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
 from models.series import Channel, SeriesData
 from models.spec.spec import Spec
@@ -27,7 +27,7 @@ def series() -> SeriesData:
 
 
 def resolved(data: SeriesData | None = None, **fields: Any) -> Spec:
-    return resolve(Spec.model_validate(fields), SeriesFacts.from_data(data or series()))
+    return resolve(Spec.model_validate(fields), SeriesProfile.from_data(data or series()))
 
 
 def problems(data: SeriesData | None = None, **fields: Any) -> list[Problem]:
@@ -45,7 +45,7 @@ class TestKnownFuture:
     def test_resolving_twice_changes_nothing(self) -> None:
         spec = resolved(known_future=["lead"], holidays="DE", features=["value"])
         assert spec.holidays == ["DE"]
-        assert resolve(spec, SeriesFacts.from_data(series())) == spec
+        assert resolve(spec, SeriesProfile.from_data(series())) == spec
 
     @pytest.mark.parametrize(
         ("fields", "pointer", "words"),

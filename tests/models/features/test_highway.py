@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Values
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.features.dataset import Dataset, Track
 from models.features.highway import Highway, LagReader
@@ -278,21 +278,21 @@ class TestRules:
     def test_lags_leave_rows_to_learn_from(self) -> None:
         data = make_wave(200)
         with pytest.raises(SpecError, match="at most half of the 140 training rows") as caught:
-            resolve(Spec(highway=HighwaySpec(lags=71)), SeriesFacts.from_data(data))
+            resolve(Spec(highway=HighwaySpec(lags=71)), SeriesProfile.from_data(data))
         assert caught.value.problems[0].pointer == "/highway/lags"
 
     def test_null_means_none(self) -> None:
         from models.training.train import lay_highway
 
         data = make_wave(300)
-        spec = resolve(Spec(highway=None, horizon=2), SeriesFacts.from_data(data))
+        spec = resolve(Spec(highway=None, horizon=2), SeriesProfile.from_data(data))
         prepared, choice = lay_highway(spec, prepare(spec, data))
         assert choice is None
         assert prepared.dataset.highway is None
 
     @pytest.mark.unit
     def test_windowed_models_have_one_only_if_asked(self) -> None:
-        facts = SeriesFacts.from_data(make_wave(300))
-        assert resolve(Spec(mode="windowed"), facts).highway is None
+        profile = SeriesProfile.from_data(make_wave(300))
+        assert resolve(Spec(mode="windowed"), profile).highway is None
         asked = Spec(mode="windowed", highway=HighwaySpec(lags=5))
-        assert resolve(asked, facts).highway == HighwaySpec(lags=5)
+        assert resolve(asked, profile).highway == HighwaySpec(lags=5)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.features.dataset import Dataset, Track
 from models.features.features import FeaturePipeline
@@ -32,8 +32,8 @@ def shop(name: str, rows: int = 900, scale: float = 1.0, timezone: str = "UTC") 
 
 
 def spec_of(panel: list[SeriesData], **fields: Any) -> Spec:
-    facts = [SeriesFacts.from_data(each) for each in panel]
-    return resolve(Spec.model_validate({**SMALL, **fields}), facts)
+    profiles = [SeriesProfile.from_data(each) for each in panel]
+    return resolve(Spec.model_validate({**SMALL, **fields}), profiles)
 
 
 @pytest.fixture(scope="module")

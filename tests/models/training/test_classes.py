@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError, SpecError
 from models.evaluation.class_metrics import (
     baseline_figures,
@@ -43,8 +43,8 @@ SMALL: dict[str, Any] = {
 
 
 def resolved(data: SeriesData | None = None, **fields: Any) -> Spec:
-    facts = SeriesFacts.from_data(data or make_wave())
-    return resolve(Spec.model_validate({**SMALL, **fields}), facts)
+    profile = SeriesProfile.from_data(data or make_wave())
+    return resolve(Spec.model_validate({**SMALL, **fields}), profile)
 
 
 def coding(**fields: Any) -> ClassCoding:
@@ -407,7 +407,7 @@ class TestRules:
 
     def test_resolving_again_changes_nothing(self) -> None:
         spec = resolved(dead_band={"size": 3})
-        assert resolve(spec, SeriesFacts.from_data(make_wave())) == spec
+        assert resolve(spec, SeriesProfile.from_data(make_wave())) == spec
 
     def test_the_bundle_says_what_the_classes_are(self, trained: Trained) -> None:
         stored = read_bundle(trained.bundle).manifest["targets"]["classes"]

@@ -9,7 +9,7 @@ import pytest
 
 from models.arrays import Values
 from models.backtesting.backtest import forecasts_at
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
 from models.features.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
@@ -123,7 +123,7 @@ class TestWorth:
 class TestCausality:
     def prepared(self, data: SeriesData) -> Prepared:
         spec = Spec.model_validate({**SMALL, "features": ["y", "other"], "holidays": "DE"})
-        return prepare(resolve(spec, SeriesFacts.from_data(data)), data)
+        return prepare(resolve(spec, SeriesProfile.from_data(data)), data)
 
     @pytest.mark.parametrize("names", [["y", "other"], ["promo"], ["y", "promo", "other"]])
     def test_features_and_state_see_no_future_at_all(
@@ -298,7 +298,7 @@ class TestHolidaysAlone:
         )
         spec = {**SMALL, "known_future": [], "holidays": "DE", "chunk": 12}
         prepared = prepare(
-            resolve(Spec.model_validate(spec), SeriesFacts.from_data(data)), data
+            resolve(Spec.model_validate(spec), SeriesProfile.from_data(data)), data
         ).dataset
         (friday,) = np.flatnonzero(times == np.datetime64("2022-12-23"))
         found = prepared.future_inputs(np.array([friday]))

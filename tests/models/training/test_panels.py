@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.backtesting.backtest import Run
 from models.backtesting.plan import BacktestSpec, plan_backtest
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
 from models.evaluation.leakage_audit import audit_training
 from models.features.features import FeaturePipeline
@@ -143,7 +143,7 @@ class TestAudit:
 
         scales = {"mean": 0.0}
         monkeypatch.setattr(SeriesFit, "pipeline", leaky)
-        spec = resolve(small(), [SeriesFacts.from_data(each) for each in panel])
+        spec = resolve(small(), [SeriesProfile.from_data(each) for each in panel])
         made = prepare(spec, panel)
         # The second preparation sees another future, and finds another mean.
         scales["mean"] = 1.0
