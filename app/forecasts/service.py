@@ -46,7 +46,7 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         if newest is not None and not newest.known_future:
             return Answer(newest.key, newest.body)
     with database.reading() as session:
-        issued = run_one(issuing_as_asked(session, asked_version(session, model, request), request))
+        issued = run_one(issue_requested(session, asked_version(session, model, request), request))
         stored = issuing.find(session, issued)
     if stored is None or not issued.state.kept:
         with database.transaction() as session:
@@ -92,7 +92,7 @@ def asked_version(session: Session, model: str, request: ForecastCreate) -> Vers
     return get_version(session, model, str(request.version))
 
 
-def issuing_as_asked(
+def issue_requested(
     session: Session, row: VersionRow, request: ForecastCreate
 ) -> Computation[Issued]:
     """Make the forecast that a request asks a version for.
@@ -104,7 +104,7 @@ def issuing_as_asked(
     forecaster = forecasters.get(session, version, job)
     try:
         return (
-            yield from issuing.issuing(
+            yield from issuing.issue(
                 session,
                 Source(version.id, version.number, owner.name),
                 forecaster,

@@ -76,20 +76,8 @@ def current_state(
     series: Series,
     *,
     changed_last: datetime | None = None,
-) -> CurrentState:
-    """The state after the series' last complete step; see `reading_state`."""
-    return run_one(reading_state(session, forecaster, kept, series, changed_last=changed_last))
-
-
-def reading_state(
-    session: Session,
-    forecaster: Forecaster,
-    kept: KeptState | None,
-    series: Series,
-    *,
-    changed_last: datetime | None = None,
 ) -> Computation[CurrentState]:
-    """The state after the series' last complete step, made side by side with others.
+    """The state after the series' last complete step.
 
     The kept state is advanced by the observations that came since. When a later write changed
     what it had already seen, it is replayed from the newest checkpoint before that; from the
@@ -119,7 +107,7 @@ def reading_state(
             own, start.fit, start.state, revision, True, False, None, (), start.checkpoint_rows
         )
     times, values = observed_after(session, own, series, start.state)
-    read = yield from checkpoints.advancing(own, start.state, times, values, start.checkpoint_rows)
+    read = yield from checkpoints.advance(own, start.state, times, values, start.checkpoint_rows)
     return CurrentState(
         forecaster=own,
         fit=start.fit,
@@ -172,7 +160,7 @@ def replay(
     own = _as_open_now(session, fitted)
     known = data.values[:, columns_of(forecaster, series)]
     try:
-        read = run_one(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
+        read = run_one(checkpoints.advance(own, own.initial_state(), data.times, known, 0))
     except NotFinite as error:
         raise NotFinite(error.time, from_start=True, fit=fit) from error
     return CurrentState(

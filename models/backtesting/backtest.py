@@ -114,7 +114,7 @@ def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Va
     grid = forecaster.rule.row_times(times)
     rows = np.minimum(np.searchsorted(grid, origins), len(grid) - 1)
     there = grid[rows] == origins
-    found = forecaster.outputs(times, values, at=rows[there]).said
+    found = forecaster.outputs(times, values, at=rows[there]).predicted
     said = np.full((len(origins), *found.shape[1:]), np.nan)
     said[there] = found
     return said

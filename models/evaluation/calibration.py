@@ -44,7 +44,7 @@ def fit_intervals(
         # Whoever makes a state from the start reads a window for each row from here on.
         first = max(first, len(scaled.times) - MOST_WINDOWS)
     return Intervals.fit(
-        forecaster.quantiles, scaled.said, scaled.labels, since=scaled.times[first - 1] + 1
+        forecaster.quantiles, scaled.predicted, scaled.labels, since=scaled.times[first - 1] + 1
     )
 
 

@@ -79,6 +79,6 @@ def _say(
     at = origins_of(forecaster, span)
     at = at[at >= forecaster.least_rows - 1]
     found = forecaster.scaled_outputs(times, values, at)
-    known = ~np.isnan(found.said).any(axis=-1)
+    known = ~np.isnan(found.predicted).any(axis=-1)
     labels = np.where(known, found.labels, np.nan)
-    return _Said(at, coding.probabilities(found.said), labels)
+    return _Said(at, coding.probabilities(found.predicted), labels)

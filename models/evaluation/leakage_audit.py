@@ -100,7 +100,7 @@ def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Seque
     origins = np.arange(max(first, cut - PROBE_ORIGINS), cut) - np.searchsorted(grid, times[0])
     origins = origins[origins >= 0]
     before, after = (
-        forecaster.outputs(times, each, at=origins).said
+        forecaster.outputs(times, each, at=origins).predicted
         for each in (values, _with_another_future(times, values, grid[cut], known))
     )
     moved = _rows_that_differ(before, after)

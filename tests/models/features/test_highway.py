@@ -19,6 +19,7 @@ from models.features.prepare import prepare
 from models.features.scaling import TargetScaling, Transform
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import HighwaySpec, Spec
 from models.training.trained import Trained
@@ -238,9 +239,11 @@ class TestForecaster:
         cuts = [0, 1, 3, 60, 110, 111, 140, 400]
         for first, stop in pairwise(cuts):
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[first:stop], data.values[first:stop])
+            state = run_one(
+                forecaster.advance(state, data.times[first:stop], data.values[first:stop])
+            )
             if stop >= 60:
-                said = forecaster.forecast(state).values
+                said = run_one(forecaster.forecast(state)).values
                 np.testing.assert_allclose(said, whole.values[stop - 1], atol=1e-6)
 
     def test_the_state_keeps_the_lags(self, trained: Trained) -> None:

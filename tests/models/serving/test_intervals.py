@@ -14,8 +14,10 @@ from models.arrays import Values
 from models.features.scaling import TargetScaling
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
-from models.serving.intervals import LEVELS, Adaptation, Intervals, Tracker, at_level, bounds
+from models.serving.interval_tracker import Adaptation, IntervalTracker
+from models.serving.intervals import LEVELS, Intervals, at_level, bounds
 from models.serving.session import open_session
 from models.spec.spec import Spec
 from models.training.trained import Trained
@@ -123,7 +125,7 @@ class TestBounds:
 
 def follow(intervals: Intervals, truth: Values, leads: int) -> Values:
     """Bounds of forecasts that always say 0, in pieces of several rows: as `bounds`."""
-    tracker = Tracker(intervals, scaling(leads))
+    tracker = IntervalTracker(intervals, scaling(leads))
     state, found = tracker.start(), []
     times = SINCE + np.arange(len(truth)) * np.timedelta64(1, "h")
     base = np.zeros((len(truth), 1))
@@ -155,7 +157,7 @@ class TestTracker:
 
     def test_before_its_time_it_does_not_move(self) -> None:
         intervals = fitted(normal(100))
-        tracker = Tracker(intervals, scaling())
+        tracker = IntervalTracker(intervals, scaling())
         times = SINCE - np.arange(50, 0, -1) * np.timedelta64(1, "h")
         said, base = np.zeros((50, 1), np.float32), np.zeros((50, 1))
         _, factors = tracker.advance(tracker.start(), times, said, base, np.full((50, 1), 99.0))
@@ -169,7 +171,7 @@ class TestTracker:
         wide = scaling(leads=200, targets=10)
         intervals = Intervals.fit(POINT, np.zeros((20, 200, 10, 1)), np.zeros((20, 200, 10)), SINCE)
         assert intervals is not None
-        assert Tracker(intervals, wide).start().said.shape == (0, 2_000)
+        assert IntervalTracker(intervals, wide).start().predicted.shape == (0, 2_000)
 
     def test_rows_that_speak_late_are_scored_as_if_they_had_not(self) -> None:
         # With a single lead a row is scored when its truth comes, either way.
@@ -177,7 +179,7 @@ class TestTracker:
         intervals = fitted(normal(100))
         said = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
         times = SINCE + np.arange(60) * np.timedelta64(1, "h")
-        at_once, late = (Tracker(intervals, scaling(), channels=each) for each in (None, 1))
+        at_once, late = (IntervalTracker(intervals, scaling(), channels=each) for each in (None, 1))
         assert (at_once.delay, late.delay) == (0, 1)
         _, wanted = at_once.advance(at_once.start(), times, said, np.zeros((60, 1)), errors)
         earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), said[:-1]])
@@ -188,7 +190,7 @@ class TestTracker:
 
     def test_rows_that_speak_late_are_scored_at_all_leads_together(self) -> None:
         leads, rows = 3, 8
-        tracker = Tracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
+        tracker = IntervalTracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
         # Row 0 says 0 and all that comes lies far out, but what is due at lead 2.
         said = np.full((rows, leads), np.nan, np.float32)
         said[3] = 0
@@ -204,7 +206,7 @@ class TestTracker:
     def test_any_pieces_give_the_same(self, cuts: list[int], channels: int | None) -> None:
         leads = 4
         intervals = fitted(normal(100, leads=leads))
-        tracker = Tracker(intervals, scaling(leads), channels=channels)
+        tracker = IntervalTracker(intervals, scaling(leads), channels=channels)
         generator = np.random.default_rng(0)
         said = generator.normal(size=(60, leads)).astype(np.float32)
         base, actual = generator.normal(size=(2, 60, 1))
@@ -217,7 +219,7 @@ class TestTracker:
             state, some = tracker.advance(state, times[rows], said[rows], base[rows], actual[rows])
             np.testing.assert_array_equal(some, factors[rows])
         np.testing.assert_array_equal(state.log_factors, whole.log_factors)
-        np.testing.assert_array_equal(state.said, whole.said)
+        np.testing.assert_array_equal(state.predicted, whole.predicted)
 
 
 def shifting(rows: int = 900) -> SeriesData:
@@ -248,14 +250,16 @@ class TestForecaster:
     def test_streamed_bounds_equal_those_of_a_whole_pass(self, trained: Trained) -> None:
         forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
         whole = forecaster.outputs(data.times, data.values, levels=LEVELS)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:700], data.values[:700])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:700], data.values[:700])
+        )
         for row in (*range(700, 720), 899):
             since = 0 if state.time is None else int(np.searchsorted(data.times, state.time)) + 1
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(
-                state, data.times[since : row + 1], data.values[since : row + 1]
+            state = run_one(
+                forecaster.advance(state, data.times[since : row + 1], data.values[since : row + 1])
             )
-            made = forecaster.forecast(state)
+            made = run_one(forecaster.forecast(state))
             assert made.lower is not None
             assert made.upper is not None
             np.testing.assert_allclose(made.lower, whole.lower[:, row], atol=1e-9)
@@ -273,8 +277,8 @@ class TestForecaster:
         spec = Spec.model_validate({**SMALL, "split": {"validation": 0, "test": 0.1}})
         trained = train(spec, shifting())
         forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
-        assert forecaster.forecast(state).lower is None
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, data.values))
+        assert run_one(forecaster.forecast(state)).lower is None
         assert "coverage_80" not in trained.metrics["test"]["x"]
 
 
@@ -324,8 +328,10 @@ class TestWindowedForecaster:
         for stop in (1560, *range(1560 + step, 1560 + 4 * step, step)):
             since = 0 if state.time is None else int(np.searchsorted(data.times, state.time)) + 1
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[since:stop], data.values[since:stop])
-            made = forecaster.forecast(state)
+            state = run_one(
+                forecaster.advance(state, data.times[since:stop], data.values[since:stop])
+            )
+            made = run_one(forecaster.forecast(state))
             assert made.lower is not None
             assert made.upper is not None
             np.testing.assert_allclose(made.lower, whole.lower[:, stop - 1], atol=1e-5)
@@ -345,9 +351,11 @@ class TestWindowedForecaster:
             return run(session, inputs)
 
         monkeypatch.setattr(models.serving.batching, "run_session", counted)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
+        )
         since = np.datetime64(windowed.manifest["intervals"]["since"], "us")
         assert sum(read) == np.sum(data.times[:-1] >= since)
         read.clear()
-        forecaster.advance(state, data.times[-1:], data.values[-1:])
+        run_one(forecaster.advance(state, data.times[-1:], data.values[-1:]))
         assert read == [1]

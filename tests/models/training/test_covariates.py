@@ -14,6 +14,7 @@ from models.errors import DataError
 from models.features.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import at_level
 from models.spec.spec import Spec
@@ -166,9 +167,12 @@ class TestCausality:
     def test_the_values_of_a_request_move_the_forecast_of_the_same_state(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        )
         low, high = (
-            forecaster.forecast(state, np.full((LEADS, 1), value)).values for value in (0.0, 1.0)
+            run_one(forecaster.forecast(state, np.full((LEADS, 1), value))).values
+            for value in (0.0, 1.0)
         )
         assert (low != high).any()
 
@@ -200,14 +204,14 @@ class TestServing:
         whole = forecaster.outputs(data.times, data.values, levels=[90])
         # The last rows have leads whose values nobody has said yet.
         assert np.isnan(whole.values[-LEADS:]).all()
-        state = forecaster.advance(
-            forecaster.initial_state(), data.times[:first], data.values[:first]
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:first], data.values[:first])
         )
         for row in range(first, first + 12):
             rows = slice(row, row + 1)
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[rows], data.values[rows])
-            forecast = forecaster.forecast(state, promo_after(data, row))
+            state = run_one(forecaster.advance(state, data.times[rows], data.values[rows]))
+            forecast = run_one(forecaster.forecast(state, promo_after(data, row)))
             said = forecast.values
             np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
             assert forecast.lower is not None
@@ -217,10 +221,12 @@ class TestServing:
             np.testing.assert_allclose(
                 at_level(90, said, forecast.lower), whole.lower[0, row], atol=1e-6
             )
-        again = forecaster.advance(
-            forecaster.initial_state(), data.times[: row + 1], data.values[: row + 1]
+        again = run_one(
+            forecaster.advance(
+                forecaster.initial_state(), data.times[: row + 1], data.values[: row + 1]
+            )
         )
-        replayed = forecaster.forecast(again, promo_after(data, row)).values
+        replayed = run_one(forecaster.forecast(again, promo_after(data, row))).values
         np.testing.assert_allclose(replayed, said, atol=1e-6)
 
     def test_keras_says_the_same(
@@ -230,12 +236,14 @@ class TestServing:
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
         rows = 60
-        grid = forecaster._reader.grid(data.times[:rows], data.values[:rows])
-        reading = forecaster._reader.read(forecaster._reader.pipeline.empty_tail(), grid)
-        inputs = forecaster._reader.inputs(reading.features, reading, slice(None))
+        grid = forecaster._preprocessor.grid(data.times[:rows], data.values[:rows])
+        reading = forecaster._preprocessor.preprocess(
+            forecaster._preprocessor.pipeline.empty_tail(), grid
+        )
+        inputs = forecaster._preprocessor.inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._decoder.values(y, reading.base)
+        said = forecaster._postprocessor.values(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
         np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
 
@@ -251,16 +259,18 @@ class TestServing:
     def test_a_forecast_without_its_values_is_refused(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, data.values))
         assert forecaster.known_future == ("promo",)
         for known in (None, np.ones((2, 1)), np.full((LEADS, 1), np.nan)):
             with pytest.raises(DataError, match="every known-future channel at every lead"):
-                forecaster.forecast(state, known)
+                run_one(forecaster.forecast(state, known))
 
     def test_what_was_observed_after_an_origin_stands_for_the_request(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        )
         later = slice(CUT, CUT + 2)
         found = forecaster.observed_future(state, data.times[later], data.values[later])
         np.testing.assert_array_equal(found[:2], data.values[later, 1:2])
@@ -274,10 +284,14 @@ class TestHolidaysAlone:
         values = data.values[:, [0]]
         whole = forecaster.outputs(data.times, values)
         assert np.isfinite(whole.values[6:]).all()
-        state = forecaster.advance(forecaster.initial_state(), data.times[:-5], values[:-5])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:-5], values[:-5])
+        )
         for row in range(len(values) - 5, len(values)):
-            state = forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
-            said = forecaster.forecast(state).values
+            state = run_one(
+                forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            )
+            said = run_one(forecaster.forecast(state)).values
             np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
 
     def test_a_session_that_is_a_holiday_is_known_as_one_before_it_fails_to_come(self) -> None:
@@ -315,11 +329,11 @@ class TestResampled:
         forecaster = loaded(fine, fields)
         whole = forecaster.outputs(fine.times, fine.values)
         stop = int(np.searchsorted(fine.times, whole.times[150], side="right"))
-        state = forecaster.advance(
-            forecaster.initial_state(), fine.times[:stop], fine.values[:stop]
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), fine.times[:stop], fine.values[:stop])
         )
         known = forecaster.observed_future(state, fine.times[stop:], fine.values[stop:])
         assert known.shape == (LEADS, 1)
-        said = forecaster.forecast(state, known)
+        said = run_one(forecaster.forecast(state, known))
         assert said.origin == whole.times[150]
         np.testing.assert_allclose(said.values, whole.values[150], atol=1e-6)
