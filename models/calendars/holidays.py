@@ -16,7 +16,8 @@ from models.arrays import Times
 from models.calendars.timezones import to_local
 from models.errors import DataError
 
-Days = npt.NDArray[np.int64]
+# Days counted from 1 January 1970.
+DayNumbers = npt.NDArray[np.int64]
 
 # Flags of a day: it is a holiday, the day before one, or the day after one.
 FLAGS = 3
@@ -56,7 +57,7 @@ class HolidayFlags:
         flags = [np.isin(days + shift, found) for shift in (0, 1, -1)]
         return np.stack(flags, axis=-1).astype(np.float32)
 
-    def _days(self, first_year: int, last_year: int) -> Days:
+    def _days(self, first_year: int, last_year: int) -> DayNumbers:
         # A holiday may be observed in the year before or after its own.
         years = range(first_year - 1, last_year + 2)
         parts = [_holidays_of_year(code, year) for code in self.codes for year in years]
@@ -117,7 +118,7 @@ def _subdivisions(country: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _holidays_of_year(code: str, year: int) -> Days:
+def _holidays_of_year(code: str, year: int) -> DayNumbers:
     """Public holidays as days since 1970, including those moved from a week-end."""
     import holidays
 

@@ -1,16 +1,14 @@
-"""Rules of what is known of the future: channels flagged by the user, and holidays."""
+"""Rules for known-future inputs: channels that the user declares, and holidays."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from models.calendars.cadence import Cadence
 from models.calendars.holidays import FLAGS, HolidayFlags, check_code, named_codes
-from models.checks.profile import Layout, SeriesProfile
+from models.checks.profile import Layout, SeriesProfile, SeriesRule
 from models.errors import DataError, Problem
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesProfile, Layout], Iterator[Problem]]
-
-# Leads times what is known of each: as wide as the widest layer.
+# Leads times known inputs of each: as many as the widest layer has units.
 MOST_INPUTS = 4096
 _LONGEST_STEP_SECONDS = Cadence("B", 1).approximate_seconds
 
@@ -18,7 +16,7 @@ _LONGEST_STEP_SECONDS = Cadence("B", 1).approximate_seconds
 def known_channels_can_teach(
     spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """Known-future channels are channels of the series that vary, each once, and no targets."""
+    """Known-future channels are varying channels of the series, each once, and not targets."""
     del layout
     for position, name in enumerate(spec.known_future):
         problem = _of_known_channel(spec, profile, position, name)
@@ -35,18 +33,18 @@ def _of_known_channel(spec: Spec, profile: SeriesProfile, position: int, name: s
         return f"`known_future` must differ. Received twice: {name}"
     if name in (spec.targets or []):
         return (
-            "A known-future channel must not be a target: what is known need not be predicted. "
+            "A known-future channel must not be a target: its values are known already. "
             f"Received: {name}"
         )
     if channel.constant:
-        return f"A known-future channel must vary. Received: {name}, which does not"
+        return f"A known-future channel must vary. Received: {name}, which is constant"
     return None
 
 
-def known_future_is_no_wider_than_a_layer(
+def known_future_fits_into_a_layer(
     spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """What is known of all leads together is a number of inputs that a head can have."""
+    """The known inputs of all leads together are at most `MOST_INPUTS`."""
     del layout
     angles = sum(
         channel.angular for channel in profile.channels if channel.name in spec.known_future
@@ -62,7 +60,7 @@ def known_future_is_no_wider_than_a_layer(
 
 
 def holidays_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """Holiday codes are the library's, steps are a day or less, and training sees a holiday."""
+    """Codes are known, steps are at most a day, and a holiday touches the training rows."""
     codes = named_codes(spec.holidays)
     problems = list(_of_codes(codes))
     if codes and layout.step.approximate_seconds > _LONGEST_STEP_SECONDS:
@@ -77,7 +75,7 @@ def holidays_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> It
         span = f"from {train[0]} to {train[-1]}" if len(train) else "none"
         yield Problem(
             "/holidays",
-            "`holidays` must have a holiday in or beside the training rows. "
+            "`holidays` must have a holiday within a day of a training row. "
             f"Received: {', '.join(codes)}, with training rows {span}",
         )
 
@@ -93,8 +91,8 @@ def _of_codes(codes: list[str]) -> Iterator[Problem]:
             yield Problem(pointer, f"`holidays`: {error}")
 
 
-COVARIATE_RULES: tuple[Rule, ...] = (
+COVARIATE_RULES: tuple[SeriesRule, ...] = (
     known_channels_can_teach,
-    known_future_is_no_wider_than_a_layer,
+    known_future_fits_into_a_layer,
     holidays_can_teach,
 )

@@ -1,4 +1,4 @@
-"""Checks: whether a spec can work on a series, with its defaults filled in, before training."""
+"""Check, before training, whether a spec can work on a series, and fill in its defaults."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,20 +17,19 @@ __all__ = ["ChannelProfile", "SeriesProfile", "resolve"]
 
 
 def resolve(spec: Spec, profile: SeriesProfile | Sequence[SeriesProfile]) -> Spec:
-    """Fill in every default of a spec, and refuse one that cannot work.
+    """Fill in every default of a spec, and refuse a spec that cannot work.
 
     Args:
-        spec: What was asked for; fields left out are chosen from the series: of a panel, from
-            the one with the fewest training rows.
-        profile: The series it will be trained on, or those of a panel.
+        spec: The requested spec; fields left out are chosen from the series, in a panel from the
+            series with the fewest training rows.
+        profile: The series for the training, or those of a panel.
 
     Returns:
         The spec that is stored and trained. Resolving it again changes nothing.
 
     Raises:
-        SpecError: With all broken rules at once, each with a JSON pointer into the spec; the
-            pointer is empty where the series itself is the problem, and `/series/1` where the
-            second one of a panel is.
+        SpecError: With all broken rules, each with a JSON pointer into the spec; the pointer is
+            empty if the series is the problem, and `/series/1` if a panel's second series is.
     """
     panel = [profile] if isinstance(profile, SeriesProfile) else list(profile)
     names = [each.name for each in panel]
@@ -63,11 +62,11 @@ def _layouts(
         except DataError as error:
             pointer = f"/series/{position}" if len(panel) > 1 else ""
             raise SpecError([*problems, Problem(pointer, str(error))]) from error
-    return Layout.together(layouts)
+    return Layout.pooled(layouts)
 
 
 def _filled(spec: Spec, panel: Sequence[SeriesProfile], layouts: Sequence[Layout]) -> Spec:
-    """The spec with defaults that suit the series with the fewest training rows."""
+    """The spec with defaults for the series with the fewest training rows."""
     shortest = min(range(len(panel)), key=lambda position: layouts[position].training_rows)
     return fill_defaults(spec, panel[shortest].pooled(panel), layouts[shortest])
 
@@ -84,12 +83,12 @@ def _problems_with(
 def _covariate_problems(
     resolved: Spec, panel: Sequence[SeriesProfile], layouts: Sequence[Layout]
 ) -> list[Problem]:
-    """What is known of the future is to teach something in one series of a panel at least."""
+    """Known-future inputs must be usable in at least one series of a panel."""
     found = [
         [problem for rule in COVARIATE_RULES for problem in rule(resolved, profile, layout)]
         for profile, layout in zip(panel, layouts, strict=True)
     ]
-    everywhere = set.intersection(*({each.pointer for each in own} for own in found))
+    everywhere = set.intersection(*({each.pointer for each in problems} for problems in found))
     return [each for each in found[0] if each.pointer in everywhere]
 
 

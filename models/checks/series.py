@@ -1,17 +1,15 @@
 """Rules between a spec and its series: channels, leads, lags, rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 from models.checks.classes import CLASS_SERIES_RULES, class_count
-from models.checks.profile import ChannelProfile, Layout, SeriesProfile
+from models.checks.profile import ChannelProfile, Layout, SeriesProfile, SeriesRule
 from models.errors import Problem
 from models.features.windows import window_offsets
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesProfile, Layout], Iterator[Problem]]
-
-# Fewer training rows with a loss than these teach nothing.
+# Training needs at least this many rows with a loss.
 LEAST_ROWS_WITH_LOSS = 10
 MOST_OUTPUTS = 10_000
 _LONGEST_STEP_SECONDS = {"day": 86_400, "week": 7 * 86_400, "year": 366 * 86_400}
@@ -68,7 +66,7 @@ def features_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> It
 
 
 def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """One of horizon, leads and delay says how far ahead; no lead is longer than the series."""
+    """Only one of horizon, leads and delay is given, and leads are shorter than the series."""
     del profile
     given = [name for name in ("horizon", "leads", "delay") if getattr(spec, name) is not None]
     if len(given) > 1:
@@ -79,7 +77,7 @@ def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Itera
         )
     leads = spec.lead_steps
     if not leads or min(leads) < 1 or len(set(leads)) < len(leads):
-        yield Problem("/leads", f"`leads` must be different steps from 1 up. Received: {leads}")
+        yield Problem("/leads", f"`leads` must be different steps of at least 1. Received: {leads}")
     elif max(leads) >= len(layout.times):
         yield Problem(
             f"/{given[0]}",
@@ -98,7 +96,7 @@ def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Itera
 
 
 def differences_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """Differences span steps of the training rows, each span once."""
+    """Differences are shorter than the training rows, each span once."""
     del profile
     rows = layout.training_rows
     for position, span in enumerate(spec.differences):
@@ -112,7 +110,7 @@ def differences_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> 
 
 
 def lags_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """The highway reads steps of the training rows, and leaves some to learn from."""
+    """The highway reads at most half of the training rows."""
     del profile
     lags = spec.highway.lags if spec.highway else None
     most = layout.training_rows // 2
@@ -127,7 +125,7 @@ def lags_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterato
 def cycles_are_longer_than_steps(
     spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """A calendar feature says something only if rows fall on different places of its cycle."""
+    """A calendar cycle is longer than the step, so that rows lie at different positions in it."""
     del profile
     cycles = spec.calendar_features or []
     for position, cycle in enumerate(cycles):
@@ -143,7 +141,7 @@ def cycles_are_longer_than_steps(
 def parts_hold_their_labels(
     spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """Validation and test, where there are any, hold an origin with its farthest label."""
+    """Validation and test, if not empty, contain an origin with its farthest label."""
     del profile
     farthest = max(spec.lead_steps, default=1)
     for part, rows in layout.held_out_rows.items():
@@ -156,7 +154,7 @@ def parts_hold_their_labels(
 
 
 def training_rows_suffice(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """The training part holds the context, the farthest label and some rows to learn from."""
+    """The training part contains the context, the farthest label and some rows to learn from."""
     del profile
     farthest = max(spec.lead_steps, default=1)
     if farthest >= len(layout.times) and len(layout.times) > LEAST_ROWS_WITH_LOSS:
@@ -172,18 +170,18 @@ def training_rows_suffice(spec: Spec, profile: SeriesProfile, layout: Layout) ->
             f"Received: {spec.lookback}",
         )
         return
-    in_all = ceil(needed * len(layout.times) / max(1, layout.training_rows))
+    total = ceil(needed * len(layout.times) / max(1, layout.training_rows))
     yield Problem(
         "",
         f"Training needs at least {needed} training rows every {layout.step.text}: {context} of "
         f"`{name}`, {farthest} to the largest lead and {LEAST_ROWS_WITH_LOSS} to learn from; with "
-        f"this split about {in_all} rows in all. Received: {layout.training_rows} training rows "
+        f"this split about {total} rows in total. Received: {layout.training_rows} training rows "
         f"of {len(layout.times)}",
     )
 
 
 def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
-    """There are enough training rows for every lane to have a chunk."""
+    """The training rows suffice for a chunk in every lane."""
     del profile
     rows = layout.rows_to_learn
     lanes, chunk = spec.lanes or 1, spec.chunk or 1
@@ -195,7 +193,7 @@ def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> It
         )
 
 
-SERIES_RULES: tuple[Rule, ...] = (
+SERIES_RULES: tuple[SeriesRule, ...] = (
     targets_can_be_predicted,
     *CLASS_SERIES_RULES,
     features_can_teach,
@@ -210,7 +208,7 @@ SERIES_RULES: tuple[Rule, ...] = (
 
 
 def _context_rows(spec: Spec) -> tuple[str, int]:
-    """The field that asks for rows before the first label, and how many."""
+    """The field that requires rows before the first label, and their number."""
     if spec.mode == "stateful":
         return "burn_in", spec.burn_in or 0
     return "lookback", -int(window_offsets(spec.lookback or 1, spec.step or 1)[0])

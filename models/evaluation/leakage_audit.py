@@ -234,7 +234,7 @@ def _probe_checks(
 ) -> list[list[Check]]:
     """What became of each series' scalers and features."""
     # The highway's lags are chosen with validation rows, and are no scaler.
-    own, changed = prepared.pipeline, replace(other.how.pipeline, lags=prepared.pipeline.lags)
+    own, changed = prepared.pipeline, replace(other.rule.pipeline, lags=prepared.pipeline.lags)
     pipeline_moved = changed.to_json() != own.to_json()
     rows, moved = _moved_features(prepared.dataset, other.pieces())
     found = []

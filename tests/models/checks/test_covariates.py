@@ -99,7 +99,7 @@ class TestHolidays:
         september = np.datetime64("2024-09-01", "us") + np.arange(600) * np.timedelta64(1, "h")
         (problem,) = problems(replace(make_wave(), times=september), holidays="DE")
         assert problem.pointer == "/holidays"
-        assert "must have a holiday in or beside the training rows" in problem.message
+        assert "must have a holiday within a day of a training row" in problem.message
 
     def test_an_empty_list_is_none(self) -> None:
         assert resolved(holidays=[]).holidays is None

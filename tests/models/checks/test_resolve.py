@@ -267,7 +267,7 @@ class TestLengths:
     def test_too_few_rows_say_how_many_are_needed(self) -> None:
         found = problems(series(12))
         assert "at least 13 training rows every 1h: 2 of `burn_in`, 1 to the largest" in found[""]
-        assert "about 20 rows in all" in found[""]
+        assert "about 20 rows in total" in found[""]
         assert resolved(series(20)).horizon == 2
 
     def test_a_window_is_shorter_than_the_training_rows(self) -> None:

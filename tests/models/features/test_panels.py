@@ -233,7 +233,7 @@ class TestRules:
         assert "its `kind` must be generic. Received: ohlc" in found["/series/1"]
         assert "its `cadence` must be 1h. Received: 1D" in found["/series/2"]
         assert "its `calendar` must be continuous. Received: sessions" in found["/series/3"]
-        assert "no further channels. Received: tail" in found["/series/4"]
+        assert "not have further channels. Received: tail" in found["/series/4"]
         assert "the unit of value must be m. Received: ft" in found["/series/5"]
         assert found["/series/6"] == "`series` must differ. Received twice: base"
         assert len(found) == 6

@@ -190,7 +190,7 @@ class TestRefused:
         units = {"type": "int", "low": 0, "high": 2}
         problems = refused({"space": {"/layers/0/units": units}})
         message = problems["/space/~1layers~10~1units/low"]
-        assert message.startswith("0 makes no spec that can work. ")
+        assert message.startswith("A spec with 0 cannot work. ")
         assert "greater than or equal to 1" in message
 
     def test_a_value_that_works_only_in_company_is_not_refused(self) -> None:
