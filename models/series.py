@@ -93,7 +93,7 @@ def as_panel(data: SeriesData | Sequence[SeriesData]) -> tuple[SeriesData, ...]:
     """One series, or several, as a panel.
 
     Raises:
-        DataError: If there is no series.
+        DataError: If `data` is empty.
     """
     panel = (data,) if isinstance(data, SeriesData) else tuple(data)
     if not panel:

@@ -227,7 +227,7 @@ def learn_calendar(
         hours: The exchange's sessions, if `calendar` is a code.
 
     Raises:
-        DataError: If the calendar or the zone is unknown, or if there are no rows.
+        DataError: If the calendar or the zone is unknown, or if `times` is empty.
     """
     find_zone(timezone)
     if calendar not in CALENDARS and hours is None:

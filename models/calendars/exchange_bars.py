@@ -86,7 +86,7 @@ class SessionBars:
         inside = rows[(rows >= 0) & (rows <= usual_end)]
         by_open, by_close = bool((rows == 0).any()), bool((rows == usual_end).any())
         steps = np.arange(inside[0] if len(inside) else 0, end + 1, self.cadence.count)
-        # While a usual session is closed there are no rows to copy: take every step.
+        # Usual sessions have no rows to copy while they are closed: take every step.
         further = steps[~_is_open(steps, self.usual, by_open=by_open, by_close=by_close)]
         edge = [end] if by_close else []
         during = np.unique(np.concatenate([inside, further, np.array(edge, np.int64)]))

@@ -24,7 +24,7 @@ def find_zone(timezone: str) -> ZoneInfo:
     """The time zone with an IANA name.
 
     Raises:
-        DataError: If there is no such zone.
+        DataError: If the zone does not exist.
     """
     try:
         return ZoneInfo(timezone)

@@ -40,7 +40,7 @@ class KnownEffects:
                 changes in the unit of the first series.
 
         Returns:
-            The effects; None if there are no known-future channels.
+            The effects; None without known-future channels.
         """
         if dataset.future is None or dataset.future.known.shape[1] == 0:
             return None

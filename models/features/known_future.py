@@ -41,7 +41,7 @@ class FutureReader:
 
         Args:
             time: The row's time, UTC.
-            known: `(leads, known-future channels)` in original units; None if there are no
+            known: `(leads, known-future channels)` in original units; None without
                 such channels.
 
         Returns:

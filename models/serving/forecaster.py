@@ -306,7 +306,7 @@ class Forecaster:
         Args:
             state: The stored state of the series.
             known: `(leads, known-future channels)` in original units, the values of the
-                channels `known_future` at the target times; None if there are no such channels.
+                channels `known_future` at the target times; None without such channels.
 
         Raises:
             DataError: If too few rows, or no value of a target, have been read, or if a known

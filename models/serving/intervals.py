@@ -19,7 +19,7 @@ from models.features.scaling import TargetScaling
 LEVELS = (20.0, 40.0, 60.0, 80.0, 90.0, 95.0, 99.0)
 # Percent; each has its own width factor. Levels between them interpolate, others take the nearer.
 TRACKED_LEVELS = (80.0, 95.0)
-# With fewer validation origins there are no intervals.
+# Intervals are not fitted on fewer validation origins.
 LEAST_ORIGINS = 20
 
 

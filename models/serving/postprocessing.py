@@ -98,7 +98,7 @@ class Postprocessor:
             `(levels, origins, leads, targets)` each.
 
         Raises:
-            DataError: If there are no intervals.
+            DataError: If the forecaster has no intervals.
         """
         if self.intervals is None:
             raise DataError("This forecaster has no intervals.")

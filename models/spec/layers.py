@@ -107,7 +107,7 @@ class LayerSpec(SpecPart):
     stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
     return_sequences: bool | None = Field(
         None,
-        description="Follows from mode and position: every step, but for the last layer of a "
+        description="Follows from mode and position: every step, except in the last layer of a "
         "windowed stack; may only agree with it.",
     )
     return_state: bool | None = Field(
