@@ -1,4 +1,4 @@
-"""What a layer, a loss and an optimizer cannot do is refused, with pointer, rule and what came."""
+"""Impossible layers, losses and optimizers are refused with pointer, rule and received value."""
 
 from typing import Any
 

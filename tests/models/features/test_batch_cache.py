@@ -38,7 +38,7 @@ class TestCachedBatches:
         assert maker.times == 1
 
     @pytest.mark.parametrize("most_bytes", [0, 100, 215])
-    def test_too_many_are_made_anew(self, most_bytes: int) -> None:
+    def test_too_many_are_made_again(self, most_bytes: int) -> None:
         maker = Maker()
         kept = CachedBatches(maker, 3, most_bytes)
         assert [numbers(kept) for _ in range(3)] == [[0, 1, 2]] * 3

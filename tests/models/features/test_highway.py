@@ -113,8 +113,8 @@ class TestOutputs:
                         plain.tracks, laid)  # fmt: skip
         rows, ends = np.array([[10, 11], [20, 21]]), np.array([[50], [50]])
         (labels, _), (left, _) = plain.labels(rows, ends), whole.labels(rows, ends)
-        said = highway.outputs(laid.table.inputs(rows.ravel())).reshape(2, 2, 2)
-        np.testing.assert_allclose(labels - said, left, atol=1e-6)
+        predicted = highway.outputs(laid.table.inputs(rows.ravel())).reshape(2, 2, 2)
+        np.testing.assert_allclose(labels - predicted, left, atol=1e-6)
 
 
 @pytest.mark.unit
@@ -124,7 +124,7 @@ class TestFitting:
         choice = choose_highway(dataset, HighwaySpec(lags=3), season=1, loss="mse")
         assert choice.highway is not None
         reader_, weights = choice.highway.reader, choice.highway.weights[0, :, 0]
-        # y[t+1] - y[t] = 0.2 y[t] - 0.5 y[t-1]: that cannot be said by changes alone unless
+        # y[t+1] - y[t] = 0.2 y[t] - 0.5 y[t-1]: changes alone cannot express this unless
         # the level is steady, so the truth is the best map of two changes, found by lstsq.
         values = dataset.actual[:, 0]
         rows = np.arange(3, 12_000 - 1)
@@ -243,8 +243,8 @@ class TestForecaster:
                 forecaster.advance(state, data.times[first:stop], data.values[first:stop])
             )
             if stop >= 60:
-                said = run_one(forecaster.forecast(state)).values
-                np.testing.assert_allclose(said, whole.values[stop - 1], atol=1e-6)
+                predicted = run_one(forecaster.forecast(state)).values
+                np.testing.assert_allclose(predicted, whole.values[stop - 1], atol=1e-6)
 
     def test_the_state_keeps_the_lags(self, trained: Trained) -> None:
         forecaster = Forecaster.from_bundle(trained.bundle)

@@ -294,7 +294,7 @@ class TestReport:
             **{k: v for k, v in figures.items() if k != "leads"},
         }
 
-    def test_what_has_no_mean_is_left_out_or_found_anew(self) -> None:
+    def test_what_has_no_mean_is_left_out_or_found_again(self) -> None:
         def report(mae: float, drift: float, order: int, coverage: float) -> dict[str, Any]:
             errors = {"mae": mae, "naive_mae": 4.0, "drift_mae": drift, "skill": 1 - mae / 4}
             row = {**errors, "best_baseline": "naive", "coverage_80": coverage}

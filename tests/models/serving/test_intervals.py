@@ -33,8 +33,8 @@ def scaling(leads: int = 1, targets: int = 1) -> TargetScaling:
 
 def fitted(errors: Values, quantiles: tuple[float, ...] = POINT) -> Intervals:
     """Intervals of forecasts that say 0 when `errors` come."""
-    said = np.zeros((*errors.shape, len(quantiles)))
-    intervals = Intervals.fit(quantiles, said, errors, SINCE)
+    predicted = np.zeros((*errors.shape, len(quantiles)))
+    intervals = Intervals.fit(quantiles, predicted, errors, SINCE)
     assert intervals is not None
     return intervals
 
@@ -83,8 +83,8 @@ class TestFit:
     def test_quantiles_are_widened_by_what_they_lack(self) -> None:
         errors = normal(5_000)
         quantiles = (0.1, 0.5, 0.9)
-        said = np.broadcast_to(np.array([-1.0, 0.0, 1.0]), (5_000, 1, 1, 3))
-        intervals = Intervals.fit(quantiles, said, errors, SINCE)
+        predicted = np.broadcast_to(np.array([-1.0, 0.0, 1.0]), (5_000, 1, 1, 3))
+        intervals = Intervals.fit(quantiles, predicted, errors, SINCE)
         assert intervals is not None
         # A quantile of 1.0 that should be 1.28 is moved by the difference.
         assert intervals.upper[LEVELS.index(80), 0, 0] == pytest.approx(0.28, abs=0.05)
@@ -97,19 +97,25 @@ class TestFit:
 @pytest.mark.unit
 class TestBounds:
     @given(
-        said=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
+        predicted=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
         factors=st.lists(st.floats(-3, 3), min_size=2, max_size=2),
         seed=st.integers(0, 100),
     )
-    def test_they_never_cross(self, said: list[float], factors: list[float], seed: int) -> None:
+    def test_they_never_cross(
+        self, predicted: list[float], factors: list[float], seed: int
+    ) -> None:
         quantiles = (0.1, 0.5, 0.9)
         errors = np.random.default_rng(seed).standard_t(2, size=(50, 1, 1))
         intervals = fitted(errors, quantiles)
         log_factors = np.array(factors).reshape(1, 2, 1, 1)
         lower, upper = bounds(
-            intervals, scaling(), np.array(said).reshape(1, 1, 1, 3), np.zeros((1, 1)), log_factors
+            intervals,
+            scaling(),
+            np.array(predicted).reshape(1, 1, 1, 3),
+            np.zeros((1, 1)),
+            log_factors,
         )
-        middle = np.median(said)
+        middle = np.median(predicted)
         assert (np.diff(lower.ravel()) <= 1e-12).all()
         assert (np.diff(upper.ravel()) >= -1e-12).all()
         assert lower[0] <= middle + 1e-12
@@ -131,8 +137,8 @@ def follow(intervals: Intervals, truth: Values, leads: int) -> Values:
     base = np.zeros((len(truth), 1))
     for first in range(0, len(truth), 37):
         rows = slice(first, first + 37)
-        said = np.zeros((len(truth[rows]), leads), np.float32)
-        state, factors = tracker.advance(state, times[rows], said, base[rows], truth[rows])
+        predicted = np.zeros((len(truth[rows]), leads), np.float32)
+        state, factors = tracker.advance(state, times[rows], predicted, base[rows], truth[rows])
         found.append(factors)
     return np.concatenate(found)
 
@@ -146,10 +152,12 @@ class TestTracker:
         factors = follow(intervals, truth, leads)
         ahead = np.arange(500, 2_990)[:, None] + np.arange(1, leads + 1)
         labels = truth[ahead]
-        said = np.zeros((*labels.shape, 1))
+        predicted = np.zeros((*labels.shape, 1))
         zero = np.zeros((len(labels), 1))
-        adapted = bounds(intervals, scaling(leads), said, zero, factors[500:2_990])
-        static = bounds(intervals, scaling(leads), said, zero, np.zeros_like(factors[500:2_990]))
+        adapted = bounds(intervals, scaling(leads), predicted, zero, factors[500:2_990])
+        static = bounds(
+            intervals, scaling(leads), predicted, zero, np.zeros_like(factors[500:2_990])
+        )
         for level in (80, 90, 95):
             at = LEVELS.index(level)
             assert abs(covered(*adapted, labels)[at] - level) < 3
@@ -159,8 +167,10 @@ class TestTracker:
         intervals = fitted(normal(100))
         tracker = IntervalTracker(intervals, scaling())
         times = SINCE - np.arange(50, 0, -1) * np.timedelta64(1, "h")
-        said, base = np.zeros((50, 1), np.float32), np.zeros((50, 1))
-        _, factors = tracker.advance(tracker.start(), times, said, base, np.full((50, 1), 99.0))
+        predicted, base = np.zeros((50, 1), np.float32), np.zeros((50, 1))
+        _, factors = tracker.advance(
+            tracker.start(), times, predicted, base, np.full((50, 1), 99.0)
+        )
         assert (factors == 0).all()
 
     def test_missing_truth_moves_nothing(self) -> None:
@@ -177,12 +187,12 @@ class TestTracker:
         # With a single lead a row is scored when its truth comes, either way.
         errors = normal(60)[:, 0]
         intervals = fitted(normal(100))
-        said = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
+        predicted = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
         times = SINCE + np.arange(60) * np.timedelta64(1, "h")
         at_once, late = (IntervalTracker(intervals, scaling(), channels=each) for each in (None, 1))
         assert (at_once.delay, late.delay) == (0, 1)
-        _, wanted = at_once.advance(at_once.start(), times, said, np.zeros((60, 1)), errors)
-        earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), said[:-1]])
+        _, wanted = at_once.advance(at_once.start(), times, predicted, np.zeros((60, 1)), errors)
+        earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), predicted[:-1]])
         _, found = late.advance(
             late.start(), times - np.timedelta64(1, "h"), earlier, np.zeros((60, 1)), errors
         )
@@ -192,12 +202,12 @@ class TestTracker:
         leads, rows = 3, 8
         tracker = IntervalTracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
         # Row 0 says 0 and all that comes lies far out, but what is due at lead 2.
-        said = np.full((rows, leads), np.nan, np.float32)
-        said[3] = 0
+        predicted = np.full((rows, leads), np.nan, np.float32)
+        predicted[3] = 0
         actual = np.full((rows, 1), 99.0)
         actual[2] = 0
         times = SINCE + (np.arange(rows) - 3) * np.timedelta64(1, "h")
-        _, factors = tracker.advance(tracker.start(), times, said, np.zeros((rows, 1)), actual)
+        _, factors = tracker.advance(tracker.start(), times, predicted, np.zeros((rows, 1)), actual)
         np.testing.assert_array_equal(factors[:3], 0)
         at_80 = np.broadcast_to([0.016, -0.004, 0.016], (5, leads))
         np.testing.assert_allclose(factors[3:, 0, :, 0], at_80)
@@ -208,15 +218,17 @@ class TestTracker:
         intervals = fitted(normal(100, leads=leads))
         tracker = IntervalTracker(intervals, scaling(leads), channels=channels)
         generator = np.random.default_rng(0)
-        said = generator.normal(size=(60, leads)).astype(np.float32)
+        predicted = generator.normal(size=(60, leads)).astype(np.float32)
         base, actual = generator.normal(size=(2, 60, 1))
         times = SINCE + np.arange(60) * np.timedelta64(1, "h")
-        whole, factors = tracker.advance(tracker.start(), times, said, base, actual)
+        whole, factors = tracker.advance(tracker.start(), times, predicted, base, actual)
         state: Adaptation = tracker.start()
         borders = [0, *sorted(set(cuts)), 60]
         for first, stop in pairwise(borders):
             rows = slice(first, stop)
-            state, some = tracker.advance(state, times[rows], said[rows], base[rows], actual[rows])
+            state, some = tracker.advance(
+                state, times[rows], predicted[rows], base[rows], actual[rows]
+            )
             np.testing.assert_array_equal(some, factors[rows])
         np.testing.assert_array_equal(state.log_factors, whole.log_factors)
         np.testing.assert_array_equal(state.predicted, whole.predicted)
@@ -312,9 +324,11 @@ class TestWindowedForecaster:
         for intervals in (artefact.manifest["intervals"], fixed):
             manifest = {**artefact.manifest, "intervals": intervals}
             own = Forecaster(manifest, open_session(artefact.onnx))
-            said = own.outputs(data.times, data.values, at=at, levels=[90])
-            truth = said.actual[at[:, np.newaxis] + own.leads]
-            covered.append(100 * np.mean((said.lower[0] <= truth) & (truth <= said.upper[0])))
+            predicted = own.outputs(data.times, data.values, at=at, levels=[90])
+            truth = predicted.actual[at[:, np.newaxis] + own.leads]
+            covered.append(
+                100 * np.mean((predicted.lower[0] <= truth) & (truth <= predicted.upper[0]))
+            )
         assert covered[0] == pytest.approx(90, abs=3)
         assert covered[1] < 80
 

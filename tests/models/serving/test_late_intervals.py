@@ -172,9 +172,11 @@ class TestCoverage:
         data, covered = louder(), []
         at = np.arange(SHIFT + 500, 2990)
         for own in (loaded(name), loaded(name, since=None)):
-            said = outputs(own, data, at=at, levels=[90])
-            truth = said.actual[at[:, np.newaxis] + own.leads]
-            covered.append(100 * np.mean((said.lower[0] <= truth) & (truth <= said.upper[0])))
+            predicted = outputs(own, data, at=at, levels=[90])
+            truth = predicted.actual[at[:, np.newaxis] + own.leads]
+            covered.append(
+                100 * np.mean((predicted.lower[0] <= truth) & (truth <= predicted.upper[0]))
+            )
         assert covered[0] == pytest.approx(90, abs=3)
         assert covered[1] < 80
 

@@ -168,7 +168,7 @@ class TestVariations:
 
 
 class TestRefused:
-    def test_all_broken_rules_are_told_at_once(self) -> None:
+    def test_all_broken_rules_are_reported_at_once(self) -> None:
         problems = refused(
             {
                 "factor": 3,
@@ -186,7 +186,7 @@ class TestRefused:
             "/space/~1layerz",
         }
 
-    def test_the_message_says_field_rule_and_what_came(self) -> None:
+    def test_the_message_says_field_rule_and_received_value(self) -> None:
         units = {"type": "int", "low": 0, "high": 2}
         problems = refused({"space": {"/layers/0/units": units}})
         message = problems["/space/~1layers~10~1units/low"]

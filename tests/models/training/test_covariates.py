@@ -202,7 +202,7 @@ class TestServing:
 
     def check(self, forecaster: Forecaster, data: SeriesData, first: int) -> None:
         whole = forecaster.outputs(data.times, data.values, levels=[90])
-        # The last rows have leads whose values nobody has said yet.
+        # The last rows have leads without known values.
         assert np.isnan(whole.values[-LEADS:]).all()
         state = run_one(
             forecaster.advance(forecaster.initial_state(), data.times[:first], data.values[:first])
@@ -212,14 +212,14 @@ class TestServing:
             state = State.from_bytes(state.to_bytes())
             state = run_one(forecaster.advance(state, data.times[rows], data.values[rows]))
             forecast = run_one(forecaster.forecast(state, promo_after(data, row)))
-            said = forecast.values
-            np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            predicted = forecast.values
+            np.testing.assert_allclose(predicted, whole.values[row], atol=1e-6)
             assert forecast.lower is not None
             assert forecast.upper is not None
-            assert (forecast.lower < said).all()
-            assert (forecast.upper > said).all()
+            assert (forecast.lower < predicted).all()
+            assert (forecast.upper > predicted).all()
             np.testing.assert_allclose(
-                at_level(90, said, forecast.lower), whole.lower[0, row], atol=1e-6
+                at_level(90, predicted, forecast.lower), whole.lower[0, row], atol=1e-6
             )
         again = run_one(
             forecaster.advance(
@@ -227,7 +227,7 @@ class TestServing:
             )
         )
         replayed = run_one(forecaster.forecast(again, promo_after(data, row))).values
-        np.testing.assert_allclose(replayed, said, atol=1e-6)
+        np.testing.assert_allclose(replayed, predicted, atol=1e-6)
 
     def test_keras_says_the_same(
         self, data: SeriesData, trained: Trained, forecaster: Forecaster, tmp_path: Any
@@ -243,18 +243,20 @@ class TestServing:
         inputs = forecaster._preprocessor.inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._postprocessor.values(y, reading.base)
+        predicted = forecaster._postprocessor.values(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
-        np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
+        np.testing.assert_allclose(
+            predicted[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5
+        )
 
     def test_a_backtest_knows_what_a_request_would_have_brought(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
         row = len(data.times) - 1 - LEADS
-        said = forecasts_at(forecaster, data, data.times[[row - 5, row]])
+        predicted = forecasts_at(forecaster, data, data.times[[row - 5, row]])
         whole = forecaster.outputs(data.times, data.values).values[[row - 5, row]]
-        np.testing.assert_array_equal(said, whole)
-        assert np.isfinite(said).all()
+        np.testing.assert_array_equal(predicted, whole)
+        assert np.isfinite(predicted).all()
 
     def test_a_forecast_without_its_values_is_refused(
         self, data: SeriesData, forecaster: Forecaster
@@ -291,8 +293,8 @@ class TestHolidaysAlone:
             state = run_one(
                 forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
             )
-            said = run_one(forecaster.forecast(state)).values
-            np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            predicted = run_one(forecaster.forecast(state)).values
+            np.testing.assert_allclose(predicted, whole.values[row], atol=1e-6)
 
     def test_a_session_that_is_a_holiday_is_known_as_one_before_it_fails_to_come(self) -> None:
         days = np.arange("2022-01-03", "2023-12-23", dtype="datetime64[D]")
@@ -334,6 +336,6 @@ class TestResampled:
         )
         known = forecaster.observed_future(state, fine.times[stop:], fine.values[stop:])
         assert known.shape == (LEADS, 1)
-        said = run_one(forecaster.forecast(state, known))
-        assert said.origin == whole.times[150]
-        np.testing.assert_allclose(said.values, whole.values[150], atol=1e-6)
+        predicted = run_one(forecaster.forecast(state, known))
+        assert predicted.origin == whole.times[150]
+        np.testing.assert_allclose(predicted.values, whole.values[150], atol=1e-6)
