@@ -7,6 +7,8 @@ import pytest
 
 from tests.models.tiny_forecaster import tiny_forecaster
 
+pytestmark = pytest.mark.unit
+
 CENTRAL_CLASSES = [
     ("models.series", "SeriesData"),
     ("models.spec.spec", "Spec"),

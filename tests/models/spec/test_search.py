@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.checks.folds import fold_splits
-from models.checks.resolve import SeriesFacts
+from models.checks.resolve import SeriesProfile
 from models.checks.search import QUESTION, Variations, check_search
 from models.errors import SpecError
 from models.spec.presets import PRESETS
@@ -20,7 +20,7 @@ from tests.models.conftest import make_wave
 
 pytestmark = pytest.mark.unit
 
-FACTS = SeriesFacts.from_data(make_wave())
+FACTS = SeriesProfile.from_data(make_wave())
 TRAINING_ROWS = 420
 
 
