@@ -24,6 +24,7 @@ from app.series.service import get_series
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.session import open_session, run_session
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
@@ -84,7 +85,7 @@ def deploy(url: str) -> None:
         forecaster = forecasters.get(session, version, job)
         for rows in LENGTHS:
             series = get_series(session, f"live{rows}")
-            current = live.current_state(session, forecaster, None, series)
+            current = run_one(live.current_state(session, forecaster, None, series))
             live.keep_state(session, version.id, series.id, current)
     opened.dispose()
 

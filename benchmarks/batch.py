@@ -20,7 +20,7 @@ from app.registry.artefacts import read_bundle_bytes
 from app.registry.queries import get_version
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
-from models.serving.batching import together
+from models.serving.batching import run_batched, run_one
 from models.serving.forecaster import Forecaster, State
 
 SERIES = 50
@@ -130,14 +130,14 @@ def network_milliseconds(url: str) -> tuple[float, float]:
     rows = np.arange(ROWS)
     times, values = BEGIN + rows * HOUR, np.array(row_values(rows))[:, np.newaxis]
     times = times.astype("datetime64[us]")
-    state = forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1])
+    state = run_one(forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1]))
     last = times[-1:], values[-1:]
 
     def one_by_one() -> list[State]:
-        return [forecaster.advance(state, *last) for _ in range(SERIES)]
+        return [run_one(forecaster.advance(state, *last)) for _ in range(SERIES)]
 
     def side_by_side() -> list[State | Exception]:
-        return together([forecaster.advancing(state, *last) for _ in range(SERIES)])
+        return run_batched([forecaster.advance(state, *last) for _ in range(SERIES)])
 
     return median_milliseconds(one_by_one, REPEATS), median_milliseconds(side_by_side, REPEATS)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.service import DATA, JENA
-from models.series import Channel, Kind, SeriesData
+from models.series import Channel, SeriesData, SeriesKind
 
 ETTH1 = DATA / "ETTh1.csv.gz"
 NIFTY = DATA / "nifty_1min_2022_ddmmyyyy.csv.gz"
@@ -37,7 +37,7 @@ def nifty_series() -> SeriesData:
 
 
 def _series(
-    frame: pd.DataFrame, name: str, kind: Kind, cadence: str, angular: str | None = None
+    frame: pd.DataFrame, name: str, kind: SeriesKind, cadence: str, angular: str | None = None
 ) -> SeriesData:
     """A series in UTC without sessions, of a table whose index is its times."""
     return SeriesData(

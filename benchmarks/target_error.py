@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.real_series import jena_series
 from benchmarks.service import JENA
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.features.dataset import Batch
 from models.features.prepare import Prepared, prepare
 from models.network.backend import make_engine
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(self, preset: str, data: SeriesData) -> None:
         self._preset = preset
-        spec = resolve(Spec.model_validate(PRESETS[preset].spec), SeriesFacts.from_data(data))
+        spec = resolve(Spec.model_validate(PRESETS[preset].spec), SeriesProfile.from_data(data))
         self._prepared = prepare(spec, data)
         self._feed = make_feed(spec, self._prepared)
         self._engine = _engine(spec, self._prepared, self._feed)

@@ -22,7 +22,7 @@ from benchmarks.steps import (
     seconds_of,
     training_step,
 )
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.features.dataset import Batch
 from models.features.prepare import Prepared, prepare
 from models.features.windows import WindowFeed
@@ -148,7 +148,7 @@ class Pass:
     """
 
     def __init__(self, spec: dict[str, Any], data: SeriesData) -> None:
-        resolved = resolve(Spec.model_validate(spec), SeriesFacts.from_data(data))
+        resolved = resolve(Spec.model_validate(spec), SeriesProfile.from_data(data))
         prepared = prepare(resolved, data)
         self._feed = whole_pass(make_feed(resolved, prepared))
         self._engine = _engine(resolved, prepared)

@@ -1,22 +1,27 @@
-"""What can go wrong in the forecasting library."""
+"""The errors that the forecasting library raises."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One rule that a spec breaks: where, and the sentence to show."""
+    """One broken rule of a spec.
+
+    Args:
+        pointer: JSON pointer (RFC 6901) to the field; empty for the spec as a whole.
+        message: A sentence for the person who wrote the spec.
+    """
 
     pointer: str
     message: str
 
 
 class ForecastingError(Exception):
-    """Base of every error the library raises on purpose."""
+    """Base of all errors that the library raises deliberately."""
 
 
 class SpecError(ForecastingError):
-    """A spec that cannot work, with every broken rule at once."""
+    """A spec that cannot work; `problems` lists every broken rule."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(problem.message for problem in problems))
@@ -24,12 +29,12 @@ class SpecError(ForecastingError):
 
 
 class DataError(ForecastingError):
-    """A series that cannot be used as asked."""
+    """A series that cannot be used as requested."""
 
 
 class ArtefactError(ForecastingError):
-    """A stored forecaster that is damaged or of an unknown format."""
+    """A stored bundle or state that is damaged or of an unknown format."""
 
 
 class TrainingError(ForecastingError):
-    """A training run that could not end well; the message is for its owner."""
+    """A training run that failed; the message is for the person who started it."""

@@ -1,4 +1,4 @@
-"""The series a forecaster learns from: times, channels and values in memory."""
+"""A series in memory: times, channels and values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from models.arrays import Times, Values
 from models.calendars.exchange_hours import Hours
 from models.errors import DataError
 
-Kind = Literal["ohlc", "climate", "generic"]
+SeriesKind = Literal["ohlc", "climate", "generic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,35 @@ class SeriesData:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
         values: `(rows, channels)` of float64; NaN is a missing value.
         cadence: The usual step between rows, such as `"10min"` or `"MS"`.
-        calendar: `"continuous"` (holes are missing rows), `"sessions"` (holes are nights,
-            week-ends and holidays: no rows are missing) or the code of an exchange.
-        timezone: IANA name in which days and sessions are counted.
-        hours: The sessions of the exchange, if `calendar` is a code.
+        calendar: `"continuous"` (gaps are missing rows), `"sessions"` (gaps are nights,
+            week-ends and holidays, so rows are not missing) or an exchange's code.
+        timezone: IANA name of the time zone in which days and sessions are counted.
+        hours: The exchange's sessions, if `calendar` is a code.
 
     Raises:
         DataError: If shapes disagree or times do not increase.
+
+    Example:
+        >>> import numpy as np
+        >>> data = SeriesData(
+        ...     name="boiler",
+        ...     kind="climate",
+        ...     channels=(Channel("temperature", "degC"), Channel("wind", "deg", angular=True)),
+        ...     times=np.array(["2024-01-01T00:00", "2024-01-01T00:10"], "datetime64[us]"),
+        ...     values=np.array([[20.5, 350.0], [np.nan, 10.0]]),
+        ...     cadence="10min",
+        ...     calendar="continuous",
+        ...     timezone="Europe/Berlin",
+        ... )
+        >>> data.channel_names, data.values.shape
+        (('temperature', 'wind'), (2, 2))
+        >>> SeriesData("x", "generic", (), data.times[::-1], data.values[:, :0], "1h", "", "UTC")
+        Traceback (most recent call last):
+        models.errors.DataError: `times` must increase strictly.
     """
 
     name: str
-    kind: Kind
+    kind: SeriesKind
     channels: tuple[Channel, ...]
     times: Times
     values: Values
@@ -75,7 +93,7 @@ def as_panel(data: SeriesData | Sequence[SeriesData]) -> tuple[SeriesData, ...]:
     """One series, or several, as a panel.
 
     Raises:
-        DataError: If there is no series.
+        DataError: If `data` is empty.
     """
     panel = (data,) if isinstance(data, SeriesData) else tuple(data)
     if not panel:
@@ -84,5 +102,5 @@ def as_panel(data: SeriesData | Sequence[SeriesData]) -> tuple[SeriesData, ...]:
 
 
 def iso(time: np.datetime64) -> str:
-    """A UTC moment as ISO 8601 with `Z`."""
+    """A UTC time in ISO 8601 with `Z`, such as `2024-01-01T00:00:00Z`."""
     return f"{np.datetime_as_string(time.astype('datetime64[us]')).removesuffix('.000000')}Z"

@@ -24,7 +24,7 @@ from models.evaluation.panel_report import data_of
 from models.evaluation.stability_index import Stability
 from models.serving.adaptation import known_fit
 from models.serving.artefact import read_bundle
-from models.serving.preprocessing import Reader
+from models.serving.preprocessing import Preprocessor
 
 MICROSECOND = timedelta(microseconds=1)
 # Of the steps that are wanted; with fewer nothing is said.
@@ -235,8 +235,8 @@ def _newest_rows(
     session: Session, manifest: dict[str, Any], series: Series, wanted: int
 ) -> tuple[Times, Values]:
     """The last rows of the version's grid, in original units."""
-    reader = Reader(manifest, known_fit(manifest, series.name))
-    rule = reader.rule
+    preprocessor = Preprocessor(manifest, known_fit(manifest, series.name))
+    rule = preprocessor.rule
     # One row may be made of several observations, and the first may lack some of them.
     per_row = ceil(rule.step.approximate_seconds / rule.cadence.approximate_seconds)
     count = min(series.rows, (wanted + 2) * per_row)
@@ -246,7 +246,7 @@ def _newest_rows(
     found = storage.read_rows(session, series.id, len(series.channels), start=start)
     names = [channel["name"] for channel in series.channels]
     columns = [names.index(name) for name in manifest["channels"]]
-    grid = reader.rows(found.times.view("datetime64[us]"), found.values[:, columns])
+    grid = preprocessor.rows(found.times.view("datetime64[us]"), found.values[:, columns])
     return grid.times[-wanted:], grid.values[-wanted:]
 
 

@@ -25,6 +25,7 @@ from app.times import to_numpy, to_wire
 from app.webhooks import service as webhooks
 from app.webhooks.service import Happening
 from models.errors import ForecastingError
+from models.serving.batching import run_one
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,9 @@ def _advance_state(
     """The version's state after the last complete step; replayed where earlier rows changed."""
     forecaster = forecasters.get_trained(session, version.version_id, version.job_id)
     try:
-        return live.current_state(session, forecaster, version.kept, series, changed_last=changed)
+        return run_one(
+            live.current_state(session, forecaster, version.kept, series, changed_last=changed)
+        )
     except NotFinite as failure:
         live.keep_failure(session, version.version_id, series, failure)
         raise
@@ -121,7 +124,7 @@ def _issue_forecast(
     """Store the forecast from a state, and the state itself even if there is no forecast."""
     source = Source(version.version_id, version.number, version.model)
     try:
-        issued = issuing.issue_from(session, source, series, state)
+        issued = run_one(issuing.issue_from(session, source, series, state))
     except (ForecastingError, ServiceError):
         live.keep_state(session, version.version_id, series.id, state)
         raise

@@ -1,4 +1,4 @@
-"""Many forecasts in one call: made side by side, stored in one transaction, refused one by one."""
+"""Many forecasts in one call: computed in batches, stored in one transaction."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from app.db import Database
 from app.forecasts import issuing
 from app.forecasts.issuing import Issued, Stored
 from app.forecasts.schemas import ForecastBatch, ForecastRequest
-from app.forecasts.service import asked_version, hold, issuing_as_asked, store
+from app.forecasts.service import asked_version, hold, issue_requested, store
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
-from models.serving.batching import together
+from models.serving.batching import run_batched
 
 # After one of these nothing more can be asked of the database: they fail the call as a whole.
 FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)
@@ -129,7 +129,7 @@ def _key(request: ForecastRequest) -> str:
 
 
 def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made | Exception]:
-    """The forecasts, version by version: those of one share the runs of its network."""
+    """The forecasts, version by version: one version's forecasts share its network runs."""
     found: dict[str, Made | Exception] = {}
     versions: dict[tuple[str, int | str | None], VersionRow | Exception] = {}
     by_version: dict[int, list[tuple[str, VersionRow]]] = {}
@@ -146,8 +146,8 @@ def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made
         names = {asked[key].series or row[2].name for key, row in items}
         # While they are held here, the session gives them out instead of reading each alone.
         kept = _kept_states(session, version_id, names)
-        steps = [issuing_as_asked(session, row, asked[key]) for key, row in items]
-        for (key, _), issued in zip(items, together(steps), strict=True):
+        computations = [issue_requested(session, row, asked[key]) for key, row in items]
+        for (key, _), issued in zip(items, run_batched(computations), strict=True):
             found[key] = _looked_up(session, issued)
         del kept
     return found

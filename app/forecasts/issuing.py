@@ -26,7 +26,7 @@ from app.series.tables import Series
 from app.times import to_datetime, to_wire
 from models.calendars.calendar import Calendar
 from models.calendars.exchange import Exchange
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation
 from models.serving.forecast import Forecast
 from models.serving.forecaster import Forecaster
 
@@ -91,7 +91,7 @@ class Issued:
         }
 
 
-def issuing(
+def issue(
     session: Session,
     source: Source,
     forecaster: Forecaster,
@@ -99,37 +99,39 @@ def issuing(
     *,
     origin: np.datetime64 | None = None,
     known_future: KnownFuture | None = None,
-) -> Steps[Issued]:
+) -> Computation[Issued]:
     """Make a forecast from the series' last complete step, or from an earlier one.
 
     Raises:
         DataError, ServiceError: If the version cannot forecast from there.
     """
     kept = session.get(KeptState, (source.version_id, series.id))
-    current = yield from live.reading_state(session, forecaster, kept, series)
+    current = yield from live.current_state(session, forecaster, kept, series)
     seen = current
     if origin is not None and current.state.time is not None and origin < current.state.time:
         seen = live.replay(session, forecaster, series, until=origin)
-    made, known = yield from _forecasting(session, series, seen, known_future)
+    made, known = yield from _forecast(session, series, seen, known_future)
     return Issued(source, series, made, current, known, series.last_time)
 
 
-def issue_from(session: Session, source: Source, series: Series, current: CurrentState) -> Issued:
+def issue_from(
+    session: Session, source: Source, series: Series, current: CurrentState
+) -> Computation[Issued]:
     """Make a forecast from the series' current state.
 
     Raises:
         DataError, ServiceError: If the version cannot forecast from there.
     """
-    made, known = alone(_forecasting(session, series, current, None))
+    made, known = yield from _forecast(session, series, current, None)
     return Issued(source, series, made, current, known, series.last_time)
 
 
-def _forecasting(
+def _forecast(
     session: Session, series: Series, seen: CurrentState, given: KnownFuture | None
-) -> Steps[tuple[Forecast, KnownValues]]:
+) -> Computation[tuple[Forecast, KnownValues]]:
     own = seen.forecaster
     known = known_values(session, own, series, seen.state, given)
-    made = yield from own.forecasting(seen.state, known.values if known.channels else None)
+    made = yield from own.forecast(seen.state, known.values if known.channels else None)
     return made, known
 
 

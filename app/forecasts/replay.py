@@ -17,6 +17,7 @@ from app.registry.tables import ModelVersion
 from app.series.tables import Series
 from app.times import to_numpy
 from models.errors import ForecastingError
+from models.serving.batching import run_one
 from models.serving.forecast import Forecast
 
 # What streaming and replay may differ by, as a share of the largest number of the forecast: the
@@ -25,7 +26,7 @@ TOLERANCE = 1e-6
 
 
 def replay_forecast(session: Session, key: str) -> dict[str, Any]:
-    """Make a stored forecast anew, from the start of the series at the revision it was made on.
+    """Recompute a stored forecast from the series' start, at the revision it was made on.
 
     Returns:
         `identical`, `max_abs_difference` (null if it cannot be made any more) and a sentence.
@@ -38,7 +39,7 @@ def replay_forecast(session: Session, key: str) -> dict[str, Any]:
         raise ForecastNotFound(f"There is no forecast with the id {key!r}.")
     body = json.loads(stored.body)
     try:
-        made = _made_anew(session, stored, body)
+        made = _recompute(session, stored, body)
     except (ForecastingError, ServiceError) as error:
         return _result(None, f"The forecast cannot be made again. {error}")
     again = with_intervals(points_of(made), bounds_of(made), DEFAULT_LEVELS)
@@ -47,7 +48,7 @@ def replay_forecast(session: Session, key: str) -> dict[str, Any]:
     return _compared(_numbers(body["points"]), _numbers(again))
 
 
-def _made_anew(session: Session, stored: StoredForecast, body: dict[str, Any]) -> Forecast:
+def _recompute(session: Session, stored: StoredForecast, body: dict[str, Any]) -> Forecast:
     version = session.get_one(ModelVersion, stored.version_id)
     series = session.get_one(Series, stored.series_id)
     forecaster = forecasters.get_trained(session, version.id, version.job_id)
@@ -57,7 +58,7 @@ def _made_anew(session: Session, stored: StoredForecast, body: dict[str, Any]) -
         seen = live.replay(
             session, forecaster, series, until=origin, at_revision=stored.data_revision
         )
-    return seen.forecaster.forecast(seen.state, _known(body))
+    return run_one(seen.forecaster.forecast(seen.state, _known(body)))
 
 
 def _known(body: dict[str, Any]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":

@@ -28,7 +28,7 @@ from app.series.service import get_series
 from app.series.tables import Series
 from app.times import to_numpy
 from models.errors import DataError, Problem
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation, run_one
 
 
 def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
@@ -46,7 +46,7 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
         if newest is not None and not newest.known_future:
             return Answer(newest.key, newest.body)
     with database.reading() as session:
-        issued = alone(issuing_as_asked(session, asked_version(session, model, request), request))
+        issued = run_one(issue_requested(session, asked_version(session, model, request), request))
         stored = issuing.find(session, issued)
     if stored is None or not issued.state.kept:
         with database.transaction() as session:
@@ -92,7 +92,9 @@ def asked_version(session: Session, model: str, request: ForecastCreate) -> Vers
     return get_version(session, model, str(request.version))
 
 
-def issuing_as_asked(session: Session, row: VersionRow, request: ForecastCreate) -> Steps[Issued]:
+def issue_requested(
+    session: Session, row: VersionRow, request: ForecastCreate
+) -> Computation[Issued]:
     """Make the forecast that a request asks a version for.
 
     Raises:
@@ -102,7 +104,7 @@ def issuing_as_asked(session: Session, row: VersionRow, request: ForecastCreate)
     forecaster = forecasters.get(session, version, job)
     try:
         return (
-            yield from issuing.issuing(
+            yield from issuing.issue(
                 session,
                 Source(version.id, version.number, owner.name),
                 forecaster,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import Invalid
 from app.ingest.reports import ExampleRead, GapsRead, IssueRead
 from app.parsing.findings import Findings
-from app.parsing.options import Kind, ReadOptions
+from app.parsing.options import ReadOptions
 from app.parsing.parts import Part, read_parts
 from app.parsing.progress import Progress
 from app.parsing.reader import Table, read_table
@@ -20,6 +20,7 @@ from app.parsing.values.cells import CellKind
 from app.series.formats import wire_rows
 from app.series.gaps import describe_gaps
 from app.times import to_datetime, to_wire
+from models.series import SeriesKind
 
 SHOWN_ROWS = 10
 ColumnKind = Literal[
@@ -143,7 +144,7 @@ class InspectionRead(BaseModel):
     )
 
     readable: bool
-    kind: Kind | None
+    kind: SeriesKind | None
     dialect: InspectedDialect
     columns: list[ColumnRead]
     lines: list[ExampleRead]

@@ -13,7 +13,7 @@ from app.db import Database
 from app.errors import KindDiffers, SeriesChangedMeanwhile, SeriesNotFound, UploadNotFound
 from app.forecasts.after_write import after_write
 from app.ingest.quarantine import options_like
-from app.parsing.options import Kind, ReadOptions
+from app.parsing.options import ReadOptions
 from app.parsing.reader import Table, read_table
 from app.series import writing
 from app.series.channels import channels_of_names, require_known, require_units, sentinels_of
@@ -24,6 +24,7 @@ from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series, get_series, lock_series
 from app.series.tables import QuarantinedRow, Series, Upload
 from app.times import to_wire
+from models.series import SeriesKind
 
 PIECE_BYTES = 1024 * 1024
 
@@ -35,7 +36,7 @@ class UploadRequest:
     name: str
     options: dict[str, Any]
     create: bool
-    kind: Kind | None
+    kind: SeriesKind | None
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Self:
@@ -54,7 +55,7 @@ class Settings:
     What else is `known` of its channels only spares it hints, and may change meanwhile.
     """
 
-    kind: Kind | None
+    kind: SeriesKind | None
     timezone: str
     missing: dict[str, list[float]]
     known: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
@@ -220,7 +221,7 @@ def settings_of(series: Series | None, request: UploadRequest) -> Settings:
     if request.kind not in (None, series.kind):
         raise KindDiffers(f"`kind` of the series is {series.kind!r}. Received: {request.kind!r}")
     return Settings(
-        cast(Kind, series.kind),
+        cast(SeriesKind, series.kind),
         series.timezone,
         sentinels_of(series.channels),
         {channel["name"]: channel for channel in series.channels},

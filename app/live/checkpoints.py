@@ -13,11 +13,11 @@ from app.times import to_datetime
 from models.arrays import Times, Values
 from models.errors import ArtefactError, DataError
 from models.features.series_fit import SeriesFit
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation, run_one
 from models.serving.forecaster import Forecaster, State
 
-# Rows between the newest checkpoints: reading so many anew costs about as much as the append's
-# own transaction, and each write of a checkpoint is shared by so many appends.
+# Rows between the newest checkpoints: reading 256 rows again costs about as much as the append's
+# transaction, and the write of a checkpoint is shared by 256 appends.
 CHECKPOINT_ROWS = 256
 
 
@@ -50,12 +50,12 @@ class NotFinite(DataError):
         self.fit = fit
 
 
-def advancing(
+def advance(
     forecaster: Forecaster, state: State, times: Times, values: Values, checkpoint_rows: int
-) -> Steps[Advanced]:
-    """Read observations, as `Forecaster.advancing` does, and stop at checkpoints.
+) -> Computation[Advanced]:
+    """Read observations, as `Forecaster.advance` does, and stop at checkpoints.
 
-    Many are read alone: side by side with others they would all be in memory at once.
+    Long reads are not batched: the inputs of all series would be in memory at once.
 
     Args:
         forecaster: On the grid and scales of the series.
@@ -71,11 +71,11 @@ def advancing(
     ends = _planned_ends(len(times), _observations_per_row(forecaster))
     for end in ends:
         before = state.rows
-        state = alone(_quietly(forecaster.advancing(state, times[:end], values[:end])))
+        state = run_one(_quietly(forecaster.advance(state, times[:end], values[:end])))
         if state.rows > before and state.finite:
             made.append(state)
-    last = _quietly(forecaster.advancing(state, times, values))
-    state = alone(last) if ends else (yield from last)
+    last = _quietly(forecaster.advance(state, times, values))
+    state = run_one(last) if ends else (yield from last)
     if state.time is not None and not state.finite:
         raise NotFinite(to_datetime(state.time))
     if not ends and state.rows - checkpoint_rows >= CHECKPOINT_ROWS:
@@ -83,13 +83,13 @@ def advancing(
     return Advanced(state, tuple(made))
 
 
-def _quietly(steps: Steps[State]) -> Steps[State]:
-    """The same, without warnings of values that are too large: the state shows them."""
+def _quietly(computation: Computation[State]) -> Computation[State]:
+    """The same computation without overflow warnings: the caller checks the state instead."""
     answer = None
     while True:
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                run = next(steps) if answer is None else steps.send(answer)
+                run = next(computation) if answer is None else computation.send(answer)
         except StopIteration as ended:
             state: State = ended.value
             return state

@@ -22,10 +22,10 @@ from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
 from models.errors import Problem
 from models.features.series_fit import SeriesFit
-from models.grid.panel import Traits
+from models.grid.panel import SeriesSignature
 from models.series import SeriesData
-from models.serving.adaptation import fit_unseen, is_known, observations_to_fit, traits_of
-from models.serving.batching import Steps, alone
+from models.serving.adaptation import fit_unseen, is_known, observations_to_fit, signature_of
+from models.serving.batching import Computation, run_one
 from models.serving.forecaster import Forecaster, State
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -76,20 +76,8 @@ def current_state(
     series: Series,
     *,
     changed_last: datetime | None = None,
-) -> CurrentState:
-    """The state after the series' last complete step; see `reading_state`."""
-    return alone(reading_state(session, forecaster, kept, series, changed_last=changed_last))
-
-
-def reading_state(
-    session: Session,
-    forecaster: Forecaster,
-    kept: KeptState | None,
-    series: Series,
-    *,
-    changed_last: datetime | None = None,
-) -> Steps[CurrentState]:
-    """The state after the series' last complete step, made side by side with others.
+) -> Computation[CurrentState]:
+    """The state after the series' last complete step.
 
     The kept state is advanced by the observations that came since. When a later write changed
     what it had already seen, it is replayed from the newest checkpoint before that; from the
@@ -119,7 +107,7 @@ def reading_state(
             own, start.fit, start.state, revision, True, False, None, (), start.checkpoint_rows
         )
     times, values = observed_after(session, own, series, start.state)
-    read = yield from checkpoints.advancing(own, start.state, times, values, start.checkpoint_rows)
+    read = yield from checkpoints.advance(own, start.state, times, values, start.checkpoint_rows)
     return CurrentState(
         forecaster=own,
         fit=start.fit,
@@ -172,7 +160,7 @@ def replay(
     own = _as_open_now(session, fitted)
     known = data.values[:, columns_of(forecaster, series)]
     try:
-        read = alone(checkpoints.advancing(own, own.initial_state(), data.times, known, 0))
+        read = run_one(checkpoints.advance(own, own.initial_state(), data.times, known, 0))
     except NotFinite as error:
         raise NotFinite(error.time, from_start=True, fit=fit) from error
     return CurrentState(
@@ -300,7 +288,7 @@ def _in_hours(forecaster: Forecaster, hours: Hours) -> Forecaster:
 
 def _fit(forecaster: Forecaster, data: SeriesData) -> SeriesFit:
     """Grid and scales of a series that the forecaster did not learn from."""
-    objections = traits_of(forecaster.manifest).objections(Traits.of(data))
+    objections = signature_of(forecaster.manifest).objections(SeriesSignature.of(data))
     problems = [
         Problem("/series", f"The model cannot read the series {data.name!r}: {objection}")
         for objection in objections

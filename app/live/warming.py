@@ -10,6 +10,7 @@ from app.registry.artefacts import forecasters
 from app.registry.tables import ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.errors import ForecastingError
+from models.serving.batching import run_one
 
 
 def make_ready(database: Database, version_id: int) -> None:
@@ -34,7 +35,7 @@ def _make_ready(database: Database, version_id: int, series_id: int) -> None:
         kept = session.get(KeptState, (version_id, series_id))
         forecaster = forecasters.get_trained(session, version_id, version.job_id)
         try:
-            current = live.current_state(session, forecaster, kept, series)
+            current = run_one(live.current_state(session, forecaster, kept, series))
         except (ForecastingError, ServiceError):
             return
     if not current.kept:

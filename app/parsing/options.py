@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["ohlc", "climate", "generic"]
+from models.series import SeriesKind
+
 Decimal = Literal[".", ","]
 
 MOST_NAME_LENGTH = 200
@@ -37,6 +38,6 @@ class ReadOptions:
     header: bool | None = None
     columns: tuple[str, ...] = ()
     split: str | None = None
-    kind: Kind | None = None
+    kind: SeriesKind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

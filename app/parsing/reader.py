@@ -10,7 +10,7 @@ from app.errors import TooLarge
 from app.parsing.columns import Chosen, choose_columns, column_names
 from app.parsing.findings import Findings, Issue, Rejected
 from app.parsing.lines import Mask
-from app.parsing.options import Kind, ReadOptions
+from app.parsing.options import ReadOptions
 from app.parsing.order import Ordered, in_order
 from app.parsing.progress import Progress
 from app.parsing.regular import Irregular, Regular, read_regular
@@ -28,6 +28,7 @@ from app.parsing.value_findings import apply_missing, report_doubts
 from app.parsing.values import bars
 from app.parsing.values.matrix import taken
 from models.arrays import Values
+from models.series import SeriesKind
 
 # From here on a file is read in pieces, if it is regular; any other is read in memory, at about ten
 # times its size, and may not be larger than this.
@@ -55,7 +56,7 @@ class Table:
         settings: What the file says of its channels by name: units and the like.
     """
 
-    kind: Kind
+    kind: SeriesKind
     channels: tuple[str, ...]
     times: Integers
     values: Values
@@ -189,7 +190,7 @@ def _settings(layout: Layout, content: "_Content") -> dict[str, dict[str, Any]]:
 class _Content:
     """The rows of a file in order, the channel of each column, and how fields are written."""
 
-    kind: Kind
+    kind: SeriesKind
     channels_of: dict[int, str]
     again: frozenset[int]
     rows: Ordered
@@ -286,7 +287,7 @@ def _read_matrix(regular: Regular, options: ReadOptions, findings: Findings) -> 
 class _Channels:
     """The names of the channels by their columns, and their values on all rows."""
 
-    kind: Kind
+    kind: SeriesKind
     names: dict[int, str]
     values: Values
     decimal: str

@@ -3,11 +3,12 @@
 import numpy as np
 
 from app.parsing.findings import Findings
-from app.parsing.options import Kind, ReadOptions
+from app.parsing.options import ReadOptions
 from app.parsing.order import Ordered
 from app.quality.checks import judge
 from app.quality.sample import Subject
 from models.arrays import Values
+from models.series import SeriesKind
 
 
 def apply_missing(names: list[str], values: Values, missing: dict[str, list[float]]) -> Values:
@@ -20,7 +21,7 @@ def apply_missing(names: list[str], values: Values, missing: dict[str, list[floa
 
 
 def report_doubts(
-    names: list[str], kind: Kind, rows: Ordered, options: ReadOptions, findings: Findings
+    names: list[str], kind: SeriesKind, rows: Ordered, options: ReadOptions, findings: Findings
 ) -> None:
     """Report missing values, placeholders, flat lines, spikes, hints of units and the like."""
     subject = Subject(

@@ -18,7 +18,7 @@ from app.registry.schemas import ModelCreate
 from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.registry.warm_starts import find_start, read_start
 from app.series.tables import Series
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
 from models.grid.panel import size_problems
 from models.network.devices import Device
@@ -52,7 +52,7 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         SpecError: If the spec cannot work on these series, or they are no panel.
     """
     panel = [series_service.get_series(session, name) for name in _series_names(request)]
-    spec = _resolve(_requested_spec(request), [_facts(session, series) for series in panel])
+    spec = _resolve(_requested_spec(request), [_profile(session, series) for series in panel])
     _require_precision(spec, request.device)
     started_from = None
     if request.warm_start is not None:
@@ -196,9 +196,9 @@ def _series_names(request: ModelCreate) -> list[str]:
     return names
 
 
-def _facts(session: Session, series: Series) -> SeriesFacts:
+def _profile(session: Session, series: Series) -> SeriesProfile:
     """What a spec depends on; the values are let go, so that one series is in memory at a time."""
-    return SeriesFacts.from_data(series_service.load_series(session, series.id))
+    return SeriesProfile.from_data(series_service.load_series(session, series.id))
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
@@ -213,7 +213,7 @@ def _requested_spec(request: ModelCreate) -> Spec:
     return Spec.model_validate({**preset.spec, **own})
 
 
-def _resolve(spec: Spec, panel: list[SeriesFacts]) -> Spec:
+def _resolve(spec: Spec, panel: list[SeriesProfile]) -> Spec:
     """Every default filled in; problems point into the request."""
     try:
         return resolve(spec, panel)

@@ -17,8 +17,7 @@ from app.series.tables import Series
 from models.calendars.cadence import Cadence
 from models.calendars.timezones import find_zone
 from models.errors import DataError
-
-Kind = Literal["ohlc", "climate", "generic"]
+from models.series import SeriesKind
 
 SeriesName = Annotated[
     str,
@@ -107,7 +106,7 @@ class SeriesCreate(BaseModel):
     )
 
     name: SeriesName
-    kind: Kind = "generic"
+    kind: SeriesKind = "generic"
     timezone: TimezoneName = "UTC"
     cadence: CadenceText | None = None
     calendar: Calendar | None = None
@@ -172,7 +171,7 @@ class SeriesRead(BaseModel):
     )
 
     name: str
-    kind: Kind
+    kind: SeriesKind
     description: str
     channels: list[ChannelSettings]
     cadence: str | None
@@ -205,7 +204,7 @@ class UploadQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     create: bool = Field(False, description="Create the series if there is none.")
-    kind: Kind | None = Field(
+    kind: SeriesKind | None = Field(
         None, description="Kind of a new series; found by the columns if left out."
     )
     delimiter: str | None = Field(

@@ -22,7 +22,7 @@ from app.series.schemas import SeriesCreate, SeriesUpdate
 from app.series.tables import Series
 from models.arrays import Times, Values
 from models.errors import Problem
-from models.series import Channel, Kind, SeriesData
+from models.series import Channel, SeriesData, SeriesKind
 
 # What `load_series` raises.
 LOADING_ERRORS = (SeriesNotFound, CalendarUnavailable, NoCadence)
@@ -145,7 +145,7 @@ def load_series(
     )
     return SeriesData(
         name=series.name,
-        kind=cast(Kind, series.kind),
+        kind=cast(SeriesKind, series.kind),
         channels=tuple(Channel(c["name"], c["unit"], c["angular"]) for c in channels),
         times=rows.times.view("datetime64[us]"),
         values=rows.values,

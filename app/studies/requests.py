@@ -5,7 +5,7 @@ from typing import Any
 
 from app.errors import Invalid, UnknownPreset
 from app.studies.schemas import StudyCreate
-from models.checks.resolve import SeriesFacts
+from models.checks.resolve import SeriesProfile
 from models.checks.search import Variations, check_search
 from models.errors import Problem, SpecError
 from models.series import SeriesData
@@ -56,7 +56,7 @@ def check_request(asked: Asked, data: SeriesData) -> None:
         SpecError: With every broken rule.
     """
     try:
-        variations = Variations.of(asked.fields, SeriesFacts.from_data(data))
+        variations = Variations.of(asked.fields, SeriesProfile.from_data(data))
     except SpecError as error:
         raise _moved(error, "/spec") from error
     try:

@@ -12,7 +12,7 @@ from app.jobs.task import Publish, Task
 from app.studies import trials
 from app.studies.trials import TrialInput
 from models.checks.folds import fold_splits
-from models.checks.resolve import SeriesFacts
+from models.checks.resolve import SeriesProfile
 from models.checks.search import Variations
 from models.series import SeriesData
 from models.spec.spec import Spec, SplitSpec
@@ -31,15 +31,15 @@ def run_study_trial(task: Task) -> Publish:
     if given is None:
         return lambda session: dict(task.attempt.subject)
     data = task.read(lambda session: trials.load(session, given))
-    facts = SeriesFacts.from_data(data)
-    spec = Variations.of(given.fields, facts).spec(given.parameters)
-    return _Run(task, given, spec, data).run(_splits(given, spec, facts))
+    profile = SeriesProfile.from_data(data)
+    spec = Variations.of(given.fields, profile).spec(given.parameters)
+    return _Run(task, given, spec, data).run(_splits(given, spec, profile))
 
 
-def _splits(given: TrialInput, spec: Spec, facts: SeriesFacts) -> list[SplitSpec]:
+def _splits(given: TrialInput, spec: Spec, profile: SeriesProfile) -> list[SplitSpec]:
     """The folds, the newest first: it has the spec's own split, and pruning looks at it."""
     folds = given.search.filled().folds
-    return [spec.split] if folds is None else fold_splits(spec, facts, folds)[::-1]
+    return [spec.split] if folds is None else fold_splits(spec, profile, folds)[::-1]
 
 
 class _Run:

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.backtesting.plan import BacktestPlan
 from models.backtesting.points import BacktestResult
 from models.backtesting.refits import cut, refit_spec
@@ -71,7 +71,7 @@ class Run:
             self.save_checkpoint(_pack(np.concatenate(done)))
         return np.concatenate(done)
 
-    def _refitted(self, number: int, group: Rows) -> Values:
+    def _refitted(self, number: int, group: RowIndices) -> Values:
         """Train on what was known at the first origin of a group, forecast from all of it."""
         groups, grid = len(self.plan.groups), self.plan.grid
         phase = f"refit {number + 1} of {groups}"
@@ -114,7 +114,7 @@ def forecasts_at(forecaster: Forecaster, data: SeriesData, origins: Times) -> Va
     grid = forecaster.rule.row_times(times)
     rows = np.minimum(np.searchsorted(grid, origins), len(grid) - 1)
     there = grid[rows] == origins
-    found = forecaster.outputs(times, values, at=rows[there]).said
+    found = forecaster.outputs(times, values, at=rows[there]).predicted
     said = np.full((len(origins), *found.shape[1:]), np.nan)
     said[there] = found
     return said

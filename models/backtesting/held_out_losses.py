@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.backtesting.backtest import forecasts_at
 from models.backtesting.plan import held_out_row
 from models.backtesting.scoring import target_rows
@@ -105,8 +105,8 @@ class _Scene:
     data: SeriesData
     grid: Times
     rows: Values
-    at: Rows
-    leads: Rows
+    at: RowIndices
+    leads: RowIndices
     season: int
 
     @classmethod
@@ -178,7 +178,7 @@ def _log_losses(probabilities: Values, labels: Values) -> Values:
     return np.where(known, flat.reshape(labels.shape), np.nan)
 
 
-def _origins(forecasters: Sequence[Forecaster], grid: Times, excerpt: Excerpt) -> Rows:
+def _origins(forecasters: Sequence[Forecaster], grid: Times, excerpt: Excerpt) -> RowIndices:
     """Rows of the candidate's grid; the candidate comes first."""
     own = forecasters[0]
     first = max(

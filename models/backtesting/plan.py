@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import AwareDatetime, Field
 
-from models.arrays import Rows, Times
+from models.arrays import RowIndices, Times
 from models.backtesting.points import numbers_per_point
 from models.backtesting.refits import check_first_refit
 from models.errors import Problem, SpecError
@@ -16,14 +16,14 @@ from models.evaluation.panel_report import data_of
 from models.grid.splits import to_time
 from models.series import SeriesData, iso
 from models.serving.forecaster import Forecaster
-from models.spec.base import Part
+from models.spec.base import SpecPart
 
 # Origins times leads times targets times what is kept of each: what one report holds.
 MOST_NUMBERS = 800_000
 MOST_REFITS = 200
 
 
-class OriginsSpec(Part):
+class OriginsSpec(SpecPart):
     """Which rows to forecast from."""
 
     start: AwareDatetime | None = Field(
@@ -44,7 +44,7 @@ class OriginsSpec(Part):
     )
 
 
-class BacktestSpec(Part):
+class BacktestSpec(SpecPart):
     """Where to forecast from, and whether the network is trained again on the way."""
 
     origins: OriginsSpec = OriginsSpec()
@@ -77,11 +77,11 @@ class BacktestPlan:
 
     spec: BacktestSpec
     grid: Times
-    origins: Rows
+    origins: RowIndices
     training_end: int
 
     @property
-    def groups(self) -> list[Rows]:
+    def groups(self) -> list[RowIndices]:
         """Origins that are forecast by the same network, in order; each begins with its refit."""
         size = self.spec.refit_every or len(self.origins)
         return [self.origins[first : first + size] for first in range(0, len(self.origins), size)]
@@ -193,7 +193,7 @@ def _outside(grid: Times, spec: OriginsSpec) -> Iterator[Problem]:
 
 def _choose_origins(
     forecaster: Forecaster, grid: Times, spec: OriginsSpec, *, default: int
-) -> Rows:
+) -> RowIndices:
     first, earliest = default, forecaster.least_rows - 1
     last = latest = len(grid) - 1 - int(forecaster.leads[-1])
     if spec.start is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.evaluation.temperature import log_losses
 from models.features.classes import ClassCoding
 
@@ -31,7 +31,7 @@ class Points(ABC):
 
     origins: Times
     times: Times
-    leads: Rows
+    leads: RowIndices
     targets: Names
 
     @property

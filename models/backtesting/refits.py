@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
 from models.series import SeriesData, iso
 from models.serving.forecaster import Forecaster
@@ -60,11 +60,11 @@ def refit_spec(forecaster: Forecaster, cuts: Iterable[Cut]) -> Spec:
     Raises:
         SpecError: If these are too few rows for the spec.
     """
-    facts, rows = [], 0
+    profiles, rows = [], 0
     for each in cuts:
-        facts.append(SeriesFacts.from_data(each.data))
+        profiles.append(SeriesProfile.from_data(each.data))
         rows += each.rows
-    _check_panel(forecaster, facts)
+    _check_panel(forecaster, profiles)
     splits = forecaster.manifest["data"]["splits"]
     held_out = splits["validation"]["rows"]
     share = held_out / (splits["train"]["rows"] + held_out)
@@ -73,7 +73,7 @@ def refit_spec(forecaster: Forecaster, cuts: Iterable[Cut]) -> Spec:
     fields: dict[str, Any] = {"split": SplitSpec(validation=share, test=0.0)}
     if spec.lanes is not None and spec.chunk is not None:
         fields["lanes"] = max(1, min(spec.lanes, training_rows // spec.chunk))
-    return resolve(spec.model_copy(update=fields), facts)
+    return resolve(spec.model_copy(update=fields), profiles)
 
 
 def check_first_refit(
@@ -112,10 +112,10 @@ def check_first_refit(
         ) from error
 
 
-def _check_panel(forecaster: Forecaster, facts: list[SeriesFacts]) -> None:
+def _check_panel(forecaster: Forecaster, profiles: list[SeriesProfile]) -> None:
     """A refit on some of the series would test another network."""
     stored = forecaster.manifest["panel"] or [forecaster.manifest["series"]]
-    names, found = [each["name"] for each in stored], [each.name for each in facts]
+    names, found = [each["name"] for each in stored], [each.name for each in profiles]
     if names != found:
         raise ValueError(f"`panel` must be the series {names}. Received: {found}")
     empty = [
@@ -124,7 +124,7 @@ def _check_panel(forecaster: Forecaster, facts: list[SeriesFacts]) -> None:
             f"The series {each.name!r}, which the model learnt from, must have begun. "
             "Received: no rows so far",
         )
-        for position, each in enumerate(facts)
+        for position, each in enumerate(profiles)
         if each.rows == 0
     ]
     if empty:

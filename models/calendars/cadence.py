@@ -1,4 +1,4 @@
-"""Cadences: the step between rows as text, arithmetic on it, and how it is read off a series."""
+"""Cadences: the step between rows, its spelling, arithmetic on it, and how to infer it."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Unit = Literal["us", "B"] | MonthUnit
 DAY_MICROSECONDS = 86_400_000_000
 DAY = np.timedelta64(DAY_MICROSECONDS, "us")
 
-# A Monday: whole weeks begin on Mondays, and everything that divides a day begins at midnight.
+# A Monday: weeks begin on Mondays, and steps that divide a day are counted from midnight.
 ORIGIN = np.datetime64("1970-01-05T00:00:00", "us")
 
 # An inferred cadence must explain at least half of the steps.
@@ -44,14 +44,38 @@ _TEXT = re.compile(r"(\d{0,9})\s*([A-Za-z]+)")
 class Cadence:
     """A step between rows: `count` microseconds, business days (Monday to Friday) or months.
 
-    The points of a cadence are numbered: `labels(indices)` gives the times of numbers, and
-    `index_at_or_before(times)` and `index_at_or_after(times)` the numbers next to times.
-    Number 0 is Monday, 5 January 1970, 00:00, or the month that holds 1 January 1970.
+    A cadence's points are numbered: `labels(indices)` gives the times of numbers, and
+    `index_at_or_before(times)` and `index_at_or_after(times)` the numbers of the nearest points.
+    Number 0 is Monday, 5 January 1970, 00:00, or the month that contains 1 January 1970.
 
     Args:
         unit: `"us"`, `"B"`, `"MS"` (periods named by their first day), `"ME"` (last day), or
             `"BMS"` and `"BME"` (first and last day from Monday to Friday).
-        count: How many units one step is.
+        count: Number of units in one step.
+
+    Example:
+        >>> import numpy as np
+        >>> Cadence.parse("600s").text, Cadence.parse("10min").season_steps
+        ('10min', 144)
+
+        The last day of each month, whatever its length:
+
+        >>> month = Cadence.parse("ME")
+        >>> start = np.array(["2024-01-31"], "datetime64[us]")
+        >>> month.add(start, [1, 2]).astype("datetime64[D]").tolist()
+        [datetime.date(2024, 2, 29), datetime.date(2024, 3, 31)]
+
+        A Saturday lies between two points of a business-day cadence:
+
+        >>> day, saturday = Cadence.parse("B"), np.array(["2024-01-06"], "datetime64[us]")
+        >>> before, after = day.index_at_or_before(saturday), day.index_at_or_after(saturday)
+        >>> str(day.labels(before)[0]), str(day.labels(after)[0])
+        ('2024-01-05T00:00:00.000000', '2024-01-08T00:00:00.000000')
+        >>> Cadence.parse("1h").is_multiple_of(Cadence.parse("10min"))
+        True
+        >>> Cadence.parse("0h")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        models.errors.DataError: A cadence must be ... at most 100 years. Received: "0h"
     """
 
     unit: Unit
@@ -59,7 +83,7 @@ class Cadence:
 
     @classmethod
     def parse(cls, text: str) -> "Cadence":
-        """Read a cadence.
+        """Parse a cadence.
 
         Args:
             text: A number (1 when left out) and a unit: `ms`, `s`, `min`, `h`, `D`, `W`, `B`,
@@ -68,7 +92,7 @@ class Cadence:
                 before it: `BME`), such as `"10min"`, `"1W"` or `"QS"`.
 
         Raises:
-            DataError: If the text is no cadence, or one of none or more than a hundred years.
+            DataError: If the text is not a cadence, or its length is 0 or over 100 years.
         """
         match = _TEXT.fullmatch(text.strip())
         cadence = _from_parts(int(match[1] or 1), match[2]) if match else None
@@ -81,7 +105,7 @@ class Cadence:
 
     @property
     def text(self) -> str:
-        """The one spelling of this cadence, such as `"10min"`, `"7D"`, `"B"` or `"QS"`."""
+        """The canonical spelling, such as `"10min"`, `"7D"`, `"B"` or `"QS"`."""
         if self.unit == "us":
             return _fixed_text(self.count)
         if self.unit == "B":
@@ -92,7 +116,7 @@ class Cadence:
 
     @property
     def approximate_seconds(self) -> float:
-        """The length of a step in seconds: exact if fixed, the long-run mean otherwise."""
+        """A step's length in seconds: exact if fixed, otherwise the long-run mean."""
         if self.unit == "us":
             return self.count / 1e6
         if self.unit == "B":
@@ -113,7 +137,7 @@ class Cadence:
 
     @property
     def fixed(self) -> bool:
-        """Whether every step lasts equally long (clock changes aside)."""
+        """Whether all steps have the same length, apart from clock changes."""
         return self.unit == "us"
 
     @property
@@ -122,7 +146,7 @@ class Cadence:
         return not self.fixed or self.count % DAY_MICROSECONDS == 0
 
     def is_multiple_of(self, other: "Cadence") -> bool:
-        """Whether each of this cadence's steps holds a whole number of the other's."""
+        """Whether each step contains a whole number of the other cadence's steps."""
         if self.unit == other.unit:
             return self.count % other.count == 0
         if self.fixed:
@@ -132,10 +156,10 @@ class Cadence:
         return other == Cadence("B", 1)
 
     def add(self, times: Times, steps: npt.ArrayLike) -> Times:
-        """The times `steps` steps later, by the calendar.
+        """Times moved by a number of steps.
 
-        A time between two points of a calendar cadence counts from the point before; the time
-        of day stays.
+        A time between two points of a calendar cadence is moved from the point before it; its
+        time of day stays the same.
 
         Args:
             times: `datetime64[us]`, any shape.
@@ -150,7 +174,7 @@ class Cadence:
         return later
 
     def labels(self, indices: Indices) -> Times:
-        """The times of the cadence's points by number, as `datetime64[us]`."""
+        """The times of points by number, as `datetime64[us]`."""
         numbers = np.asarray(indices, dtype=np.int64)
         if self.fixed:
             return ORIGIN + numbers * np.timedelta64(self.count, "us")
@@ -161,7 +185,7 @@ class Cadence:
 
     @property
     def first_month(self) -> int:
-        """The month of point 0 of a cadence of months, since January 1970."""
+        """The month of point 0 of a monthly cadence, counted from January 1970."""
         return self.count - 1 if self.unit.endswith("E") else 0
 
     def index_at_or_before(self, times: Times) -> Indices:
@@ -207,14 +231,14 @@ def _counted(count: int, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CadenceEvidence:
-    """What the steps between rows say.
+    """The cadence of a series' rows, and how regularly they follow it.
 
     Args:
-        cadence: The step that dominates, or None.
+        cadence: The most common step, or None.
         share: The share of steps that are exactly one cadence long; 0 without a cadence.
-        steps: How many steps there are: rows less one.
-        gaps: How many steps are longer than one cadence.
-        longest_gap_seconds: The longest of those steps; 0 without gaps.
+        steps: Number of steps: rows minus 1.
+        gaps: Number of steps longer than one cadence.
+        longest_gap_seconds: The longest of these steps; 0 without gaps.
     """
 
     cadence: Cadence | None
@@ -225,10 +249,10 @@ class CadenceEvidence:
 
 
 def infer_cadence(times: Times, timezone: str = "UTC") -> CadenceEvidence:
-    """Find the step that at least half of a series' steps agree on.
+    """Find the step that at least half of a series' steps have.
 
     Rows a month or more apart are counted in calendar months, daily rows without week-ends in
-    business days; both, and days, by the local calendar, so that a clock change is no gap.
+    business days; both, and days, in local time, so that a clock change is not a gap.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
@@ -245,7 +269,7 @@ def infer_cadence(times: Times, timezone: str = "UTC") -> CadenceEvidence:
 
 
 def _by_local_days(times: Times, timezone: str) -> Times:
-    # Below a day a clock change would tear a hole into local time; from a day up, into UTC.
+    # A clock change causes a gap in local time for steps below a day, and in UTC for longer ones.
     if np.median(np.diff(times).astype(np.int64)) < DAY_MICROSECONDS * _NEARLY_ALL:
         return times
     return to_local(times, timezone)
@@ -262,7 +286,7 @@ def _monthly(local: Times) -> Cadence | None:
     days = local.astype("datetime64[D]")
     last = np.mean(days == POINTS["ME"](months)) >= _NEARLY_ALL
     usual = _most_common(_days_of_month(local))
-    # The 30th of each month is the 28th or 29th of February.
+    # A series on each 30th has its row on 28 or 29 February.
     same = (_days_of_month(local) == usual) | (
         (days == POINTS["ME"](months)) & (_days_of_month(local) < usual)
     )

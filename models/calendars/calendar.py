@@ -1,4 +1,4 @@
-"""When rows come: at every step, in sessions learnt from a series' own times, or an exchange's."""
+"""The times at which rows are expected: every step, learnt sessions, or an exchange's sessions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from models.errors import DataError
 
 CALENDARS = ("continuous", "sessions")
 
-# Labels are moved off whole steps only if that many of the rows agree on by how much.
+# Labels are offset from whole steps only if this share of the rows has the same offset.
 _LEAST_SHARE_OF_OFFSET = 0.75
 _RECENT_SESSIONS_OF_WEEKDAY = 12
 _RECENT = 366 * DAY
@@ -29,16 +29,16 @@ WEEK_MICROSECONDS = 7 * DAY_MICROSECONDS
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """A row at every step; a missing one is a hole.
+    """A row at every step; a missing row is a gap.
 
     Args:
         cadence: The step.
-        offset_microseconds: By how much rows lie after the cadence's own points: 5 days for a
-            weekly series of Saturdays. Of months, from the point of its own month.
+        offset_microseconds: Distance of rows after the cadence's points: 5 days for a weekly
+            series on Saturdays. For monthly cadences, after the point of the row's month.
         timezone: IANA name of the zone whose days, months and years are counted. Steps below a
             day are counted in UTC.
-        offset_months: By how many months the months of a longer cadence lie after the calendar
-            year's: 1 for quarters that begin in February.
+        offset_months: Months by which a longer cadence is shifted against the calendar year: 1
+            for quarters that begin in February.
     """
 
     cadence: Cadence
@@ -60,8 +60,8 @@ class Continuous:
         indices = self._near(times)
         if self._zone == "UTC" and not self._monthly:
             return indices
-        # Wall-clock time jumps, and months differ in length: compare in UTC where only the clock
-        # or the month was before or after a row.
+        # Local time jumps and months differ in length, so the number may be off by one: compare
+        # in UTC.
         indices = indices + (self.labels(indices + 1) <= times)
         return indices - (self.labels(indices) > times)
 
@@ -71,16 +71,16 @@ class Continuous:
         return before + (self.labels(before) < times)
 
     def future(self, after: np.datetime64, count: int) -> Times:
-        """The times of the next `count` rows after a UTC moment, `(count,)`."""
+        """The times of the next `count` rows after a UTC time, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
         near = self._near(moment)
-        # One row more on either side than wall-clock time asks for: clock changes shift by one.
+        # One row more on either side: a clock change can shift the number by one.
         times = self.labels(near - 1 + np.arange(count + 3))
         first = int(np.searchsorted(times, moment[0], side="right"))
         return times[first : first + count]
 
     def to_json(self) -> dict[str, Any]:
-        """The calendar as plain JSON values."""
+        """The calendar as JSON values."""
         return {
             "kind": "continuous",
             "cadence": self.cadence.text,
@@ -97,7 +97,7 @@ class Continuous:
         return after_points(self.cadence.unit, months, self._offset)
 
     def _near(self, times: Times) -> Indices:
-        """The number of the row at or before each UTC time, or one beside it."""
+        """The number of the row at or before each UTC time, at most one off."""
         local = to_local(times, self._zone)
         if not self._monthly:
             return self.cadence.index_at_or_before(local - self._offset)
@@ -153,20 +153,20 @@ class Sessions:
         return weeks * len(bars) + np.searchsorted(bars, within, side="right") - 1
 
     def future(self, after: np.datetime64, count: int) -> Times:
-        """The times of the next `count` usual rows after a UTC moment, `(count,)`."""
+        """The times of the next `count` usual rows after a UTC time, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
         day = int(
             (to_local(moment, self.timezone) - ORIGIN).astype(np.int64)[0] // DAY_MICROSECONDS
         )
         times = self._from_day(day, count)
         if len(times) - np.searchsorted(times, moment[0], side="right") < count:
-            # A clock change can make two bars one: a week more is always enough.
+            # A clock change can merge two bars into one: one more week is always enough.
             times = self._from_day(day, count + sum(len(bars) for bars in self.bars))
         first = int(np.searchsorted(times, moment[0], side="right"))
         return times[first : first + count]
 
     def to_json(self) -> dict[str, Any]:
-        """The calendar as plain JSON values: weekdays with the same bars are written once."""
+        """The calendar as JSON values: weekdays with the same bars are stored once."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for weekday, bars in enumerate(self.bars):
             if len(bars):
@@ -189,7 +189,7 @@ class Sessions:
         )
 
     def _from_day(self, day: int, count: int) -> Times:
-        """At least `count` bars after the bars of `day`, which come first (UTC, increasing)."""
+        """The bars of `day` and at least `count` later ones, UTC, increasing."""
         chosen = [self.bars[day % 7] + day * DAY_MICROSECONDS]
         wanted = count
         while wanted > 0:
@@ -202,7 +202,7 @@ class Sessions:
         if self.timezone == "UTC":
             return local
         times = to_utc(local, self.timezone)
-        # Bars of an hour that a clock change skips fall on later bars: each time counts once.
+        # Bars in an hour that a clock change skips coincide with later bars: keep each time once.
         return times if (times[1:] > times[:-1]).all() else np.unique(times)
 
 
@@ -212,22 +212,22 @@ Calendar = Continuous | Sessions | Exchange
 def learn_calendar(
     times: Times, cadence: Cadence, calendar: str, timezone: str, hours: Hours | None = None
 ) -> Calendar:
-    """Learn from a series' rows when its next rows come.
+    """Learn from a series' rows when its next rows are expected.
 
-    A usual weekday had, in the last year of the series, at least a fifth as many sessions as
-    the weekday with the most; in less than two weeks of rows, Monday to Friday are usual too. A
-    usual bar is a local time of day in at least half of that weekday's last 12 sessions.
+    A usual weekday had, in the series' last year, at least a fifth of the sessions of the
+    weekday with the most; if the rows span less than two weeks, Monday to Friday are usual too.
+    A usual bar is a local time of day found in at least half of that weekday's last 12 sessions.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
         cadence: The step between these rows.
-        calendar: `"continuous"`, `"sessions"` or the code of an exchange. Sessions need steps of
-            a day or less; rows further apart are continuous.
+        calendar: `"continuous"`, `"sessions"` or an exchange's code. Sessions need steps of a
+            day or less; rows further apart are continuous.
         timezone: IANA name of the zone in which days and sessions are counted.
-        hours: The sessions of the exchange, if `calendar` is a code.
+        hours: The exchange's sessions, if `calendar` is a code.
 
     Raises:
-        DataError: If the calendar or the zone is unknown, or if there are no rows.
+        DataError: If the calendar or the zone is unknown, or if `times` is empty.
     """
     find_zone(timezone)
     if calendar not in CALENDARS and hours is None:
@@ -248,7 +248,7 @@ def learn_calendar(
 
 
 def calendar_from_json(data: dict[str, Any]) -> Calendar:
-    """Read back what `to_json` wrote.
+    """The calendar that `to_json` stored.
 
     Raises:
         DataError: If the kind is unknown.
@@ -295,9 +295,9 @@ def _usual_bars(local: Times, cadence: Cadence) -> tuple[npt.NDArray[np.int64], 
     usual_in = _commonest_bar if cadence.counts_days else _common_bars
     bars = [np.empty(0, dtype=np.int64)] * 7
     for weekday in _usual_weekdays(np.unique(days)):
-        own = days % 7 == weekday
-        own = own if own.any() else np.ones_like(own)
-        bars[weekday] = usual_in(days[own], times_of_day[own])
+        on_weekday = days % 7 == weekday
+        rows = on_weekday if on_weekday.any() else np.ones_like(on_weekday)
+        bars[weekday] = usual_in(days[rows], times_of_day[rows])
     return tuple(bars)
 
 
@@ -311,7 +311,7 @@ def _usual_weekdays(days: Indices) -> set[int]:
 def _common_bars(days: Indices, times_of_day: Indices) -> npt.NDArray[np.int64]:
     sessions = np.unique(days)[-_RECENT_SESSIONS_OF_WEEKDAY:]
     found, counts = np.unique(times_of_day[days >= sessions[0]], return_counts=True)
-    # When no time of day is that common, those that came most often stand for it.
+    # If no time of day is that common, use the most frequent ones.
     least = min(_LEAST_SHARE_OF_SESSIONS * len(sessions), counts.max())
     common: npt.NDArray[np.int64] = found[counts >= least]
     return common

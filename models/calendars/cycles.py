@@ -1,4 +1,4 @@
-"""Calendar cycles: where a moment stands in its local day, week and year."""
+"""Calendar cycles: the position of a time in its local day, week and year."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -13,15 +13,15 @@ Cycle = Literal["day", "week", "year"]
 
 
 def cycle_positions(times: Times, zone: str, cycles: Sequence[Cycle]) -> Values:
-    """Where each time stands in its local day, week and year.
+    """The position of each time in its local day, week and year.
 
     Args:
         times: `(rows,)`, UTC.
         zone: IANA name of the time zone in which days begin.
-        cycles: Which cycles.
+        cycles: The cycles to compute.
 
     Returns:
-        `(rows, cycles)` from 0 (the beginning) to below 1.
+        `(rows, cycles)` of float64, from 0 (the beginning) to below 1.
     """
     local = to_local(times, zone)
     return np.stack([_POSITIONS[cycle](local) for cycle in cycles], axis=1)

@@ -1,4 +1,4 @@
-"""The calendar of an exchange: rows at its bars, over holidays, half days and pauses."""
+"""An exchange's calendar: rows at its bars, with holidays, half days and pauses."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,7 +13,7 @@ from models.calendars.exchange_hours import Days, Hours
 
 _DAY = np.timedelta64(1, "D")
 _SPARE = np.timedelta64(3, "D")
-# A table that has to grow grows by more than was asked for: rows come one by one.
+# A table grows by more than was requested, because rows arrive one by one.
 _AT_ONCE = np.timedelta64(60, "D")
 
 
@@ -22,14 +22,14 @@ class _Table:
     """The rows of some sessions.
 
     Args:
-        first: Number of the first row; row 0 is that of the first known session.
+        first: Number of the table's first row; row 0 is the first row of the first known session.
         dates: `(sessions,)`, the day of each session.
-        bases: `(sessions,)`, a moment of each session.
-        ends: `(sessions,)`, the number of rows up to its last one, counted from here.
-        which: `(sessions,)`, its entry in `offsets`.
-        offsets: Lists of microseconds after the moment.
-        start: The earliest time that is covered.
-        stop: The latest time that is covered.
+        bases: `(sessions,)`, the reference time of each session, UTC.
+        ends: `(sessions,)`, the table's rows up to and including each session.
+        which: `(sessions,)`, each session's entry in `offsets`.
+        offsets: Lists of rows as microseconds after the reference time.
+        start: The earliest time covered.
+        stop: The latest time covered.
     """
 
     first: int
@@ -43,7 +43,7 @@ class _Table:
 
     @classmethod
     def of(cls, hours: Hours, bars: Bars, start: np.datetime64, stop: np.datetime64) -> Self:
-        """The rows of all sessions between two moments at least."""
+        """The rows of all sessions between two times, and possibly of some outside."""
         wide, earlier = hours.reaching(start, stop)
         bases, which, offsets = bars.place(wide)
         bases, which, offsets, kept = _increasing(bases, which, offsets)
@@ -71,22 +71,22 @@ class _Table:
         after = (times - self.bases[sessions]).astype(np.int64)
         places = np.empty(times.shape, np.int64)
         for number, offsets in enumerate(self.offsets):
-            own = self.which[sessions] == number
-            places[own] = np.searchsorted(offsets, after[own], side="right") - len(offsets)
+            here = self.which[sessions] == number
+            places[here] = np.searchsorted(offsets, after[here], side="right") - len(offsets)
         return self.first + self.ends[sessions] + places - 1
 
 
 class Exchange:
     """Rows at the bars of an exchange's sessions.
 
-    Beyond the days that are known every session is a usual one of its weekday, so forecasts go
-    on, without the holidays that nobody has announced yet.
+    After the last known day every session is a usual one of its weekday, so forecasts continue,
+    without holidays that have not been announced yet.
 
     Args:
         cadence: The step within a session, or a day.
         timezone: IANA name of the zone in which the series' days are counted.
         hours: The sessions.
-        bars: Where rows stand in them.
+        bars: The times of rows in the sessions.
     """
 
     def __init__(self, cadence: Cadence, timezone: str, hours: Hours, bars: Bars) -> None:
@@ -94,14 +94,14 @@ class Exchange:
         self.timezone = timezone
         self.hours = hours
         self.bars = bars
-        # Grows when other times are asked for; replaced as a whole, so threads may share it.
+        # Grows when times outside it are requested; replaced as a whole, so threads can share it.
         self._table = _Table.of(
             hours, bars, hours.first_day.astype("datetime64[us]") + _SPARE, hours.marks[-1, 0]
         )
 
     @classmethod
     def learn(cls, times: Times, cadence: Cadence, timezone: str, hours: Hours) -> Self:
-        """Learn from a series' rows where its bars stand; the arguments are `learn_bars`'s."""
+        """Learn from a series' rows where its bars lie; the arguments are those of `learn_bars`."""
         hours = hours.since(times[0])
         wide, _ = hours.reaching(times[0], times[-1])
         return cls(cadence, timezone, hours, learn_bars(times, cadence, wide, timezone))
@@ -138,7 +138,7 @@ class Exchange:
         return self._covering(moments).index_at_or_before(moments)
 
     def days(self, times: Times) -> Days:
-        """The day of the session of the last row at or before each UTC time."""
+        """The session day of the last row at or before each UTC time."""
         table = self._covering(times)
         return table.dates[table.sessions_of(times)]
 
@@ -155,12 +155,12 @@ class Exchange:
         return table
 
     def future(self, after: np.datetime64, count: int) -> Times:
-        """The times of the next `count` rows after a UTC moment, `(count,)`."""
+        """The times of the next `count` rows after a UTC time, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
         return self.labels(self.index_at_or_before(moment) + 1 + np.arange(count))
 
     def to_json(self) -> dict[str, Any]:
-        """The calendar as plain JSON values."""
+        """The calendar as JSON values."""
         return {
             "kind": "exchange",
             "cadence": self.cadence.text,
@@ -171,23 +171,26 @@ class Exchange:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The calendar that `to_json` described."""
+        """The calendar that `to_json` stored."""
         cadence = Cadence.parse(stored["cadence"])
         hours, bars = Hours.from_json(stored["hours"]), bars_from_json(stored["bars"], cadence)
         return cls(cadence, stored["timezone"], hours, bars)
 
     def with_hours(self, hours: Hours) -> "Exchange":
-        """The same bars in the sessions as they are known by now."""
+        """The same bars in newer sessions."""
         return Exchange(self.cadence, self.timezone, hours.since(self.hours.marks[0, 0]), self.bars)
 
 
 def _increasing(
     bases: Times, which: Indices, offsets: list[Indices]
 ) -> tuple[Times, Indices, list[Indices], Indices]:
-    """Sessions with rows, each after the rows of the one before; also which of them these are.
+    """Keep the sessions with rows, and drop rows that lie before the end of the previous one.
 
-    A session that follows closely on another, as special ones do, loses its rows before the
-    open or after the close that would fall into the other.
+    A session that closely follows another, as special sessions do, loses the rows before its
+    open or after its close that would fall into the other.
+
+    Returns:
+        Reference times, entries in `offsets`, offsets, and the indices of the kept sessions.
     """
     kept = np.flatnonzero(np.array([len(each) for each in offsets])[which])
     bases, which = bases[kept], which[kept]
@@ -205,5 +208,5 @@ def _increasing(
 
 
 def _edges(offsets: list[Indices], place: int) -> npt.NDArray[np.timedelta64]:
-    """The first or the last of each list; 0 of an empty one."""
+    """The first or the last number of each list; 0 for an empty list."""
     return np.array([each[place] if len(each) else 0 for each in offsets], "timedelta64[us]")

@@ -1,4 +1,4 @@
-"""Where an exchange's bars stand: how a series labels its sessions, learnt from its rows."""
+"""The times of a series' rows within an exchange's sessions, learnt from the rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 _RECENT_SESSIONS = 12
 _LEAST_SHARE_OF_SESSIONS = 0.5
-# With fewer sessions of a course, what came is no proof of what comes.
+# With fewer sessions of one course, past rows are not enough evidence of later rows.
 _LEAST_SESSIONS = 3
 
 
@@ -27,7 +27,7 @@ class DailyBars:
     Args:
         zone: IANA name of the zone of the labels.
         time_of_day: Microseconds after the local midnight of the session's day; None if rows
-            are labelled with the cadence's next step after the close, as resampled ones are.
+            are labelled with the cadence's next step after the close, as resampled rows are.
         cadence: The step.
     """
 
@@ -36,7 +36,7 @@ class DailyBars:
     cadence: Cadence
 
     def label(self, hours: Hours) -> Times:
-        """The row of each session, `(sessions,)`, UTC."""
+        """The time of each session's row, `(sessions,)`, UTC."""
         if self.time_of_day is not None:
             days: Times = hours.dates.astype("datetime64[us]")
             wall: Times = days + np.timedelta64(self.time_of_day, "us")
@@ -45,23 +45,24 @@ class DailyBars:
         return to_utc(self.cadence.labels(self.cadence.index_at_or_after(local)), self.zone)
 
     def place(self, hours: Hours) -> tuple[Times, Indices, list[Indices]]:
-        """Of each session a moment and a list of offsets from it, in microseconds."""
+        """For each session a reference time and row offsets from it, in microseconds."""
         return self.label(hours), np.zeros(len(hours.dates), np.int64), [np.zeros(1, np.int64)]
 
     def to_json(self) -> dict[str, Any]:
-        """The rule as plain JSON values."""
+        """The rule as JSON values."""
         return {"zone": self.zone, "time_of_day_microseconds": self.time_of_day}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionBars:
-    """Rows at fixed distances from the open, for each course that a session can take.
+    """Rows at fixed distances from the open, for each course that a session can have.
+
+    A course is when a session opens, pauses, resumes and closes, in microseconds after its open.
 
     Args:
         cadence: The step.
-        usual: The course of a usual session: microseconds after the open at which it opens,
-            pauses, goes on and closes.
-        offsets: Of the usual course, and of any other that was seen often enough, the rows as
+        usual: The course of a usual session.
+        offsets: For the usual course, and for others that were seen often enough, the rows as
             microseconds after the open, increasing.
     """
 
@@ -70,31 +71,31 @@ class SessionBars:
     offsets: Mapping[Shape, Indices]
 
     def of(self, shape: Shape) -> Indices:
-        """The rows of a session of some course: as seen, or as in a usual one."""
+        """The rows of a session with this course: as observed, or derived from the usual course."""
         seen = self.offsets.get(shape)
         return self._derived(shape) if seen is None else seen
 
     def place(self, hours: Hours) -> tuple[Times, Indices, list[Indices]]:
-        """Of each session a moment and a list of offsets from it, in microseconds."""
+        """For each session a reference time and row offsets from it, in microseconds."""
         shapes, which = hours.shapes()
         return hours.marks[:, OPEN], which, [self.of(tuple(shape)) for shape in shapes.tolist()]
 
     def _derived(self, shape: Shape) -> Indices:
-        """The usual rows while the market is open, before and after it as usual."""
+        """The usual rows before the open, while the market is open, and after the close."""
         rows, end, usual_end = self.offsets[self.usual], shape[CLOSE], self.usual[CLOSE]
         inside = rows[(rows >= 0) & (rows <= usual_end)]
         by_open, by_close = bool((rows == 0).any()), bool((rows == usual_end).any())
         steps = np.arange(inside[0] if len(inside) else 0, end + 1, self.cadence.count)
-        # Where a usual session is closed there are no rows to go by.
+        # Usual sessions have no rows to copy while they are closed: take every step.
         further = steps[~_is_open(steps, self.usual, by_open=by_open, by_close=by_close)]
         edge = [end] if by_close else []
-        own = np.unique(np.concatenate([inside, further, np.array(edge, np.int64)]))
-        own = own[_is_open(own, shape, by_open=by_open, by_close=by_close)]
+        during = np.unique(np.concatenate([inside, further, np.array(edge, np.int64)]))
+        during = during[_is_open(during, shape, by_open=by_open, by_close=by_close)]
         before, after = rows[rows < 0], rows[rows > usual_end] - usual_end + end
-        return np.concatenate([before, own, after]).astype(np.int64)
+        return np.concatenate([before, during, after]).astype(np.int64)
 
     def to_json(self) -> dict[str, Any]:
-        """The rule as plain JSON values."""
+        """The rule as JSON values."""
         return {
             "usual": list(self.usual),
             "courses": [
@@ -108,7 +109,7 @@ Bars = DailyBars | SessionBars
 
 
 def bars_from_json(stored: dict[str, Any], cadence: Cadence) -> Bars:
-    """Read back what `to_json` wrote."""
+    """The bars that `to_json` stored."""
     if "zone" in stored:
         return DailyBars(stored["zone"], stored["time_of_day_microseconds"], cadence)
     offsets = {
@@ -119,12 +120,12 @@ def bars_from_json(stored: dict[str, Any], cadence: Cadence) -> Bars:
 
 
 def learn_bars(times: Times, cadence: Cadence, hours: Hours, timezone: str) -> Bars:
-    """Learn where rows stand in or beside their sessions.
+    """Learn the times of rows within or next to their sessions.
 
     Rows of whole days are labelled with their session's day at one local time, or with the
-    next step after its close, whichever fits more of them. Finer rows stand at the distances
-    from the open that at least half of the last 12 sessions of the same course share: so bars
-    may be named by their open or by their close, and there may be some before the open.
+    next step after its close, whichever fits more rows. Finer rows lie at the distances from
+    the open that at least half of the last 12 sessions of the same course share: so bars may be
+    labelled with their open or their close, and some may lie before the open.
 
     Args:
         times: `(rows,)`, UTC, strictly increasing, at least one.
@@ -151,7 +152,7 @@ def learn_bars(times: Times, cadence: Cadence, hours: Hours, timezone: str) -> B
 
 
 def _by_close(times: Times, hours: Hours) -> bool:
-    """Whether sessions that stand alone have rows at their close rather than at their open."""
+    """Whether sessions that touch no other have rows at their close rather than at their open."""
     meets = hours.marks[1:, OPEN] == hours.marks[:-1, CLOSE]
     opens, closes = hours.marks[1:, OPEN][~meets], hours.marks[:-1, CLOSE][~meets]
     return bool(np.isin(closes, times).sum() > np.isin(opens, times).sum())
@@ -173,7 +174,7 @@ def _usual_time_of_day(times: Times, zone: str) -> int:
 
 
 def _shared_rows(rows: Indices, sessions: int, shape: Shape, cadence: Cadence) -> Indices:
-    """The rows that at least half of some sessions have; every step, if these are too few."""
+    """The rows that at least half of the sessions have; every step, if sessions are too few."""
     found, counts = np.unique(rows, return_counts=True)
     shared: Indices = found[counts >= _LEAST_SHARE_OF_SESSIONS * sessions]
     if sessions >= _LEAST_SESSIONS and len(shared):
@@ -183,14 +184,14 @@ def _shared_rows(rows: Indices, sessions: int, shape: Shape, cadence: Cadence) -
     steps = np.arange(first, shape[CLOSE] + 1, cadence.count)
     steps = np.append(steps, [shape[CLOSE]] * by_close)
     steps = np.unique(steps[_is_open(steps, shape, by_open=not by_close, by_close=by_close)])
-    # Steps that are longer than a session may all lie outside it.
+    # Steps longer than a session may all lie outside it.
     return steps if len(steps) else found
 
 
 def _is_open(
     offsets: Indices, shape: Shape, *, by_open: bool, by_close: bool
 ) -> npt.NDArray[np.bool_]:
-    """Whether the market is open at some distances from the open, its edges if asked for."""
+    """Whether the market is open at distances from the open; its edges only if requested."""
     has_pause = shape[PAUSE] < shape[RESUME]
     inside = (offsets > 0) & (offsets < shape[CLOSE])
     inside &= (offsets < shape[PAUSE]) | (offsets > shape[RESUME])

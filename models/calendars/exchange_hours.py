@@ -1,4 +1,4 @@
-"""When an exchange is open: its sessions as they are known, and a usual week beyond them."""
+"""An exchange's opening hours: its known sessions, and a usual week outside of them."""
 
 import base64
 import zlib
@@ -15,8 +15,7 @@ from models.errors import DataError
 
 Days = npt.NDArray[np.datetime64]
 
-# Of a session: it opens, pauses, goes on and closes. Without a pause the two in the middle
-# are the close.
+# Columns of `Hours.marks`. Without a pause, both `PAUSE` and `RESUME` are the close.
 OPEN, PAUSE, RESUME, CLOSE = range(4)
 
 _MINUTE_MICROSECONDS = 60_000_000
@@ -31,12 +30,15 @@ class Hours:
 
     Args:
         code: The exchange's code, such as `"XNYS"`.
-        timezone: IANA name of the zone in which it keeps its hours.
-        first_day: The first day of which it is known whether there is a session.
+        timezone: IANA name of the exchange's time zone.
+        first_day: The first day for which it is known whether there is a session.
         last_day: The last such day.
         dates: `(sessions,)` of `datetime64[D]`, the day that each session belongs to.
-        marks: `(sessions, 4)` of `datetime64[us]`, UTC: when a session opens, pauses, goes on
-            and closes.
+        marks: `(sessions, 4)` of `datetime64[us]`, UTC: when each session opens, pauses,
+            resumes and closes.
+
+    Raises:
+        DataError: If shapes disagree, or sessions overlap or are not in order.
     """
 
     code: str
@@ -58,7 +60,7 @@ class Hours:
             raise DataError(f"The sessions of {self.code} must follow each other in time.")
 
     def since(self, time: np.datetime64) -> "Hours":
-        """These hours without the sessions long before a moment."""
+        """These hours without the sessions more than a week before a time."""
         kept = self.marks[:, CLOSE] >= time - _MARGIN
         kept[-_USUAL_SESSIONS:] = True
         first = int(np.argmax(kept))
@@ -72,17 +74,17 @@ class Hours:
         )
 
     def reaching(self, first: np.datetime64, last: np.datetime64) -> tuple["Hours", int]:
-        """These hours with a usual week wherever nothing is known between two moments.
+        """These hours with usual weeks wherever sessions are unknown between two times.
 
         Returns:
-            The hours, and the number of sessions that were put before the known ones.
+            The hours, and the number of sessions that were added before the known ones.
         """
         days = np.array([first, last], "datetime64[us]").astype("datetime64[D]")
         dates, marks, earlier = self.dates, self.marks, 0
         if days[1] >= self.last_day:
             new = np.arange(self.last_day + 1, days[1] + 8)
             more_dates, more = _usual_week(self, slice(-_USUAL_SESSIONS, None), new)
-            # Nothing may begin before the last known session ends.
+            # An added session must not begin before the last known one ends.
             free = more[:, OPEN] >= marks[-1, CLOSE]
             dates = np.concatenate([dates, more_dates[free]])
             marks = np.concatenate([marks, more[free]])
@@ -100,28 +102,29 @@ class Hours:
 
         Args:
             times: UTC, from the first session to the last one.
-            middle: Whether the session before or after it has the moment midway between two:
-                where sessions meet, that is the close of one and the open of the other.
+            middle: Whether the time midway between two sessions belongs to the one before
+                (`"left"`) or after it: where sessions touch, this is the close of one and the
+                open of the other.
         """
         closes, opens = self.marks[:-1, CLOSE], self.marks[1:, OPEN]
         return np.searchsorted(closes + (opens - closes) // 2, times, side=middle)
 
     def shapes(self) -> tuple[npt.NDArray[np.int64], Indices]:
-        """The different courses of sessions, and which of them each session takes.
+        """The different courses of sessions, and the course of each session.
 
         Returns:
-            `(shapes, 4)` of microseconds after the open, and `(sessions,)` of row numbers.
+            `(shapes, 4)` of microseconds after the open, and `(sessions,)` of indices into it.
         """
         after_open = (self.marks - self.marks[:, :1]).astype(np.int64)
         found, which = np.unique(after_open, axis=0, return_inverse=True)
         return found, which.reshape(-1)
 
     def to_json(self) -> dict[str, Any]:
-        """The hours as plain JSON values; sessions are packed, as most are like the one before."""
+        """The hours as JSON values; sessions are compressed, as most repeat the one before."""
         days = self.dates.astype(np.int64)[:, np.newaxis]
         minutes = self.marks.astype(np.int64) // _MINUTE_MICROSECONDS
         table = np.diff(np.hstack([days, minutes]), axis=0, prepend=0).astype("<i8")
-        # Column after column repeats itself more often than row after row.
+        # Stored by column, the table compresses better: values repeat down each column.
         packed = zlib.compress(np.ascontiguousarray(table.T).tobytes(), 9)
         return {
             "code": self.code,
@@ -133,7 +136,7 @@ class Hours:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The hours that `to_json` described.
+        """The hours that `to_json` stored.
 
         Raises:
             DataError: If the sessions do not follow each other in time.
@@ -151,7 +154,7 @@ class Hours:
 
 
 def _usual_week(hours: Hours, among: slice, days: Days) -> tuple[Days, Times]:
-    """Sessions on some days as they usually are on their weekdays, by the local clock."""
+    """The usual sessions on days, by weekday and in local time."""
     dates, marks = hours.dates[among], hours.marks[among]
     local = to_local(marks, hours.timezone)
     clock = (local - dates[:, np.newaxis].astype("datetime64[us]")).astype(np.int64)
@@ -160,15 +163,15 @@ def _usual_week(hours: Hours, among: slice, days: Days) -> tuple[Days, Times]:
     chosen_days, chosen = [], []
     for weekday in np.flatnonzero(sessions >= _LEAST_SHARE_OF_WEEKDAY * sessions.max()).tolist():
         courses, counts = np.unique(clock[weekdays == weekday], axis=0, return_counts=True)
-        own = days[wanted == weekday].astype("datetime64[us]")
+        on_weekday = days[wanted == weekday].astype("datetime64[us]")
         usual = courses[np.argmax(counts)].astype("timedelta64[us]")
-        chosen_days.append(own)
-        chosen.append(own[:, np.newaxis] + usual)
+        chosen_days.append(on_weekday)
+        chosen.append(on_weekday[:, np.newaxis] + usual)
     all_days, wall = np.concatenate(chosen_days), np.concatenate(chosen)
     order = np.argsort(all_days)
     return all_days[order].astype("datetime64[D]"), to_utc(wall[order], hours.timezone)
 
 
 def _weekdays(days: Days) -> Indices:
-    """Monday is 0."""
+    """Weekdays of days; Monday is 0."""
     return (days.astype(np.int64) + 3) % 7

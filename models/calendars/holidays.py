@@ -1,4 +1,4 @@
-"""Holidays as flags of days: known for any time, past or to come.
+"""Holiday flags of days, known for any past or future time.
 
 The days come from the `holidays` library (https://holidays.readthedocs.io). It is imported
 when the first code is looked up, because it loads all its countries at once.
@@ -16,23 +16,24 @@ from models.arrays import Times
 from models.calendars.timezones import to_local
 from models.errors import DataError
 
-Days = npt.NDArray[np.int64]
+# Days counted from 1 January 1970.
+DayNumbers = npt.NDArray[np.int64]
 
-# Of a day: a holiday itself, the day before one, the day after one.
+# Flags of a day: it is a holiday, the day before one, or the day after one.
 FLAGS = 3
 _MICROSECOND = np.timedelta64(1, "us")
 
 
 @dataclass(frozen=True, slots=True)
 class HolidayFlags:
-    """Whether days are holidays, the eves of holidays or the days after them.
+    """Whether days are holidays, or lie one day before or after a holiday.
 
     Args:
         codes: Countries, such as `DE`, or with a subdivision, such as `DE-BY`; a day is a
             holiday if it is one in any of them.
         timezone: IANA name of the zone in which days begin.
-        labelled_right: Whether a time is the end of its row, as in resampled series: a day's
-            row is then labelled with the midnight that ends it.
+        labelled_right: Whether rows are labelled with their ends, as in resampled series: a
+            day's row is then labelled with the midnight at its end.
     """
 
     codes: tuple[str, ...]
@@ -40,13 +41,13 @@ class HolidayFlags:
     labelled_right: bool
 
     def at(self, times: Times) -> npt.NDArray[np.float32]:
-        """The flags of the days that hold some times.
+        """The flags of the days that contain the times.
 
         Args:
             times: UTC, of any shape.
 
         Returns:
-            `(..., 3)` of 0 and 1: holiday, eve of one, day after one.
+            `(..., 3)` of float32, 0 or 1: a holiday, the day before one, the day after one.
         """
         if times.size == 0:
             return np.zeros((*times.shape, FLAGS), np.float32)
@@ -56,14 +57,14 @@ class HolidayFlags:
         flags = [np.isin(days + shift, found) for shift in (0, 1, -1)]
         return np.stack(flags, axis=-1).astype(np.float32)
 
-    def _days(self, first_year: int, last_year: int) -> Days:
-        # A holiday of a year may be kept in the year before or after it.
+    def _days(self, first_year: int, last_year: int) -> DayNumbers:
+        # A holiday may be observed in the year before or after its own.
         years = range(first_year - 1, last_year + 2)
         parts = [_holidays_of_year(code, year) for code in self.codes for year in years]
         return np.unique(np.concatenate(parts))
 
     def to_json(self) -> dict[str, Any]:
-        """The codes and how days are told, as plain JSON values."""
+        """The flags' rule as JSON values."""
         return {
             "codes": list(self.codes),
             "timezone": self.timezone,
@@ -72,7 +73,7 @@ class HolidayFlags:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """What `to_json` described."""
+        """The flags that `to_json` stored."""
         return cls(tuple(stored["codes"]), stored["timezone"], stored["labelled_right"])
 
 
@@ -101,7 +102,7 @@ def check_code(code: str) -> None:
 
 
 def named_codes(codes: str | Sequence[str] | None) -> list[str]:
-    """The codes of a spec, which may give one alone."""
+    """A spec's codes as a list; a spec may give one code as text."""
     if codes is None:
         return []
     return [codes] if isinstance(codes, str) else list(codes)
@@ -117,8 +118,8 @@ def _subdivisions(country: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _holidays_of_year(code: str, year: int) -> Days:
-    """Public holidays as days since 1970, those kept on another day for a week-end included."""
+def _holidays_of_year(code: str, year: int) -> DayNumbers:
+    """Public holidays as days since 1970, including those moved from a week-end."""
     import holidays
 
     country, _, subdivision = code.partition("-")

@@ -1,4 +1,4 @@
-"""Points of months: their first, last or any other day, with months that are too short for it."""
+"""Days in months: the first, the last or any other, including months too short for that day."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -15,22 +15,22 @@ _DAY = np.timedelta64(1, "D")
 
 
 def starts(months: Months) -> Times:
-    """The first days of months, by number since January 1970."""
+    """The first days of months; months are counted from January 1970."""
     return months.astype("datetime64[M]").astype("datetime64[us]")
 
 
 def ends(months: Months) -> Times:
-    """The last days."""
+    """The last days of months."""
     return starts(months + 1) - _DAY
 
 
 def business_starts(months: Months) -> Times:
-    """The first days from Monday to Friday."""
+    """The first days from Monday to Friday in months."""
     return _business_day(starts(months), "forward")
 
 
 def business_ends(months: Months) -> Times:
-    """The last days from Monday to Friday."""
+    """The last days from Monday to Friday in months."""
     return _business_day(ends(months), "backward")
 
 
@@ -43,14 +43,14 @@ POINTS: dict[str, Callable[[Months], Times]] = {
 
 
 def month_numbers(times: Times) -> Months:
-    """The months that hold some times, since January 1970."""
+    """The month of each time, counted from January 1970."""
     return times.astype("datetime64[M]").astype(np.int64)
 
 
 def after_points(unit: str, months: Months, offset: np.timedelta64) -> Times:
-    """What lies after the points of months; at the start of months, never past their last day.
+    """The points of months plus an offset; with `"MS"`, at most the last day of each month.
 
-    So the 30th of each month is the 28th or 29th in February.
+    So a series on each 30th has its February row on the 28th or 29th.
     """
     points = POINTS[unit](months) + offset
     if unit != "MS":

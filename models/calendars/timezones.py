@@ -1,4 +1,4 @@
-"""UTC to local wall time and back, for whole arrays."""
+"""Convert whole arrays between UTC and local time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from models.arrays import Times
 from models.errors import DataError
 
 _DAY = 86_400_000_000
-# Up to here, asking the zone for each time costs less than looking at days.
+# Up to this many times, looking up each one costs less than looking up whole days.
 _FEW = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,10 +21,10 @@ OffsetAt = Callable[[str, int], int]
 
 @lru_cache(maxsize=64)
 def find_zone(timezone: str) -> ZoneInfo:
-    """The zone of an IANA name.
+    """The time zone with an IANA name.
 
     Raises:
-        DataError: If there is no such zone.
+        DataError: If the zone does not exist.
     """
     try:
         return ZoneInfo(timezone)
@@ -35,14 +35,14 @@ def find_zone(timezone: str) -> ZoneInfo:
 
 
 def to_local(times: Times, timezone: str) -> Times:
-    """Wall-clock times in `timezone` of the UTC `times`."""
+    """Local times in `timezone` of UTC times."""
     if timezone == "UTC":
         return times
     return times + _offsets(times, timezone, _offset_at_instant)
 
 
 def to_utc(local: Times, timezone: str) -> Times:
-    """UTC of wall-clock times; hours that come twice or never are read as PEP 495's `fold=0`."""
+    """UTC of local times; repeated and skipped hours are read with `fold=0` (PEP 495)."""
     if timezone == "UTC":
         return local
     return local - _offsets(local, timezone, _offset_at_wall_time)
@@ -65,7 +65,7 @@ def _offsets_by_day(
         [_offset_at_midnight(timezone, day, offset_at) for day in range(first, last + 2)]
     )
     offsets = at_midnight[days - first]
-    # Zones change a few times a year: nearly all days keep one offset from end to end.
+    # Offsets change a few times a year: nearly all days have one offset throughout.
     changing = offsets != at_midnight[days - first + 1]
     exact = [offset_at(timezone, moment) for moment in microseconds[changing].tolist()]
     offsets[changing] = exact

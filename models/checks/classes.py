@@ -1,8 +1,8 @@
-"""Rules of classes: what belongs to directions, to numbered classes and to neither."""
+"""Rules for specs that predict classes: directions or numbered classes."""
 
 from collections.abc import Iterator
 
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.errors import Problem
 from models.features.classes import BASIS_POINTS
 from models.spec.spec import Spec
@@ -16,19 +16,19 @@ _FIELDS_OF_TASKS = {
     "classes": ("classification",),
     "class_weights": ("direction", "classification"),
 }
-# What is about values has no place where there are none.
+# Fields that only apply if values are predicted.
 _FIELDS_OF_VALUES = ("quantiles", "highway", "huber_delta")
 
 
 def class_count(spec: Spec) -> int:
-    """How many classes there are; 0 where values are predicted, or while it is not known."""
+    """Number of classes; 0 if values are predicted, or before the number is known."""
     if spec.task == "direction":
         return 2 if spec.dead_band is None else 3
     return (spec.classes or 0) if spec.predicts_classes else 0
 
 
 def fields_belong_to_the_task(spec: Spec) -> Iterator[Problem]:
-    """A dead band is of directions, quantiles are of values, and so on."""
+    """Fields apply only to their tasks: a dead band to directions, quantiles to values."""
     for field, tasks in _FIELDS_OF_TASKS.items():
         given = getattr(spec, field)
         if given is not None and spec.task not in tasks:
@@ -52,7 +52,7 @@ def fields_belong_to_the_task(spec: Spec) -> Iterator[Problem]:
 
 
 def losses_suit_the_task(spec: Spec) -> Iterator[Problem]:
-    """Errors are of values, cross-entropies of classes."""
+    """Error losses need values, cross-entropies need classes."""
     crossed = spec.loss.endswith("crossentropy")
     if crossed and not spec.predicts_classes:
         yield Problem(
@@ -70,8 +70,8 @@ def losses_suit_the_task(spec: Spec) -> Iterator[Problem]:
             )
 
 
-def heads_say_classes(spec: Spec) -> Iterator[Problem]:
-    """A softmax says any number of classes, a sigmoid two."""
+def heads_suit_the_classes(spec: Spec) -> Iterator[Problem]:
+    """A softmax suits any number of classes, a sigmoid two."""
     if not spec.predicts_classes:
         return
     activation = spec.head.activation
@@ -85,13 +85,13 @@ def heads_say_classes(spec: Spec) -> Iterator[Problem]:
     if activation == "sigmoid" and count > 2:
         yield Problem(
             "/head/activation",
-            "`head.activation` sigmoid says the probability of the second of two classes. "
+            "`head.activation` sigmoid gives the probability of the second of two classes. "
             f"Received: {count} classes",
         )
 
 
 def every_class_has_its_weight(spec: Spec) -> Iterator[Problem]:
-    """As many weights as classes."""
+    """There is one weight for each class."""
     count = class_count(spec)
     weights = spec.class_weights
     if isinstance(weights, list) and count and len(weights) != count:
@@ -102,14 +102,14 @@ def every_class_has_its_weight(spec: Spec) -> Iterator[Problem]:
         )
 
 
-def bands_can_be_measured(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Basis points are of a value above zero, and no band is wider than all that ever moved."""
+def bands_can_be_measured(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """Basis points need values above 0, and the band is narrower than the target's range."""
     del layout
     if spec.dead_band is None:
         return
     size, unit = spec.dead_band.size, spec.dead_band.unit
     for name in spec.targets or []:
-        channel = facts.channel(name)
+        channel = profile.channel(name)
         if channel is None or channel.minimum is None or channel.maximum is None:
             continue
         if unit == "bps" and channel.minimum <= 0:
@@ -125,24 +125,24 @@ def bands_can_be_measured(spec: Spec, facts: SeriesFacts, layout: Layout) -> Ite
         if size >= widest:
             yield Problem(
                 "/dead_band/size",
-                f"`dead_band.size` must be less than {widest:.6g} {unit}, which is all that {name} "
-                f"ever moved: everything would be flat. Received: {size:g}",
+                f"`dead_band.size` must be less than {widest:.6g} {unit}, the range of {name}: "
+                f"otherwise every change is flat. Received: {size:g}",
             )
 
 
-def codes_are_numbered(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """The values of a classified target are the codes 0, 1, ... of its classes."""
+def codes_are_numbered(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """A classified target's values are the class codes 0, 1, ...."""
     del layout
     if spec.task != "classification":
         return
     for position, name in enumerate(spec.targets or []):
-        channel = facts.channel(name)
+        channel = profile.channel(name)
         if channel is None or channel.minimum is None or channel.maximum is None:
             continue
         if not channel.codes:
             yield Problem(
                 f"/targets/{position}",
-                '`task` "classification" needs targets that hold whole numbers from 0 on. '
+                '`task` "classification" needs targets that hold whole numbers of at least 0. '
                 f"Received: {name}, with values from {channel.minimum:g} to {channel.maximum:g}",
             )
         elif channel.maximum >= (spec.classes or 0):
@@ -156,7 +156,7 @@ def codes_are_numbered(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
 CLASS_RULES = (
     fields_belong_to_the_task,
     losses_suit_the_task,
-    heads_say_classes,
+    heads_suit_the_classes,
     every_class_has_its_weight,
 )
 CLASS_SERIES_RULES = (bands_can_be_measured, codes_are_numbered)

@@ -1,52 +1,54 @@
-"""Rules of what is known of the future: channels flagged by the user, and holidays."""
+"""Rules for known-future inputs: channels that the user declares, and holidays."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from models.calendars.cadence import Cadence
 from models.calendars.holidays import FLAGS, HolidayFlags, check_code, named_codes
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile, SeriesRule
 from models.errors import DataError, Problem
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesFacts, Layout], Iterator[Problem]]
-
-# Leads times what is known of each: as wide as the widest layer.
+# Leads times known inputs of each: as many as the widest layer has units.
 MOST_INPUTS = 4096
 _LONGEST_STEP_SECONDS = Cadence("B", 1).approximate_seconds
 
 
-def known_channels_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Known-future channels are channels of the series that vary, each once, and no targets."""
+def known_channels_can_teach(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
+    """Known-future channels are varying channels of the series, each once, and not targets."""
     del layout
     for position, name in enumerate(spec.known_future):
-        problem = _of_known_channel(spec, facts, position, name)
+        problem = _of_known_channel(spec, profile, position, name)
         if problem is not None:
             yield Problem(f"/known_future/{position}", problem)
 
 
-def _of_known_channel(spec: Spec, facts: SeriesFacts, position: int, name: str) -> str | None:
-    channel = facts.channel(name)
+def _of_known_channel(spec: Spec, profile: SeriesProfile, position: int, name: str) -> str | None:
+    channel = profile.channel(name)
     if channel is None:
-        shown = ", ".join(facts.names[:20])
+        shown = ", ".join(profile.names[:20])
         return f"`known_future` must be channels of the series: {shown}. Received: {name}"
     if name in spec.known_future[:position]:
         return f"`known_future` must differ. Received twice: {name}"
     if name in (spec.targets or []):
         return (
-            "A known-future channel must not be a target: what is known need not be predicted. "
+            "A known-future channel must not be a target: its values are known already. "
             f"Received: {name}"
         )
     if channel.constant:
-        return f"A known-future channel must vary. Received: {name}, which does not"
+        return f"A known-future channel must vary. Received: {name}, which is constant"
     return None
 
 
-def known_future_is_no_wider_than_a_layer(
-    spec: Spec, facts: SeriesFacts, layout: Layout
+def known_future_fits_into_a_layer(
+    spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """What is known of all leads together is a number of inputs that a head can have."""
+    """The known inputs of all leads together are at most `MOST_INPUTS`."""
     del layout
-    angles = sum(channel.angular for channel in facts.channels if channel.name in spec.known_future)
+    angles = sum(
+        channel.angular for channel in profile.channels if channel.name in spec.known_future
+    )
     of_a_step = len(spec.known_future) + angles + FLAGS * bool(spec.holidays)
     inputs = len(spec.lead_steps) * of_a_step
     if inputs > MOST_INPUTS:
@@ -57,8 +59,8 @@ def known_future_is_no_wider_than_a_layer(
         )
 
 
-def holidays_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Holiday codes are the library's, steps are a day or less, and training sees a holiday."""
+def holidays_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """Codes are known, steps are at most a day, and a holiday touches the training rows."""
     codes = named_codes(spec.holidays)
     problems = list(_of_codes(codes))
     if codes and layout.step.approximate_seconds > _LONGEST_STEP_SECONDS:
@@ -67,13 +69,13 @@ def holidays_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
     yield from problems
     if not codes or problems:
         return
-    resampled = layout.step != Cadence.parse(facts.cadence)
+    resampled = layout.step != Cadence.parse(profile.cadence)
     train = layout.times if layout.splits is None else layout.times[layout.splits.train]
-    if not HolidayFlags(tuple(codes), facts.timezone, resampled).at(train).any():
+    if not HolidayFlags(tuple(codes), profile.timezone, resampled).at(train).any():
         span = f"from {train[0]} to {train[-1]}" if len(train) else "none"
         yield Problem(
             "/holidays",
-            "`holidays` must have a holiday in or beside the training rows. "
+            "`holidays` must have a holiday within a day of a training row. "
             f"Received: {', '.join(codes)}, with training rows {span}",
         )
 
@@ -89,8 +91,8 @@ def _of_codes(codes: list[str]) -> Iterator[Problem]:
             yield Problem(pointer, f"`holidays`: {error}")
 
 
-COVARIATE_RULES: tuple[Rule, ...] = (
+COVARIATE_RULES: tuple[SeriesRule, ...] = (
     known_channels_can_teach,
-    known_future_is_no_wider_than_a_layer,
+    known_future_fits_into_a_layer,
     holidays_can_teach,
 )

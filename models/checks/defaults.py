@@ -1,51 +1,50 @@
-"""Defaults: what a spec leaves open, chosen from the series' kind, cadence and length."""
+"""Default values of a spec, chosen from the series' kind, cadence and length."""
 
-from typing import Any, Literal
+from typing import Any
 
 from models.calendars.cadence import Cadence
+from models.calendars.cycles import Cycle
 from models.calendars.holidays import named_codes
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.features.lanes import default_lane_sizes
+from models.features.scaling import Transform
 from models.grid.summaries import Aggregate
 from models.spec.spec import EarlyStoppingSpec, HeadSpec, LayerSpec, OptimizerSpec, Spec
 
-Cycle = Literal["day", "week", "year"]
-Transform = Literal["none", "delta", "log_return"]
-
 DAY_SECONDS = 86_400
-# A cycle of years is learnt from at least one and a half of them.
+# A yearly cycle is learnt from at least one and a half years.
 YEAR_SECONDS_TO_LEARN = 548 * DAY_SECONDS
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
-# The bound of the spec's field, which says so if there are more.
+# The bound of the spec's field `classes`; larger numbers are refused there.
 MOST_CLASSES = 1000
 
 _HORIZONS = {"1min": 15, "1D": 7, "B": 5, "7D": 12, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 
 
-def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
-    """Give a value to every field that a spec leaves open.
+def fill_defaults(spec: Spec, profile: SeriesProfile, layout: Layout) -> Spec:
+    """Give a value to every field that a spec leaves out.
 
-    The same spec on the same series gives the same result, and filling a filled spec changes
-    nothing. Fields of the other mode stay None.
+    The same spec and series give the same result, and filling a filled spec changes nothing.
+    Fields of the other mode stay None.
 
     Args:
-        spec: What was asked for; it need not be able to work.
-        facts: The series.
+        spec: The requested spec; it may be one that cannot work.
+        profile: The series.
         layout: The series' rows at the spec's cadence.
     """
-    targets = default_targets(spec, facts) if spec.targets is None else spec.targets
+    targets = default_targets(spec, profile) if spec.targets is None else spec.targets
     filled = spec.model_copy(
         update={
             "targets": targets,
-            "features": _features(spec, facts),
+            "features": _features(spec, profile),
             "holidays": named_codes(spec.holidays) or None,
             "cadence": layout.step.text,
-            "aggregate": spec.aggregate or _aggregate(facts, layout),
-            "calendar_features": _calendar_features(spec, facts, layout),
-            "transform": spec.transform or _transform(spec, facts, targets),
-            "classes": spec.classes or _classes(spec, facts, targets),
+            "aggregate": spec.aggregate or _aggregate(profile, layout),
+            "calendar_features": _calendar_features(spec, profile, layout),
+            "transform": spec.transform or _transform(spec, profile, targets),
+            "classes": spec.classes or _classes(spec, profile, targets),
             **_leads(spec, layout),
         }
     )
@@ -55,50 +54,49 @@ def fill_defaults(spec: Spec, facts: SeriesFacts, layout: Layout) -> Spec:
     return filled.model_copy(update={**sizes, **_network(filled, layout), **_run(filled, layout)})
 
 
-def default_targets(spec: Spec, facts: SeriesFacts) -> list[str]:
-    """The close of market bars; else every channel that varies, directions left out.
+def default_targets(spec: Spec, profile: SeriesProfile) -> list[str]:
+    """The close of market bars; otherwise every varying channel except angles.
 
-    What is known of the future need not be predicted. Classes are looked for where there are
-    codes of classes.
+    Known-future channels are not targets. For classification, the channels with class codes.
     """
     known = set(spec.known_future)
-    unknown = [channel for channel in facts.varying if channel.name not in known]
+    unknown = [channel for channel in profile.varying if channel.name not in known]
     if spec.task == "classification":
         return [channel.name for channel in unknown if channel.codes]
-    closes = [name for name in facts.names if name.casefold() == "close"]
-    if facts.kind == "ohlc" and closes and not set(closes) & known:
+    closes = [name for name in profile.names if name.casefold() == "close"]
+    if profile.kind == "ohlc" and closes and not set(closes) & known:
         return closes
-    straight = [channel.name for channel in unknown if not channel.angular]
-    return straight or [channel.name for channel in unknown]
+    not_angular = [channel.name for channel in unknown if not channel.angular]
+    return not_angular or [channel.name for channel in unknown]
 
 
-def _features(spec: Spec, facts: SeriesFacts) -> list[str]:
-    """All that varies, or what is asked for; known-future channels are among them."""
+def _features(spec: Spec, profile: SeriesProfile) -> list[str]:
+    """All varying channels, or the requested ones; both include the known-future channels."""
     if spec.features is None:
-        return [channel.name for channel in facts.varying]
+        return [channel.name for channel in profile.varying]
     return [*spec.features, *(name for name in spec.known_future if name not in spec.features)]
 
 
-def _aggregate(facts: SeriesFacts, layout: Layout) -> Aggregate | None:
-    if layout.step == Cadence.parse(facts.cadence):
+def _aggregate(profile: SeriesProfile, layout: Layout) -> Aggregate | None:
+    if layout.step == Cadence.parse(profile.cadence):
         return None
-    return "ohlc" if facts.kind == "ohlc" else "last"
+    return "ohlc" if profile.kind == "ohlc" else "last"
 
 
-def _transform(spec: Spec, facts: SeriesFacts, targets: list[str]) -> Transform:
-    """Prices move by ratios, as long as they have one; codes not at all; all else by steps."""
+def _transform(spec: Spec, profile: SeriesProfile, targets: list[str]) -> Transform:
+    """Log returns for positive prices, none for class codes, otherwise differences."""
     if spec.task == "classification":
         return "none"
-    minima = [channel.minimum for channel in facts.channels if channel.name in targets]
+    minima = [channel.minimum for channel in profile.channels if channel.name in targets]
     positive = all(minimum is not None and minimum > 0 for minimum in minima)
-    return "log_return" if facts.kind == "ohlc" and positive else "delta"
+    return "log_return" if profile.kind == "ohlc" and positive else "delta"
 
 
-def _classes(spec: Spec, facts: SeriesFacts, targets: list[str]) -> int | None:
-    """As many classes as there are codes up to the largest one."""
+def _classes(spec: Spec, profile: SeriesProfile, targets: list[str]) -> int | None:
+    """The targets' largest code plus 1."""
     if spec.task != "classification":
         return None
-    found = [channel.maximum for channel in facts.channels if channel.name in targets]
+    found = [channel.maximum for channel in profile.channels if channel.name in targets]
     largest = max((code for code in found if code is not None), default=1.0)
     return int(min(max(largest + 1, 2), MOST_CLASSES))
 
@@ -111,24 +109,24 @@ def _leads(spec: Spec, layout: Layout) -> dict[str, Any]:
     usual = _HORIZONS.get(
         layout.step.text, 24 if layout.step.approximate_seconds < DAY_SECONDS else 4
     )
-    # Each part must hold a whole forecast and its origin, and training some more.
+    # Each part must contain an origin and its whole forecast, training several of them.
     longest = min([layout.training_rows // 4, *(n - 1 for n in layout.held_out_rows.values())])
     return {"horizon": max(1, min(usual, longest))}
 
 
-def _calendar_features(spec: Spec, facts: SeriesFacts, layout: Layout) -> list[Cycle]:
-    """The cycles that a series of its kind can have and that it shows often enough."""
+def _calendar_features(spec: Spec, profile: SeriesProfile, layout: Layout) -> list[Cycle]:
+    """The cycles that suit the series' kind and that its span covers often enough."""
     if spec.calendar_features is not None:
         return spec.calendar_features
     step_seconds = layout.step.approximate_seconds
-    span_seconds = (facts.times[-1] - facts.times[0]).astype(int) / 1e6
+    span_seconds = (profile.times[-1] - profile.times[0]).astype(int) / 1e6
     found: list[Cycle] = []
     if step_seconds < DAY_SECONDS:
         found.append("day")
-    if step_seconds < 7 * DAY_SECONDS and facts.kind == "generic":
+    if step_seconds < 7 * DAY_SECONDS and profile.kind == "generic":
         found.append("week")
     yearly = step_seconds < 180 * DAY_SECONDS and span_seconds >= YEAR_SECONDS_TO_LEARN
-    if yearly and facts.kind != "ohlc":
+    if yearly and profile.kind != "ohlc":
         found.append("year")
     return found
 
@@ -179,7 +177,7 @@ def _network(spec: Spec, layout: Layout) -> dict[str, Any]:
 
 
 def _head(spec: Spec) -> HeadSpec:
-    """Classes are said by a softmax, if nothing else is asked for."""
+    """The head; for classes, with a softmax unless the spec asks for another activation."""
     head = spec.head if "head" in spec.model_fields_set else HeadSpec(dropout=0.3)
     if spec.predicts_classes and "activation" not in head.model_fields_set:
         return head.model_copy(update={"activation": "softmax"})
@@ -187,16 +185,16 @@ def _head(spec: Spec) -> HeadSpec:
 
 
 def _shrinks(spec: Spec) -> bool:
-    """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
+    """Whether shrinkage is on by default: only for linear point forecasts of changes."""
     linear = spec.head.activation == "linear"
     point = spec.task == "regression" and spec.quantiles is None and spec.loss != "pinball"
     return spec.mode == "stateful" and spec.transform != "none" and linear and point
 
 
 def _loss(spec: Spec) -> dict[str, Any]:
-    """Quantiles and the pinball loss imply each other; the median is always there.
+    """Quantiles and the pinball loss imply each other; the median is always among them.
 
-    Classes have the cross-entropy of their head.
+    Classes use the cross-entropy of their head.
     """
     if spec.predicts_classes:
         single = spec.head.activation == "sigmoid"
@@ -205,19 +203,19 @@ def _loss(spec: Spec) -> dict[str, Any]:
     if spec.quantiles is None and spec.loss != "pinball":
         return {}
     wanted = QUANTILES if spec.quantiles is None else spec.quantiles
-    # The absolute error is the median's pinball loss, twice.
+    # The absolute error is twice the median's pinball loss.
     loss = "pinball" if spec.loss == "mae" else spec.loss
     return {"quantiles": sorted({*wanted, 0.5}), "loss": loss}
 
 
 def _units(layout: Layout) -> int:
-    """Small nets for few rows: one has to be learnt from each."""
+    """Fewer units for fewer rows."""
     rows = layout.rows_to_learn
     return 16 if rows < 1_000 else 32 if rows < 10_000 else 64
 
 
 def _run(spec: Spec, layout: Layout) -> dict[str, Any]:
-    """Epochs, optimizer and early stopping; a short series has short epochs, so it gets more."""
+    """Epochs, optimizer and early stopping; short series have short epochs, so more of them."""
     rows = layout.rows_to_learn
     stateful = spec.mode == "stateful"
     given = spec.model_fields_set

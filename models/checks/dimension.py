@@ -1,4 +1,4 @@
-"""Rules within one dimension of a search: bounds in order, and no field of another type."""
+"""Rules within one dimension of a search: ordered bounds, and only fields of its type."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ def dimension_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
     """The broken rules of one dimension.
 
     Args:
-        at: The JSON pointer of the dimension, which those of the problems begin with.
-        dimension: Of any shape.
+        at: The dimension's JSON pointer, the prefix of the problems' pointers.
+        dimension: The dimension, of any type.
     """
     if dimension.type == "choice":
         yield from _choice_problems(at, dimension)

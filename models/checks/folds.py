@@ -1,4 +1,4 @@
-"""Folds: validation parts that follow each other in time, each after its own training rows."""
+"""Folds: consecutive validation parts, each after its training rows."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -6,35 +6,35 @@ from itertools import pairwise
 import numpy as np
 
 from models.calendars.cadence import Cadence
-from models.checks.profile import Layout, SeriesFacts
+from models.checks.profile import Layout, SeriesProfile
 from models.errors import Problem, SpecError
 from models.spec.spec import Spec, SplitSpec
 
 
-def validation_rows(spec: Spec, facts: SeriesFacts) -> int:
+def validation_rows(spec: Spec, profile: SeriesProfile) -> int:
     """Rows of a resolved spec's validation part."""
     return Layout.of(
-        facts, Cadence.parse(spec.cadence or facts.cadence), spec.split
+        profile, Cadence.parse(spec.cadence or profile.cadence), spec.split
     ).held_out_rows.get("validation", 0)
 
 
-def fold_splits(spec: Spec, facts: SeriesFacts, folds: int) -> list[SplitSpec]:
-    """The splits of a rolling origin, the first in time first.
+def fold_splits(spec: Spec, profile: SeriesProfile, folds: int) -> list[SplitSpec]:
+    """The splits of a rolling origin, in time order.
 
-    The last one is the spec's own; each one before it ends where the next one's validation
-    part begins, so all validation parts have the same length and training rows grow
-    (Tashman 2000, "Out-of-sample tests of forecasting accuracy": a rolling origin). Test rows
-    of the spec are in none of them.
+    The last one is the spec's split; each earlier one ends where the next one's validation part
+    begins, so all validation parts have the same length and training rows grow (Tashman 2000,
+    "Out-of-sample tests of forecasting accuracy": a rolling origin). The spec's test rows are
+    not in any of them.
 
     Args:
         spec: A resolved spec.
-        facts: The series.
-        folds: How many.
+        profile: The series.
+        folds: Number of folds.
 
     Raises:
-        SpecError: If the first fold is left without rows to train on.
+        SpecError: If the first fold has no rows to train on.
     """
-    layout = Layout.of(facts, Cadence.parse(spec.cadence or facts.cadence), spec.split)
+    layout = Layout.of(profile, Cadence.parse(spec.cadence or profile.cadence), spec.split)
     if layout.splits is None:
         raise SpecError([Problem("/split", "`split` cannot work on this series.")])
     train, validation = layout.splits.train, layout.splits.validation

@@ -1,4 +1,4 @@
-"""Rules of the recurrent layers: arguments that are inert or impossible are refused."""
+"""Rules for the recurrent layers: refuse arguments that are impossible or have no effect."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from models.errors import Problem
 from models.spec.keras_arguments import Role, complaints
 from models.spec.spec import Spec
 
-# Longer unrolled loops take minutes to compile; Keras' documentation has it for short ones too.
+# Longer unrolled loops take minutes to compile; Keras recommends unrolling for short ones only.
 MOST_UNROLLED_STEPS = 128
 
 _CELLS_WITH = {
@@ -22,7 +22,7 @@ _NEED_BIAS: dict[str, Any] = {
     "bias_constraint": None,
     "unit_forget_bias": None,
 }
-# Field, role, and whether it is about a matrix.
+# Field, role, and whether it applies to a matrix.
 _NAMED: tuple[tuple[str, Role, bool], ...] = (
     ("kernel_initializer", "initializer", True),
     ("recurrent_initializer", "initializer", True),
@@ -35,7 +35,7 @@ _NAMED: tuple[tuple[str, Role, bool], ...] = (
     ("recurrent_constraint", "constraint", True),
     ("bias_constraint", "constraint", False),
 )
-# What cuDNN's fused kernels are made for (https://keras.io/api/layers/recurrent_layers/lstm/).
+# What cuDNN's fused kernels need (https://keras.io/api/layers/recurrent_layers/lstm/).
 _CUDNN: dict[str, Any] = {
     "activation": "tanh",
     "recurrent_activation": "sigmoid",
@@ -47,7 +47,7 @@ _CUDNN: dict[str, Any] = {
 
 
 def layers_agree_with_the_mode(spec: Spec) -> Iterator[Problem]:
-    """What follows from mode and position may be said, but not otherwise."""
+    """Fields that follow from mode and position may be given only with that value."""
     stateful = spec.mode == "stateful"
     layers = spec.layers or []
     for position, layer in enumerate(layers):
@@ -68,7 +68,7 @@ def layers_agree_with_the_mode(spec: Spec) -> Iterator[Problem]:
 
 
 def directions_can_be_read(spec: Spec) -> Iterator[Problem]:
-    """A state carried forward cannot be read backwards, and one layer turns around once."""
+    """Reading backwards needs windows, and excludes a second reversal by `bidirectional`."""
     for position, layer in enumerate(spec.layers or []):
         given = {"go_backwards": layer.go_backwards, "bidirectional": layer.bidirectional}
         for field, value in given.items():
@@ -87,7 +87,7 @@ def directions_can_be_read(spec: Spec) -> Iterator[Problem]:
 
 
 def arguments_suit_the_cell(spec: Spec) -> Iterator[Problem]:
-    """Not every cell has gates, a forget gate, a reset gate or a fused kernel."""
+    """Gates, forget gate, reset gate and fused kernel exist only in some cells."""
     for position, layer in enumerate(spec.layers or []):
         for field, cells in _CELLS_WITH.items():
             given = getattr(layer, field)
@@ -100,7 +100,7 @@ def arguments_suit_the_cell(spec: Spec) -> Iterator[Problem]:
 
 
 def biases_are_there(spec: Spec) -> Iterator[Problem]:
-    """Without a bias there is nothing to fill, to penalise or to constrain."""
+    """A bias is initialised, penalised and constrained only if there is one."""
     for position, layer in enumerate(spec.layers or []):
         for field, inert in _NEED_BIAS.items():
             given = getattr(layer, field)
@@ -112,7 +112,7 @@ def biases_are_there(spec: Spec) -> Iterator[Problem]:
 
 
 def named_arguments_exist(spec: Spec) -> Iterator[Problem]:
-    """Initializers, regularizers and constraints are those of Keras, with their arguments."""
+    """Initializers, regularizers and constraints exist in Keras, with these arguments."""
     for position, layer in enumerate(spec.layers or []):
         for field, role, matrix in _NAMED:
             given = getattr(layer, field)
@@ -124,7 +124,7 @@ def named_arguments_exist(spec: Spec) -> Iterator[Problem]:
 
 
 def rows_can_be_orthogonal(spec: Spec) -> Iterator[Problem]:
-    """A single row is orthogonal to nothing: Keras' penalty would be 0 / 0."""
+    """Orthogonality needs two rows: for a single one the Keras penalty would be 0 / 0."""
     for position, layer in enumerate(spec.layers or []):
         given = layer.recurrent_regularizer
         name = given.get("name") if isinstance(given, dict) else given
@@ -137,7 +137,7 @@ def rows_can_be_orthogonal(spec: Spec) -> Iterator[Problem]:
 
 
 def loops_can_be_unrolled(spec: Spec) -> Iterator[Problem]:
-    """Only a short loop is worth unrolling."""
+    """Only short loops can be unrolled."""
     steps = steps_per_row(spec)
     for position, layer in enumerate(spec.layers or []):
         if layer.unroll and steps is not None and steps > MOST_UNROLLED_STEPS:
@@ -149,7 +149,7 @@ def loops_can_be_unrolled(spec: Spec) -> Iterator[Problem]:
 
 
 def cudnn_can_run(spec: Spec) -> Iterator[Problem]:
-    """Insisting on cuDNN rules out what its kernels cannot do."""
+    """Requiring cuDNN excludes arguments that its kernels do not support."""
     for position, layer in enumerate(spec.layers or []):
         if layer.use_cudnn is not True or layer.cell == "rnn":
             continue
@@ -163,7 +163,7 @@ def cudnn_can_run(spec: Spec) -> Iterator[Problem]:
 
 
 def steps_per_row(spec: Spec) -> int | None:
-    """Steps that the network reads at once: a chunk, or the samples of a window.
+    """Steps that the network reads in one run: a chunk, or a window's samples.
 
     None before the spec's defaults are filled in.
     """

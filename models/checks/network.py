@@ -1,4 +1,4 @@
-"""Rules within a spec: which fields of mode, layers, optimizer and stopping go together."""
+"""Rules within a spec: which fields of mode, layers, optimizer and stopping fit together."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +17,7 @@ _FIELDS_OF_MODE = {
 
 
 def fields_belong_to_the_mode(spec: Spec) -> Iterator[Problem]:
-    """Lanes are of stateful training, windows of windowed training."""
+    """Fields of lanes need stateful mode, fields of windows need windowed mode."""
     for mode, fields in _FIELDS_OF_MODE.items():
         for field in fields:
             received = getattr(spec, field)
@@ -38,18 +38,18 @@ def windows_have_samples(spec: Spec) -> Iterator[Problem]:
         )
 
 
-def order_is_kept_where_it_matters(spec: Spec) -> Iterator[Problem]:
-    """Batches of a stateful run follow one another: shuffled, the state would mean nothing."""
+def stateful_order_is_fixed(spec: Spec) -> Iterator[Problem]:
+    """Stateful batches follow one another in time: shuffling would make the state meaningless."""
     if spec.mode == "stateful" and spec.shuffle:
         yield Problem(
             "/shuffle",
-            '`shuffle` must be false in `mode` "stateful": each batch begins with the state that '
-            "the one before it left, so the order of the rows is what is learnt. Received: true",
+            '`shuffle` must be false in `mode` "stateful": each batch begins with the final state '
+            "of the previous one, so the order of the rows matters. Received: true",
         )
 
 
 def loss_arguments_suit_the_loss(spec: Spec) -> Iterator[Problem]:
-    """Only Huber's loss has a border between small and large errors."""
+    """`huber_delta` needs the Huber loss."""
     if spec.huber_delta is not None and spec.loss != "huber":
         yield Problem(
             "/huber_delta",
@@ -58,16 +58,16 @@ def loss_arguments_suit_the_loss(spec: Spec) -> Iterator[Problem]:
 
 
 def quantiles_have_their_loss(spec: Spec) -> Iterator[Problem]:
-    """Only the pinball loss makes an output a quantile."""
+    """Quantiles need the pinball loss."""
     if spec.task == "regression" and spec.quantiles is not None and spec.loss != "pinball":
         yield Problem(
             "/loss",
-            f'`loss` must be "pinball" where `quantiles` are asked for. Received: {spec.loss}',
+            f'`loss` must be "pinball" where `quantiles` are given. Received: {spec.loss}',
         )
 
 
 def shrinkage_has_something_to_shrink(spec: Spec) -> Iterator[Problem]:
-    """A share of quantiles would be a narrower spread, and of a tanh no share of its input."""
+    """Shrinkage needs a linear point forecast: scaling quantiles would narrow their spread."""
     obstacles = {
         "/quantiles": ("a point forecast", f"`quantiles` {spec.quantiles}", spec.quantiles),
         "/head/activation": (
@@ -96,7 +96,7 @@ NETWORK_RULES: tuple[Rule, ...] = (
     fields_belong_to_the_mode,
     *LAYER_RULES,
     windows_have_samples,
-    order_is_kept_where_it_matters,
+    stateful_order_is_fixed,
     loss_arguments_suit_the_loss,
     quantiles_have_their_loss,
     *CLASS_RULES,

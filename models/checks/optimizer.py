@@ -1,14 +1,14 @@
-"""Rules of the optimizer: arguments that it or its schedule does not have are refused."""
+"""Rules for the optimizer: refuse arguments that it or its schedule does not have."""
 
 from collections.abc import Iterator
 
 from models.errors import Problem
-from models.spec.optimizer import ScheduleSpec
+from models.spec.optimizer import OptimizerSpec, ScheduleSpec
 from models.spec.spec import Spec
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-# Arguments that not every optimizer has; a test compares the table with Keras.
-OWN_ARGUMENTS = {
+# Arguments that only some optimizers have; a test compares the table with Keras.
+OPTIMIZER_ARGUMENTS = {
     "sgd": {"momentum", "nesterov"},
     "rmsprop": {"rho", "momentum", "centered", "epsilon"},
     "adagrad": {"initial_accumulator_value", "epsilon"},
@@ -38,15 +38,9 @@ def gradients_are_clipped_in_one_way(spec: Spec) -> Iterator[Problem]:
 
 
 def arguments_suit_the_optimizer(spec: Spec) -> Iterator[Problem]:
-    """Not every optimizer has every argument, and Nesterov's step looks ahead by the momentum."""
+    """Arguments belong to the optimizer, and Nesterov's step needs a momentum."""
     optimizer = spec.optimizer
-    for field in sorted(set[str]().union(*OWN_ARGUMENTS.values()) - OWN_ARGUMENTS[optimizer.name]):
-        if getattr(optimizer, field) is not None:
-            owners = ", ".join(sorted(name for name, own in OWN_ARGUMENTS.items() if field in own))
-            yield Problem(
-                f"/optimizer/{field}",
-                f"`{field}` needs one of the optimizers {owners}. Received: {optimizer.name}",
-            )
+    yield from _foreign_arguments(optimizer, OPTIMIZER_ARGUMENTS, "/optimizer", "optimizers")
     if optimizer.nesterov and not optimizer.momentum:
         yield Problem(
             "/optimizer/nesterov",
@@ -55,20 +49,24 @@ def arguments_suit_the_optimizer(spec: Spec) -> Iterator[Problem]:
 
 
 def arguments_suit_the_schedule(spec: Spec) -> Iterator[Problem]:
-    """Not every schedule has every argument."""
+    """Arguments belong to the schedule."""
     schedule = spec.optimizer.schedule
-    for field in sorted(
-        set[str]().union(*SCHEDULE_ARGUMENTS.values()) - SCHEDULE_ARGUMENTS[schedule.name]
-    ):
-        if getattr(schedule, field) is not None:
-            owners = [name for name, own in SCHEDULE_ARGUMENTS.items() if field in own]
-            yield Problem(
-                f"/optimizer/schedule/{field}",
-                f"`{field}` needs one of the schedules {', '.join(owners)}. "
-                f"Received: {schedule.name}",
-            )
+    yield from _foreign_arguments(schedule, SCHEDULE_ARGUMENTS, "/optimizer/schedule", "schedules")
     if schedule.name in ("exponential_decay", "inverse_time_decay"):
         yield from _decay_problems(schedule)
+
+
+def _foreign_arguments(
+    given: OptimizerSpec | ScheduleSpec, known: dict[str, set[str]], at: str, kind: str
+) -> Iterator[Problem]:
+    """Arguments that are given but belong to others of the same kind."""
+    for field in sorted(set[str]().union(*known.values()) - known[given.name]):
+        if getattr(given, field) is not None:
+            owners = ", ".join(sorted(name for name, fields in known.items() if field in fields))
+            yield Problem(
+                f"{at}/{field}",
+                f"`{field}` needs one of the {kind} {owners}. Received: {given.name}",
+            )
 
 
 def _decay_problems(schedule: ScheduleSpec) -> Iterator[Problem]:
@@ -87,7 +85,7 @@ def _decay_problems(schedule: ScheduleSpec) -> Iterator[Problem]:
 
 
 def rates_fit_the_run(spec: Spec) -> Iterator[Problem]:
-    """A warm-up ends before the run does, and a least rate lies below the first one."""
+    """The warm-up is shorter than the run, and the lowest rate lies below the first one."""
     optimizer, schedule = spec.optimizer, spec.optimizer.schedule
     if schedule.warmup_epochs and spec.epochs and schedule.warmup_epochs >= spec.epochs:
         yield Problem(

@@ -1,6 +1,6 @@
-"""What a spec is checked against: the facts of a series, and its rows at a forecaster's cadence."""
+"""What a spec is checked against: a series' profile, and its rows at a given cadence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,28 +10,28 @@ from models.arrays import Times, Values
 from models.calendars.cadence import Cadence
 from models.calendars.calendar import learn_calendar
 from models.calendars.exchange_hours import Hours
-from models.errors import SpecError
-from models.grid.panel import Traits
+from models.errors import Problem, SpecError
+from models.grid.panel import SeriesSignature
 from models.grid.resampling import GridRule
 from models.grid.splits import Splits, split_bounds
-from models.series import Channel, Kind, SeriesData
-from models.spec.spec import SplitSpec
+from models.series import Channel, SeriesData, SeriesKind
+from models.spec.spec import Spec, SplitSpec
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelFacts:
-    """What one channel holds; infinite values count as missing.
+class ChannelProfile:
+    """Summary of one channel's values; infinite values count as missing.
 
     Args:
         name: The channel's name.
         angular: Whether it is a direction in degrees.
         missing_share: The share of rows without a value.
-        constant: Whether all values are the same; also if there is none.
+        constant: Whether all values are equal; also true without values.
         minimum: The smallest value, or None without values.
         maximum: The largest value, or None without values.
-        codes: Whether all values are whole numbers from 0 on, as those of classes are.
-        first: When the first value was observed, or None.
-        last: When the last value was observed, or None.
+        codes: Whether all values are whole numbers of at least 0, like class codes.
+        first: The time of the first value, or None.
+        last: The time of the last value, or None.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ChannelFacts:
 
     @classmethod
     def of(cls, channel: Channel, times: Times, column: Values) -> Self:
-        """Look at one column of a series."""
+        """Summarise one column of a series."""
         present = np.flatnonzero(np.isfinite(column))
         if len(present) == 0:
             return cls(channel.name, channel.angular, 1.0, True, None, None, False, None, None)
@@ -66,25 +66,25 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeriesFacts:
-    """What a spec may depend on; made once from a whole series.
+class SeriesProfile:
+    """Everything about a series that a spec may depend on; made once from the whole series.
 
     Args:
         name: The series' name.
-        traits: What it shares with the other series of a panel.
+        signature: The properties that it shares with a panel's other series.
         kind: What the rows are.
         channels: One entry per channel, in order.
         times: `(rows,)` of `datetime64[us]`, UTC.
         cadence: The usual step between rows.
-        calendar: `"continuous"`, `"sessions"` or the code of an exchange.
-        timezone: IANA name in which days and sessions are counted.
-        hours: The sessions of the exchange, if `calendar` is a code.
+        calendar: `"continuous"`, `"sessions"` or an exchange's code.
+        timezone: IANA name of the zone in which days and sessions are counted.
+        hours: The exchange's sessions, if `calendar` is a code.
     """
 
     name: str
-    traits: Traits
-    kind: Kind
-    channels: tuple[ChannelFacts, ...]
+    signature: SeriesSignature
+    kind: SeriesKind
+    channels: tuple[ChannelProfile, ...]
     times: Times
     cadence: str
     calendar: str
@@ -93,14 +93,14 @@ class SeriesFacts:
 
     @classmethod
     def from_data(cls, data: SeriesData) -> Self:
-        """Look at every channel of a series."""
+        """Summarise every channel of a series."""
         channels = tuple(
-            ChannelFacts.of(channel, data.times, data.values[:, column])
+            ChannelProfile.of(channel, data.times, data.values[:, column])
             for column, channel in enumerate(data.channels)
         )
         return cls(
             name=data.name,
-            traits=Traits.of(data),
+            signature=SeriesSignature.of(data),
             kind=data.kind,
             channels=channels,
             times=data.times,
@@ -110,17 +110,18 @@ class SeriesFacts:
             hours=data.hours,
         )
 
-    def pooled(self, panel: Sequence["SeriesFacts"]) -> "SeriesFacts":
-        """These facts with the channels seen over a whole panel, for the spec's defaults.
+    def pooled(self, panel: Sequence["SeriesProfile"]) -> "SeriesProfile":
+        """The profile with channels summarised over a whole panel, for the spec's defaults.
 
-        A channel that varies in one series may help there; one that reaches zero in one series
-        has no logarithm.
+        A channel that varies in one series may help there; one that reaches 0 in one series
+        cannot be predicted by log returns.
         """
-        return replace(self, channels=tuple(_pooled(own, panel) for own in self.channels))
+        channels = tuple(_pooled(channel, panel) for channel in self.channels)
+        return replace(self, channels=channels)
 
     @property
     def rows(self) -> int:
-        """The number of observations."""
+        """Number of observations."""
         return len(self.times)
 
     @property
@@ -129,27 +130,27 @@ class SeriesFacts:
         return [channel.name for channel in self.channels]
 
     @property
-    def varying(self) -> list[ChannelFacts]:
-        """The channels that hold at least two different values."""
+    def varying(self) -> list[ChannelProfile]:
+        """The channels with at least two different values."""
         return [channel for channel in self.channels if not channel.constant]
 
-    def channel(self, name: str) -> ChannelFacts | None:
-        """The channel of that name, if there is one."""
+    def channel(self, name: str) -> ChannelProfile | None:
+        """The channel of this name, or None."""
         return next((channel for channel in self.channels if channel.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The rows that a spec's forecaster would step through.
+    """The rows that a spec's forecaster would read.
 
     Args:
         step: The step between rows.
         times: `(rows,)` of `datetime64[us]`, UTC.
-        phases: How many ways there are to begin a row: 6 for hours made of 10 minutes.
+        phases: Number of ways to place a row's beginning: 6 for hours made of 10 minutes.
         season_steps: Rows in the next natural cycle; 1 if there is none.
-        splits: The parts of the rows, or None if the split cannot work.
-        series: The number of series in the panel.
-        rows_elsewhere: Training rows of the panel's other series, over all their phases.
+        splits: The parts of the rows; None if the split cannot work.
+        series: Number of series in the panel.
+        rows_elsewhere: Training rows of the panel's other series, over all phases.
     """
 
     step: Cadence
@@ -161,23 +162,25 @@ class Layout:
     rows_elsewhere: int = 0
 
     @classmethod
-    def of(cls, facts: SeriesFacts, step: Cadence, split: SplitSpec) -> Self:
-        """Lay out a series at a cadence.
+    def of(cls, profile: SeriesProfile, step: Cadence, split: SplitSpec) -> Self:
+        """The layout of a series at a cadence.
 
         Raises:
-            DataError: If the series has no rows, an unknown calendar or zone, or far too many
-                rows at this step.
+            DataError: If the series has no rows, an unknown calendar or zone, or more than 20
+                million rows at this step.
         """
-        cadence = Cadence.parse(facts.cadence)
-        calendar = learn_calendar(facts.times, cadence, facts.calendar, facts.timezone, facts.hours)
-        rule = GridRule(cadence, step, calendar, (), "last", facts.kind == "ohlc")
-        times = rule.row_times(facts.times)
+        cadence = Cadence.parse(profile.cadence)
+        calendar = learn_calendar(
+            profile.times, cadence, profile.calendar, profile.timezone, profile.hours
+        )
+        rule = GridRule(cadence, step, calendar, (), "last", profile.kind == "ohlc")
+        times = rule.row_times(profile.times)
         season = rule.row_calendar(times).season_steps if len(times) else 1
         return cls(step, times, rule.phases, season, _splits(times, split))
 
     @classmethod
-    def together(cls, layouts: Sequence["Layout"]) -> list["Layout"]:
-        """The layouts of a panel's series, each knowing of the others."""
+    def pooled(cls, layouts: Sequence["Layout"]) -> list["Layout"]:
+        """A panel's layouts, each with the number and rows of the other series."""
         total = sum(layout.rows_to_learn for layout in layouts)
         return [
             replace(
@@ -195,18 +198,18 @@ class Layout:
 
     @property
     def tracks(self) -> int:
-        """Runs of rows in time order: one for every phase of every series."""
+        """Number of tracks: one for every phase of every series."""
         return self.phases * self.series
 
     @property
     def training_rows(self) -> int:
-        """Rows of the training part; all rows while the split cannot work."""
+        """Rows of the training part; all rows if the split cannot work."""
         train = slice(0, len(self.times)) if self.splits is None else self.splits.train
         return int(train.stop - train.start)
 
     @property
     def held_out_rows(self) -> dict[str, int]:
-        """Rows of validation and test, where there are any."""
+        """Rows of the non-empty parts among validation and test."""
         if self.splits is None:
             return {}
         parts = {"validation": self.splits.validation, "test": self.splits.test}
@@ -215,12 +218,16 @@ class Layout:
         }
 
 
-def _pooled(own: ChannelFacts, panel: Sequence[SeriesFacts]) -> ChannelFacts:
-    alike = [found for facts in panel if (found := facts.channel(own.name)) is not None]
+# A rule between a spec and its series; yields a problem for each violation.
+SeriesRule = Callable[[Spec, SeriesProfile, Layout], Iterator[Problem]]
+
+
+def _pooled(channel: ChannelProfile, panel: Sequence[SeriesProfile]) -> ChannelProfile:
+    alike = [found for profile in panel if (found := profile.channel(channel.name)) is not None]
     minima = [each.minimum for each in alike if each.minimum is not None]
     maxima = [each.maximum for each in alike if each.maximum is not None]
     return replace(
-        own,
+        channel,
         constant=all(each.constant for each in alike),
         minimum=min(minima, default=None),
         maximum=max(maxima, default=None),

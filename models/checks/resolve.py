@@ -1,4 +1,4 @@
-"""Checks: whether a spec can work on a series, with its defaults filled in, before training."""
+"""Check, before training, whether a spec can work on a series, and fill in its defaults."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,35 +6,34 @@ from models.calendars.cadence import Cadence
 from models.checks.covariates import COVARIATE_RULES
 from models.checks.defaults import fill_defaults
 from models.checks.network import NETWORK_RULES
-from models.checks.profile import ChannelFacts, Layout, SeriesFacts
+from models.checks.profile import ChannelProfile, Layout, SeriesProfile
 from models.checks.series import SERIES_RULES
 from models.errors import DataError, Problem, SpecError
 from models.grid.panel import blamed, panel_problems
 from models.grid.splits import split_bounds
 from models.spec.spec import Spec
 
-__all__ = ["ChannelFacts", "SeriesFacts", "resolve"]
+__all__ = ["ChannelProfile", "SeriesProfile", "resolve"]
 
 
-def resolve(spec: Spec, facts: SeriesFacts | Sequence[SeriesFacts]) -> Spec:
-    """Fill in every default of a spec, and refuse one that cannot work.
+def resolve(spec: Spec, profile: SeriesProfile | Sequence[SeriesProfile]) -> Spec:
+    """Fill in every default of a spec, and refuse a spec that cannot work.
 
     Args:
-        spec: What was asked for; fields left out are chosen from the series: of a panel, from
-            the one with the fewest training rows.
-        facts: The series it will be trained on, or those of a panel.
+        spec: The requested spec; fields left out are chosen from the series, in a panel from the
+            series with the fewest training rows.
+        profile: The series for the training, or those of a panel.
 
     Returns:
         The spec that is stored and trained. Resolving it again changes nothing.
 
     Raises:
-        SpecError: With all broken rules at once, each with a JSON pointer into the spec; the
-            pointer is empty where the series itself is the problem, and `/series/1` where the
-            second one of a panel is.
+        SpecError: With all broken rules, each with a JSON pointer into the spec; the pointer is
+            empty if the series is the problem, and `/series/1` if a panel's second series is.
     """
-    panel = [facts] if isinstance(facts, SeriesFacts) else list(facts)
+    panel = [profile] if isinstance(profile, SeriesProfile) else list(profile)
     names = [each.name for each in panel]
-    if unlike := list(panel_problems(names, [each.traits for each in panel])):
+    if unlike := list(panel_problems(names, [each.signature for each in panel])):
         raise SpecError(unlike)
     problems = list(_cadence_problems(spec, panel[0]))
     step = Cadence.parse(panel[0].cadence if problems or not spec.cadence else spec.cadence)
@@ -54,49 +53,51 @@ def resolve(spec: Spec, facts: SeriesFacts | Sequence[SeriesFacts]) -> Spec:
 
 
 def _layouts(
-    spec: Spec, panel: Sequence[SeriesFacts], step: Cadence, problems: list[Problem]
+    spec: Spec, panel: Sequence[SeriesProfile], step: Cadence, problems: list[Problem]
 ) -> list[Layout]:
     layouts = []
-    for position, facts in enumerate(panel):
+    for position, profile in enumerate(panel):
         try:
-            layouts.append(Layout.of(facts, step, spec.split))
+            layouts.append(Layout.of(profile, step, spec.split))
         except DataError as error:
             pointer = f"/series/{position}" if len(panel) > 1 else ""
             raise SpecError([*problems, Problem(pointer, str(error))]) from error
-    return Layout.together(layouts)
+    return Layout.pooled(layouts)
 
 
-def _filled(spec: Spec, panel: Sequence[SeriesFacts], layouts: Sequence[Layout]) -> Spec:
-    """The spec with defaults that suit the series with the fewest training rows."""
+def _filled(spec: Spec, panel: Sequence[SeriesProfile], layouts: Sequence[Layout]) -> Spec:
+    """The spec with defaults for the series with the fewest training rows."""
     shortest = min(range(len(panel)), key=lambda position: layouts[position].training_rows)
     return fill_defaults(spec, panel[shortest].pooled(panel), layouts[shortest])
 
 
-def _problems_with(spec: Spec, resolved: Spec, facts: SeriesFacts, layout: Layout) -> list[Problem]:
+def _problems_with(
+    spec: Spec, resolved: Spec, profile: SeriesProfile, layout: Layout
+) -> list[Problem]:
     problems = _split_problems(layout, spec)
     for rule in SERIES_RULES:
-        problems += rule(resolved, facts, layout)
+        problems += rule(resolved, profile, layout)
     return problems
 
 
 def _covariate_problems(
-    resolved: Spec, panel: Sequence[SeriesFacts], layouts: Sequence[Layout]
+    resolved: Spec, panel: Sequence[SeriesProfile], layouts: Sequence[Layout]
 ) -> list[Problem]:
-    """What is known of the future is to teach something in one series of a panel at least."""
+    """Known-future inputs must be usable in at least one series of a panel."""
     found = [
-        [problem for rule in COVARIATE_RULES for problem in rule(resolved, facts, layout)]
-        for facts, layout in zip(panel, layouts, strict=True)
+        [problem for rule in COVARIATE_RULES for problem in rule(resolved, profile, layout)]
+        for profile, layout in zip(panel, layouts, strict=True)
     ]
-    everywhere = set.intersection(*({each.pointer for each in own} for own in found))
+    everywhere = set.intersection(*({each.pointer for each in problems} for problems in found))
     return [each for each in found[0] if each.pointer in everywhere]
 
 
-def _cadence_problems(spec: Spec, facts: SeriesFacts) -> Iterator[Problem]:
+def _cadence_problems(spec: Spec, profile: SeriesProfile) -> Iterator[Problem]:
     if spec.cadence is None:
         if spec.aggregate is not None:
             yield Problem(
                 "/aggregate",
-                f"`aggregate` needs a `cadence` coarser than the series' own, {facts.cadence}. "
+                f"`aggregate` needs a `cadence` coarser than the series' own, {profile.cadence}. "
                 f"Received: {spec.aggregate} without `cadence`",
             )
         return
@@ -105,10 +106,10 @@ def _cadence_problems(spec: Spec, facts: SeriesFacts) -> Iterator[Problem]:
     except DataError as error:
         yield Problem("/cadence", f"`cadence`: {error}")
         return
-    if not step.is_multiple_of(Cadence.parse(facts.cadence)):
+    if not step.is_multiple_of(Cadence.parse(profile.cadence)):
         yield Problem(
             "/cadence",
-            f"`cadence` must be the series' own, {facts.cadence}, or a multiple of it. "
+            f"`cadence` must be the series' own, {profile.cadence}, or a multiple of it. "
             f"Received: {spec.cadence}",
         )
 

@@ -1,4 +1,4 @@
-"""Rules of a search: its space has fields of the spec, and every value of it can work."""
+"""Rules for a search: its space names fields of the spec, and all values can work."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from models.checks.dimension import dimension_problems
 from models.checks.folds import fold_splits, validation_rows
-from models.checks.profile import SeriesFacts
+from models.checks.profile import SeriesProfile
 from models.checks.resolve import resolve
 from models.errors import Problem, SpecError
 from models.spec.search import (
@@ -23,19 +23,19 @@ from models.spec.search import (
 )
 from models.spec.spec import Spec
 
-# Trials are compared by their scores. These fields say what is forecast and on which rows: with
-# another value it is another task, whatever the score.
+# Trials are compared by their scores. These fields define what is forecast and on which rows:
+# scores with different values are not comparable.
 QUESTION = frozenset(
     {"task", "targets", "cadence", "aggregate", "horizon", "leads", "delay", "quantiles", "split"}
 )
-# These say how training counts an error: with another value the loss is another quantity.
+# These fields define the loss: losses with different values are not comparable.
 MEASURE = frozenset({"loss", "transform", "scaler"})
 _FIELDS_OF = {
     "folds": ("objective", "rolling_origin"),
     "min_epochs": ("method", "hyperband"),
     "factor": ("method", "hyperband"),
 }
-# Partners that a value is tried with before it is refused.
+# Random combinations with other fields' values that are tried before a value is refused.
 DRAWS = 8
 
 
@@ -44,23 +44,23 @@ class Variations:
     """Makes the specs of a study's trials.
 
     Args:
-        asked: The spec's fields as they were asked for.
-        facts: The series.
+        asked: The spec's fields as requested.
+        profile: The series.
         base: The spec without parameters, resolved.
     """
 
     asked: Fields
-    facts: SeriesFacts
+    profile: SeriesProfile
     base: Spec
 
     @classmethod
-    def of(cls, asked: Fields, facts: SeriesFacts) -> "Variations":
-        """Resolve the base.
+    def of(cls, asked: Fields, profile: SeriesProfile) -> "Variations":
+        """Resolve the spec without parameters.
 
         Raises:
             SpecError: If it cannot work even without parameters.
         """
-        return cls(asked, facts, resolve(parse_spec(asked), facts))
+        return cls(asked, profile, resolve(parse_spec(asked), profile))
 
     def spec(self, parameters: Parameters) -> Spec:
         """The resolved spec of parameters.
@@ -69,19 +69,19 @@ class Variations:
             SpecError: If it cannot work.
         """
         fields = lay(self.asked, self.base.to_json(), parameters)
-        return resolve(parse_spec(fields), self.facts)
+        return resolve(parse_spec(fields), self.profile)
 
 
 def check_search(search: Search, variations: Variations) -> None:
     """Refuse a search that cannot work.
 
     Args:
-        search: What was asked for, its space complete.
+        search: The requested search, with its complete space.
         variations: The spec it starts from, on its series.
 
     Raises:
-        SpecError: With all broken rules, each with a JSON pointer into the search; one into
-            the spec begins with `/../spec`.
+        SpecError: With all broken rules, each with a JSON pointer into the search; pointers
+            into the spec begin with `/../spec`.
     """
     problems = [
         *_budget_problems(search, variations),
@@ -101,7 +101,7 @@ def _budget_problems(search: Search, variations: Variations) -> Iterator[Problem
             yield Problem(
                 f"/{field}", f'`{field}` belongs to `{owner}` "{needed}". Received: "{received}"'
             )
-    if validation_rows(variations.base, variations.facts) == 0:
+    if validation_rows(variations.base, variations.profile) == 0:
         yield Problem(
             "/../spec/split/validation",
             "Trials are compared on a validation part, so `split.validation` must leave one. "
@@ -167,8 +167,8 @@ def _pointer_problems(at: str, pointer: str, search: Search, base: Spec) -> Iter
     elif path[0] in QUESTION:
         yield Problem(
             at,
-            f"`{path[0]}` cannot be searched: with another one it is another task, and its score "
-            f"says nothing about this one. Received: {pointer}",
+            f"`{path[0]}` cannot be searched: it defines the task, and scores of different tasks "
+            f"cannot be compared. Received: {pointer}",
         )
     elif path[0] in MEASURE and search.score == "loss":
         yield Problem(
@@ -191,11 +191,11 @@ def _leads_somewhere(path: list[str], base: Spec) -> bool:
 
 
 def _fold_problems(search: Search, variations: Variations) -> Iterator[Problem]:
-    """The first fold has the fewest training rows: what works there works on all."""
+    """The first fold has the fewest training rows: a spec that works there works on all."""
     if search.objective != "rolling_origin":
         return
     try:
-        resolve(_first_fold(search, variations.base, variations.facts), variations.facts)
+        resolve(_first_fold(search, variations.base, variations.profile), variations.profile)
     except SpecError as error:
         yield Problem(
             "/folds",
@@ -205,26 +205,26 @@ def _fold_problems(search: Search, variations: Variations) -> Iterator[Problem]:
 
 
 def _value_problems(search: Search, variations: Variations) -> Iterator[Problem]:
-    """Each value that stands for others works with some values of the other fields."""
+    """Each representative value works with some values of the other fields."""
     for pointer, dimension in search.space.items():
         for place, value in dimension.samples().items():
             reason = _refusal(search, variations, pointer, value)
             if reason is not None:
                 yield Problem(
                     f"{_at(pointer)}{place}",
-                    f"{value!r} makes no spec that can work. {reason}",
+                    f"A spec with {value!r} cannot work. {reason}",
                 )
 
 
 def _refusal(
     search: Search, variations: Variations, pointer: str, value: JsonValue
 ) -> SpecError | None:
-    """Why a value cannot work on its own, unless it works in company."""
+    """Why a value cannot work, or None if it works alone or with other fields' values."""
     first = _error(search, variations, {pointer: value})
     if first is None:
         return None
     others = {name: list(d.samples().values()) for name, d in search.space.items()}
-    generator = random.Random(0)  # noqa: S311 - nothing depends on its secrecy
+    generator = random.Random(0)  # noqa: S311 - not used for security
     for _ in range(DRAWS):
         drawn = {name: generator.choice(values) for name, values in others.items()}
         if _error(search, variations, {**drawn, pointer: value}) is None:
@@ -236,14 +236,14 @@ def _error(search: Search, variations: Variations, parameters: Parameters) -> Sp
     try:
         spec = variations.spec(parameters)
         if search.objective == "rolling_origin":
-            resolve(_first_fold(search, spec, variations.facts), variations.facts)
+            resolve(_first_fold(search, spec, variations.profile), variations.profile)
     except SpecError as error:
         return error
     return None
 
 
-def _first_fold(search: Search, spec: Spec, facts: SeriesFacts) -> Spec:
-    split = fold_splits(spec, facts, search.filled().folds or 1)[0]
+def _first_fold(search: Search, spec: Spec, profile: SeriesProfile) -> Spec:
+    split = fold_splits(spec, profile, search.filled().folds or 1)[0]
     return spec.model_copy(update={"split": split})
 
 

@@ -1,36 +1,36 @@
 """Rules between a spec and its series: channels, leads, lags, rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 from models.checks.classes import CLASS_SERIES_RULES, class_count
-from models.checks.profile import ChannelFacts, Layout, SeriesFacts
+from models.checks.profile import ChannelProfile, Layout, SeriesProfile, SeriesRule
 from models.errors import Problem
 from models.features.windows import window_offsets
 from models.spec.spec import Spec
 
-Rule = Callable[[Spec, SeriesFacts, Layout], Iterator[Problem]]
-
-# Fewer training rows with a loss than these teach nothing.
+# Training needs at least this many rows with a loss.
 LEAST_ROWS_WITH_LOSS = 10
 MOST_OUTPUTS = 10_000
 _LONGEST_STEP_SECONDS = {"day": 86_400, "week": 7 * 86_400, "year": 366 * 86_400}
 
 
-def targets_can_be_predicted(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def targets_can_be_predicted(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
     """Targets are channels of the series, each once, with values that vary."""
     targets = spec.targets or []
     if not targets:
         yield Problem(
             "/targets",
             "`targets` must name at least 1 channel that varies. Received: none, of "
-            f"{_listed(facts.names)}",
+            f"{_listed(profile.names)}",
         )
     yield from _named_once("targets", targets)
     for position, name in enumerate(targets):
-        pointer, channel = f"/targets/{position}", facts.channel(name)
+        pointer, channel = f"/targets/{position}", profile.channel(name)
         if channel is None:
-            yield _unknown_channel("targets", position, name, facts)
+            yield _unknown_channel("targets", position, name, profile)
         elif channel.constant:
             what = "no values" if channel.minimum is None else f"only {channel.minimum:g}"
             yield Problem(pointer, f"A target must vary. Received: {name}, which holds {what}")
@@ -48,15 +48,15 @@ def targets_can_be_predicted(spec: Spec, facts: SeriesFacts, layout: Layout) -> 
             )
 
 
-def features_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
+def features_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """Features are channels of the series, each once; at least one input varies."""
     del layout
     features = spec.features or []
     yield from _named_once("features", features)
     for position, name in enumerate(features):
-        if facts.channel(name) is None:
-            yield _unknown_channel("features", position, name, facts)
-    varying = {channel.name for channel in facts.varying}
+        if profile.channel(name) is None:
+            yield _unknown_channel("features", position, name, profile)
+    varying = {channel.name for channel in profile.varying}
     if not varying.intersection(features):
         yield Problem(
             "/features",
@@ -65,9 +65,9 @@ def features_can_teach(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
         )
 
 
-def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """One of horizon, leads and delay says how far ahead; no lead is longer than the series."""
-    del facts
+def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """Only one of horizon, leads and delay is given, and leads are shorter than the series."""
+    del profile
     given = [name for name in ("horizon", "leads", "delay") if getattr(spec, name) is not None]
     if len(given) > 1:
         yield Problem(
@@ -77,7 +77,7 @@ def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[
         )
     leads = spec.lead_steps
     if not leads or min(leads) < 1 or len(set(leads)) < len(leads):
-        yield Problem("/leads", f"`leads` must be different steps from 1 up. Received: {leads}")
+        yield Problem("/leads", f"`leads` must be different steps of at least 1. Received: {leads}")
     elif max(leads) >= len(layout.times):
         yield Problem(
             f"/{given[0]}",
@@ -95,9 +95,9 @@ def leads_lie_ahead(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[
         )
 
 
-def differences_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Differences span steps of the training rows, each span once."""
-    del facts
+def differences_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """Differences are shorter than the training rows, each span once."""
+    del profile
     rows = layout.training_rows
     for position, span in enumerate(spec.differences):
         if not 1 <= span < rows:
@@ -109,9 +109,9 @@ def differences_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iter
     yield from _named_once("differences", [str(span) for span in spec.differences])
 
 
-def lags_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """The highway reads steps of the training rows, and leaves some to learn from."""
-    del facts
+def lags_lie_back(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """The highway reads at most half of the training rows."""
+    del profile
     lags = spec.highway.lags if spec.highway else None
     most = layout.training_rows // 2
     if lags is not None and lags > most:
@@ -123,10 +123,10 @@ def lags_lie_back(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Pr
 
 
 def cycles_are_longer_than_steps(
-    spec: Spec, facts: SeriesFacts, layout: Layout
+    spec: Spec, profile: SeriesProfile, layout: Layout
 ) -> Iterator[Problem]:
-    """A calendar feature says something only if rows fall on different places of its cycle."""
-    del facts
+    """A calendar cycle is longer than the step, so that rows lie at different positions in it."""
+    del profile
     cycles = spec.calendar_features or []
     for position, cycle in enumerate(cycles):
         if layout.step.approximate_seconds >= _LONGEST_STEP_SECONDS[cycle]:
@@ -138,9 +138,11 @@ def cycles_are_longer_than_steps(
     yield from _named_once("calendar_features", cycles)
 
 
-def parts_hold_their_labels(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """Validation and test, where there are any, hold an origin with its farthest label."""
-    del facts
+def parts_hold_their_labels(
+    spec: Spec, profile: SeriesProfile, layout: Layout
+) -> Iterator[Problem]:
+    """Validation and test, if not empty, contain an origin with its farthest label."""
+    del profile
     farthest = max(spec.lead_steps, default=1)
     for part, rows in layout.held_out_rows.items():
         if rows <= farthest < len(layout.times):
@@ -151,9 +153,9 @@ def parts_hold_their_labels(spec: Spec, facts: SeriesFacts, layout: Layout) -> I
             )
 
 
-def training_rows_suffice(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """The training part holds the context, the farthest label and some rows to learn from."""
-    del facts
+def training_rows_suffice(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """The training part contains the context, the farthest label and some rows to learn from."""
+    del profile
     farthest = max(spec.lead_steps, default=1)
     if farthest >= len(layout.times) and len(layout.times) > LEAST_ROWS_WITH_LOSS:
         return
@@ -168,19 +170,19 @@ def training_rows_suffice(spec: Spec, facts: SeriesFacts, layout: Layout) -> Ite
             f"Received: {spec.lookback}",
         )
         return
-    in_all = ceil(needed * len(layout.times) / max(1, layout.training_rows))
+    total = ceil(needed * len(layout.times) / max(1, layout.training_rows))
     yield Problem(
         "",
         f"Training needs at least {needed} training rows every {layout.step.text}: {context} of "
         f"`{name}`, {farthest} to the largest lead and {LEAST_ROWS_WITH_LOSS} to learn from; with "
-        f"this split about {in_all} rows in all. Received: {layout.training_rows} training rows "
+        f"this split about {total} rows in total. Received: {layout.training_rows} training rows "
         f"of {len(layout.times)}",
     )
 
 
-def lanes_hold_a_chunk(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterator[Problem]:
-    """There are enough training rows for every lane to have a chunk."""
-    del facts
+def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """The training rows suffice for a chunk in every lane."""
+    del profile
     rows = layout.rows_to_learn
     lanes, chunk = spec.lanes or 1, spec.chunk or 1
     if lanes > 1 and lanes * chunk > rows:
@@ -191,7 +193,7 @@ def lanes_hold_a_chunk(spec: Spec, facts: SeriesFacts, layout: Layout) -> Iterat
         )
 
 
-SERIES_RULES: tuple[Rule, ...] = (
+SERIES_RULES: tuple[SeriesRule, ...] = (
     targets_can_be_predicted,
     *CLASS_SERIES_RULES,
     features_can_teach,
@@ -206,23 +208,23 @@ SERIES_RULES: tuple[Rule, ...] = (
 
 
 def _context_rows(spec: Spec) -> tuple[str, int]:
-    """The field that asks for rows before the first label, and how many."""
+    """The field that requires rows before the first label, and their number."""
     if spec.mode == "stateful":
         return "burn_in", spec.burn_in or 0
     return "lookback", -int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
 
 
-def _missing_in_training(channel: ChannelFacts, layout: Layout) -> bool:
+def _missing_in_training(channel: ChannelProfile, layout: Layout) -> bool:
     if layout.splits is None or channel.first is None or channel.last is None:
         return False
     train = layout.times[layout.splits.train]
     return bool(channel.first > train[-1] or channel.last < train[0])
 
 
-def _unknown_channel(field: str, position: int, name: str, facts: SeriesFacts) -> Problem:
+def _unknown_channel(field: str, position: int, name: str, profile: SeriesProfile) -> Problem:
     return Problem(
         f"/{field}/{position}",
-        f"`{field}` must be channels of the series: {_listed(facts.names)}. Received: {name}",
+        f"`{field}` must be channels of the series: {_listed(profile.names)}. Received: {name}",
     )
 
 

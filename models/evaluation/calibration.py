@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.evaluation.baselines import Leads
-from models.features.dataset import Part, Track
+from models.features.dataset import SplitName, Track
 from models.serving.forecast import Outputs
 from models.serving.forecaster import Forecaster
 from models.serving.intervals import LEVELS, Intervals
 
-PARTS: tuple[Part, ...] = ("validation", "test")
+PARTS: tuple[SplitName, ...] = ("validation", "test")
 # The levels that figures are given for by name, and per lead.
 NAMED_LEVELS = (80.0, 95.0)
 # Origins times leads times targets: bounds memory to some hundred megabytes.
@@ -44,7 +44,7 @@ def fit_intervals(
         # Whoever makes a state from the start reads a window for each row from here on.
         first = max(first, len(scaled.times) - MOST_WINDOWS)
     return Intervals.fit(
-        forecaster.quantiles, scaled.said, scaled.labels, since=scaled.times[first - 1] + 1
+        forecaster.quantiles, scaled.predicted, scaled.labels, since=scaled.times[first - 1] + 1
     )
 
 
@@ -87,7 +87,7 @@ def _some(outputs: Outputs, rows: slice, target: int) -> Outputs:
     )
 
 
-def _origins(forecaster: Forecaster, track: Track, part: Part) -> Rows:
+def _origins(forecaster: Forecaster, track: Track, part: SplitName) -> RowIndices:
     """Evenly spaced rows of a part whose labels all lie in it."""
     first, stop = track.span(part)
     leads = forecaster.leads

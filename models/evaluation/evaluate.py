@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.evaluation.baseline_set import BaselineSet
 from models.evaluation.comparison import Comparison
 from models.evaluation.metrics import seasonal_scale
 from models.evaluation.residuals import DEFINITION, summarise_residuals
-from models.features.dataset import Part, Track
+from models.features.dataset import SplitName, Track
 from models.grid.splits import origins
 from models.serving.forecaster import Forecaster
 
@@ -20,8 +20,8 @@ MOST_WINDOWS = 4096
 # Origins times leads times targets in a part: bounds memory to some hundred megabytes.
 MOST_POINTS = 3_000_000
 
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
-HELD_OUT: tuple[Part, ...] = ("validation", "test")
+PARTS: tuple[SplitName, ...] = ("train", "validation", "test")
+HELD_OUT: tuple[SplitName, ...] = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def evaluate(
     return Evaluation(metrics, residuals, baselines.to_json(forecaster.targets))
 
 
-def origins_of(forecaster: Forecaster, span: tuple[int, int]) -> Rows:
+def origins_of(forecaster: Forecaster, span: tuple[int, int]) -> RowIndices:
     """The rows of a part whose labels all lie in it, evenly thinned out where they are many."""
     leads = forecaster.leads
     most = max(1, MOST_POINTS // (len(leads) * len(forecaster.targets)))
@@ -111,7 +111,7 @@ def origins_of(forecaster: Forecaster, span: tuple[int, int]) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _compare(scene: _Scene, said: Values, at: Rows) -> Comparison:
+def _compare(scene: _Scene, said: Values, at: RowIndices) -> Comparison:
     leads = scene.forecaster.leads
     others = scene.baselines.forecasts(scene.actual, leads, at)
     return Comparison.of(scene.actual[at[:, np.newaxis] + leads], said, others, scene.scale)
@@ -124,7 +124,7 @@ def _metrics(scene: _Scene, comparison: Comparison) -> dict[str, Any]:
     return report
 
 
-def _residuals(scene: _Scene, comparison: Comparison, at: Rows) -> dict[str, Any]:
+def _residuals(scene: _Scene, comparison: Comparison, at: RowIndices) -> dict[str, Any]:
     summaries = summarise_residuals(
         -comparison.model,
         scene.leads,
@@ -139,13 +139,13 @@ def _residuals(scene: _Scene, comparison: Comparison, at: Rows) -> dict[str, Any
 
 
 def _add_significance(
-    scene: _Scene, comparison: Comparison, at: Rows, report: dict[str, Any]
+    scene: _Scene, comparison: Comparison, at: RowIndices, report: dict[str, Any]
 ) -> None:
     overlap = (scene.leads[-1] - 1) // spacing(at)
     for target, row in enumerate(report.values()):
         row["significance"] = comparison.significance(target, row["best_baseline"], overlap)
 
 
-def spacing(at: Rows) -> int:
+def spacing(at: RowIndices) -> int:
     """Rows between neighbouring origins, the least."""
     return int(np.diff(at).min()) if len(at) > 1 else 1

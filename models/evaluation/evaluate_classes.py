@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.evaluation.class_comparison import ClassComparison, shares_of
 from models.evaluation.evaluate import HELD_OUT, PARTS, Evaluation, origins_of, spacing
 from models.features.classes import ClassCoding
@@ -64,7 +64,7 @@ class _Said:
         labels: `(origins, leads, targets)`, codes; NaN is missing.
     """
 
-    origins: Rows
+    origins: RowIndices
     probabilities: Values
     labels: Values
 
@@ -79,6 +79,6 @@ def _say(
     at = origins_of(forecaster, span)
     at = at[at >= forecaster.least_rows - 1]
     found = forecaster.scaled_outputs(times, values, at)
-    known = ~np.isnan(found.said).any(axis=-1)
+    known = ~np.isnan(found.predicted).any(axis=-1)
     labels = np.where(known, found.labels, np.nan)
-    return _Said(at, coding.probabilities(found.said), labels)
+    return _Said(at, coding.probabilities(found.predicted), labels)

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.errors import TrainingError
-from models.features.dataset import Batch, Dataset, Part, Track
+from models.features.dataset import Batch, Dataset, SplitName, Track
 from models.features.lanes import LaneFeed, Lanes
 from models.features.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
 from models.features.windows import WindowFeed, Windows
@@ -30,7 +30,7 @@ PROBE_ORIGINS = 64
 PROBE_FACTOR = 3.0
 WINDOWS_AT_ONCE = 65_536
 
-Learnt = tuple[Rows, npt.NDArray[np.bool_]]
+Learnt = tuple[RowIndices, npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Seque
     origins = np.arange(max(first, cut - PROBE_ORIGINS), cut) - np.searchsorted(grid, times[0])
     origins = origins[origins >= 0]
     before, after = (
-        forecaster.outputs(times, each, at=origins).said
+        forecaster.outputs(times, each, at=origins).predicted
         for each in (values, _with_another_future(times, values, grid[cut], known))
     )
     moved = _rows_that_differ(before, after)
@@ -148,7 +148,7 @@ def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
     )
 
 
-def _labels_stay(dataset: Dataset, part: Part, batches: Iterable[Learnt]) -> Check:
+def _labels_stay(dataset: Dataset, part: SplitName, batches: Iterable[Learnt]) -> Check:
     """No row of another part has a loss, and no label lies in a later part."""
     labels = outside = 0
     for rows, learnt in batches:
@@ -190,7 +190,9 @@ def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray
     return np.asarray((weights.reshape(shape) > 0).any(axis=-1))
 
 
-def _borders(tracks: tuple[Track, ...], part: Part, rows: Rows) -> tuple[Rows, Rows]:
+def _borders(
+    tracks: tuple[Track, ...], part: SplitName, rows: RowIndices
+) -> tuple[RowIndices, RowIndices]:
     """First row and stop of a part, in the track of each row."""
     number = np.searchsorted([track.end for track in tracks], rows, side="right")
     number = np.minimum(number, len(tracks) - 1)
@@ -232,7 +234,7 @@ def _probe_checks(
 ) -> list[list[Check]]:
     """What became of each series' scalers and features."""
     # The highway's lags are chosen with validation rows, and are no scaler.
-    own, changed = prepared.pipeline, replace(other.how.pipeline, lags=prepared.pipeline.lags)
+    own, changed = prepared.pipeline, replace(other.rule.pipeline, lags=prepared.pipeline.lags)
     pipeline_moved = changed.to_json() != own.to_json()
     rows, moved = _moved_features(prepared.dataset, other.pieces())
     found = []
@@ -277,7 +279,7 @@ def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
-def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[Rows, Rows]:
+def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[RowIndices, RowIndices]:
     """Rows of each series before the end of training, over its tracks, and how many differ.
 
     The other features are compared as they come and are never there all at once.

@@ -15,7 +15,7 @@ from models.features.prepare import PreparedSeries
 from models.serving.adaptation import known_fit
 from models.serving.forecaster import Forecaster
 from models.serving.intervals import Intervals
-from models.serving.preprocessing import Reader
+from models.serving.preprocessing import Preprocessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def describe_inputs(
     """What the inputs of each series were like, by its name: for the manifest's `stability`."""
     found = {}
     for each in series:
-        reader = Reader(manifest, known_fit(manifest, each.fit.name))
+        reader = Preprocessor(manifest, known_fit(manifest, each.fit.name))
         fitted = Stability.fit(
             reader.pipeline.channels,
             manifest["channels"],

@@ -1,20 +1,21 @@
-"""Batches that are the same in every epoch: made once and kept, if they are small enough."""
+"""Cache batches that are the same in every epoch, if they fit in memory."""
 
 from collections.abc import Callable, Iterator
 
 from models.features.dataset import Batch
 
-# What kept batches may take: beyond it they are made anew in every epoch.
+# The size limit of cached batches: larger ones are made again in every epoch.
 MOST_BYTES = 512 * 1024 * 1024
 
 
-class KeptBatches:
-    """Batches in their order, gathered by the first pass that comes to its end.
+class CachedBatches:
+    """Batches in order; the first complete pass stores them.
 
     Args:
-        make: Makes all batches, of one size.
-        count: How many they are.
-        most_bytes: Of features, labels and weights together; more are not kept.
+        make: Makes all batches, each of the same size.
+        count: Number of batches.
+        most_bytes: Size limit of features, labels and weights together; above it, batches are
+            not stored.
     """
 
     def __init__(
@@ -23,17 +24,17 @@ class KeptBatches:
         self._make = make
         self._count = count
         self._most_bytes = most_bytes
-        self._kept: list[Batch] | None = None
+        self._cached: list[Batch] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._gather() if self._kept is None else iter(self._kept)
+        return self._gather() if self._cached is None else iter(self._cached)
 
     def _gather(self) -> Iterator[Batch]:
         gathered: list[Batch] = []
         for batch in self._make():
-            # Too many are known by the first one: none is held in vain.
+            # The first batch shows whether all of them fit.
             if batch.size_bytes * self._count <= self._most_bytes:
                 gathered.append(batch)
             yield batch
         if gathered:
-            self._kept = gathered
+            self._cached = gathered

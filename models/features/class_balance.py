@@ -1,4 +1,4 @@
-"""Balance: how often each class comes in the training rows, and what follows from it."""
+"""Class frequencies in the training rows, and the class weights that follow from them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,10 +16,10 @@ ROWS_AT_ONCE = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ClassBalance:
-    """How often each class comes in the training rows.
+    """Counts of each class in the training rows.
 
     Args:
-        coding: Of the classes.
+        coding: The coding of the classes.
         counts: `(outputs, classes)`, for every lead of every target.
     """
 
@@ -31,7 +31,7 @@ class ClassBalance:
         """Count the labels of the training rows; None where labels are values.
 
         Raises:
-            DataError: If there is a single class: nothing is there to be told apart.
+            DataError: If the training rows hold only one class.
         """
         coding = dataset.classes
         if coding is None:
@@ -49,7 +49,7 @@ class ClassBalance:
         return cls(coding, counts)
 
     def weights(self, spec: Spec) -> Values | None:
-        """How much an error on each class counts in training.
+        """The weight of an error on each class in training.
 
         Args:
             spec: A resolved spec.
@@ -57,8 +57,8 @@ class ClassBalance:
         Returns:
             The spec's weights as `(outputs, classes)`; balanced ones are
             `rows / (classes * rows of the class)` (King & Zeng 2001,
-            doi:10.1093/oxfordjournals.pan.a004868), and 1 for a class that never comes. None if
-            all count the same.
+            doi:10.1093/oxfordjournals.pan.a004868), and 1 for a class without rows. None if all
+            classes count equally.
         """
         if spec.class_weights is None:
             return None
@@ -73,20 +73,20 @@ class ClassBalance:
 
     @property
     def first_scores(self) -> Floats:
-        """What an untrained network should say, the frequencies: `(outputs * scores,)`."""
+        """The network's initial scores, which give the class frequencies: `(outputs * scores,)`."""
         logs = np.log(frequencies(self.counts))
         scores = logs[:, 1:] - logs[:, :1] if self.coding.single else logs
         return scores.reshape(-1).astype(np.float32)
 
 
 def frequencies(counts: Values) -> Values:
-    """The share of each class, never 0, by Laplace's rule of succession.
+    """The share of each class by Laplace's rule of succession, `(n + 1) / (N + classes)`.
 
     Args:
         counts: `(..., classes)`.
 
     Returns:
-        The same shape; the sum over classes is 1.
+        The same shape, all above 0; the sum over classes is 1.
     """
     raised = counts + 1
     shares: Values = raised / raised.sum(axis=-1, keepdims=True)

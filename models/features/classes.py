@@ -1,7 +1,7 @@
-"""Classes: what a forecaster says when it predicts a direction, or one of several kinds.
+"""Classes: the coding of directions or numbered classes, and their probabilities.
 
 The network's outputs for a lead of a target are scores, one for each class, or a single one for
-the second of two. Probabilities follow from them by softmax, or by the logistic function.
+the second of two classes. Probabilities follow by softmax, or by the logistic function.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,15 +18,15 @@ BASIS_POINTS = 1e4
 
 @dataclass(frozen=True, slots=True)
 class ClassCoding:
-    """What the classes are, and which one a value belongs to.
+    """The classes, and the rule that assigns a value to one of them.
 
     Args:
-        names: Of the classes, in the order of their codes from 0.
+        names: The classes' names in the order of their codes from 0.
         direction: Whether they are directions of change; otherwise the target's values are the
-            codes themselves.
-        band: The largest change that is flat; None where there is no flat class. An unchanged
-            value then belongs to no class.
-        unit: Of `band`: basis points of the last value, or the target's own unit.
+            codes.
+        band: The largest change that is flat; None without a flat class. An unchanged value
+            then does not belong to any class.
+        unit: The unit of `band`: basis points of the last value, or the target's unit.
         single: Whether there is one output per lead and target, the score of the second of two
             classes, instead of one for each class.
     """
@@ -57,14 +57,14 @@ class ClassCoding:
         return 1 if self.single else len(self.names)
 
     def encode(self, actual: Values, base: Values) -> Values:
-        """The codes of actual values.
+        """The class codes of actual values.
 
         Args:
             actual: `(..., leads, targets)` in original units.
             base: The last observed values, with a shape that broadcasts against `actual`.
 
         Returns:
-            The shape of `actual`: whole numbers from 0, NaN where there is no class.
+            The shape of `actual`, float64: whole numbers from 0, NaN without a class.
         """
         if not self.direction:
             known = (actual >= 0) & (actual < len(self.names)) & (actual == np.floor(actual))
@@ -84,7 +84,7 @@ class ClassCoding:
             scores: `(..., outputs)` of float64.
 
         Returns:
-            `(..., classes)`, each row with the sum 1.
+            `(..., classes)` of float64; the sum over classes is 1.
         """
         if self.single:
             scores = np.concatenate([np.zeros_like(scores), scores], axis=-1)
@@ -93,10 +93,10 @@ class ClassCoding:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """The coding as plain values."""
+        """The coding as JSON values."""
         return {**asdict(self), "names": list(self.names)}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The coding that `to_json` described."""
+        """The coding that `to_json` stored."""
         return cls(**{**stored, "names": tuple(stored["names"])})

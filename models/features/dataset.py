@@ -1,9 +1,9 @@
 """Training arrays: features, targets and labels of every track of a panel, in one table.
 
-A track is a run of rows in time order. A series resampled from 10 minutes to an hour has six:
-one for each phase of the hour; each series of a panel has its own. All tracks lie one after the
-other in the same arrays, so a row number names a row of a track, and `row + lead` names the row
-that many steps later.
+A track is a run of rows in time order. A series resampled from 10 minutes to an hour has six
+tracks, one for each phase of the hour. All tracks of all series are concatenated in the same
+arrays, so a row number identifies a row of a track, and `row + lead` is the row `lead` steps
+later.
 """
 
 from dataclasses import dataclass, replace
@@ -11,21 +11,26 @@ from typing import Literal
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Values
+from models.arrays import Floats, RowIndices, Values
 from models.features.classes import ClassCoding
 from models.features.highway import LagReader
 from models.features.known_future import FutureTable
 from models.features.lags import LaidHighway
 from models.features.scaling import TargetScaling
 
-Part = Literal["train", "validation", "test"]
+SplitName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Features, labels and weights of some rows, with the same leading axes.
+    """Features, labels and weights of rows, with the same leading axes.
 
-    `future` is what is known of the steps ahead; None if nothing is.
+    Args:
+        features: `(..., features)` of float32.
+        labels: `(..., leads * targets)` of float32.
+        weights: The shape of `labels`; 0 where there is nothing to learn from.
+        future: `(..., leads * known of a step)`, what is known of the steps ahead; None if
+            nothing is.
     """
 
     features: Floats
@@ -35,20 +40,25 @@ class Batch:
 
     @property
     def inputs(self) -> list[Floats]:
-        """The network's inputs in its own order, without lags and states."""
+        """The network's inputs in their order, without lags and states."""
         return [self.features] if self.future is None else [self.features, self.future]
 
     @property
     def size_bytes(self) -> int:
-        """What the arrays take in memory."""
+        """The arrays' size in memory, in bytes."""
         return sum(each.nbytes for each in (*self.inputs, self.labels, self.weights))
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Row numbers of one track: where each part of the split begins and where the last ends.
+    """Row numbers of one track.
 
-    `series` is the position in the panel of the series that the rows come from.
+    Args:
+        train: The first training row.
+        validation: The first validation row.
+        test: The first test row.
+        end: The row after the last one.
+        series: Position of the track's series in the panel.
     """
 
     train: int
@@ -57,8 +67,8 @@ class Track:
     end: int
     series: int = 0
 
-    def span(self, part: Part) -> tuple[int, int]:
-        """First row of a part, and the row after its last one."""
+    def span(self, part: SplitName) -> tuple[int, int]:
+        """The first row of a part, and the row after its last one."""
         borders = {
             "train": (self.train, self.validation),
             "validation": (self.validation, self.test),
@@ -75,13 +85,14 @@ class Dataset:
         features: `(rows, features)` of float32, without NaN.
         actual: `(rows, targets)` in original units; NaN is missing.
         base: `(rows, targets)`, the last observed value at each row; NaN before the first.
-        scaling: What turns actual values into labels; of a panel, those of its first series.
-        tracks: Where tracks and the parts of their split lie.
-        highway: What is taken off the labels, because the highway says it already.
-        panel: The scaling of each series of a panel, alike in transform and leads; empty where
-            `scaling` is that of all rows.
+        scaling: Turns actual values into labels; in a panel, the scaling of its first series.
+        tracks: The row numbers of tracks and of the parts of their split.
+        highway: The highway whose outputs are subtracted from the labels.
+        panel: The scaling of each series of a panel, with the same transform and leads; empty if
+            `scaling` applies to all rows.
         future: What is known of the steps ahead of each row; None if nothing is.
-        classes: What turns actual values into labels instead, if labels are classes.
+        classes: Turns actual values into class codes, in place of `scaling`; None if labels are
+            values.
     """
 
     features: Floats
@@ -110,41 +121,41 @@ class Dataset:
 
     @property
     def units(self) -> Values:
-        """How large the values of each track are beside the first series', `(tracks, targets)`."""
+        """Each track's scale relative to the first series' scale, `(tracks, targets)`."""
         units = np.stack([scaling.scale[-1] for scaling in self.panel or (self.scaling,)])
         relative: Values = units / units[0]
         return relative[[track.series for track in self.tracks]]
 
     @property
     def outputs(self) -> int:
-        """The number of labels of a row: leads times targets."""
+        """Number of labels of a row: leads times targets."""
         return int(self.scaling.scale.size)
 
     @property
     def future_width(self) -> int:
-        """The number of inputs that are known of the steps ahead."""
+        """Number of inputs that are known of the steps ahead."""
         return 0 if self.future is None else self.future.width
 
-    def future_inputs(self, rows: Rows) -> Floats | None:
+    def future_inputs(self, rows: RowIndices) -> Floats | None:
         """What is known of the steps ahead of rows, if anything; see `FutureTable.inputs`."""
         return None if self.future is None else self.future.inputs(rows)
 
-    def row_count(self, part: Part) -> int:
-        """Rows of a part of the split, over all tracks."""
+    def row_count(self, part: SplitName) -> int:
+        """Number of rows of a part of the split, over all tracks."""
         return sum(stop - first for first, stop in (track.span(part) for track in self.tracks))
 
-    def labels(self, rows: Rows, ends: Rows) -> tuple[Floats, Floats]:
+    def labels(self, rows: RowIndices, ends: RowIndices) -> tuple[Floats, Floats]:
         """Labels of rows, and weights that are 0 where there is nothing to learn from.
 
         Args:
             rows: `(..., )` row numbers.
-            ends: Broadcasts against `rows`: a label at or after this row is not used, so
-                that no label of one part of the split is learnt in another.
+            ends: Broadcasts against `rows`: labels at or after this row are not used, so that
+                labels of one part of the split are not learnt in another.
 
         Returns:
-            Labels and weights, both `(..., leads * targets)` of float32: scaled values, or codes
-            of classes. A label is weighted 0 if it is missing, if nothing was observed before it,
-            or if it lies past the end.
+            Labels and weights, both `(..., leads * targets)` of float32: scaled values, or
+            class codes. The weight is 0 if the label is missing, if nothing was observed before
+            it, or if it lies past the end.
         """
         ahead = rows[..., np.newaxis] + self.scaling.leads
         inside = ahead < np.asarray(ends)[..., np.newaxis]
@@ -159,12 +170,12 @@ class Dataset:
         return labels, known.astype(np.float32).reshape(shape)
 
     def lag_readers(self, lags: int) -> list[LagReader]:
-        """What a lag of each track is: the same number of lags, in the unit of its series."""
+        """The lag reader of each track: the same number of lags, in the unit of its series."""
         scalings = self.panel or (self.scaling,)
         return [LagReader.of(scalings[track.series], lags) for track in self.tracks]
 
-    def _scaling_at(self, rows: Rows) -> TargetScaling:
-        """The scaling of rows `(...)`: in a panel each row has that of its series."""
+    def _scaling_at(self, rows: RowIndices) -> TargetScaling:
+        """The scaling of rows `(...)`: in a panel, each row has its series' scaling."""
         if not self.panel:
             return self.scaling
         track = np.searchsorted(self.first_rows, rows, side="right") - 1

@@ -1,7 +1,7 @@
-"""Features: what the network sees of each row, computed from that row and earlier ones only.
+"""Features: the network's inputs at each row, computed from that row and earlier ones only.
 
-The pipeline is fitted on training rows, stored as JSON in the manifest, and streams:
-a whole series in one pass and the same rows one at a time give the same features.
+The pipeline is fitted on training rows and stored as JSON in the manifest. Reading a whole
+series in one pass and reading the same rows one at a time give the same features.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from models.features.scaling import Standardizer, positive_log
 # Bounds the memory of intermediate values when a whole series is read.
 ROWS_PER_PIECE = 16_384
 
-# Where rows lie in their series, their features and the filled rows with those before them.
+# Positions of rows in their series, their features, and the filled rows after the tail.
 Piece = tuple[slice, Floats, Values]
 
 Encoding = Literal["level", "log_return", "angle"]
@@ -33,9 +33,9 @@ class ChannelFeature:
         column: Its column in the rows that the pipeline reads.
         encoding: `level` (scaled value), `log_return` (log of the value over the previous
             row's `reference`) or `angle` (sine and cosine of degrees).
-        reference: The column that log returns are taken against: itself, or for
-            open, high and low the close of the previous bar.
-        masked: Whether a further input says that the value is missing.
+        reference: The column whose previous value log returns are taken against: the channel
+            itself, or the close for open, high and low.
+        masked: Whether a further input marks missing values.
         differenced: Whether changes over the pipeline's `spans` are further inputs.
         known_future: Whether its values at the target times are inputs of the head.
     """
@@ -52,18 +52,18 @@ class ChannelFeature:
 class FeaturePipeline:
     """Causal features of a series' rows.
 
-    Missing values are filled with the last one seen; before the first value a channel
-    stands at its training mean, which is 0 after scaling.
+    Missing values are filled with the last observed one; before its first value a channel has
+    its training mean, which is 0 after scaling.
 
     Args:
         columns: Number of columns in the rows.
         channels: The channels that are inputs.
         spans: Steps over which changes are further inputs.
         cycles: Calendar cycles that are inputs as sine and cosine.
-        timezone: IANA name in which days, weeks and years are counted.
+        timezone: IANA name of the zone in which days, weeks and years are counted.
         standardizer: Scales levels, log returns and changes, in this order.
-        lags: Earlier rows that the highway reads.
-        holidays: Flags of a row's own day, and of the days of the target times.
+        lags: Number of earlier rows that the highway reads.
+        holidays: Holiday flags of a row's day and of its target times' days.
     """
 
     columns: int
@@ -77,14 +77,14 @@ class FeaturePipeline:
 
     @property
     def memory_rows(self) -> int:
-        """How many rows are kept for the features and lags of later ones.
+        """Number of rows stored for the features and lags of later rows.
 
-        A row that waits for what is known of the future needs its lags once more, later.
+        With known-future inputs, a row's lags are needed once more when its forecast is made.
         """
         return max((1, self.lags + (self.future_width > 0), *self.spans))
 
     def in_zone(self, timezone: str) -> Self:
-        """The pipeline of a series whose days begin elsewhere."""
+        """The pipeline for a series in another time zone."""
         holidays = self.holidays and replace(self.holidays, timezone=timezone)
         return replace(self, timezone=timezone, holidays=holidays)
 
@@ -95,24 +95,24 @@ class FeaturePipeline:
 
     @property
     def known_width(self) -> int:
-        """How many numbers the known-future channels say of each row."""
+        """Number of inputs that the known-future channels give for each row."""
         return len(self._known("level")) + 2 * len(self._known("angle"))
 
     @property
     def future_width(self) -> int:
-        """How many numbers are known of each step ahead."""
+        """Number of known inputs of each step ahead."""
         return self.known_width + FLAGS * (self.holidays is not None)
 
     @property
     def width(self) -> int:
-        """The number of features."""
+        """Number of features."""
         angles = len(self._having("angle"))
         masks = sum(channel.masked for channel in self.channels)
         flags = FLAGS * (self.holidays is not None)
         return len(self.standardizer.mean) + 2 * angles + masks + 2 * len(self.cycles) + flags
 
     def empty_tail(self) -> Values:
-        """The earlier rows of a series that has none: `(memory_rows, columns)` of NaN."""
+        """The tail before a series' first row: `(memory_rows, columns)` of NaN."""
         return np.full((self.memory_rows, self.columns), np.nan)
 
     def transform(self, tail: Values, times: Times, rows: Values) -> tuple[Floats, Values]:
@@ -125,13 +125,13 @@ class FeaturePipeline:
 
         Returns:
             Features `(rows, features)` of float32 without NaN, and the filled rows
-            `(memory_rows + rows, columns)`, whose end is the next tail.
+            `(memory_rows + rows, columns)`; their last `memory_rows` are the next tail.
         """
         filled = last_observed(np.concatenate([tail, rows]))
         return self._features(filled, times, rows), filled
 
     def pieces(self, tail: Values, times: Times, rows: Values) -> Iterator[Piece]:
-        """`transform` of a whole series, so many rows at a time that little of it is held."""
+        """`transform` of a whole series in pieces, which bounds intermediate memory."""
         for first in range(0, len(rows), ROWS_PER_PIECE):
             piece = slice(first, min(first + ROWS_PER_PIECE, len(rows)))
             features, filled = self.transform(tail, times[piece], rows[piece])
@@ -139,7 +139,7 @@ class FeaturePipeline:
             yield piece, features, filled
 
     def tail_after(self, tail: Values, rows: Values) -> Values:
-        """The last filled rows, `(memory_rows, columns)`, after some more that follow a tail."""
+        """The last filled rows, `(memory_rows, columns)`, once more rows have followed a tail."""
         for first in range(0, len(rows), ROWS_PER_PIECE):
             piece = rows[first : first + ROWS_PER_PIECE]
             tail = last_observed(np.concatenate([tail, piece]))[-self.memory_rows :]
@@ -157,10 +157,10 @@ class FeaturePipeline:
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def known(self, filled: Values) -> Floats:
-        """What the head is told of rows that lie ahead, by the known-future channels.
+        """The head's inputs for rows ahead, from the known-future channels.
 
         Args:
-            filled: `(..., columns)` without gaps; only `known_columns` are looked at.
+            filled: `(..., columns)` without gaps; only `known_columns` are read.
 
         Returns:
             `(..., levels + 2 * angles)` of float32: scaled levels, sines and cosines.
@@ -173,20 +173,20 @@ class FeaturePipeline:
         return np.concatenate(parts, axis=-1).astype(np.float32)
 
     def flags(self, times: Times) -> Floats:
-        """Holiday flags of times of any shape, `(..., 3)`; `(..., 0)` without holidays."""
+        """Holiday flags at times of any shape: `(..., 3)`, or `(..., 0)` without holidays."""
         if self.holidays is None:
             return np.empty((*times.shape, 0), np.float32)
         return self.holidays.at(times)
 
     def unscaled(self, filled: Values) -> Values:
-        """Levels, log returns and changes in their own units, as the standardizer takes them.
+        """Levels, log returns and changes in original units, the standardizer's input.
 
         Args:
             filled: `(memory_rows + rows, columns)` without gaps.
 
         Returns:
-            `(rows, levels + log returns + spans * changing channels)`; NaN where a row that
-            is needed lies before the first value.
+            `(rows, levels + log returns + spans * changing channels)`; NaN where a needed
+            row lies before the first value.
         """
         memory = self.memory_rows
         values = self._logged(filled)
@@ -202,7 +202,7 @@ class FeaturePipeline:
         return np.concatenate(parts, axis=1)
 
     def unscaled_pieces(self, rows: Values) -> Iterator[Values]:
-        """`unscaled` of the rows of a series from its beginning, some at a time."""
+        """`unscaled` of a series from its first row, in pieces."""
         tail = self.empty_tail()
         for first in range(0, len(rows), ROWS_PER_PIECE):
             piece = rows[first : first + ROWS_PER_PIECE]
@@ -211,7 +211,7 @@ class FeaturePipeline:
             yield self.unscaled(filled)
 
     def _logged(self, filled: Values) -> Values:
-        """Filled rows with the columns that enter as log returns replaced by their logarithms."""
+        """Filled rows with the columns of log returns replaced by their logarithms."""
         price = self._having("log_return")
         columns = sorted(
             {column for channel in price for column in (channel.column, channel.reference)}
@@ -244,7 +244,7 @@ class FeaturePipeline:
         return [channel for channel in self._having(encoding) if channel.known_future]
 
     def to_json(self) -> dict[str, Any]:
-        """The pipeline as plain JSON values."""
+        """The pipeline as JSON values."""
         return {
             "columns": self.columns,
             "channels": [asdict(channel) for channel in self.channels],
@@ -258,7 +258,7 @@ class FeaturePipeline:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The pipeline that `to_json` described."""
+        """The pipeline that `to_json` stored."""
         return cls(
             columns=stored["columns"],
             channels=tuple(ChannelFeature(**channel) for channel in stored["channels"]),
@@ -272,16 +272,16 @@ class FeaturePipeline:
 
 
 def clean_rows(rows: Values, positive: Sequence[int]) -> Values:
-    """Take what no arithmetic can use as missing.
+    """Replace values that no arithmetic can use with NaN.
 
     Args:
         rows: `(rows, channels)` in original units.
-        positive: Columns in which only values above zero make sense: targets whose log
-            return is predicted.
+        positive: Columns in which only values above 0 are valid: targets whose log return is
+            predicted.
 
     Returns:
-        `(rows, channels)` without infinite values: `rows` itself where nothing is to be cleaned,
-        for the rows of a long series are too many to be copied without need.
+        `(rows, channels)` without infinite values: `rows` itself if nothing is replaced, since
+        copying the rows of a long series is expensive.
     """
     unusable = np.isinf(rows)
     unusable[:, positive] |= rows[:, positive] <= 0

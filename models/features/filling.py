@@ -1,4 +1,4 @@
-"""The forward fill: the last value that was observed."""
+"""Forward filling of missing values."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Fitting of features: which channels help, how each enters, and the scales of training rows."""
+"""Fit features on training rows: usable channels, their encodings and their scales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ PRICES = frozenset({"open", "high", "low", "close"})
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """What the spec asks of the features, before any row is seen.
+    """The features that a spec requests, before any row is read.
 
     Args:
         channels: The channels of the rows' columns.
@@ -29,7 +29,7 @@ class FeaturePlan:
         timezone: IANA name.
         scaled: Whether inputs are standardised.
         known_future: Names of the inputs whose future values are known.
-        holidays: Flags of days, if they are inputs.
+        holidays: Holiday flags, if they are inputs.
     """
 
     channels: tuple[Channel, ...]
@@ -46,7 +46,7 @@ class FeaturePlan:
 
 @dataclass(frozen=True, slots=True)
 class DroppedChannel:
-    """A channel that was asked for and cannot be an input, with the reason."""
+    """A requested channel that cannot be an input, with the reason."""
 
     name: str
     reason: str
@@ -58,13 +58,13 @@ def fit_features(
     """Fit the pipeline on training rows.
 
     Args:
-        plan: What the spec asks.
+        plan: The requested features.
         rows: `(rows, channels)` of training rows in original units; NaN is missing.
-        others: The training rows of a panel's other series: a channel stays that is of use in
-            one of them, and is masked if it has gaps in one of them.
+        others: The training rows of a panel's other series: a channel is kept if it varies in
+            one of the series, and is masked if it has gaps in one of them.
 
     Returns:
-        The pipeline with the scales of `rows`, and the channels that were left out of it.
+        The pipeline with the scales of `rows`, and the channels that were left out.
     """
     panel = [rows, *others]
     dropped = [
@@ -105,13 +105,13 @@ def fit_scales(pipeline: FeaturePipeline, rows: Values, *, scaled: bool) -> Stan
 
 
 def _useless_in_all(columns: Sequence[Values]) -> str | None:
-    """Why a channel tells a network nothing about any series of a panel, or None if it may."""
+    """Why a channel is of no use in any series of a panel, or None if it is in one."""
     reasons = [_useless(column) for column in columns]
     return reasons[0] if all(reasons) else None
 
 
 def _useless(column: Values) -> str | None:
-    """Why a column of training rows tells a network nothing, or None if it may."""
+    """Why a column of training rows is of no use to a network, or None if it is."""
     present = column[np.isfinite(column)]
     if len(present) == 0:
         return "it has no values in the training rows"
@@ -124,7 +124,7 @@ def _plan_channel(plan: FeaturePlan, column: int, panel: Sequence[Values]) -> Ch
     channel = plan.channels[column]
     known_future = channel.name in plan.known_future
     price = plan.log_returns and (channel.name in plan.targets or channel.name.casefold() in PRICES)
-    # A return is of one step; what is known of a step ahead is its level.
+    # A return describes one step; what is known of a step ahead is a level.
     price = price and not known_future
     encoding: Encoding = "angle" if channel.angular else "log_return" if price else "level"
     reference = _reference(plan.channels, column) if price else column
@@ -140,7 +140,7 @@ def _plan_channel(plan: FeaturePlan, column: int, panel: Sequence[Values]) -> Ch
 
 
 def _reference(channels: Sequence[Channel], column: int) -> int:
-    """The column whose previous value a price is compared with: the close, if there is one."""
+    """The column whose previous value a price is divided by: the close, if there is one."""
     if channels[column].name.casefold() in PRICES:
         for index, channel in enumerate(channels):
             if channel.name.casefold() == "close":

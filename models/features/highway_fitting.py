@@ -1,8 +1,9 @@
-"""Fitting of the highway: how many lags, shared or not, and the weights, all in closed form.
+"""Fit the highway in closed form: the number of lags, shared weights or not, and the weights.
 
-Normal equations are built once from the training rows for the largest number of lags; those of
-fewer lags are a corner of them. So a dozen candidates cost little more than one. The one with
-the smallest error on the validation rows is kept, if it beats having no highway.
+Normal equations are built once from the training rows, for the largest number of lags; those of
+fewer lags are a corner of them. So a dozen candidates cost little more than one. The candidate
+with the smallest error on the validation rows is chosen, if its error is smaller than without a
+highway.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,24 +13,24 @@ from typing import Any, Self
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Values
-from models.features.dataset import Dataset, Part
+from models.arrays import Floats, RowIndices, Values
+from models.features.dataset import Dataset, SplitName
 from models.features.highway import Highway
 from models.features.lags import LagTable
 from models.spec.spec import HighwaySpec
 
 # Added to the diagonal of the normal equations, as a share of its mean.
 RIDGES = (1e-4, 1e-2, 1e-1, 1.0)
-# Numbers of seasons that lags are tried for, and of steps where no season is short enough.
+# Numbers of lags to try: in seasons, and in steps if the season is too long.
 SEASONS = (1, 2, 4, 7, 14)
 STEPS_WITHOUT_SEASON = (4, 8, 16, 32, 64)
 MOST_LAGS = 336
-# A lag has to be learnt from several rows.
+# Each lag needs several rows to be learnt from.
 ROWS_PER_LAG = 8
-# More rows than these make the weights no better.
+# More rows do not improve the weights.
 MOST_ROWS = 20_000
 MOST_ROWS_TO_CHOOSE_ON = 5_000
-# A gain below this share is luck.
+# Smaller relative gains are within chance.
 LEAST_GAIN = 0.005
 # Least squares made robust by reweighting rows (Holland & Welsch 1977,
 # doi:10.1080/03610927708827533): two rounds come close to the least absolute error.
@@ -41,7 +42,7 @@ PENALTIES: dict[str, Callable[[Values], Values]] = {"mse": np.square}
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A highway that may be taken."""
+    """A candidate highway."""
 
     lags: int
     shared: bool
@@ -50,11 +51,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The highway that was taken and what it was measured against.
+    """The chosen highway and the report of the choice.
 
     Args:
-        highway: None if no candidate is better than none.
-        report: `{lags, shared, ridge, part, error, error_without, candidates}` as plain values;
+        highway: None if every candidate is worse than having no highway.
+        report: `{lags, shared, ridge, part, error, error_without, candidates}` as JSON values;
             errors are means in scaled units over the rows of `part`.
     """
 
@@ -67,22 +68,26 @@ class Samples:
     """Rows to fit or to measure on.
 
     Args:
-        table: Where lags come from.
+        table: The lags of all rows.
         rows: `(rows,)`.
         labels: `(targets, rows, leads)` in scaled units.
         known: `(targets, rows)`, 1 where all leads of a row are known, else 0.
     """
 
     table: LagTable
-    rows: Rows
+    rows: RowIndices
     labels: Floats
     known: Values
 
     @classmethod
     def of(
-        cls, dataset: Dataset, table: LagTable, rows_and_ends: tuple[Rows, Rows], most: int
+        cls,
+        dataset: Dataset,
+        table: LagTable,
+        rows_and_ends: tuple[RowIndices, RowIndices],
+        most: int,
     ) -> Self:
-        """At most so many evenly spaced ones of some rows."""
+        """At most `most` evenly spaced rows."""
         rows, ends = rows_and_ends
         picks = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64)
         labels, weights = dataset.labels(rows[picks], ends[picks])
@@ -97,13 +102,13 @@ class Samples:
     def row_penalties(
         self, maps: Sequence[Floats], penalty: Callable[[Values], Values]
     ) -> list[Values]:
-        """Penalties of what several maps leave of the labels, summed over leads.
+        """Penalties of the errors of several maps, summed over leads.
 
-        Lags are gathered once for all of them: that costs more than the products.
+        Lags are gathered once for all maps: gathering costs more than the products.
 
         Args:
             maps: `(targets, lags, leads)` each.
-            penalty: Of an error; the larger, the worse.
+            penalty: The penalty of an error, such as its square.
 
         Returns:
             `(targets, rows)` for each map.
@@ -112,19 +117,19 @@ class Samples:
         for piece, lags in self.table.pieces(self.rows):
             labels = self.labels[:, piece].astype(np.float64)
             for sums, weights in zip(found, maps, strict=True):
-                said = np.matmul(lags[..., : weights.shape[1]].transpose(1, 0, 2), weights)
-                sums[:, piece] = penalty(labels - said).sum(axis=-1)
+                predicted = np.matmul(lags[..., : weights.shape[1]].transpose(1, 0, 2), weights)
+                sums[:, piece] = penalty(labels - predicted).sum(axis=-1)
         return found
 
     def error(self, row_penalties: Values) -> float:
-        """The mean penalty over all rows that are known."""
+        """The mean penalty over all rows whose labels are known."""
         total = self.known.sum() * self.labels.shape[-1]
         return float((row_penalties * self.known).sum() / max(total, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class NormalEquations:
-    """Of a linear map from lags to leads.
+    """Normal equations of a linear map from lags to leads.
 
     Args:
         gram: `(targets, lags, lags)`.
@@ -136,12 +141,12 @@ class NormalEquations:
 
     @classmethod
     def of(cls, samples: Samples, row_weights: Values, lags: int) -> Self:
-        """Sum them up.
+        """Sum the equations over rows.
 
         Args:
             samples: The rows.
             row_weights: `(targets, rows)`.
-            lags: How many lags to take.
+            lags: Number of lags.
         """
         targets, _, leads = samples.labels.shape
         gram, moment = np.zeros((targets, lags, lags)), np.zeros((targets, lags, leads))
@@ -169,12 +174,12 @@ def choose_highway(dataset: Dataset, wanted: HighwaySpec, season: int, loss: str
     """Fit the highway of a dataset.
 
     Args:
-        dataset: The arrays; its scaling is fitted.
-        wanted: What the spec fixes; the rest is chosen.
+        dataset: The arrays; their scaling is fitted.
+        wanted: The fields that the spec fixes; the others are chosen.
         season: Rows in the natural cycle; 1 if there is none.
         loss: The spec's loss: with `mse` the fit is least squares, else a robust one.
     """
-    part: Part = "validation" if dataset.row_count("validation") > 0 else "train"
+    part: SplitName = "validation" if dataset.row_count("validation") > 0 else "train"
     candidates = _candidates(dataset, wanted, season)
     most = max(candidate.lags for candidate in candidates)
     table = LagTable.of(dataset.lag_readers(most), dataset.base, dataset.first_rows)
@@ -218,24 +223,24 @@ def _lag_choices(dataset: Dataset, season: int) -> list[int]:
     return [each for each in steps if each <= most] or [most]
 
 
-def _samples(dataset: Dataset, table: LagTable, part: Part) -> tuple[Samples, Samples]:
-    """Rows to fit on, and rows to choose on: the last fifth of training without validation."""
+def _samples(dataset: Dataset, table: LagTable, part: SplitName) -> tuple[Samples, Samples]:
+    """Rows to fit on and rows to choose on: without validation, the last fifth of training."""
     rows, ends = _rows_with_labels(dataset, "train")
     if part == "validation":
         held_out = _rows_with_labels(dataset, "validation")
     else:
         border = len(rows) * 4 // 5
         held_out = rows[border:], ends[border:]
-        kept = max(1, border - int(dataset.scaling.leads[-1]))
-        rows, ends = rows[:kept], ends[:kept]
+        fitted = max(1, border - int(dataset.scaling.leads[-1]))
+        rows, ends = rows[:fitted], ends[:fitted]
     return (
         Samples.of(dataset, table, (rows, ends), MOST_ROWS),
         Samples.of(dataset, table, held_out, MOST_ROWS_TO_CHOOSE_ON),
     )
 
 
-def _rows_with_labels(dataset: Dataset, part: Part) -> tuple[Rows, Rows]:
-    """The rows of a part whose labels all lie in it, and where their labels end."""
+def _rows_with_labels(dataset: Dataset, part: SplitName) -> tuple[RowIndices, RowIndices]:
+    """The rows of a part whose labels all lie in it, and the row at which labels end."""
     farthest = int(dataset.scaling.leads[-1])
     spans = [track.span(part) for track in dataset.tracks]
     rows = [np.arange(first, stop - farthest) for first, stop in spans]
@@ -244,7 +249,7 @@ def _rows_with_labels(dataset: Dataset, part: Part) -> tuple[Rows, Rows]:
 
 
 def _robust_weights(samples: Samples, best: Candidate, weights: Floats) -> Floats:
-    """Weights closer to the least absolute error than those of least squares."""
+    """Weights that are closer to the least absolute error than least-squares weights."""
     for _ in range(REWEIGHTINGS):
         (sums,) = samples.row_penalties([weights], np.abs)
         size = sums / samples.labels.shape[-1]

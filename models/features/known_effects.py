@@ -1,9 +1,9 @@
-"""What known-future channels do to the targets at the same step, taken off the highway's lags.
+"""Effects of known-future channels on the targets at the same step, removed from the lags.
 
-A linear map of past values repeats what a promotion did to them, and the network beside it
-would have to unlearn that. So the highway reads and predicts the targets without the
-channels' own part, as in regression with autoregressive errors (Hyndman & Athanasopoulos,
-FPP3, chapter 10); the head, which knows the channels' future, says the rest.
+A linear map of past values would repeat the effect of a past promotion, and the network would
+have to learn to cancel it. So the highway reads and predicts the targets without these effects,
+as in regression with autoregressive errors (Hyndman & Athanasopoulos, FPP3, chapter 10); the
+head, which knows the channels' future, predicts the effects.
 """
 
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from models.features.scaling import Transform, positive_log
 
 @dataclass(frozen=True, slots=True)
 class KnownEffects:
-    """A linear effect of what is known of a row on the row's targets.
+    """A linear effect of a row's known-future inputs on its targets.
 
     Args:
-        transform: The targets' transform: effects on prices are ratios.
-        weights: `(known, targets)` in the targets' units, or in logarithms; of a panel in those
-            of its first series.
+        transform: The targets' transform: with `log_return`, effects are ratios.
+        weights: `(known, targets)` in the targets' units, or in logarithms; in a panel, in the
+            unit of its first series.
     """
 
     transform: Transform
@@ -31,14 +31,16 @@ class KnownEffects:
 
     @classmethod
     def fit(cls, dataset: Dataset) -> Self | None:
-        """Least squares of the targets' changes from row to row on those of what is known.
+        """Regress the targets' changes from row to row on the known inputs' changes.
+
+        The fit is least squares, without an intercept.
 
         Args:
-            dataset: The arrays; the training rows of each series' first track are read, their
+            dataset: The arrays; the training rows of each series' first track are read, with
                 changes in the unit of the first series.
 
         Returns:
-            The effects; None if there are no known-future channels.
+            The effects; None without known-future channels.
         """
         if dataset.future is None or dataset.future.known.shape[1] == 0:
             return None
@@ -58,10 +60,10 @@ class KnownEffects:
         return cls(transform, np.stack(weights, axis=1))
 
     def in_unit(self, unit: Values) -> Self:
-        """The effects on a series of another unit.
+        """The effects on a series with another unit.
 
         Args:
-            unit: `(targets,)`, how large its values are beside those of the first series.
+            unit: `(targets,)`, its scale relative to that of the first series.
         """
         return replace(self, weights=self.weights * unit)
 
@@ -71,13 +73,13 @@ class KnownEffects:
         Args:
             values: `(rows, targets)` in original units; NaN is missing.
             known: `(rows, known)`, as `FeaturePipeline.known` returns it.
-            units: `(rows, targets)`, how large the values are beside the first series'.
+            units: `(rows, targets)`, the values' scale relative to the first series.
         """
         effect = known.astype(float) @ self.weights * units
         return values * np.exp(-effect) if self.transform == "log_return" else values - effect
 
     def removed_from(self, dataset: Dataset) -> Dataset:
-        """A dataset whose targets are without the effect."""
+        """A dataset with targets without the effect."""
         if dataset.future is None:
             return dataset
         known = dataset.future.known
@@ -90,10 +92,10 @@ class KnownEffects:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The effects as plain values."""
+        """The effects as JSON values."""
         return {"transform": self.transform, "weights": self.weights.tolist()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The effects that `to_json` described."""
+        """The effects that `to_json` stored."""
         return cls(stored["transform"], np.array(stored["weights"], float))

@@ -1,7 +1,7 @@
-"""What is known of the steps ahead: values of declared channels, and holidays.
+"""Known-future inputs: values of declared channels, and holidays, at the steps ahead.
 
-They go to the network's head, beside the recurrent stack's output, as in MQ-RNN (Wen et al.
-2017, arXiv 1711.11053). So the recurrent state never depends on the future.
+They are inputs of the network's head, together with the recurrent stack's output, as in MQ-RNN
+(Wen et al. 2017, arXiv 1711.11053). So the recurrent state never depends on the future.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.calendars.calendar import Calendar
 from models.errors import DataError
 from models.features.features import FeaturePipeline
@@ -19,12 +19,12 @@ from models.features.features import FeaturePipeline
 
 @dataclass(frozen=True, slots=True)
 class FutureReader:
-    """What is known of the steps ahead of one row after another.
+    """Makes the known-future inputs of single rows.
 
     Args:
-        pipeline: What says which channels and holidays are known.
+        pipeline: Defines the known-future channels and holidays.
         leads: `(leads,)`, steps ahead, increasing.
-        calendar: When rows come.
+        calendar: The times at which rows are expected.
     """
 
     pipeline: FeaturePipeline
@@ -33,15 +33,15 @@ class FutureReader:
 
     @property
     def width(self) -> int:
-        """The number of inputs: leads times what is known of a step."""
+        """Number of inputs: leads times the known numbers of a step."""
         return len(self.leads) * self.pipeline.future_width
 
     def inputs(self, time: np.datetime64, known: Values | None) -> Floats:
-        """What is known at the target times of a row.
+        """The known-future inputs of a row.
 
         Args:
-            time: The row's own time, UTC.
-            known: `(leads, known-future channels)` in original units; None if there are no
+            time: The row's time, UTC.
+            known: `(leads, known-future channels)` in original units; None without
                 such channels.
 
         Returns:
@@ -66,27 +66,27 @@ class FutureReader:
         return _joined(self.pipeline.known(rows), flags)[np.newaxis]
 
     def table(self, tracks: Iterable[tuple[Times, Floats, Calendar]]) -> "FutureTable":
-        """What is known of the steps ahead of all rows of some tracks; see `FutureTable.of`."""
+        """The known-future inputs of all rows of tracks; see `FutureTable.of`."""
         return FutureTable.of(self.pipeline, self.leads, tracks)
 
 
 @dataclass(frozen=True, slots=True)
 class FutureTable:
-    """What is known of the steps ahead of every row, gathered when a batch needs it.
+    """The known-future inputs of every row, gathered when a batch needs them.
 
     Args:
         leads: `(leads,)`, steps ahead.
-        known: `(rows, inputs)`, what known-future channels say of each row.
+        known: `(rows, known)` of float32, the known-future channels' inputs at each row.
         ends: `(tracks,)`, the row after the last one of each track.
-        flags: `(places, flags)`, holiday flags of the calendar's steps.
-        places: `(rows,)`, where in `flags` the step of each row is.
+        flags: `(places, flags)` of float32, holiday flags of the calendar's steps.
+        places: `(rows,)`, the position of each row's step in `flags`.
     """
 
     leads: npt.NDArray[np.int64]
     known: Floats
-    ends: Rows
+    ends: RowIndices
     flags: Floats
-    places: Rows
+    places: RowIndices
 
     @classmethod
     def of(
@@ -98,14 +98,14 @@ class FutureTable:
         """Lay out the rows of all tracks.
 
         Args:
-            pipeline: What says which channels and holidays are known.
+            pipeline: Defines the known-future channels and holidays.
             leads: Steps ahead.
-            tracks: Of each track the times of its rows, what `FeaturePipeline.known` says of
-                them and when its rows come.
+            tracks: For each track, its row times, the result of `FeaturePipeline.known` for its
+                rows, and its calendar.
         """
         known, lengths, flags, places, first_place = [], [], [], [], 0
-        for times, own, calendar in tracks:
-            known.append(own)
+        for times, inputs, calendar in tracks:
+            known.append(inputs)
             lengths.append(len(times))
             steps, found = _flags_of_steps(pipeline, times, calendar, int(leads[-1]))
             flags.append(found)
@@ -121,7 +121,7 @@ class FutureTable:
 
     @classmethod
     def joined(cls, tables: Sequence[Self]) -> Self | None:
-        """Those of several series one after the other; None if there is none."""
+        """Concatenate the tables of several series; None if there are none."""
         if not tables:
             return None
         first_rows = np.cumsum([0, *(len(table.known) for table in tables)])
@@ -140,15 +140,15 @@ class FutureTable:
 
     @property
     def width(self) -> int:
-        """The number of inputs of a row: leads times what is known of a step."""
+        """Number of inputs of a row: leads times the known numbers of a step."""
         return int(len(self.leads) * (self.known.shape[1] + self.flags.shape[1]))
 
-    def inputs(self, rows: Rows) -> Floats:
-        """What is known at the target times of rows `(...)`.
+    def inputs(self, rows: RowIndices) -> Floats:
+        """The known-future inputs of rows `(...)`.
 
         Returns:
             `(..., leads * known of a step)` of float32, lead after lead; a target time past the
-            end of the track stands at the training mean.
+            end of the track has the training mean.
         """
         ahead = rows[..., np.newaxis] + self.leads
         inside = self._inside(rows)
@@ -156,33 +156,33 @@ class FutureTable:
         flags = self.flags[self.places[rows][..., np.newaxis] + self.leads]
         return _joined(known, flags)
 
-    def complete(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Whether everything that must be known of the steps ahead of rows is there."""
+    def complete(self, rows: RowIndices) -> npt.NDArray[np.bool_]:
+        """Whether all known-future values at the rows' target times exist."""
         if self.known.shape[1] == 0:
             return np.ones(rows.shape, bool)
         complete: npt.NDArray[np.bool_] = np.all(self._inside(rows), axis=-1)
         return complete
 
-    def _inside(self, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _inside(self, rows: RowIndices) -> npt.NDArray[np.bool_]:
         ends = self.ends[np.searchsorted(self.ends, rows, side="right")]
         inside: npt.NDArray[np.bool_] = rows[..., np.newaxis] + self.leads < ends[..., np.newaxis]
         return inside
 
 
 def _joined(known: Floats, flags: Floats) -> Floats:
-    """The head's inputs of rows: `(..., leads, numbers)` of each to `(..., leads * numbers)`."""
+    """Join inputs `(..., leads, numbers)` into the head's inputs `(..., leads * numbers)`."""
     both: Floats = np.concatenate([known, flags], axis=-1)
     return both.reshape(*both.shape[:-2], -1)
 
 
 def _flags_of_steps(
     pipeline: FeaturePipeline, times: Times, calendar: Calendar, farthest: int
-) -> tuple[Rows, Floats]:
-    """The place of each row, and the flags of all steps from the first to those ahead."""
+) -> tuple[RowIndices, Floats]:
+    """Each row's position in the flags, and the flags of all steps up to the farthest lead."""
     if pipeline.holidays is None or len(times) == 0:
         return np.zeros(len(times), np.int64), np.empty((farthest + 1, 0), np.float32)
-    # The calendar's own steps, not the rows that came: a session that was called off is
-    # known of afterwards only.
+    # The calendar's steps, not the observed rows: at the time of a forecast it is not known that
+    # a later session will be called off.
     steps = calendar.index_at_or_before(times)
     first, last = int(steps.min()), int(steps.max()) + farthest
     return steps - first, pipeline.flags(calendar.labels(np.arange(first, last + 1)))

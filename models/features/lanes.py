@@ -1,7 +1,7 @@
-"""Lanes: series laid out as parallel segments, read chunk by chunk with the state carried.
+"""Lanes: series cut into parallel segments, read chunk by chunk with the state carried along.
 
-Row i of the batch of chunk k+1 begins where row i of the batch of chunk k ended. So the order
-of chunks is the order of time and is never shuffled.
+Row i of chunk k+1's batch begins where row i of chunk k's batch ended. So chunks are in time
+order and are never shuffled.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from typing import Self
 
 import numpy as np
 
-from models.arrays import Rows
-from models.features.batch_cache import KeptBatches
-from models.features.dataset import Batch, Dataset, Part
+from models.arrays import RowIndices
+from models.features.batch_cache import CachedBatches
+from models.features.dataset import Batch, Dataset, SplitName
 
-# Measured on hourly weather: chunks of 96 steps train an LSTM to its best within ten
-# epochs of a dozen updates; longer chunks are no better and shorter ones forget.
+# Measured on hourly weather: with chunks of 96 steps an LSTM reaches its best error within ten
+# epochs of a dozen updates; longer chunks are not better, and shorter ones learn shorter memory.
 LONGEST_CHUNK = 96
 UPDATES_PER_EPOCH = 12
 MOST_LANES = 64
@@ -24,7 +24,7 @@ MOST_LANES = 64
 
 @dataclass(frozen=True, slots=True)
 class LaneSizes:
-    """How a series is laid out: steps per chunk, number of lanes, steps without loss."""
+    """Sizes of lanes: steps per chunk, number of lanes, steps without loss."""
 
     chunk: int
     lanes: int
@@ -32,7 +32,7 @@ class LaneSizes:
 
 
 def default_lane_sizes(rows: int, tracks: int = 1) -> LaneSizes:
-    """Sizes that give about a dozen updates an epoch.
+    """Sizes that give about a dozen updates per epoch.
 
     Args:
         rows: Training rows over all tracks.
@@ -50,7 +50,7 @@ def default_lane_sizes(rows: int, tracks: int = 1) -> LaneSizes:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Segments of a dataset's tracks, all of the same number of chunks.
+    """Segments of a dataset's tracks, all with the same number of chunks.
 
     Args:
         dataset: The arrays.
@@ -63,24 +63,24 @@ class Lanes:
     """
 
     dataset: Dataset
-    starts: Rows
-    losses_from: Rows
-    stops: Rows
-    ends: Rows
+    starts: RowIndices
+    losses_from: RowIndices
+    stops: RowIndices
+    ends: RowIndices
     chunk: int
     chunks: int
 
     @classmethod
-    def lay(cls, dataset: Dataset, part: Part, sizes: LaneSizes, warm_up: int) -> Self:
+    def lay(cls, dataset: Dataset, part: SplitName, sizes: LaneSizes, warm_up: int) -> Self:
         """Cut a part of every track into segments of (almost) equal length.
 
         Args:
             dataset: The arrays.
-            part: Which part of the split has a loss.
-            sizes: Steps per chunk and number of lanes. Lanes are shared out over the series in
+            part: The part of the split that has a loss.
+            sizes: Steps per chunk and number of lanes. Lanes are divided over the series in
                 proportion to their rows; every track has at least one.
-            warm_up: Steps before each segment that are read without loss, to fill the
-                state. They may lie in the part before, and are left out where the series begins.
+            warm_up: Steps before each segment that are read without loss, to fill the state.
+                They may lie in the previous part, and are omitted at the series' beginning.
         """
         shares = _shares(dataset, part, sizes.lanes)
         segments = [
@@ -95,10 +95,10 @@ class Lanes:
 
     @property
     def count(self) -> int:
-        """The number of lanes."""
+        """Number of lanes."""
         return len(self.starts)
 
-    def rows(self, chunk: int) -> Rows:
+    def rows(self, chunk: int) -> RowIndices:
         """Row numbers of one chunk, `(lanes, chunk)`; past a lane's stop they have no loss."""
         return self.starts[:, np.newaxis] + chunk * self.chunk + np.arange(self.chunk)
 
@@ -116,7 +116,7 @@ class Lanes:
         )
 
     def batches(self) -> Iterator[Batch]:
-        """The chunks in order of time."""
+        """The chunks in time order."""
         return (self.batch(chunk) for chunk in range(self.chunks))
 
 
@@ -128,15 +128,15 @@ class LaneFeed:
         training: Lanes over the training rows.
         validation: Lanes over the validation rows; None if there are none.
         state_shapes: Name and units of each recurrent state.
-        kept_training: The training batches.
-        kept_validation: The validation batches; none without validation rows.
+        cached_training: The training batches.
+        cached_validation: The validation batches; empty without validation rows.
     """
 
     training: Lanes
     validation: Lanes | None
     state_shapes: list[tuple[str, int]]
-    kept_training: KeptBatches
-    kept_validation: KeptBatches
+    cached_training: CachedBatches
+    cached_validation: CachedBatches
 
     @classmethod
     def of(cls, dataset: Dataset, sizes: LaneSizes, state_shapes: list[tuple[str, int]]) -> Self:
@@ -149,34 +149,34 @@ class LaneFeed:
         """
         training = Lanes.lay(dataset, "train", sizes, warm_up=sizes.burn_in)
         held_out = dataset.row_count("validation")
-        kept = KeptBatches(training.batches, training.chunks)
+        cached = CachedBatches(training.batches, training.chunks)
         if held_out == 0:
-            return cls(training, None, state_shapes, kept, KeptBatches(lambda: iter(()), 0))
-        # Every lane is warmed up on a whole chunk of earlier rows: as many lanes as leave
-        # two chunks with a loss to each.
+            return cls(training, None, state_shapes, cached, CachedBatches(lambda: iter(()), 0))
+        # Every lane is warmed up on a whole chunk of earlier rows, so take only as many lanes as
+        # leave each one two chunks with a loss.
         lanes = int(np.clip(held_out // (2 * sizes.chunk), 1, sizes.lanes))
         validation = Lanes.lay(
             dataset, "validation", replace(sizes, lanes=lanes), warm_up=sizes.chunk
         )
-        kept_validation = KeptBatches(validation.batches, validation.chunks)
-        return cls(training, validation, state_shapes, kept, kept_validation)
+        cached_validation = CachedBatches(validation.batches, validation.chunks)
+        return cls(training, validation, state_shapes, cached, cached_validation)
 
     @property
     def updates_per_epoch(self) -> int:
-        """The number of chunks."""
+        """Number of chunks per epoch."""
         return self.training.chunks
 
     def train_batches(self, epoch: int) -> Iterator[Batch]:
-        """The training chunks in order of time."""
-        return iter(self.kept_training)
+        """The training chunks in time order."""
+        return iter(self.cached_training)
 
     def validation_batches(self) -> Iterator[Batch]:
-        """The validation chunks in order of time."""
-        return iter(self.kept_validation)
+        """The validation chunks in time order."""
+        return iter(self.cached_validation)
 
 
-def _shares(dataset: Dataset, part: Part, lanes: int) -> list[int]:
-    """How many lanes each track of each series is cut into."""
+def _shares(dataset: Dataset, part: SplitName, lanes: int) -> list[int]:
+    """Number of lanes of each track."""
     series = np.array([track.series for track in dataset.tracks])
     rows = [stop - first for first, stop in (track.span(part) for track in dataset.tracks)]
     rows_of_series, tracks_of_series = np.bincount(series, rows), np.bincount(series)
@@ -185,6 +185,6 @@ def _shares(dataset: Dataset, part: Part, lanes: int) -> list[int]:
 
 
 def _cut(first: int, stop: int, pieces: int) -> list[tuple[int, int]]:
-    """Split a range into pieces of (almost) equal length, none empty."""
+    """Split a range into non-empty pieces of (almost) equal length."""
     borders = np.linspace(first, stop, min(pieces, max(1, stop - first)) + 1).astype(int).tolist()
     return list(pairwise(borders))

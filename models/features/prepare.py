@@ -1,4 +1,4 @@
-"""Preparation: from a series and a spec to training arrays and all that serving must know."""
+"""Prepare training: from series and spec to training arrays, features and scales."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -41,13 +41,13 @@ class Borders:
 
 @dataclass(frozen=True, slots=True)
 class PreparedSeries:
-    """One series of a panel made ready.
+    """One series of a panel, prepared for training.
 
     Args:
         fit: Its grid and scales.
-        times: Grid times of its first track, the one that is served.
-        track: Where the parts lie among these times.
-        fitted: Grid times of the rows that its scales were learnt from.
+        times: Grid times of its first track, the one that is served, UTC.
+        track: Row numbers of the parts in these times.
+        fitted: Grid times of the rows from which its scales were learnt.
         observed: Times and values of its observations, in column order.
     """
 
@@ -59,26 +59,26 @@ class PreparedSeries:
 
     @property
     def sha256(self) -> str:
-        """Of the times and values that training sees."""
+        """SHA-256 of the times and values that training reads."""
         times, values = self.observed
         digest = hashlib.sha256(times.astype("<i8").data)
-        # Bytes of the array itself: those of a copy would be as many again.
+        # The array's buffer: `tobytes` would copy the whole series.
         digest.update(np.ascontiguousarray(values, "<f8").reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A series, or a panel of them, made ready for training.
+    """A series or a panel, prepared for training.
 
     Args:
         dataset: Arrays of all tracks.
         pipeline: The fitted features, with the scales of the first series.
         channels: The channels that are read, in column order.
         targets: Columns of the targets.
-        series: What belongs to each series.
+        series: Grid, scales and times of each series.
         dropped: Channels that could not be inputs.
-        effects: What known-future channels do to the values that the highway reads.
+        effects: Effects of known-future channels on the values that the highway reads.
     """
 
     dataset: Dataset
@@ -91,12 +91,12 @@ class Prepared:
 
     @property
     def calendar(self) -> Calendar:
-        """When rows of the first series come."""
+        """The first series' calendar."""
         return self.series[0].fit.calendar
 
     @property
     def sha256(self) -> str:
-        """Of the times and values of all series."""
+        """SHA-256 of the times and values of all series."""
         if len(self.series) == 1:
             return self.series[0].sha256
         return hashlib.sha256("".join(each.sha256 for each in self.series).encode()).hexdigest()
@@ -110,13 +110,17 @@ def prepare(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Prepared:
         data: The whole series, or those of a panel.
 
     Returns:
-        Training arrays, and what the manifest must hold.
+        Training arrays, and what the manifest must contain.
+
+    Raises:
+        DataError: If no channel can be an input.
+        SpecError: If the split leaves no training rows.
     """
     return fit_panel(spec, data).prepared()
 
 
 def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPanel":
-    """The part of `prepare` that learns from training rows; the arrays are not made yet."""
+    """The part of `prepare` that learns from training rows, before arrays are made."""
     panel = as_panel(data)
     wanted = {*(spec.features or []), *(spec.targets or [])}
     channels = tuple(channel for channel in panel[0].channels if channel.name in wanted)
@@ -125,34 +129,35 @@ def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPan
     positive = targets if spec.transform == "log_return" else []
     gridded = [_Gridded.of(spec, each, channels, positive) for each in panel]
 
-    rule = gridded[0].rule
-    plan = _feature_plan(spec, panel[0], channels, resampled=rule.step != rule.cadence)
+    grid_rule = gridded[0].rule
+    resampled = grid_rule.step != grid_rule.cadence
+    plan = _feature_plan(spec, panel[0], channels, resampled=resampled)
     first, *others = (each.training_rows for each in gridded)
     pipeline, dropped = fit_features(plan, first, others)
     if pipeline.width == 0:
         left_out = ", ".join(f"{channel.name} ({channel.reason})" for channel in dropped)
         raise DataError(f"No channel is left to forecast from. Left out: {left_out or 'none'}")
-    how = FitRule(
+    rule = FitRule(
         pipeline=pipeline,
         targets=targets,
         transform=spec.transform or "none",
         leads=spec.lead_steps,
         scaled=spec.scaler == "standard",
     )
-    fits = [each.fit(how) for each in gridded]
-    return FittedPanel(gridded, fits, how, channels, dropped, ClassCoding.of(spec))
+    fits = [each.fit(rule) for each in gridded]
+    return FittedPanel(gridded, fits, rule, channels, dropped, ClassCoding.of(spec))
 
 
 @dataclass(frozen=True, slots=True)
 class TrackPiece:
-    """Some rows of a track.
+    """Consecutive rows of a track.
 
     Args:
-        rows: Where they lie in the arrays of all tracks.
+        rows: Their slice in the arrays of all tracks.
         features: `(rows, features)` of float32.
         actual: `(rows, targets)` in original units; NaN is missing.
         base: `(rows, targets)`, the last observed values.
-        known: What known-future channels say of the rows.
+        known: `(rows, known)` of float32, the known-future channels' inputs.
     """
 
     rows: slice
@@ -164,20 +169,20 @@ class TrackPiece:
 
 @dataclass(frozen=True, slots=True)
 class FittedPanel:
-    """Series on their grids, and everything that is learnt from their training rows.
+    """Series on their grids, and everything that was learnt from their training rows.
 
     Args:
         gridded: Each series on its grids.
-        fits: The grid and the scales of each.
-        how: The features, and how they were fitted.
+        fits: Grid and scales of each series.
+        rule: The features, and how every series is fitted.
         channels: The channels that are read, in column order.
         dropped: Channels that could not be inputs.
-        classes: What the targets are cut into, if classes are predicted.
+        classes: The coding of classes; None if values are predicted.
     """
 
     gridded: list["_Gridded"]
     fits: list[SeriesFit]
-    how: FitRule
+    rule: FitRule
     channels: tuple[Channel, ...]
     dropped: list[DroppedChannel]
     classes: ClassCoding | None
@@ -187,19 +192,19 @@ class FittedPanel:
         both = zip(self.gridded, self.fits, strict=True)
         return Prepared(
             dataset=self._dataset(),
-            pipeline=self.how.pipeline,
+            pipeline=self.rule.pipeline,
             channels=self.channels,
-            targets=list(self.how.targets),
+            targets=list(self.rule.targets),
             series=tuple(each.prepared(fit) for each, fit in both),
             dropped=self.dropped,
         )
 
     def pieces(self) -> Iterator[TrackPiece]:
-        """Transform every track on its own, one after the other, some rows at a time."""
-        offset, targets = 0, self.how.targets
-        for own, fit in zip(self.gridded, self.fits, strict=True):
-            pipeline = fit.pipeline(self.how.pipeline)
-            for times, rows in zip(own.times, own.rows, strict=True):
+        """Transform the tracks one after the other, in pieces."""
+        offset, targets = 0, self.rule.targets
+        for gridded, fit in zip(self.gridded, self.fits, strict=True):
+            pipeline = fit.pipeline(self.rule.pipeline)
+            for times, rows in zip(gridded.times, gridded.rows, strict=True):
                 for piece, features, filled in pipeline.pieces(pipeline.empty_tail(), times, rows):
                     new = filled[pipeline.memory_rows :]
                     yield TrackPiece(
@@ -215,26 +220,26 @@ class FittedPanel:
         """Whether a value of a target is missing."""
         return any(
             np.isnan(rows[:, column]).any()
-            for own in self.gridded
-            for rows in own.rows
-            for column in self.how.targets
+            for gridded in self.gridded
+            for rows in gridded.rows
+            for column in self.rule.targets
         )
 
     def _tracks(self) -> tuple[Track, ...]:
         tracks, offset = [], 0
-        for position, own in enumerate(self.gridded):
-            for times in own.times:
-                tracks.append(own.borders.track(times, offset, position))
+        for position, gridded in enumerate(self.gridded):
+            for times in gridded.times:
+                tracks.append(gridded.borders.track(times, offset, position))
                 offset += len(times)
         return tuple(tracks)
 
     def _dataset(self) -> Dataset:
-        """Lay all tracks one after the other."""
-        tracks, pipeline, targets = self._tracks(), self.how.pipeline, len(self.how.targets)
+        """Concatenate all tracks."""
+        tracks, pipeline, targets = self._tracks(), self.rule.pipeline, len(self.rule.targets)
         count, scalings = tracks[-1].end, [fit.scaling for fit in self.fits]
         features = np.empty((count, pipeline.width), np.float32)
         actual = np.empty((count, targets))
-        # Without gaps the last observed values are the values.
+        # Without gaps, the last observed values are the values themselves.
         base = np.empty_like(actual) if self._has_gaps() else actual
         known = np.empty((count, pipeline.known_width), np.float32)
         for piece in self.pieces():
@@ -252,21 +257,23 @@ class FittedPanel:
         )
 
     def _future(self, known: Floats, tracks: Sequence[Track]) -> FutureTable | None:
-        """What is known of the steps ahead of the rows of all tracks, if anything is."""
-        if not self.how.pipeline.future_width:
+        """The known-future inputs of all tracks' rows; None if nothing is known."""
+        if not self.rule.pipeline.future_width:
             return None
         parts = iter(np.split(known, [track.end for track in tracks[:-1]]))
         tables = []
-        for own, fit in zip(self.gridded, self.fits, strict=True):
-            laid = [(times, next(parts), own.rule.row_calendar(times)) for times in own.times]
-            pipeline = fit.pipeline(self.how.pipeline)
+        for gridded, fit in zip(self.gridded, self.fits, strict=True):
+            laid = [
+                (times, next(parts), gridded.rule.row_calendar(times)) for times in gridded.times
+            ]
+            pipeline = fit.pipeline(self.rule.pipeline)
             tables.append(FutureTable.of(pipeline, fit.scaling.leads, laid))
         return FutureTable.joined(tables)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gridded:
-    """A series on its grids, one for each phase, with clean rows and the borders of its parts."""
+    """A series on its grids, one per phase, with clean rows and the borders of its parts."""
 
     data: SeriesData
     values: Values
@@ -299,8 +306,8 @@ class _Gridded:
     def training_rows(self) -> Values:
         return self.rows[0][self.seen]
 
-    def fit(self, how: FitRule) -> SeriesFit:
-        return how.fit(
+    def fit(self, rule: FitRule) -> SeriesFit:
+        return rule.fit(
             self.data.name, self.data.timezone, self.rule, self.times[0], self.training_rows
         )
 
@@ -315,7 +322,7 @@ class _Gridded:
 
 
 def _of_channels(data: SeriesData, channels: tuple[Channel, ...]) -> Values:
-    """`(rows, channels)`; without a copy where all channels are wanted."""
+    """The channels' values, `(rows, channels)`; not a copy if all channels are wanted."""
     if channels == data.channels:
         return data.values
     return data.values[:, [data.channel_names.index(each.name) for each in channels]]

@@ -1,4 +1,4 @@
-"""Scaling: inputs to zero mean and unit spread, targets to changes of unit size."""
+"""Scaling: inputs to zero mean and unit variance, targets to changes of unit size."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ from models.arrays import Values
 
 Transform = Literal["none", "delta", "log_return"]
 
-# A scaled input further out than this is an outlier or a sensor error: it is
-# clipped, so that one wild value cannot saturate a recurrent state for hours.
+# Larger scaled inputs are outliers or sensor errors: they are clipped, so that one value cannot
+# saturate a recurrent state for many steps.
 CLIP = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Standardizer:
-    """Columns scaled by the mean and standard deviation of the training rows.
+    """Scales columns by the mean and standard deviation of the training rows.
 
     Args:
         mean: `(columns,)`, in the columns' units.
@@ -30,23 +30,23 @@ class Standardizer:
 
     @classmethod
     def fit(cls, columns: Values) -> Self:
-        """Learn mean and standard deviation, counting only the values that are present.
+        """Learn mean and standard deviation; missing values are skipped.
 
         Args:
             columns: `(rows, columns)` of training rows; NaN is missing.
 
         Returns:
-            A standardizer; a column without spread or values gets the scale 1.
+            A standardizer; a constant or empty column has the scale 1.
         """
         return cls.fit_pieces(lambda: [columns])
 
     @classmethod
     def fit_pieces(cls, read: Callable[[], Iterable[Values]]) -> Self:
-        """`fit` on training rows of which only some are held at a time.
+        """`fit` on training rows that are read in pieces.
 
         Args:
-            read: Gives them in order. It is asked twice: for the mean, and for the deviations
-                from it.
+            read: Returns the pieces in order. It is called twice: for the mean, and for the
+                deviations from it.
         """
         count, total = _sums(read())
         mean = total / count
@@ -72,27 +72,27 @@ class Standardizer:
         return np.clip(np.nan_to_num(scaled, nan=0.0), -CLIP, CLIP)
 
     def to_json(self) -> dict[str, Any]:
-        """Mean and scale as plain lists."""
+        """Mean and scale as JSON values."""
         return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The standardizer that `to_json` described."""
+        """The standardizer that `to_json` stored."""
         return cls(np.array(stored["mean"], float), np.array(stored["scale"], float))
 
 
 @dataclass(frozen=True, slots=True)
 class TargetScaling:
-    """Targets as the network sees them: changes from the last observed value, scaled per lead.
+    """Converts targets to the network's outputs: changes from the last value, scaled per lead.
 
     With `delta` the network predicts `(y[t+h] - y[t]) / scale[h]`, with `log_return`
     `log(y[t+h] / y[t]) / scale[h]`, with `none` `(y[t+h] - mean) / scale`. An output of
     zero is therefore the naive forecast (or, with `none`, the training mean).
 
     Args:
-        transform: Which of the three.
-        leads: `(leads,)` of steps ahead, increasing.
-        mean: `(targets,)`, zeros unless the transform is `none`.
+        transform: `none`, `delta` or `log_return`.
+        leads: `(leads,)`, steps ahead, increasing.
+        mean: `(targets,)`, 0 unless the transform is `none`.
         scale: `(leads, targets)`, all positive.
     """
 
@@ -111,7 +111,7 @@ class TargetScaling:
             transform: `none`, `delta` or `log_return`.
             leads: Steps ahead, increasing.
             rows: `(rows, targets)` of training rows in original units; NaN is missing.
-            scaled: False leaves changes in the target's units.
+            scaled: False keeps changes in the target's units.
         """
         steps = np.array(leads, np.int64)
         targets = rows.shape[1]
@@ -121,7 +121,7 @@ class TargetScaling:
         if transform == "none":
             levels = Standardizer.fit(rows)
             return cls(transform, steps, levels.mean, np.tile(levels.scale, (len(steps), 1)))
-        # One lead of one target at a time: all changes together are many times the series.
+        # One lead of one target at a time: all changes together need many times its memory.
         single = replace(blank, mean=blank.mean[:1], scale=blank.scale[:1, :1])
         scale = [
             [
@@ -133,7 +133,7 @@ class TargetScaling:
         return cls(transform, steps, blank.mean, np.array(scale))
 
     def encode(self, actual: Values, base: Values, lead: int | slice = slice(None)) -> Values:
-        """Turn actual values into what the network should output.
+        """Convert actual values to labels for the network's outputs.
 
         Args:
             actual: `(..., leads, targets)` in original units, or `(..., targets)` for one lead.
@@ -141,7 +141,7 @@ class TargetScaling:
             lead: Position of the lead, for one lead.
 
         Returns:
-            The shape of `actual`; NaN where a value that is needed is missing.
+            The shape of `actual`; NaN where a needed value is missing.
         """
         scale = self.scale[lead]
         if self.transform == "none":
@@ -151,7 +151,7 @@ class TargetScaling:
         return (positive_log(actual) - positive_log(base)) / scale
 
     def decode(self, outputs: Values, base: Values) -> Values:
-        """Turn network outputs into values in original units.
+        """Convert network outputs to values in original units.
 
         Args:
             outputs: `(..., leads, targets)`.
@@ -167,7 +167,7 @@ class TargetScaling:
         return anchor + change if self.transform == "delta" else anchor * np.exp(change)
 
     def to_json(self) -> dict[str, Any]:
-        """Transform, leads, means and scales as plain values."""
+        """Transform, leads, means and scales as JSON values."""
         return {
             "transform": self.transform,
             "leads": self.leads.tolist(),
@@ -177,7 +177,7 @@ class TargetScaling:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The scaling that `to_json` described."""
+        """The scaling that `to_json` stored."""
         return cls(
             stored["transform"],
             np.array(stored["leads"], np.int64),
@@ -187,26 +187,26 @@ class TargetScaling:
 
 
 def positive_log(values: Values) -> Values:
-    """The natural logarithm; a value that has none (zero or below) counts as missing."""
+    """The natural logarithm; NaN for values of 0 and below."""
     return np.log(np.where(values > 0, values, np.nan))
 
 
 def _sums(pieces: Iterable[Values]) -> tuple[Values, Values]:
-    """How many values each column has, 1 at least, and their sums, row by row."""
+    """The number of values in each column, at least 1, and their sums, added row by row."""
     count: Values | int = 0
     total: Values | float = 0.0
     for piece in pieces:
         present = np.isfinite(piece)
         count = count + present.sum(axis=0)
         known = np.where(present, piece, 0.0)
-        # As part of the first row, so that the sum does not depend on where pieces end.
+        # Added to the first row, so that the sum does not depend on the size of pieces.
         known[:1] += total
         total = known.sum(axis=0)
     return np.maximum(count, 1), np.asarray(total)
 
 
 def _spread(changes: Values) -> float:
-    """Root mean square of the changes that are present; 1 if there is none."""
+    """Root mean square of the finite changes; 1 if there are none."""
     present = np.isfinite(changes)
     squares = np.where(present, changes, 0.0) ** 2
     spread = float(np.sqrt(squares.sum() / max(int(present.sum()), 1)))

@@ -1,4 +1,4 @@
-"""What belongs to one series of a forecaster: when its rows come and how its values are scaled.
+"""The grid and scales of one series of a forecaster.
 
 The network, the choice of features and the highway's weights are shared by all series.
 """
@@ -21,13 +21,13 @@ class SeriesFit:
 
     Args:
         name: The series' name.
-        timezone: IANA name in which its days, weeks and years are counted.
+        timezone: IANA name of the zone in which its days, weeks and years are counted.
         rule: How its observations become rows.
-        calendar: When its rows come.
+        calendar: The times at which its rows are expected.
         standardizer: Scales its inputs.
         scaling: Scales its targets.
-        observations: How many of its first observations all this was learnt from; None for a
-            series of the training, which has its training rows for that.
+        observations: Number of first observations from which grid and scales were learnt; None
+            for a training series, whose training rows they were learnt from.
     """
 
     name: str
@@ -39,11 +39,11 @@ class SeriesFit:
     observations: int | None = None
 
     def pipeline(self, shared: FeaturePipeline) -> FeaturePipeline:
-        """The features of this series."""
+        """The feature pipeline of this series."""
         return replace(shared.in_zone(self.timezone), standardizer=self.standardizer)
 
     def to_json(self) -> dict[str, Any]:
-        """The fit as plain values."""
+        """The fit as JSON values."""
         return {
             "name": self.name,
             "timezone": self.timezone,
@@ -56,7 +56,7 @@ class SeriesFit:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The fit that `to_json` described."""
+        """The fit that `to_json` stored."""
         return cls(
             stored["name"],
             stored["timezone"],
@@ -73,11 +73,11 @@ class FitRule:
     """How every series of a forecaster is fitted.
 
     Args:
-        pipeline: The choice of features; its scales and time zone are not looked at.
+        pipeline: The choice of features; its scales and time zone are not used.
         targets: Columns of the targets.
         transform: The targets' transform.
         leads: Steps ahead, increasing.
-        scaled: Whether inputs and targets are scaled at all.
+        scaled: Whether inputs and targets are scaled.
     """
 
     pipeline: FeaturePipeline
@@ -88,7 +88,7 @@ class FitRule:
 
     @property
     def positive(self) -> Sequence[int]:
-        """Columns in which only values above zero make sense."""
+        """Columns in which only values above 0 are valid."""
         return self.targets if self.transform == "log_return" else []
 
     def fit(
@@ -103,13 +103,13 @@ class FitRule:
             times: `(rows,)` of the grid, for the calendar.
             rows: `(rows, channels)` in original units, for the scales; NaN is missing.
         """
-        own = self.pipeline.in_zone(timezone)
+        pipeline = self.pipeline.in_zone(timezone)
         return SeriesFit(
             name=name,
             timezone=timezone,
             rule=rule,
             calendar=rule.row_calendar(times),
-            standardizer=fit_scales(own, rows, scaled=self.scaled),
+            standardizer=fit_scales(pipeline, rows, scaled=self.scaled),
             scaling=TargetScaling.fit(
                 self.transform, self.leads, rows[:, self.targets], scaled=self.scaled
             ),

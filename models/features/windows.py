@@ -1,4 +1,4 @@
-"""Windows: the last `lookback` rows before an origin, gathered when a batch needs them."""
+"""Windows: the last `lookback` rows up to an origin, gathered when a batch needs them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Self
 
 import numpy as np
 
-from models.arrays import Floats, Rows
-from models.features.dataset import Batch, Dataset, Part
+from models.arrays import Floats, RowIndices
+from models.features.dataset import Batch, Dataset, SplitName
 
 
-def window_offsets(lookback: int, step: int) -> Rows:
-    """Rows of a window relative to its origin: every `step`-th, the origin last.
+def window_offsets(lookback: int, step: int) -> RowIndices:
+    """A window's rows relative to its origin: every `step`-th row, the origin last.
 
     Args:
         lookback: Rows that the window spans.
@@ -26,19 +26,19 @@ def window_offsets(lookback: int, step: int) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class WindowReader:
-    """Windows of a series as it is served.
+    """Gathers windows while a series is served.
 
     Args:
         offsets: `(samples,)`, rows relative to the origin.
-        features: `(rows, features)`.
-        before: How many of these rows lie before the first origin.
+        features: `(rows, features)` of float32.
+        before: Number of these rows before the first origin.
     """
 
-    offsets: Rows
+    offsets: RowIndices
     features: Floats
     before: int
 
-    def at(self, origins: Rows) -> Floats:
+    def at(self, origins: RowIndices) -> Floats:
         """The windows of origins `(windows,)`: `(windows, samples, features)`."""
         found: Floats = self.features[self.before + origins[:, np.newaxis] + self.offsets]
         return found
@@ -56,19 +56,19 @@ class Windows:
     """
 
     dataset: Dataset
-    origins: Rows
-    ends: Rows
-    offsets: Rows
+    origins: RowIndices
+    ends: RowIndices
+    offsets: RowIndices
 
     @classmethod
-    def of(cls, dataset: Dataset, part: Part, offsets: Rows) -> Self:
-        """The windows whose origin lies in a part and whose last label does too.
+    def of(cls, dataset: Dataset, part: SplitName, offsets: RowIndices) -> Self:
+        """The windows whose origin and last label lie in a part.
 
-        Those without any label are left out: there is nothing to learn from them.
+        Windows without any label are omitted.
 
         Args:
             dataset: The arrays.
-            part: Which part of the split.
+            part: The part of the split.
             offsets: Rows relative to the origin.
         """
         farthest = int(dataset.scaling.leads.max())
@@ -76,7 +76,7 @@ class Windows:
         origins, ends = [], []
         for track in dataset.tracks:
             first, stop = track.span(part)
-            # A window may begin in the part before: only its labels must not cross.
+            # A window may begin in the previous part: only labels must not cross the border.
             found = np.arange(max(first, track.train - int(offsets[0])), stop - farthest)
             labelled = np.zeros(len(found), bool)
             for lead in dataset.scaling.leads:
@@ -86,7 +86,7 @@ class Windows:
             ends.append(np.full(len(found), stop))
         return cls(dataset, np.concatenate(origins), np.concatenate(ends), offsets)
 
-    def batch(self, picks: Rows) -> Batch:
+    def batch(self, picks: RowIndices) -> Batch:
         """Gather windows.
 
         Args:
@@ -102,7 +102,7 @@ class Windows:
         return Batch(features, labels, weights, self.dataset.future_inputs(origins))
 
     def random_batches(self, size: int, count: int, seed: tuple[int, int]) -> Iterator[Batch]:
-        """Batches in random order, each window once before any comes twice.
+        """Batches in random order; each window is used once before any is used twice.
 
         Args:
             size: Windows per batch.
@@ -115,35 +115,35 @@ class Windows:
         return (self.batch(order[k * size : (k + 1) * size]) for k in range(count))
 
     def ordered_batches(self, size: int, count: int, epoch: int) -> Iterator[Batch]:
-        """Batches in order of time; each epoch goes on where the one before it ended.
+        """Batches in time order; each epoch continues where the previous one ended.
 
         Args:
             size: Windows per batch.
             count: Number of batches.
-            epoch: From 1; after the last window comes the first again.
+            epoch: From 1; the first window follows the last one.
         """
         first = (epoch - 1) * size * count
         order = (first + np.arange(size * count)) % len(self.origins)
         return (self.batch(order[k * size : (k + 1) * size]) for k in range(count))
 
     def even_batches(self, size: int, most: int) -> Iterator[Batch]:
-        """Batches of evenly spaced windows in order of time, the last one filled up.
+        """Batches of evenly spaced windows in time order; the last batch is filled up.
 
         Args:
             size: Windows per batch.
-            most: The largest number of windows; windows are left out evenly above it.
+            most: The largest number of windows; above it, evenly spaced ones are taken.
         """
         count = min(len(self.origins), most)
         picks = np.linspace(0, len(self.origins) - 1, count).astype(np.int64)
         for first in range(0, count, size):
             chosen = picks[first : first + size]
             batch = self.batch(np.resize(chosen, size))
-            # Compiled steps want one batch shape: repeated windows weigh nothing.
+            # Compiled steps need one batch shape: repeated windows have the weight 0.
             batch.weights[len(chosen) :] = 0.0
             yield batch
 
 
-# Validation reads at most this many windows: more only make the estimate slower.
+# Validation reads at most this many windows: more hardly improve the estimate.
 MOST_VALIDATION_WINDOWS = 16_384
 
 
@@ -157,7 +157,7 @@ class WindowFeed:
         batch_size: Windows per batch.
         updates_per_epoch: Batches per epoch.
         seed: Fixes the order.
-        shuffle: Whether windows come in random order, or in order of time.
+        shuffle: Whether windows are in random order rather than in time order.
     """
 
     training: Windows
@@ -169,11 +169,11 @@ class WindowFeed:
 
     @property
     def state_shapes(self) -> list[tuple[str, int]]:
-        """No states are carried."""
+        """Empty: states are not carried."""
         return []
 
     def train_batches(self, epoch: int) -> Iterator[Batch]:
-        """Windows of an epoch; if they are random, the epoch and the seed fix which."""
+        """Windows of an epoch; a random order depends only on the epoch and the seed."""
         if not self.shuffle:
             return self.training.ordered_batches(self.batch_size, self.updates_per_epoch, epoch)
         return self.training.random_batches(
@@ -181,5 +181,5 @@ class WindowFeed:
         )
 
     def validation_batches(self) -> Iterator[Batch]:
-        """Evenly spaced windows."""
+        """Evenly spaced validation windows."""
         return self.validation.even_batches(self.batch_size, MOST_VALIDATION_WINDOWS)

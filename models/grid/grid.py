@@ -1,4 +1,4 @@
-"""Observations onto the rows that a forecaster steps through: with holes, or resampled."""
+"""Put observations onto a grid of rows: with gaps, or resampled to a coarser step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from models.grid.bins import Bins
 from models.grid.summaries import Aggregate, rule_of, summarise
 from models.series import Channel
 
-# A bound on memory: thirty-eight years of minutes.
+# Bounds memory: 38 years of minutes.
 _MOST_ROWS = 20_000_000
 
 
@@ -22,9 +22,30 @@ class Grid:
     """Rows at the steps of a cadence.
 
     Args:
-        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the moment at which
+        times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the time at which
             everything in the row is known.
         values: `(rows, channels)` of float64; NaN is missing.
+
+    Example:
+        Half-hourly values become hourly means; the hour 02:00 is not complete yet.
+
+        >>> import numpy as np
+        >>> from models.calendars.cadence import Cadence
+        >>> from models.calendars.calendar import learn_calendar
+        >>> from models.series import Channel
+        >>> half, hour = Cadence.parse("30min"), Cadence.parse("1h")
+        >>> times = np.datetime64("2024-01-01T00:30", "us") + np.arange(3) * np.timedelta64(30, "m")
+        >>> grid = to_grid(
+        ...     times,
+        ...     np.array([[1.0], [3.0], [5.0]]),
+        ...     cadence=half,
+        ...     step=hour,
+        ...     calendar=learn_calendar(times, half, "continuous", "UTC"),
+        ...     channels=[Channel("load")],
+        ...     aggregate="mean",
+        ... )
+        >>> grid.times.astype(str).tolist(), grid.values.tolist()
+        (['2024-01-01T01:00:00.000000'], [[2.0]])
     """
 
     times: Times
@@ -46,14 +67,14 @@ def to_grid(
 ) -> Grid:
     """Put observations onto the rows of a grid.
 
-    A row labelled t holds what was observed after the row before and up to t. It is given out
-    once something was observed at or after t, so a row never changes later. On a continuous
-    calendar holes are rows of NaN; of sessions, observed rows come as they are, and
-    resampling them leaves empty rows out. Where a grid is the series' own cadence its labels
-    are the series' own times (as the calendar learnt them); coarser steps begin at whole
-    hours, local midnights, Mondays, or the first days of months.
+    A row labelled t contains the observations after the previous row up to and including t. It
+    is returned once something was observed at or after t, so a row never changes later. On a
+    continuous calendar, gaps become rows of NaN; with sessions, observed rows are returned
+    unchanged, and resampling omits empty rows. If the step is the series' cadence, labels are
+    the series' times (as the calendar learnt them); coarser steps begin at whole hours, local
+    midnights, Mondays, or the first days of months.
 
-    Streaming gives the same rows as one go: pass as `after` the last row's time, and all
+    Streaming gives the same rows as one call: pass the last row's time as `after`, and all
     observations later than it.
 
     Args:
@@ -61,16 +82,17 @@ def to_grid(
         values: `(observations, channels)` of float64; NaN is missing.
         cadence: The step between observations.
         step: The step between rows: `cadence` or a multiple of it.
-        calendar: When observations come, as learnt by `learn_calendar` with `cadence`.
-        channels: One entry per column: names decide for `"ohlc"`, angles for `"mean"`.
-        aggregate: What stands for the observations of a row, as `rule_of` says. Missing ones
-            are left out.
-        bars: Whether observations are market bars, as `Bins` says.
-        phase: By how many observation steps the rows lie later, if `step` is a multiple.
-        after: Only rows later than this are wanted.
+        calendar: When observations are expected, as `learn_calendar` learnt it with `cadence`.
+        channels: One entry per column: `"ohlc"` depends on names, `"mean"` on angles.
+        aggregate: How a row's observations are combined, see `rule_of`. Missing values are
+            skipped.
+        bars: Whether observations are market bars, see `Bins`.
+        phase: Number of observation steps by which rows lie later, if `step` is a multiple.
+        after: Only rows later than this are returned.
 
     Raises:
-        DataError: If `phase` is asked of months or business days, or if there are too many rows.
+        DataError: If `phase` is not 0 for months or business days, or if there are more than
+            20 million rows.
     """
     if after is not None:
         later = int(np.searchsorted(times, after, side="right"))

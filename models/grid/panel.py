@@ -1,4 +1,4 @@
-"""Panels: several series that one forecaster learns from, and what they must have in common."""
+"""Panels: several series for one forecaster, and the signature that they must share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from models.calendars.cadence import Cadence
 from models.errors import Problem
 from models.series import Channel, SeriesData
 
-# All series of a panel are in memory while it is trained.
+# All series of a panel are in memory during training.
 MOST_SERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """What a series must share with others to be read by the same forecaster.
+class SeriesSignature:
+    """The properties that all series of one forecaster share.
 
-    Time zones are free: each series counts days and sessions in its own.
+    Time zones may differ: each series counts days and sessions in its own.
 
     Args:
         kind: What the rows are.
         cadence: The usual step between rows.
-        calendar: `"continuous"`, `"sessions"` or the code of an exchange.
+        calendar: `"continuous"`, `"sessions"` or an exchange's code.
         channels: The channels by name.
     """
 
@@ -32,13 +32,13 @@ class Traits:
 
     @classmethod
     def of(cls, data: SeriesData) -> Self:
-        """The traits of a series."""
+        """The signature of a series."""
         return cls(data.kind, data.cadence, data.calendar, by_name(data.channels))
 
-    def objections(self, other: "Traits") -> Iterator[str]:
-        """What keeps another series from being read like one of these, as sentences.
+    def objections(self, other: "SeriesSignature") -> Iterator[str]:
+        """Why a series with another signature cannot be read in the same way, as sentences.
 
-        The other one may have further channels.
+        The other series may have additional channels.
         """
         steps = Cadence.parse(self.cadence), Cadence.parse(other.cadence)
         for name, same in (
@@ -65,22 +65,24 @@ def by_name(channels: Sequence[Channel]) -> dict[str, Channel]:
 
 
 def size_problems(count: int) -> Iterator[Problem]:
-    """Whether a panel has too many series; it can be asked before any is read."""
+    """Whether a panel has too many series; can be checked before any series is read."""
     if count > MOST_SERIES:
         message = f"`series` must name at most {MOST_SERIES} series. Received: {count}"
         yield Problem("/series", message)
 
 
-def panel_problems(names: Sequence[str], traits: Sequence[Traits]) -> Iterator[Problem]:
-    """Why series cannot be a panel; the first one says what the others must be like.
+def panel_problems(
+    names: Sequence[str], signatures: Sequence[SeriesSignature]
+) -> Iterator[Problem]:
+    """Why series cannot be a panel; the others must match the first one.
 
     Args:
         names: The names of the series.
-        traits: Their traits, in the same order.
+        signatures: Their signatures, in the same order.
     """
     yield from size_problems(len(names))
-    first = traits[0]
-    for position, (name, other) in enumerate(zip(names, traits, strict=True)):
+    first = signatures[0]
+    for position, (name, other) in enumerate(zip(names, signatures, strict=True)):
         pointer = f"/series/{position}"
         if name in names[:position]:
             yield Problem(pointer, f"`series` must differ. Received twice: {name}")
@@ -91,15 +93,16 @@ def panel_problems(names: Sequence[str], traits: Sequence[Traits]) -> Iterator[P
         if further := [channel for channel in other.channels if channel not in first.channels]:
             yield Problem(
                 pointer,
-                f"The series {name!r} does not go with {names[0]!r}: it must have no further "
+                f"The series {name!r} does not go with {names[0]!r}: it must not have further "
                 f"channels. Received: {', '.join(further)}",
             )
 
 
 def blamed(names: Sequence[str], found: Sequence[Sequence[Problem]]) -> Iterator[Problem]:
-    """Where the problems of a spec with each series of a panel lie.
+    """Assign problems to the spec or to single series of a panel.
 
-    A rule that every series breaks is the spec's fault; one that only some break is theirs.
+    A rule that every series breaks is a problem of the spec; one that only some break is a
+    problem of these series, and its pointer becomes `/series/<position>`.
 
     Args:
         names: The names of the series.
@@ -108,17 +111,19 @@ def blamed(names: Sequence[str], found: Sequence[Sequence[Problem]]) -> Iterator
     if len(found) == 1:
         yield from found[0]
         return
-    everywhere = set.intersection(*({each.pointer for each in own} for own in found)) - {""}
+    everywhere = set.intersection(*({each.pointer for each in problems} for problems in found)) - {
+        ""
+    }
     yield from (each for each in found[0] if each.pointer in everywhere)
-    for position, own in enumerate(found):
-        for each in own:
+    for position, problems in enumerate(found):
+        for each in problems:
             if each.pointer not in everywhere:
                 message = f"In the series {names[position]!r}: {each.message}"
                 yield Problem(f"/series/{position}", message)
 
 
-def _channel_objections(own: Channel, other: Channel) -> Iterator[str]:
-    if own.angular != other.angular:
-        yield f"`angular` of {own.name} must be {own.angular}. Received: {other.angular}"
-    if own.unit and other.unit and own.unit != other.unit:
-        yield f"the unit of {own.name} must be {own.unit}. Received: {other.unit}"
+def _channel_objections(channel: Channel, other: Channel) -> Iterator[str]:
+    if channel.angular != other.angular:
+        yield f"`angular` of {channel.name} must be {channel.angular}. Received: {other.angular}"
+    if channel.unit and other.unit and channel.unit != other.unit:
+        yield f"the unit of {channel.name} must be {channel.unit}. Received: {other.unit}"

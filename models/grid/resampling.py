@@ -1,4 +1,4 @@
-"""How a forecaster's rows come out of observations: the same when training and serving."""
+"""How observations become a forecaster's rows: the same in training and serving."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,15 +17,15 @@ from models.series import Channel, SeriesData
 
 @dataclass(frozen=True, slots=True)
 class GridRule:
-    """What `to_grid` must know of a series.
+    """The arguments of `to_grid` that belong to a series.
 
     Args:
         cadence: The step between observations.
         step: The step between rows.
-        calendar: When observations come.
+        calendar: When observations are expected.
         channels: One entry per column.
-        aggregate: What stands for the observations of a row.
-        bars: Whether observations are market bars, as `Bins` says.
+        aggregate: How a row's observations are combined.
+        bars: Whether observations are market bars, see `Bins`.
     """
 
     cadence: Cadence
@@ -45,7 +45,7 @@ class GridRule:
             data: The whole series.
             channels: The channels that are read.
             step: The cadence of rows, such as `"1h"`.
-            aggregate: What stands for the observations of a row.
+            aggregate: How a row's observations are combined.
         """
         cadence = Cadence.parse(data.cadence)
         calendar = learn_calendar(data.times, cadence, data.calendar, data.timezone, data.hours)
@@ -54,7 +54,7 @@ class GridRule:
 
     @property
     def phases(self) -> int:
-        """How many ways there are to begin a row: 6 for hours made of 10 minutes."""
+        """Number of ways to place a row's beginning: 6 for hours made of 10 minutes."""
         resampled = isinstance(self.calendar, Continuous) and self.cadence != self.step
         fixed = self.cadence.fixed and self.step.fixed
         if resampled and fixed and self.step.is_multiple_of(self.cadence):
@@ -79,11 +79,11 @@ class GridRule:
         )
 
     def row_times(self, times: Times) -> Times:
-        """Times of the rows that observations at `times` become."""
+        """The times of the rows that observations at `times` become."""
         return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
 
     def row_calendar(self, times: Times) -> Calendar:
-        """When the next rows come, given the times of those that came."""
+        """When the next rows are expected, given the times of past rows."""
         if self.step == self.cadence:
             return self.calendar
         zone = self.calendar.timezone
@@ -94,7 +94,7 @@ class GridRule:
         return learn_calendar(times, self.step, kind, zone)
 
     def to_json(self) -> dict[str, Any]:
-        """The rule as plain JSON values."""
+        """The rule as JSON values."""
         return {
             "cadence": self.cadence.text,
             "step": self.step.text,
@@ -106,13 +106,13 @@ class GridRule:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The rule that `to_json` described."""
+        """The rule that `to_json` stored."""
         return cls(
             Cadence.parse(stored["cadence"]),
             Cadence.parse(stored["step"]),
             calendar_from_json(stored["calendar"]),
             tuple(Channel(**channel) for channel in stored["channels"]),
             stored["aggregate"],
-            # Bundles of before rows were binned as bars are.
+            # Bundles made before bars had bins of their own lack this key.
             stored.get("bars", False),
         )

@@ -1,4 +1,4 @@
-"""Splits: where training ends and validation and test begin, in the order of time."""
+"""Splits: the rows of training, validation and test, in time order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Rows of the three parts, one after the other; validation and test may be empty.
+    """Rows of the three consecutive parts; validation and test may be empty.
 
     Args:
-        train: Rows that weights and scalers are fitted on.
-        validation: Rows that decide when to stop.
-        test: Rows that nothing is decided on, up to the end of the series.
+        train: Rows on which weights and scales are fitted.
+        validation: Rows that decide when training stops.
+        test: Rows that decide nothing, up to the series' end.
     """
 
     train: slice
@@ -31,9 +31,8 @@ class Splits:
 def split_bounds(times: Times, split: SplitSpec) -> Splits:
     """Find the rows of each part.
 
-    A time begins its part: the row at that time belongs to it. A fraction is one of the rows
-    from the beginning of training on; the test part is the last one and validation lies
-    before it.
+    A part given by a time begins with the row at that time. A fraction counts the rows from the
+    beginning of training; the test part is the last one and validation lies before it.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the rows of a grid.
@@ -60,9 +59,9 @@ def split_bounds(times: Times, split: SplitSpec) -> Splits:
 
 
 def origins(part: slice, farthest_lead: int) -> slice:
-    """The rows of a part that have all their labels in it.
+    """The rows of a part whose labels all lie in the same part.
 
-    Labels never cross a border: of a part of 10 rows and leads up to 3 the first 7 rows remain.
+    Labels never cross a border: in a part of 10 rows with leads up to 3, the first 7 rows remain.
 
     Args:
         part: Rows of one part of a split.
@@ -72,7 +71,7 @@ def origins(part: slice, farthest_lead: int) -> slice:
 
 
 def to_time(moment: datetime) -> np.datetime64:
-    """A moment as `datetime64[us]` UTC; one without a zone is read as UTC."""
+    """A time as `datetime64[us]` in UTC; a time without a zone is read as UTC."""
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return np.datetime64(aware.replace(tzinfo=None), "us")
 

@@ -1,4 +1,4 @@
-"""What stands for several observations: the rules of rows that are coarser than their series."""
+"""Combine several observations into one row, by a rule for each channel."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -19,17 +19,18 @@ OHLC_RULES: dict[str, Rule] = {
     "close": "last",
     "volume": "sum",
 }
-# Of a single observation these say something else than its value.
+# For a single observation these differ from its value.
 _NEVER_THE_VALUE = {"angle", "count"}
 
 
 def rule_of(channel: Channel, aggregate: Aggregate | Rule) -> Rule:
-    """How a channel's observations become one.
+    """The rule by which a channel's observations are combined.
 
     Args:
-        channel: Its name decides for `"ohlc"`: first `open`, highest `high`, lowest `low`, last
-            `close`, summed `volume`, the last of any other. Angles have a mean of their own.
-        aggregate: What is asked for.
+        channel: With `"ohlc"`, its name selects the rule: first `open`, highest `high`, lowest
+            `low`, last `close`, summed `volume`, the last value of any other. The mean of angles
+            is the direction of their mean vector.
+        aggregate: The rule of the spec.
     """
     if aggregate == "ohlc":
         return OHLC_RULES.get(channel.name.lower(), "last")
@@ -39,7 +40,9 @@ def rule_of(channel: Channel, aggregate: Aggregate | Rule) -> Rule:
 
 
 def summarise(values: Values, starts: Indices, rules: Sequence[Rule]) -> Values:
-    """One row for each run of rows that begins at one of `starts`; missing values do not count.
+    """One row for each run of observations that begins at one of `starts`.
+
+    Missing values are skipped.
 
     Args:
         values: `(observations, channels)`; NaN is missing.
@@ -47,14 +50,14 @@ def summarise(values: Values, starts: Indices, rules: Sequence[Rule]) -> Values:
         rules: One for each channel.
 
     Returns:
-        `(rows, channels)`; NaN where a run holds no value, 0 for its count.
+        `(rows, channels)`; NaN where a run has no values, and 0 for its count.
     """
     if len(starts) == len(values) and not _NEVER_THE_VALUE & set(rules):
-        # Most grids are a series' own rows: there is nothing to put together. The mean of one
-        # direction, however, is that direction between 0 and 360 degrees.
+        # Most grids are the series' rows themselves, so there is nothing to combine. The mean of
+        # one angle, however, is that angle modulo 360 degrees.
         return values
     summaries = np.empty((len(starts), len(rules)))
-    # Column by column: what a summary makes on its way is many times as large as the column.
+    # Column by column: a summary's intermediate arrays are many times as large as the column.
     for column, rule in enumerate(rules):
         summaries[:, [column]] = _SUMMARIES[rule](values[:, [column]], starts)
     return summaries

@@ -1,8 +1,8 @@
-"""Adaptation: a trained forecaster on any series, also on one that it never saw.
+"""Apply a trained forecaster to any series, including one it was not trained on.
 
-A series of the training is scaled by its training rows. A series that came later is scaled by
-its own first observations: of `n` that there are, the largest `m * 2**k` up to `n`, where `m` is
-the least number that will do. So the scales depend on nothing that lies after the origin, grow
+A training series is scaled by its training rows. An unseen series is scaled by its first
+observations: of `n` observations, the largest `m * 2**k` that is at most `n`, where `m` is the
+least number that suffices. So the scales depend only on observations before the origin, become
 more certain as the series grows, and are the same whether the series was streamed or replayed.
 """
 
@@ -18,45 +18,47 @@ from models.errors import DataError
 from models.features.features import FeaturePipeline, clean_rows
 from models.features.scaling import TargetScaling
 from models.features.series_fit import FitRule, SeriesFit
-from models.grid.panel import Traits, by_name
+from models.grid.panel import SeriesSignature, by_name
 from models.grid.resampling import GridRule
 from models.series import SeriesData
 from models.serving.intervals import Intervals
 
 
 def known_fit(manifest: dict[str, Any], name: str) -> SeriesFit | None:
-    """The stored fit of a series of the training, or None if there is none of that name."""
+    """The stored fit of the training series with this name, or None."""
     stored = next((each for each in manifest["panel"] if each["name"] == name), None)
     return None if stored is None else SeriesFit.from_json(stored)
 
 
 def intervals_of(manifest: dict[str, Any], name: str) -> Intervals | None:
-    """The intervals of a series: its own, or if it is none of the training the mean of theirs.
+    """A training series' intervals; for an unseen series, the mean over the training series.
 
     None if the forecaster has no intervals.
     """
     entries = manifest["panel"] or [{**manifest["series"], "intervals": manifest["intervals"]}]
-    own = [each for each in entries if each["name"] == name] or entries
-    stored = [Intervals.from_json(each["intervals"]) for each in own if each["intervals"]]
+    entries = [each for each in entries if each["name"] == name] or entries
+    stored = [Intervals.from_json(each["intervals"]) for each in entries if each["intervals"]]
     return Intervals.mean(stored) if stored else None
 
 
 def is_known(manifest: dict[str, Any], name: str) -> bool:
-    """Whether a forecaster learnt from the series of this name."""
+    """Whether a series of this name was among the training series."""
     names = [each["name"] for each in manifest["panel"]]
     return name in (names or [manifest["series"]["name"]])
 
 
-def traits_of(manifest: dict[str, Any]) -> Traits:
-    """What a series must be like to be read by a forecaster."""
+def signature_of(manifest: dict[str, Any]) -> SeriesSignature:
+    """The signature that a series must have for a forecaster to read it."""
     rule, series = GridRule.from_json(manifest["grid"]), manifest["series"]
-    return Traits(series["kind"], rule.cadence.text, series["calendar"], by_name(rule.channels))
+    return SeriesSignature(
+        series["kind"], rule.cadence.text, series["calendar"], by_name(rule.channels)
+    )
 
 
 def least_observations(manifest: dict[str, Any]) -> int:
-    """How many observations the scales of an unseen series are learnt from at least.
+    """The least number of observations from which an unseen series' scales are learnt.
 
-    As many as training asks of a series: the context, the farthest label and some rows.
+    The same number as in training: the context, the farthest label and some rows.
     """
     rule = GridRule.from_json(manifest["grid"])
     rows: int = manifest["least_rows"] + max(manifest["targets"]["scaling"]["leads"])
@@ -65,10 +67,10 @@ def least_observations(manifest: dict[str, Any]) -> int:
 
 
 def observations_to_fit(manifest: dict[str, Any], observations: int) -> int:
-    """How many of a series' first observations its scales are learnt from.
+    """The number of an unseen series' first observations from which its scales are learnt.
 
     Raises:
-        DataError: If there are too few.
+        DataError: If `observations` are fewer than `least_observations`.
     """
     least = least_observations(manifest)
     if observations < least:
@@ -81,11 +83,11 @@ def observations_to_fit(manifest: dict[str, Any], observations: int) -> int:
 
 
 def fit_unseen(manifest: dict[str, Any], data: SeriesData) -> SeriesFit:
-    """Learn grid and scales of a series that the forecaster did not learn from.
+    """Learn grid and scales of an unseen series.
 
     Args:
-        manifest: The forecaster's.
-        data: The series up to the origin, with the traits that the forecaster needs.
+        manifest: The bundle's manifest.
+        data: The series up to the origin, with the signature that the forecaster needs.
 
     Raises:
         DataError: If it has too few observations, or a target that does not vary in them.
@@ -120,6 +122,6 @@ def _check_targets(manifest: dict[str, Any], values: Values, count: int) -> None
         if len(present) == 0 or present.min() == present.max():
             raise DataError(
                 f"A target must vary in the first {count} observations, from which the scale of "
-                f"a series is learnt that the model did not learn from. Received: {name}, which "
+                f"a series outside the training is learnt. Received: {name}, which "
                 f"holds {'no values' if len(present) == 0 else f'only {present[0]:g}'}"
             )

@@ -1,7 +1,7 @@
-"""The runtime: a trained forecaster served by NumPy and ONNX Runtime, its state kept outside.
+"""Serve a trained forecaster with NumPy and ONNX Runtime; the state is stored by the caller.
 
-A new observation costs one step. The same code reads a whole series in one pass, so that what
-is evaluated at the end of training is what is served.
+A new observation costs one step of the network. The same code forecasts from every row of a
+series in one pass, so that evaluation measures exactly what is served.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.calendars.calendar import Calendar
 from models.calendars.exchange_hours import Hours
 from models.errors import DataError
@@ -23,26 +23,62 @@ from models.grid.resampling import GridRule
 from models.series import SeriesData
 from models.serving.adaptation import intervals_of, is_known, known_fit
 from models.serving.artefact import read_bundle
-from models.serving.batching import Steps, alone
+from models.serving.batching import Computation
 from models.serving.forecast import Forecast, Outputs, ScaledOutputs
-from models.serving.inference import NetworkRuns
-from models.serving.intervals import Intervals, Tracker, at_level
-from models.serving.postprocessing import Decoder
-from models.serving.preprocessing import Reader, Reading
+from models.serving.inference import Inference
+from models.serving.interval_tracker import IntervalTracker
+from models.serving.intervals import Intervals
+from models.serving.postprocessing import Postprocessor
+from models.serving.preprocessing import Preprocessor
+from models.serving.series_outputs import SeriesPass
 from models.serving.session import open_session
 from models.serving.states import State
 
 __all__ = ["Forecaster", "State"]
 
-# Series that a forecaster stays laid out for; what is laid out shares its network.
-FITS_KEPT = 256
+# Series for which a forecaster keeps a prepared copy; all copies share one network.
+FITS_CACHED = 256
 
 
 class Forecaster:
-    """A trained network with all that turns observations into forecasts.
+    """A trained network with everything that turns observations into forecasts.
 
-    As it is loaded it reads the first series it learnt from; `for_series` and `fitted` give
-    the same network on the grid and the scales of another.
+    As loaded, it reads its first training series; `for_series` and `fitted` give the same
+    network with another series' grid and scales.
+
+    `advance` and `forecast` return computations: run them with `run_one`, or several at once
+    with `run_batched` (both in `models.serving.batching`).
+
+    Example:
+        `forecaster` is a small forecaster of an hourly series `"load"`, two steps ahead. Its
+        network predicts that every step adds 1 to the last value.
+
+        >>> import numpy as np
+        >>> from models.serving.batching import run_batched, run_one
+        >>> forecaster.targets, forecaster.leads.tolist(), forecaster.least_rows
+        (('load',), [1, 2], 1)
+        >>> times = np.datetime64("2024-01-01", "us") + np.arange(3) * np.timedelta64(1, "h")
+        >>> values = np.array([[10.0], [11.0], [15.0]])
+        >>> state = run_one(forecaster.advance(forecaster.initial_state(), times, values))
+        >>> forecast = run_one(forecaster.forecast(state))
+        >>> str(forecast.origin), forecast.values[:, 0].tolist()
+        ('2024-01-01T02:00:00.000000', [16.0, 17.0])
+
+        Two series in one run of the network:
+
+        >>> one, other = (np.array([[value]]) for value in (20.0, 30.0))
+        >>> following = times[-1:] + np.timedelta64(1, "h")
+        >>> states = run_batched(
+        ...     [forecaster.advance(state, following, values) for values in (one, other)]
+        ... )
+        >>> forecasts = run_batched([forecaster.forecast(state) for state in states])
+        >>> [made.values[0, 0].item() for made in forecasts]
+        [21.0, 31.0]
+
+        Forecasts from every row in one pass:
+
+        >>> forecaster.outputs(times, values).values[:, :, 0].tolist()
+        [[11.0, 12.0], [12.0, 13.0], [16.0, 17.0]]
     """
 
     def __init__(
@@ -55,28 +91,30 @@ class Forecaster:
         self._session = session
         self._fit = fit
         self._fitted: dict[str, tuple[dict[str, Any], Self]] = {}
-        self._reader = Reader(manifest, fit)
+        self._preprocessor = Preprocessor(manifest, fit)
         targets = manifest["targets"]
         self._targets = tuple(targets["names"])
         self._units = tuple(targets["units"])
-        self._decoder = Decoder(
-            self._reader.scaling,
+        self._postprocessor = Postprocessor(
+            self._preprocessor.scaling,
             tuple(targets["quantiles"]),
             ClassCoding.from_json(targets["classes"]) if targets["classes"] else None,
             intervals_of(manifest, fit.name if fit else manifest["series"]["name"]),
         )
-        self._runs = self._network_runs()
+        self._inference = self._make_inference()
 
-    def _network_runs(self) -> NetworkRuns:
-        window, tracker, reader = self.manifest["window"], None, self._reader
-        if self._decoder.intervals is not None:
-            # What a row would have said of its future is settled when that has come.
-            channels = None if reader.future is None else reader.pipeline.columns
-            tracker = Tracker(self._decoder.intervals, reader.scaling, channels=channels)
-        return NetworkRuns(
+    def _make_inference(self) -> Inference:
+        window, tracker, preprocessor = self.manifest["window"], None, self._preprocessor
+        if self._postprocessor.intervals is not None:
+            # With known-future inputs a row is forecast from, and scored, once those are observed.
+            channels = None if preprocessor.future is None else preprocessor.pipeline.columns
+            tracker = IntervalTracker(
+                self._postprocessor.intervals, preprocessor.scaling, channels=channels
+            )
+        return Inference(
             session=self._session,
-            reader=reader,
-            outputs=self._decoder.width * reader.scaling.scale.size,
+            preprocessor=preprocessor,
+            outputs=self._postprocessor.width * preprocessor.scaling.scale.size,
             least_rows=self.least_rows,
             states=tuple(units for _, units in self.manifest["states"]),
             offsets=window_offsets(window["lookback"], window["step"]) if window else None,
@@ -84,20 +122,20 @@ class Forecaster:
         )
 
     @classmethod
-    def from_bundle(cls, bundle: bytes) -> Self:
-        """Load what `train` returned as `Trained.bundle`.
+    def from_bundle(cls, content: bytes) -> Self:
+        """Load the bundle that `train` returned as `Trained.bundle`.
 
         Raises:
             ArtefactError: If the bundle is damaged or of an unknown format.
         """
-        artefact = read_bundle(bundle)
-        return cls(artefact.manifest, open_session(artefact.onnx))
+        bundle = read_bundle(content)
+        return cls(bundle.manifest, open_session(bundle.onnx))
 
     def for_series(self, name: str) -> Self:
-        """The forecaster as it reads one of the series that it learnt from.
+        """The forecaster with the grid and scales of one of its training series.
 
         Raises:
-            DataError: If it learnt from no series of this name.
+            DataError: If it has no training series of this name.
         """
         fit = known_fit(self.manifest, name)
         if fit is not None:
@@ -107,85 +145,86 @@ class Forecaster:
         return self
 
     def fitted(self, fit: SeriesFit) -> Self:
-        """The forecaster as it reads a series of this grid and these scales."""
+        """The forecaster with this grid and these scales; it shares the network."""
         return type(self)(self.manifest, self._session, fit)
 
     def fitted_as(self, stored: dict[str, Any]) -> Self:
-        """The forecaster as it reads a series, by `SeriesFit.to_json` of its grid and scales.
+        """The forecaster with a grid and scales as `SeriesFit.to_json` stored them.
 
-        It is kept: laying it out costs as much as a few steps of the network.
+        The result is cached: preparing it costs as much as a few steps of the network.
         """
         name = stored["name"]
-        kept = self._fitted.get(name)
-        if kept is not None and kept[0] == stored:
-            return kept[1]
-        own = self.fitted(SeriesFit.from_json(stored))
-        if len(self._fitted) >= FITS_KEPT:
+        cached = self._fitted.get(name)
+        if cached is not None and cached[0] == stored:
+            return cached[1]
+        fitted = self.fitted(SeriesFit.from_json(stored))
+        if len(self._fitted) >= FITS_CACHED:
             self._fitted.clear()
-        self._fitted[name] = stored, own
-        return own
+        self._fitted[name] = stored, fitted
+        return fitted
 
     def in_hours(self, hours: Hours) -> Self:
-        """The forecaster with the sessions of its series' exchange as they are known by now.
+        """The forecaster with newer sessions of its series' exchange.
 
-        It was trained with those known then; holidays announced since move its forecasts.
+        It was trained with the sessions known at that time; holidays announced since then move
+        the target times of its forecasts.
         """
         renewed = copy(self)
-        renewed._fitted = {}  # noqa: SLF001 - a copy of its own
-        renewed._reader = self._reader.in_hours(hours)  # noqa: SLF001
-        renewed._runs = renewed._network_runs()  # noqa: SLF001
+        renewed._fitted = {}  # noqa: SLF001 - a copy of this object
+        renewed._preprocessor = self._preprocessor.in_hours(hours)  # noqa: SLF001
+        renewed._inference = renewed._make_inference()  # noqa: SLF001
         return renewed
 
     @property
     def fit(self) -> SeriesFit | None:
-        """Grid and scales of the series that it reads; None for the first one it learnt from."""
+        """Grid and scales of the series it reads; None for its first training series."""
         return self._fit
 
     @property
     def leads(self) -> npt.NDArray[np.int64]:
         """Steps ahead, `(leads,)`, increasing."""
-        return self._reader.scaling.leads
+        return self._preprocessor.scaling.leads
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of the targets."""
+        """The targets' names."""
         return self._targets
 
     @property
     def quantiles(self) -> tuple[float, ...]:
-        """What the network predicts of each lead and target: `(0.5,)` for a point."""
-        return self._decoder.quantiles
+        """Predicted quantiles of each lead and target: `(0.5,)` for a point forecast."""
+        return self._postprocessor.quantiles
 
     @property
     def classes(self) -> ClassCoding | None:
-        """What the classes are; None if values are predicted."""
-        return self._decoder.classes
+        """The coding of classes; None if values are predicted."""
+        return self._postprocessor.classes
 
     @property
     def known_future(self) -> tuple[str, ...]:
         """The channels whose values at the target times a forecast needs."""
         channels: list[str] = self.manifest["channels"]
-        return tuple(channels[column] for column in self._reader.pipeline.known_columns)
+        return tuple(channels[column] for column in self._preprocessor.pipeline.known_columns)
 
     @property
     def rule(self) -> GridRule:
         """How observations become rows."""
-        return self._reader.rule
+        return self._preprocessor.rule
 
     @property
     def calendar(self) -> Calendar:
-        """When rows come."""
-        return self._reader.calendar
+        """The times at which rows are expected."""
+        return self._preprocessor.calendar
 
     @property
     def intervals(self) -> Intervals | None:
-        """How wide its intervals are before they adapt; None if it has none."""
-        return self._decoder.intervals
+        """The fitted intervals, not yet adapted; None if there are none."""
+        return self._postprocessor.intervals
 
     @property
     def windowed(self) -> bool:
-        """Whether every forecast reads a whole window, instead of a kept state."""
-        return self._runs.offsets is not None
+        """Whether every forecast reads a whole window instead of a recurrent state."""
+        return self._inference.offsets is not None
 
     @property
     def least_rows(self) -> int:
@@ -194,39 +233,38 @@ class Forecaster:
 
     def initial_state(self) -> State:
         """The state before the first observation."""
-        return self._runs.initial_state()
+        return self._inference.initial_state()
 
-    def advance(self, state: State, times: Times, values: Values) -> State:
-        """Read observations.
+    def advance(self, state: State, times: Times, values: Values) -> Computation[State]:
+        """Read observations that follow a state.
 
         Args:
-            state: What was kept of the series up to `state.time`.
-            times: `(rows,)`, UTC, increasing: every observation after `state.time`, also those
-                that an earlier call saw and that lie in a bin which was not complete then.
+            state: The stored state of the series up to `state.time`.
+            times: `(rows,)`, UTC, increasing: every observation after `state.time`, including
+                those passed in an earlier call whose bin was not complete at that time.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
 
         Returns:
             The state after the last complete grid row; `state` itself if there is none.
-        """
-        return alone(self.advancing(state, times, values))
-
-    def advancing(self, state: State, times: Times, values: Values) -> Steps[State]:
-        """Read observations side by side with others; the arguments are those of `advance`."""
-        grid = self._reader.grid(times, values, state.time)
-        if len(grid.times) == 0:
-            return state
-        return (yield from self._runs.over(state, grid))
-
-    def steps_ahead(self, state: State) -> Times:
-        """When the steps from the next one to the farthest lead are due, `(steps,)`; UTC.
 
         Raises:
-            DataError: If too few rows were read yet.
+            DataError: If the observations do not fit the grid.
+        """
+        grid = self._preprocessor.grid(times, values, state.time)
+        if len(grid.times) == 0:
+            return state
+        return (yield from self._inference.advance(state, grid))
+
+    def steps_ahead(self, state: State) -> Times:
+        """Times of the steps from the next one to the farthest lead, `(steps,)`; UTC.
+
+        Raises:
+            DataError: If fewer than `least_rows` rows have been read.
         """
         return self.calendar.future(self._origin(state), int(self.leads[-1]))
 
     def observed_future(self, state: State, times: Times, values: Values) -> Values:
-        """What was observed of the known-future channels at the target times of a state.
+        """Observed values of the known-future channels at a state's target times.
 
         Args:
             state: The state to forecast from.
@@ -237,11 +275,12 @@ class Forecaster:
             `(leads, known-future channels)` in original units; NaN where nothing was observed.
         """
         wanted = self.steps_ahead(state)[self.leads - 1]
-        grid = self._reader.grid(times, values, state.time)
-        return self._reader.observed(grid, wanted, list(self._reader.pipeline.known_columns))
+        grid = self._preprocessor.grid(times, values, state.time)
+        columns = list(self._preprocessor.pipeline.known_columns)
+        return self._preprocessor.observed(grid, wanted, columns)
 
     def observed_targets(self, times: Times, values: Values, wanted: Times) -> Values:
-        """What came of the targets at some rows of the grid.
+        """Observed values of the targets at rows of the grid.
 
         Args:
             times: `(observations,)`, UTC, increasing: every observation from two steps before
@@ -254,42 +293,38 @@ class Forecaster:
             `(rows, targets)` in original units; NaN where nothing was observed.
         """
         if not len(times) or times[-1] < wanted[-1]:
-            # What makes the last row complete was observed later: this says that it is.
+            # The observation that completes the last row lies after `times`: a row without
+            # values in its place completes it as well.
             times = np.append(times, wanted[-1])
             values = np.vstack([values, np.full(values.shape[1], np.nan)])
-        grid = self._reader.grid(times, values)
-        return self._reader.observed(grid, wanted, self._reader.columns)
+        grid = self._preprocessor.grid(times, values)
+        return self._preprocessor.observed(grid, wanted, self._preprocessor.columns)
 
-    def forecast(self, state: State, known: Values | None = None) -> Forecast:
-        """Say what comes after the last row that was read.
+    def forecast(self, state: State, known: Values | None = None) -> Computation[Forecast]:
+        """Forecast from the last row that was read.
 
         Args:
-            state: What was kept of the series.
+            state: The stored state of the series.
             known: `(leads, known-future channels)` in original units, the values of the
-                channels `known_future` at the target times; None if there are no such channels.
+                channels `known_future` at the target times; None without such channels.
 
         Raises:
-            DataError: If too few rows, or no value of a target, were read yet, or if a known
+            DataError: If too few rows, or no value of a target, have been read, or if a known
                 value is missing.
         """
-        return alone(self.forecasting(state, known))
-
-    def forecasting(self, state: State, known: Values | None = None) -> Steps[Forecast]:
-        """Forecast side by side with others; arguments and errors are those of `forecast`."""
         origin = self._origin(state)
-        naive = state.tail[-1, self._reader.columns]
-        said = (yield from self._runs.last_output(state, known))[np.newaxis]
-        (values,) = self._decoder.values(said, naive[np.newaxis])
-        probabilities = self._decoder.probabilities(said)
+        naive = state.tail[-1, self._preprocessor.columns]
+        predicted = (yield from self._inference.predict_last(state, known))[np.newaxis]
+        (values,) = self._postprocessor.values(predicted, naive[np.newaxis])
+        probabilities = self._postprocessor.probabilities(predicted)
         if probabilities is None:
-            self._check_finite(values, naive)
+            self._postprocessor.require_finite(values, naive, self._targets)
         lower = upper = None
         if self.intervals is not None:
             adapted = state.adaptation
             log_factors = None if adapted is None else adapted.log_factors[np.newaxis]
-            lower, upper = (
-                each[:, 0] for each in self._decoder.bounds(said, naive[np.newaxis], log_factors)
-            )
+            bounds = self._postprocessor.bounds(predicted, naive[np.newaxis], log_factors)
+            lower, upper = (each[:, 0] for each in bounds)
         return Forecast(
             origin=origin,
             times=self.steps_ahead(state)[self.leads - 1],
@@ -306,7 +341,7 @@ class Forecaster:
         )
 
     def _origin(self, state: State) -> np.datetime64:
-        """The grid time of the last row, from which a forecast can be made."""
+        """The grid time of the last row, once it can be forecast from."""
         if state.time is None or state.rows < self.least_rows:
             raise DataError(
                 f"A forecast needs at least {self.least_rows} rows of history at the cadence "
@@ -315,70 +350,48 @@ class Forecaster:
         return state.time
 
     def outputs(
-        self, times: Times, values: Values, at: Rows | None = None, levels: Sequence[float] = ()
+        self,
+        times: Times,
+        values: Values,
+        at: RowIndices | None = None,
+        levels: Sequence[float] = (),
     ) -> Outputs:
         """Forecast from many rows of a series in one pass, as if each were the latest.
 
         Args:
             times: `(rows,)`, UTC, increasing.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
-            at: The grid rows to forecast from, increasing; None for all.
-            levels: Percent, for which bounds are wanted, if there are intervals.
+            at: `(origins,)`, the grid rows to forecast from, increasing; None for all.
+            levels: Percent, the levels of the wanted bounds; not used without intervals.
         """
-        reading = self._reader.whole(times, values)
-        origins = np.arange(len(reading.times)) if at is None else at
-        bounded = tuple(levels) if self.intervals else ()
-        shape = (len(origins), *self._reader.scaling.scale.shape)
-        found = Outputs(
-            reading.times,
-            reading.actual,
-            origins,
-            np.full(shape, np.nan),
-            np.full((len(bounded), *shape), np.nan),
-            np.full((len(bounded), *shape), np.nan),
-            np.full((*shape, len(self.classes.names)), np.nan) if self.classes else None,
-        )
-        for some, said, log_factors in self._runs.at(reading, origins, tracked=bool(bounded)):
-            base = reading.base[origins[some]]
-            found.values[some] = self._decoder.values(said, base)
-            if found.probabilities is not None:
-                found.probabilities[some] = self._decoder.probabilities(said)
-            if bounded:
-                bounds_of_piece = self._decoder.bounds(said, base, log_factors)
-                for target, each in zip((found.lower, found.upper), bounds_of_piece, strict=True):
-                    for index, level in enumerate(bounded):
-                        target[index, some] = at_level(level, found.values[some], each)
-        early = origins < self.least_rows - 1
-        if reading.future is not None:
-            early |= ~reading.future.complete(origins)
-        for each in (found.said, found.values, *found.lower, *found.upper):
-            each[early] = np.nan
-        return found
+        whole = self._pass_over(times, values)
+        origins = np.arange(len(whole.rows.times)) if at is None else at
+        return whole.outputs(origins, levels)
 
-    def scaled_outputs(self, times: Times, values: Values, at: Rows) -> ScaledOutputs:
-        """The network's outputs at some rows, beside the labels they are for.
+    def scaled_outputs(self, times: Times, values: Values, at: RowIndices) -> ScaledOutputs:
+        """The network's outputs at some rows, with the labels they are compared with.
 
         Args:
             times: `(rows,)`, UTC, increasing.
             values: `(rows, channels)` in the order of `manifest["channels"]`; NaN is missing.
-            at: The grid rows, increasing; all leads of each lie inside the series.
+            at: `(origins,)`, the grid rows, increasing; all leads of each lie inside the series.
         """
-        reading = self._reader.whole(times, values)
-        said = np.full((len(at), *self._reader.scaling.scale.shape, self._decoder.width), np.nan)
-        for some, here, _ in self._runs.at(reading, at):
-            said[some] = self._decoder.shaped(here)
-        return ScaledOutputs(reading.times, said, self._labels(reading, at))
+        return self._pass_over(times, values).scaled_outputs(at)
 
-    def labels(self, times: Times, values: Values, at: Rows) -> Values:
-        """What the network should say at some rows; the arguments are those of `scaled_outputs`.
+    def labels(self, times: Times, values: Values, at: RowIndices) -> Values:
+        """The labels at some rows; the arguments are those of `scaled_outputs`.
 
         Returns:
-            `(origins, leads, targets)`, scaled, or codes of classes; NaN is missing.
+            `(origins, leads, targets)`, scaled values or class codes; NaN is missing.
         """
-        return self._labels(self._reader.whole(times, values), at)
+        return self._pass_over(times, values).labels(at)
+
+    def _pass_over(self, times: Times, values: Values) -> SeriesPass:
+        rows = self._preprocessor.preprocess_series(times, values)
+        return SeriesPass(rows, self._inference, self._postprocessor)
 
     def values_of(self, data: SeriesData) -> Values:
-        """A copy of a series' values, `(rows, channels)`, in the order that is read here.
+        """A copy of a series' values, `(rows, channels)`, in the order of `manifest["channels"]`.
 
         Raises:
             DataError: If the series lacks a channel.
@@ -387,18 +400,3 @@ class Forecaster:
         if missing := [name for name in wanted if name not in data.channel_names]:
             raise DataError(f"The series {data.name!r} lacks channels of the forecaster: {missing}")
         return data.values[:, [data.channel_names.index(name) for name in wanted]]
-
-    def _labels(self, reading: Reading, at: Rows) -> Values:
-        actual = reading.actual[at[:, np.newaxis] + self.leads]
-        return self._decoder.labels(actual, reading.base[at])
-
-    def _check_finite(self, values: Values, naive: Values) -> None:
-        broken = ~np.isfinite(values).all(axis=0)
-        if not broken.any():
-            return
-        names = ", ".join(np.array(self._targets)[broken])
-        if np.isnan(naive[broken]).any() and self._reader.scaling.transform != "none":
-            raise DataError(
-                f"A forecast needs at least one earlier value of every target. Missing: {names}"
-            )
-        raise DataError(f"The network's forecast is not a finite number. Target: {names}")

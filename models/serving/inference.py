@@ -1,4 +1,4 @@
-"""Runs of the network over the rows of a series: with a state that is carried, or by windows."""
+"""Run the network over a series' rows: carrying its state from row to row, or over windows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -7,52 +7,56 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.errors import DataError
 from models.features.windows import WindowReader
 from models.grid.grid import Grid
 from models.series import iso
-from models.serving.batching import Run, Steps, alone
-from models.serving.intervals import Adaptation, Tracker
-from models.serving.preprocessing import Reader, Reading
+from models.serving.batching import Computation, NetworkRun, run_one
+from models.serving.interval_tracker import Adaptation, IntervalTracker
+from models.serving.preprocessing import PreprocessedRows, Preprocessor
 from models.serving.session import run_session
 from models.serving.states import State, Waiting
 
-# Rows per call of the network: bounds memory when a whole series is read.
+# Rows per network run: bounds memory when a whole series is read.
 ROWS_PER_RUN = 4096
 WINDOWS_PER_RUN = 256
-# Rows of all windows in a call: long windows come in smaller calls.
+# Rows in all windows of one run: longer windows run in smaller batches.
 WINDOW_ROWS_PER_RUN = 32_768
-# Outputs that are put into original units at once: each has bounds at every level.
+# Outputs converted to original units at once: each one has bounds at every level.
 OUTPUTS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkRuns:
-    """A network, and what it is given at each row.
+class Inference:
+    """A network and the inputs it gets at each row.
+
+    `outputs` below is the network's number of outputs per row: leads * targets * quantiles, or
+    leads * targets * class scores.
 
     Args:
         session: The network.
-        reader: Makes inputs of observations.
-        outputs: How many numbers the network says at a row.
+        preprocessor: Makes the network's inputs from observations.
+        outputs: Numbers that the network predicts at each row.
         least_rows: Rows of history that a forecast needs.
-        states: Units of each recurrent state that is carried.
-        offsets: Rows of a window, `(lookback,)`, relative to its last one; None if a state is
-            carried instead.
-        tracker: Follows the errors for the intervals; None if they are fixed.
+        states: Units of each recurrent state that is carried; empty for a windowed network.
+        offsets: `(lookback,)`, a window's rows relative to its last row; None for a network
+            that carries a state instead.
+        tracker: Follows the forecast errors for the intervals; None without intervals.
     """
 
     session: onnxruntime.InferenceSession
-    reader: Reader
+    preprocessor: Preprocessor
     outputs: int
     least_rows: int
     states: tuple[int, ...]
-    offsets: Rows | None
-    tracker: Tracker | None
+    offsets: RowIndices | None
+    tracker: IntervalTracker | None
 
     def initial_state(self) -> State:
         """The state before the first observation."""
-        pipeline, tail = self.reader.pipeline, self.reader.pipeline.empty_tail()
+        pipeline = self.preprocessor.pipeline
+        tail = pipeline.empty_tail()
         span = 0 if self.offsets is None else 1 - int(self.offsets[0])
         recurrent = tuple(np.zeros((1, units), np.float32) for units in self.states)
         window = np.zeros((span, pipeline.width), np.float32)
@@ -72,272 +76,288 @@ class NetworkRuns:
 
     @property
     def delay(self) -> int:
-        """How many rows later the intervals learn what a row says; 0 for at once, or never."""
+        """Rows between a forecast's origin and the row at which its errors are scored.
+
+        0 if each lead is scored as soon as its label is observed, or if widths never change.
+        """
         return self.tracker.delay if self.tracker else 0
 
-    def last_output(self, state: State, known: Values | None) -> Steps[Floats]:
-        """What the network says at the last row: kept, or made now that its future is known."""
-        future = self.reader.future
+    def predict_last(self, state: State, known: Values | None) -> Computation[Floats]:
+        """The network's outputs at the state's last row, `(outputs,)`.
+
+        They are stored in the state unless the network needs known-future values; then it runs
+        here, with `known`.
+        """
+        future = self.preprocessor.future
         if future is None or state.time is None:
-            assert state.output is not None, "a network without a future has spoken"  # noqa: S101
+            assert state.output is not None, "advancing stores the last outputs"  # noqa: S101
             return state.output
         x = state.window
         if self.offsets is not None:
             x = x[self.offsets - 1 + len(x)]
-        inputs = [x, future.inputs(state.time, known), *self.reader.last_lags(state.tail)]
+        inputs = [x, future.inputs(state.time, known), *self.preprocessor.last_lags(state.tail)]
         if self.offsets is None:
             inputs = [each[np.newaxis] for each in inputs]
         else:
             inputs[0] = x[np.newaxis]
-        y, *_ = yield Run(self.session, [*inputs, *state.recurrent])
+        y, *_ = yield NetworkRun(self.session, [*inputs, *state.recurrent])
         last: Floats = y.reshape(-1)
         return last
 
-    def over(self, state: State, grid: Grid) -> Steps[State]:
-        """Run the network over the rows that follow a state; only the last output is kept."""
+    def advance(self, state: State, grid: Grid) -> Computation[State]:
+        """Run the network over the rows that follow a state; only the last outputs are kept."""
         if state.waiting is None:
-            read = yield from self._run_at_once(state, grid)
+            advanced = yield from self._advance_at_once(state, grid)
         else:
-            read = yield from self._run_late(state, state.waiting, grid)
-        return replace(read, time=grid.times[-1], rows=state.rows + len(grid.times))
+            advanced = yield from self._advance_late(state, state.waiting, grid)
+        return replace(advanced, time=grid.times[-1], rows=state.rows + len(grid.times))
 
-    def _run_at_once(self, state: State, grid: Grid) -> Steps[State]:
-        """Read new rows, which say what moves the intervals as they come, or never do."""
-        reading = self.reader.read(state.tail, grid)
-        state = replace(state, tail=reading.tail)
-        if self.reader.future is not None:
-            return (yield from self._wait(state, reading.features))
-        if self.offsets is not None:
-            return (yield from self._run_windows(state, reading))
-        for rows in _pieces(len(reading.features)):
-            said, recurrent = yield from self._say_next(reading, rows, state.recurrent)
-            adaptation, _ = self._track(state.adaptation, reading, rows, said)
-            state = replace(state, recurrent=recurrent, output=said[-1], adaptation=adaptation)
-        return state
-
-    def at(
-        self, reading: Reading, origins: Rows, *, tracked: bool = False
-    ) -> Iterator[tuple[Rows, Floats, Values | None]]:
-        """Run the network over a whole series; what it says at some of its rows, by the piece.
-
-        Yields positions in `origins`, outputs `(positions, outputs)` and the intervals' factors.
-
-        Following the intervals takes longer than the network: only if they are wanted.
-        """
-        adaptation = self.initial_state().adaptation if tracked else None
-        unheard = self._silence(self.delay)
-        windowed = self.offsets is not None
-        runs = (
-            self._window_runs(reading, origins, tracked=tracked)
-            if windowed
-            else (self._reading_runs(reading))
-        )
-        first_origin = self.least_rows - 1 if windowed else 0
-        for rows, said, counted in runs:
-            heard = np.concatenate([unheard, counted]) if self.delay else counted
-            heard, unheard = heard[: len(counted)], heard[len(counted) :]
-            adaptation, log_factors = self._track(adaptation, reading, rows, heard)
-            is_inside = (origins >= max(rows.start, first_origin)) & (origins < rows.stop)
-            inside = np.flatnonzero(is_inside)
-            size = max(1, OUTPUTS_AT_ONCE // said.shape[1])
-            for first in range(0, len(inside), size):
-                some = inside[first : first + size]
-                here = origins[some] - rows.start
-                yield some, said[here], None if log_factors is None else log_factors[here]
-
-    def _run_late(self, state: State, late: Waiting, grid: Grid) -> Steps[State]:
-        """Read new rows, and let those speak whose future has come with them."""
-        rows = late.followed_by(grid)
-        reading, new = self.reader.read(late.tail, rows), len(grid.times)
-        adaptation, waiting = yield from self._speak(state, late, rows, reading)
-        unread = reading.features[-new:]
-        if new > len(waiting.times):
-            # Most new rows have spoken: the states after them need not be made twice.
-            state = replace(state, recurrent=waiting.recurrent, window=waiting.window)
-            unread = reading.features[-len(waiting.times) :]
-        state = yield from self._wait(state, unread)
-        return replace(state, adaptation=adaptation, waiting=waiting, tail=reading.tail)
-
-    def _speak(
-        self, state: State, late: Waiting, rows: Grid, reading: Reading
-    ) -> Steps[tuple[Adaptation | None, Waiting]]:
-        """Ask the rows whose future has come what they say of it, and let the intervals see.
+    def predict_rows(
+        self, rows: PreprocessedRows, origins: RowIndices, *, tracked: bool = False
+    ) -> Iterator[tuple[RowIndices, Floats, Values | None]]:
+        """Run the network over a whole series and yield its outputs at some rows, in pieces.
 
         Args:
-            state: What was kept.
-            late: Its rows that wait.
-            rows: These and the new ones.
-            reading: The same as the network sees them.
+            rows: The whole series.
+            origins: Rows whose outputs are wanted, increasing.
+            tracked: Whether the intervals' factors are wanted: following the errors takes
+                longer than the network.
+
+        Yields:
+            Positions in `origins`, the outputs `(positions, outputs)` and the log factors
+            `(positions, tracked levels, leads, targets)`, or None if they are not wanted.
+        """
+        adaptation = self.initial_state().adaptation if tracked else None
+        pending = self._blank_outputs(self.delay)
+        windowed = self.offsets is not None
+        pieces = (
+            self._predict_all_windows(rows, origins, tracked=tracked)
+            if windowed
+            else self._predict_all_rows(rows)
+        )
+        first_origin = self.least_rows - 1 if windowed else 0
+        for piece, predicted, tracked_outputs in pieces:
+            scored = np.concatenate([pending, tracked_outputs]) if self.delay else tracked_outputs
+            scored, pending = scored[: len(tracked_outputs)], scored[len(tracked_outputs) :]
+            adaptation, log_factors = self._track(adaptation, rows, piece, scored)
+            is_inside = (origins >= max(piece.start, first_origin)) & (origins < piece.stop)
+            inside = np.flatnonzero(is_inside)
+            size = max(1, OUTPUTS_AT_ONCE // predicted.shape[1])
+            for first in range(0, len(inside), size):
+                some = inside[first : first + size]
+                here = origins[some] - piece.start
+                yield some, predicted[here], None if log_factors is None else log_factors[here]
+
+    def _advance_at_once(self, state: State, grid: Grid) -> Computation[State]:
+        """Advance over new rows whose outputs can be predicted at once."""
+        rows = self.preprocessor.preprocess(state.tail, grid)
+        state = replace(state, tail=rows.tail)
+        if self.preprocessor.future is not None:
+            return (yield from self._hold_last_row(state, rows.features))
+        if self.offsets is not None:
+            return (yield from self._advance_windows(state, rows))
+        for piece in _pieces(len(rows.features)):
+            predicted, recurrent = yield from self._predict_next(rows, piece, state.recurrent)
+            adaptation, _ = self._track(state.adaptation, rows, piece, predicted)
+            state = replace(state, recurrent=recurrent, output=predicted[-1], adaptation=adaptation)
+        return state
+
+    def _advance_late(self, state: State, late: Waiting, grid: Grid) -> Computation[State]:
+        """Advance over new rows, and predict at the rows whose future they complete."""
+        pending = late.followed_by(grid)
+        rows, new = self.preprocessor.preprocess(late.tail, pending), len(grid.times)
+        adaptation, waiting = yield from self._predict_completed(state, late, pending, rows)
+        unread = rows.features[-new:]
+        if new > len(waiting.times):
+            # The network has already run over most of the new rows: continue from its states.
+            state = replace(state, recurrent=waiting.recurrent, window=waiting.window)
+            unread = rows.features[-len(waiting.times) :]
+        state = yield from self._hold_last_row(state, unread)
+        return replace(state, adaptation=adaptation, waiting=waiting, tail=rows.tail)
+
+    def _predict_completed(
+        self, state: State, late: Waiting, pending: Grid, rows: PreprocessedRows
+    ) -> Computation[tuple[Adaptation | None, Waiting]]:
+        """Predict at rows whose known future is now observed, and score these forecasts.
+
+        Args:
+            state: The stored state.
+            late: Its waiting rows.
+            pending: The waiting rows and the new ones.
+            rows: The same, preprocessed.
 
         Returns:
-            How the intervals have adapted, and the rows that go on waiting.
+            The adapted intervals, and the rows that still wait.
         """
-        features = np.concatenate([late.window, reading.features])
+        features = np.concatenate([late.window, rows.features])
         adaptation, recurrent, before = state.adaptation, late.recurrent, len(late.times)
-        for new in _pieces(len(rows.times), before):
+        for new in _pieces(len(pending.times), before):
             here = slice(max(0, new.start - self.delay), max(0, new.stop - self.delay))
             if self.offsets is None:
-                said, recurrent = yield from self._say_next(reading, here, recurrent)
+                predicted, recurrent = yield from self._predict_next(rows, here, recurrent)
             else:
-                followed = self._followed(reading.times[here], state.rows - before + _places(here))
+                tracked = self._is_tracked(rows.times[here], state.rows - before + _indices(here))
                 windows = self._windows(features, len(late.window))
-                said = yield from self._say_windows(reading, here, followed, windows)
-            none = self._silence(new.stop - new.start - len(said))
-            adaptation, _ = self._track(adaptation, reading, new, np.concatenate([none, said]))
-        spoken = max(0, len(rows.times) - self.delay)
+                predicted = yield from self._predict_windows(rows, here, tracked, windows)
+            none = self._blank_outputs(new.stop - new.start - len(predicted))
+            adaptation, _ = self._track(adaptation, rows, new, np.concatenate([none, predicted]))
+        completed = max(0, len(pending.times) - self.delay)
         return adaptation, Waiting(
-            # Copies, for the state would hold all of the rows.
-            times=rows.times[spoken:].copy(),
-            values=rows.values[spoken:].copy(),
-            tail=self.reader.tail_after(late.tail, rows.values[:spoken]),
+            # Copies: a view would keep all of the rows in memory as long as the state.
+            times=pending.times[completed:].copy(),
+            values=pending.values[completed:].copy(),
+            tail=self.preprocessor.tail_after(late.tail, pending.values[:completed]),
             recurrent=recurrent,
-            window=features[spoken : spoken + len(late.window)].copy(),
+            window=features[completed : completed + len(late.window)].copy(),
         )
 
-    def _say_next(
-        self, reading: Reading, rows: slice, recurrent: tuple[Floats, ...]
-    ) -> Steps[tuple[Floats, tuple[Floats, ...]]]:
-        """What the network says at the next rows, `(rows, outputs)`, and its states after them."""
-        if rows.start == rows.stop:
-            return self._silence(0), recurrent
-        inputs = self.reader.inputs(reading.features[rows], reading, rows)
-        said, *after = yield self._run(inputs, recurrent)
-        return said[0], tuple(after)
+    def _predict_next(
+        self, rows: PreprocessedRows, piece: slice, recurrent: tuple[Floats, ...]
+    ) -> Computation[tuple[Floats, tuple[Floats, ...]]]:
+        """The network's outputs at the next rows, `(rows, outputs)`, and its states after them."""
+        if piece.start == piece.stop:
+            return self._blank_outputs(0), recurrent
+        inputs = self.preprocessor.inputs(rows.features[piece], rows, piece)
+        predicted, *after = yield self._run(inputs, recurrent)
+        return predicted[0], tuple(after)
 
-    def _wait(self, state: State, features: Floats) -> Steps[State]:
-        """Step over all rows but the last, which waits until its future is known.
+    def _hold_last_row(self, state: State, features: Floats) -> Computation[State]:
+        """Run over all rows but the last, which waits until its known future is given.
 
-        The states depend on no future, so the rows before it are told of none.
+        The recurrent states do not depend on the known future, so blank values stand in for it.
         """
         waiting = np.concatenate([state.window, features])
         if self.offsets is not None:
             return replace(state, window=waiting[-len(state.window) :])
         recurrent = state.recurrent
-        for rows in _pieces(len(waiting) - 1):
-            x = waiting[rows]
-            _, *after = yield self._run([x, *self.reader.blank_inputs(len(x))], recurrent)
+        for piece in _pieces(len(waiting) - 1):
+            x = waiting[piece]
+            _, *after = yield self._run([x, *self.preprocessor.blank_inputs(len(x))], recurrent)
             recurrent = tuple(after)
         return replace(state, recurrent=recurrent, window=waiting[-1:])
 
-    def _run_windows(self, state: State, reading: Reading) -> Steps[State]:
-        """Run the window of the last row, and of each row whose errors move the intervals."""
-        features = np.concatenate([state.window, reading.features])
+    def _advance_windows(self, state: State, rows: PreprocessedRows) -> Computation[State]:
+        """Run the last row's window, and the window of each row whose errors are tracked."""
+        features = np.concatenate([state.window, rows.features])
         windows = self._windows(features, len(state.window))
-        adaptation, output, last = state.adaptation, state.output, len(reading.times) - 1
-        for rows in _pieces(len(reading.times)):
-            here = _places(rows)
-            followed = self._followed(reading.times[rows], state.rows + here)
-            said = yield from self._say_windows(reading, rows, followed | (here == last), windows)
-            adaptation, _ = self._track(adaptation, reading, rows, _only(said, followed))
-            output = said[-1]
+        adaptation, output, last = state.adaptation, state.output, len(rows.times) - 1
+        for piece in _pieces(len(rows.times)):
+            here = _indices(piece)
+            tracked = self._is_tracked(rows.times[piece], state.rows + here)
+            wanted = tracked | (here == last)
+            predicted = yield from self._predict_windows(rows, piece, wanted, windows)
+            adaptation, _ = self._track(adaptation, rows, piece, _only(predicted, tracked))
+            output = predicted[-1]
         window = features[-len(state.window) :]
         return replace(state, window=window, output=output, adaptation=adaptation)
 
-    def _say_windows(
+    def _predict_windows(
         self,
-        reading: Reading,
-        rows: slice,
+        rows: PreprocessedRows,
+        piece: slice,
         wanted: npt.NDArray[np.bool_],
         windows: WindowReader,
-    ) -> Steps[Floats]:
-        """What the network says at some of the rows, `(rows, outputs)`; NaN at the others."""
-        said = self._silence(len(wanted))
-        places = np.flatnonzero(wanted)
+    ) -> Computation[Floats]:
+        """The network's outputs at the wanted rows, `(rows, outputs)`; NaN at the others."""
+        predicted = self._blank_outputs(len(wanted))
+        indices = np.flatnonzero(wanted)
         count = min(WINDOWS_PER_RUN, max(1, WINDOW_ROWS_PER_RUN // len(windows.offsets)))
-        for first in range(0, len(places), count):
-            some = places[first : first + count]
-            inputs = self.reader.inputs(windows.at(rows.start + some), reading, rows.start + some)
-            (said[some],) = yield Run(self.session, inputs)
-        return said
+        for first in range(0, len(indices), count):
+            some = indices[first : first + count]
+            at = piece.start + some
+            inputs = self.preprocessor.inputs(windows.at(at), rows, at)
+            (predicted[some],) = yield NetworkRun(self.session, inputs)
+        return predicted
 
     def _windows(self, features: Floats, before: int) -> WindowReader:
-        assert self.offsets is not None, "the forecaster reads windows"  # noqa: S101
+        assert self.offsets is not None, "the network is windowed"  # noqa: S101
         return WindowReader(self.offsets, features, before)
 
-    def _followed(self, times: Times, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Rows from which forecasts can be made, and whose errors move the intervals."""
+    def _is_tracked(self, times: Times, rows: RowIndices) -> npt.NDArray[np.bool_]:
+        """Whether forecasts can be made from rows and their errors move the intervals."""
         if self.tracker is None or self.tracker.since is None:
             return np.zeros(len(times), bool)
-        followed: npt.NDArray[np.bool_] = (times >= self.tracker.since) & (
+        tracked: npt.NDArray[np.bool_] = (times >= self.tracker.since) & (
             rows >= self.least_rows - 1
         )
-        return followed
+        return tracked
 
-    def _run(self, inputs: list[Floats], recurrent: tuple[Floats, ...]) -> Run:
-        """A run over rows of one series: a batch of one sequence."""
-        return Run(self.session, [*(each[np.newaxis] for each in inputs), *recurrent])
+    def _run(self, inputs: list[Floats], recurrent: tuple[Floats, ...]) -> NetworkRun:
+        """A run over one series' rows: a batch of one sequence."""
+        return NetworkRun(self.session, [*(each[np.newaxis] for each in inputs), *recurrent])
 
-    def _window_runs(
-        self, reading: Reading, origins: Rows, *, tracked: bool
+    def _predict_all_windows(
+        self, rows: PreprocessedRows, origins: RowIndices, *, tracked: bool
     ) -> Iterator[tuple[slice, Floats, Floats]]:
-        """As `_reading_runs`, up to the last origin; NaN where nothing is needed."""
-        windows = self._windows(reading.features, 0)
-        is_origin = np.zeros(len(reading.times), bool)
+        """As `_predict_all_rows`, up to the last origin; NaN at rows that are not needed."""
+        windows = self._windows(rows.features, 0)
+        is_origin = np.zeros(len(rows.times), bool)
         is_origin[origins[origins >= self.least_rows - 1]] = True
-        for rows in _pieces(int(origins.max(initial=-1)) + 1):
-            followed = self._followed(reading.times[rows], _places(rows))
-            wanted = is_origin[rows] | (followed & tracked)
+        for piece in _pieces(int(origins.max(initial=-1)) + 1):
+            is_tracked = self._is_tracked(rows.times[piece], _indices(piece))
+            wanted = is_origin[piece] | (is_tracked & tracked)
             if tracked or wanted.any():
-                said = alone(self._say_windows(reading, rows, wanted, windows))
-                _require_finite(said[wanted], reading.times[rows][wanted])
-                yield rows, said, _only(said, followed)
+                predicted = run_one(self._predict_windows(rows, piece, wanted, windows))
+                _require_finite(predicted[wanted], rows.times[piece][wanted])
+                yield piece, predicted, _only(predicted, is_tracked)
 
-    def _reading_runs(self, reading: Reading) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Rows, outputs `(rows, outputs)` and those that move the intervals, piece by piece."""
+    def _predict_all_rows(self, rows: PreprocessedRows) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Rows, outputs `(rows, outputs)`, and the outputs that move the intervals, in pieces."""
         recurrent = self.initial_state().recurrent
-        for rows in _pieces(len(reading.features)):
-            inputs = self.reader.inputs(reading.features[rows], reading, rows)
+        for piece in _pieces(len(rows.features)):
+            inputs = self.preprocessor.inputs(rows.features[piece], rows, piece)
             run = self._run(inputs, recurrent)
-            said, *after = run_session(run.session, run.inputs)
-            _require_finite(said[0], reading.times[rows])
+            predicted, *after = run_session(run.session, run.inputs)
+            _require_finite(predicted[0], rows.times[piece])
             recurrent = tuple(after)
-            yield rows, said[0], said[0]
+            yield piece, predicted[0], predicted[0]
 
     def _track(
-        self, adaptation: Adaptation | None, reading: Reading, rows: slice, said: Floats
+        self, adaptation: Adaptation | None, rows: PreprocessedRows, piece: slice, scored: Floats
     ) -> tuple[Adaptation | None, Values | None]:
-        """Let the intervals see new rows; their factors at each of them.
+        """Score forecasts at new rows; the adapted intervals and their log factors at each row.
 
         Args:
-            adaptation: What was kept; None if nothing is to be followed.
-            reading: Holds the rows, and those before that speak late.
-            rows: The new ones.
-            said: `(rows, outputs)`, by the rows that speak as each of them comes; NaN for none.
+            adaptation: The intervals' stored adaptation; None if it is not followed.
+            rows: Hold the new rows, and the `delay` rows before them.
+            piece: The new rows.
+            scored: `(rows, outputs)`, outputs at the row `delay` before each new one; NaN where
+                there are none.
         """
         if self.tracker is None or adaptation is None:
             return None, None
-        speakers = np.maximum(_places(rows) - self.delay, 0)
+        scored_rows = np.maximum(_indices(piece) - self.delay, 0)
         return self.tracker.advance(
-            adaptation, reading.times[speakers], said, reading.base[rows], reading.actual[rows]
+            adaptation, rows.times[scored_rows], scored, rows.base[piece], rows.actual[piece]
         )
 
-    def _silence(self, rows: int) -> Floats:
-        """What rows say that say nothing: `(rows, outputs)` of NaN."""
+    def _blank_outputs(self, rows: int) -> Floats:
+        """Outputs of rows at which nothing is predicted: `(rows, outputs)` of NaN."""
         return np.full((rows, self.outputs), np.nan, np.float32)
 
 
-def _only(said: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
-    """The outputs of some rows; NaN at the others."""
-    return np.where(rows[:, np.newaxis], said, np.float32(np.nan))
+def _only(predicted: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
+    """The outputs at some rows; NaN at the others."""
+    return np.where(rows[:, np.newaxis], predicted, np.float32(np.nan))
 
 
-def _places(rows: slice) -> Rows:
-    """The numbers of rows."""
+def _indices(rows: slice) -> RowIndices:
+    """The rows' indices."""
     return np.arange(rows.start, rows.stop)
 
 
 def _pieces(stop: int, first: int = 0) -> Iterator[slice]:
-    """Rows by the piece, in order."""
+    """Consecutive slices of at most `ROWS_PER_RUN` rows."""
     for start in range(first, stop, ROWS_PER_RUN):
         yield slice(start, min(start + ROWS_PER_RUN, stop))
 
 
-def _require_finite(said: Floats, times: Times) -> None:
-    """Refuse what is no number: the inputs always are, so the states have grown without bound."""
-    finite = np.isfinite(said).all(axis=-1)
+def _require_finite(predicted: Floats, times: Times) -> None:
+    """Refuse NaN and infinite outputs: inputs are always finite, so the states have diverged."""
+    finite = np.isfinite(predicted).all(axis=-1)
     if not finite.all():
         raise DataError(
-            f"The network's outputs are no finite numbers from {iso(times[~finite][0])} on: its "
-            "states grow without bound. Take bounded activations (tanh, and sigmoid for gates), or "
-            "a `recurrent_constraint`."
+            "The network's outputs are not finite numbers from "
+            f"{iso(times[~finite][0])} on: its states grow without bound. Use bounded "
+            "activations (tanh, and sigmoid for gates), or a `recurrent_constraint`."
         )

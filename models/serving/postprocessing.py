@@ -1,4 +1,4 @@
-"""The decoder: from what a network says to values with bounds, or to probabilities."""
+"""Turn the network's outputs into values with bounds, or into class probabilities."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from models.serving.intervals import TRACKED_LEVELS, Intervals, bounds, median
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
-    """What the network's outputs mean for one series.
+class Postprocessor:
+    """Decodes the network's outputs for one series.
 
     Args:
-        scaling: Of its targets.
-        quantiles: What is predicted of each lead and target: `(0.5,)` for a point.
-        classes: What the classes are; None if values are predicted.
-        intervals: How wide intervals are before they adapt; None if there are none.
+        scaling: The scaling of its targets.
+        quantiles: Predicted quantiles of each lead and target: `(0.5,)` for a point forecast.
+        classes: The coding of classes; None if values are predicted.
+        intervals: The fitted intervals, not yet adapted; None if there are none.
     """
 
     scaling: TargetScaling
@@ -29,44 +29,80 @@ class Decoder:
 
     @property
     def width(self) -> int:
-        """Outputs for each lead and target."""
+        """Number of outputs for each lead and target."""
         return len(self.quantiles) if self.classes is None else self.classes.outputs
 
-    def shaped(self, said: Floats) -> Values:
-        """Outputs as `(origins, leads, targets, quantiles or scores)`."""
-        shape = (len(said), *self.scaling.scale.shape, self.width)
-        return said.astype(np.float64).reshape(shape)
+    def shaped(self, predicted: Floats) -> Values:
+        """Outputs `(origins, outputs)` as `(origins, leads, targets, quantiles or scores)`."""
+        shape = (len(predicted), *self.scaling.scale.shape, self.width)
+        return predicted.astype(np.float64).reshape(shape)
 
     def labels(self, actual: Values, base: Values) -> Values:
-        """What the network should have said: scaled, or codes of classes; NaN is missing.
+        """The labels that outputs are compared with.
 
         Args:
-            actual: `(origins, leads, targets)` in original units.
-            base: `(origins, targets)`, the last observed values.
+            actual: `(origins, leads, targets)`, observed values in original units.
+            base: `(origins, targets)`, the last observed values, in original units.
+
+        Returns:
+            `(origins, leads, targets)`, scaled values or class codes; NaN is missing.
         """
         coding = self.classes or self.scaling
         return coding.encode(actual, base[:, np.newaxis])
 
-    def probabilities(self, said: Floats) -> Values | None:
+    def probabilities(self, predicted: Floats) -> Values | None:
         """`(origins, leads, targets, classes)`; None where values are predicted."""
-        return None if self.classes is None else self.classes.probabilities(self.shaped(said))
+        if self.classes is None:
+            return None
+        return self.classes.probabilities(self.shaped(predicted))
 
-    def values(self, said: Floats, base: Values) -> Values:
-        """Forecasts in original units, `(origins, leads, targets)`; NaN of classes."""
+    def values(self, predicted: Floats, base: Values) -> Values:
+        """Forecasts in original units, `(origins, leads, targets)`; NaN for a class model."""
         if self.classes is not None:
-            return np.full((len(said), *self.scaling.scale.shape), np.nan)
-        return self.scaling.decode(median(self.shaped(said), self.quantiles), base)
+            return np.full((len(predicted), *self.scaling.scale.shape), np.nan)
+        return self.scaling.decode(median(self.shaped(predicted), self.quantiles), base)
 
-    def bounds(
-        self, said: Floats, base: Values, log_factors: Values | None
-    ) -> tuple[Values, Values]:
-        """Lower and upper bounds at every level, `(levels, origins, leads, targets)` each.
+    def require_finite(self, values: Values, naive: Values, targets: tuple[str, ...]) -> None:
+        """Refuse a forecast that is not finite.
+
+        Args:
+            values: `(leads, targets)`, the forecast.
+            naive: `(targets,)`, the last observed values.
+            targets: The targets' names.
 
         Raises:
-            DataError: If there are no intervals.
+            DataError: If a target has no earlier value, or the network's outputs are not finite.
+        """
+        broken = ~np.isfinite(values).all(axis=0)
+        if not broken.any():
+            return
+        names = ", ".join(np.array(targets)[broken])
+        if np.isnan(naive[broken]).any() and self.scaling.transform != "none":
+            raise DataError(
+                f"A forecast needs at least one earlier value of every target. Missing: {names}"
+            )
+        raise DataError(f"The network's forecast is not a finite number. Target: {names}")
+
+    def bounds(
+        self, predicted: Floats, base: Values, log_factors: Values | None
+    ) -> tuple[Values, Values]:
+        """Lower and upper bounds at every level, in original units.
+
+        Args:
+            predicted: `(origins, outputs)`.
+            base: `(origins, targets)`, the last observed values.
+            log_factors: `(origins, tracked levels, leads, targets)`; None for widths that have
+                not adapted.
+
+        Returns:
+            `(levels, origins, leads, targets)` each.
+
+        Raises:
+            DataError: If the forecaster has no intervals.
         """
         if self.intervals is None:
             raise DataError("This forecaster has no intervals.")
         if log_factors is None:
-            log_factors = np.zeros((len(said), len(TRACKED_LEVELS), *self.scaling.scale.shape))
-        return bounds(self.intervals, self.scaling, self.shaped(said), base, log_factors)
+            shape = (len(predicted), len(TRACKED_LEVELS), *self.scaling.scale.shape)
+            log_factors = np.zeros(shape)
+        return bounds(self.intervals, self.scaling, self.shaped(predicted), base, log_factors)

@@ -1,4 +1,4 @@
-"""The reader: from observations of a series to what the network and the intervals see."""
+"""Turn a series' observations into the inputs of the network and the intervals."""
 
 from copy import copy
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Floats, Rows, Times, Values
+from models.arrays import Floats, RowIndices, Times, Values
 from models.calendars.calendar import calendar_from_json
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
@@ -21,17 +21,18 @@ from models.grid.resampling import GridRule
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """New rows as the network and the intervals see them.
+class PreprocessedRows:
+    """New rows as the network and the intervals use them.
 
     Args:
-        times: `(rows,)`, grid times.
-        features: `(rows, features)`.
-        tail: `(memory, channels)`, the last filled rows.
-        base: `(rows, targets)`, the last observed values.
-        actual: `(rows, targets)`; NaN is missing.
-        lag_windows: What the highway's lags are made of, if there is one.
-        future: What is known of the steps ahead of each row, if anything is.
+        times: `(rows,)`, grid times, UTC.
+        features: `(rows, features)` of float32, scaled.
+        tail: `(memory, channels)`, the last filled rows, in original units.
+        base: `(rows, targets)`, the last observed values, in original units.
+        actual: `(rows, targets)`, the observed values; NaN is missing.
+        lag_windows: `(rows, targets, lags + 1)`, the values behind the highway's lags; None
+            without a highway.
+        future: What is known of the steps ahead of each row; None if nothing is.
     """
 
     times: Times
@@ -43,12 +44,12 @@ class Reading:
     future: FutureTable | None
 
 
-class Reader:
-    """Puts observations on the grid and makes the network's inputs of them.
+class Preprocessor:
+    """Puts observations on the grid and makes the network's inputs from them.
 
     Args:
-        manifest: The forecaster's.
-        fit: Grid and scales of another series than the first of the training.
+        manifest: The bundle's manifest.
+        fit: Grid and scales of the series to read; None for the first training series.
     """
 
     def __init__(self, manifest: dict[str, Any], fit: SeriesFit | None) -> None:
@@ -66,8 +67,8 @@ class Reader:
         if self.pipeline.future_width:
             self.future = FutureReader(self.pipeline, self.scaling.leads, self.calendar)
 
-    def in_hours(self, hours: Hours) -> "Reader":
-        """The same reader with an exchange's sessions as they are known by now."""
+    def in_hours(self, hours: Hours) -> "Preprocessor":
+        """The same preprocessor with newer sessions of the series' exchange."""
         if not isinstance(self.calendar, Exchange):
             return self
         renewed = copy(self)
@@ -86,22 +87,22 @@ class Reader:
             self.lags = LagReader.of(fit.scaling, self.lags.lags)
 
     def grid(self, times: Times, values: Values, after: np.datetime64 | None = None) -> Grid:
-        """Complete rows of observations; the arguments are those of `GridRule.grid`."""
+        """The complete rows of observations; the arguments are those of `GridRule.grid`."""
         return self.rule.grid(times, values, after=after)
 
     def observed(self, grid: Grid, wanted: Times, columns: list[int]) -> Values:
-        """What a grid holds of some columns at some times, `(times, columns)`; NaN for nothing."""
+        """A grid's values in some columns at some times, `(times, columns)`; NaN is missing."""
         found = np.full((len(wanted), len(columns)), np.nan)
         _, here, there = np.intersect1d(wanted, grid.times, return_indices=True)
         found[here] = self._clean(grid.values)[there][:, columns]
         return found
 
-    def whole(self, times: Times, values: Values) -> Reading:
-        """A series from its beginning; its grid, which may be a copy, is gone afterwards."""
-        return self.read(self.pipeline.empty_tail(), self.grid(times, values))
+    def preprocess_series(self, times: Times, values: Values) -> PreprocessedRows:
+        """Preprocess a series from its first row; the grid, which may be a copy, is not kept."""
+        return self.preprocess(self.pipeline.empty_tail(), self.grid(times, values))
 
-    def read(self, tail: Values, grid: Grid) -> Reading:
-        """Everything that the network and the intervals need of new rows."""
+    def preprocess(self, tail: Values, grid: Grid) -> PreprocessedRows:
+        """Preprocess new rows that follow a tail, `(memory, channels)` in original units."""
         rows = self._clean(grid.values)
         pipeline, lags = self.pipeline, self.lags.lags if self.lags else 0
         earlier = tail[len(tail) - lags :]
@@ -120,7 +121,7 @@ class Reader:
             lag_windows = self.lags.windows(self._lag_values(base, known))
         if self.future is not None:
             future = self.future.table([(grid.times, known[lags:], self.calendar)])
-        return Reading(
+        return PreprocessedRows(
             times=grid.times,
             features=features,
             tail=tail,
@@ -132,17 +133,17 @@ class Reader:
         )
 
     def tail_after(self, tail: Values, rows: Values) -> Values:
-        """The last filled rows, `(memory, channels)`, after some more that follow a tail."""
+        """The last filled rows, `(memory, channels)`, once more rows have followed a tail."""
         return self.pipeline.tail_after(tail, self._clean(rows))
 
     def _lag_values(self, base: Values, known: Floats) -> Values:
-        """The values that lags are made of: without what known-future channels did to them."""
+        """The values behind lags: targets minus the effects of known-future channels."""
         return base if self._effects is None else self._effects.removed(base, known)
 
     def rows(self, times: Times, values: Values) -> Grid:
-        """Complete rows in original units, without what no arithmetic can use.
+        """Complete rows in original units; values that no arithmetic can use are NaN.
 
-        The first one may lack what was observed before the first of `times`.
+        The first row lacks observations that lie in its bin before the first of `times`.
         """
         grid = self.grid(times, values)
         return Grid(grid.times, self._clean(grid.values))
@@ -150,20 +151,26 @@ class Reader:
     def _clean(self, rows: Values) -> Values:
         return clean_rows(rows, self.columns if self.scaling.transform == "log_return" else [])
 
-    def inputs(self, x: Floats, reading: Reading, rows: slice | Rows) -> list[Floats]:
-        """The network's inputs but the states, without the batch axis of a sequence."""
+    def inputs(self, x: Floats, rows: PreprocessedRows, some: slice | RowIndices) -> list[Floats]:
+        """The network's inputs at some rows except its states, without a batch axis.
+
+        Args:
+            x: `(rows, features)`, or the rows' windows `(rows, lookback, features)`.
+            rows: All preprocessed rows.
+            some: The rows, by slice or index.
+        """
         inputs = [x]
-        if reading.future is not None:
-            inputs.append(reading.future.inputs(np.arange(len(reading.times))[rows]))
-        if self.lags is not None and reading.lag_windows is not None:
-            inputs.append(self.lags.inputs(reading.lag_windows[rows]))
+        if rows.future is not None:
+            inputs.append(rows.future.inputs(np.arange(len(rows.times))[some]))
+        if self.lags is not None and rows.lag_windows is not None:
+            inputs.append(self.lags.inputs(rows.lag_windows[some]))
         return inputs
 
     def last_lags(self, tail: Values) -> list[Floats]:
-        """The highway's input at the last row, `(targets, lags)`; none without a highway.
+        """The highway's input at the last row, `(targets, lags)`; empty without a highway.
 
         Args:
-            tail: `(memory, channels)`, the last filled rows.
+            tail: `(memory, channels)`, the last filled rows, in original units.
         """
         if self.lags is None:
             return []
@@ -172,7 +179,7 @@ class Reader:
         return [self.lags.inputs(self.lags.windows(values))]
 
     def blank_inputs(self, rows: int) -> list[Floats]:
-        """Zeros for what belongs to the head alone: known future and lags of some rows."""
+        """Zeros in place of the inputs that only the head uses: known future and lags."""
         blank = [] if self.future is None else [np.zeros((rows, self.future.width), np.float32)]
         if self.lags is not None:
             blank.append(np.zeros((rows, len(self.columns), self.lags.lags), np.float32))

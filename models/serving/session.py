@@ -1,4 +1,4 @@
-"""One ONNX Runtime session per network: how it is opened and run."""
+"""Open and run the ONNX Runtime session of a network."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,7 +11,7 @@ from models.features.dataset import Batch
 
 
 def open_session(graph: bytes) -> onnxruntime.InferenceSession:
-    """Load a graph for the CPU, on one thread: small networks only lose time to more.
+    """Load a graph for the CPU, on one thread: more threads slow small networks down.
 
     Raises:
         ArtefactError: If ONNX Runtime cannot read the graph.
@@ -20,7 +20,7 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # The arena keeps what the longest run needed for as long as the session lives.
+    # The arena would hold the memory of the longest run for as long as the session lives.
     options.enable_cpu_mem_arena = False
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
@@ -30,7 +30,7 @@ def open_session(graph: bytes) -> onnxruntime.InferenceSession:
 
 
 def run_session(session: onnxruntime.InferenceSession, inputs: Sequence[Floats]) -> list[Floats]:
-    """Run a graph on inputs in the order of its own: `[y, *new states]`."""
+    """Run a graph on inputs in the order of its inputs; returns `[y, *new states]`."""
     names = [each.name for each in session.get_inputs()]
     outputs: list[Floats] = session.run(None, dict(zip(names, inputs, strict=True)))
     return outputs
@@ -39,7 +39,7 @@ def run_session(session: onnxruntime.InferenceSession, inputs: Sequence[Floats])
 def run_batches(
     graph: bytes, batches: Iterable[Batch], state_shapes: Sequence[tuple[str, int]]
 ) -> Iterator[tuple[Floats, Batch]]:
-    """Run a graph on batches in order; its state is carried through them.
+    """Run a graph on batches in order, carrying its state from batch to batch.
 
     Args:
         graph: An exported network without a highway.
@@ -47,7 +47,7 @@ def run_batches(
         state_shapes: Name and units of each recurrent state.
 
     Yields:
-        What the network says of each batch, and the batch.
+        The network's outputs for each batch, and the batch.
     """
     session = open_session(graph)
     states: list[Floats] | None = None

@@ -1,4 +1,4 @@
-"""States: what a forecaster keeps of a series between observations, as plain bytes."""
+"""The state that a forecaster stores between observations of a series, as plain bytes."""
 
 import json
 import struct
@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import Floats, Times, Values
 from models.errors import ArtefactError
 from models.grid.grid import Grid
-from models.serving.intervals import Adaptation
+from models.serving.interval_tracker import Adaptation
 
 MAGIC = b"STC3"
 _HEADER_LENGTH = struct.Struct("<I")
@@ -19,15 +19,15 @@ _DTYPES = ("<f4", "<f8", "<i8")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Rows whose future has not come yet, and what the network is run from once it has.
+    """Rows whose known future is not observed yet, with the network's state before them.
 
     Args:
         times: `(rows,)`, grid times, UTC; at most as many as the farthest lead.
         values: `(rows, channels)` in original units; NaN is missing.
         tail: `(memory_rows, channels)`, the filled rows before them.
-        recurrent: The network's states before them, `(1, units)` each; none for a windowed
+        recurrent: The network's states before them, `(1, units)` each; empty for a windowed
             network.
-        window: `(span, features)`, the inputs of a windowed network before them; else no rows.
+        window: `(span, features)`, a windowed network's inputs before them; else no rows.
     """
 
     times: Times
@@ -37,7 +37,7 @@ class Waiting:
     window: Floats
 
     def followed_by(self, rows: Grid) -> Grid:
-        """These rows and newer ones."""
+        """The waiting rows followed by newer ones."""
         if len(self.times) == 0:
             return rows
         return Grid(
@@ -47,19 +47,41 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is kept of the past: constant in size, whatever the length of the series.
+    """The stored past of a series: its size does not depend on the series' length.
 
     Args:
-        time: The last grid time consumed, or None before the first.
-        rows: Grid rows consumed.
-        tail: `(memory_rows, channels)`, the last rows in original units with gaps filled.
-        recurrent: The network's states, `(1, units)` each; none for a windowed network.
-        window: `(span, features)`, the last inputs of a windowed network; else no rows.
-        adaptation: How the widths of intervals have adapted; None without intervals.
-        output: `(leads * targets * quantiles,)`, what the network says at `time`; None before
-            the first.
-        waiting: Rows that say late what moves the intervals; None if rows say it at once, or
+        time: The last grid time consumed, UTC; None before the first.
+        rows: Number of grid rows consumed.
+        tail: `(memory_rows, channels)` of float64, the last rows in original units with gaps
+            filled.
+        recurrent: The network's states, `(1, units)` of float32 each; empty for a windowed
+            network.
+        window: `(span, features)` of float32, a windowed network's last inputs; else no rows.
+        adaptation: How far the widths of intervals have adapted; None without intervals.
+        output: `(leads * targets * quantiles,)` of float32, the network's outputs at `time`;
+            None before the first row, and if they depend on known-future values.
+        waiting: Rows whose forecasts are scored late; None if forecasts are scored at once, or
             if the widths never move.
+
+    Example:
+        `forecaster` is a small forecaster of an hourly series, as `Forecaster.from_bundle`
+        returns it.
+
+        >>> import numpy as np
+        >>> from models.serving.batching import run_one
+        >>> times = np.datetime64("2024-01-01", "us") + np.arange(3) * np.timedelta64(1, "h")
+        >>> values = np.array([[1.0], [2.0], [3.0]])
+        >>> state = run_one(forecaster.advance(forecaster.initial_state(), times, values))
+        >>> state.rows, str(state.time)
+        (3, '2024-01-01T02:00:00.000000')
+        >>> state.tail
+        array([[3.]])
+
+        Stored and loaded again, it continues as if it had stayed in memory.
+
+        >>> content = state.to_bytes()
+        >>> State.from_bytes(content).recurrent[0].shape, State.from_bytes(content).finite
+        ((1, 1), True)
     """
 
     time: np.datetime64 | None
@@ -73,10 +95,10 @@ class State:
 
     @property
     def finite(self) -> bool:
-        """Whether every number of the network and its intervals is one: nothing else may be kept.
+        """Whether all numbers of the network and its intervals are finite; others are not stored.
 
-        A missing value may stand in `tail` and in `waiting`, and a forecast that waits for its
-        truth in `adaptation`.
+        NaN is allowed in `tail` and `waiting`, where it is a missing value, and in `adaptation`
+        outside of the log factors, where it is a forecast that cannot be scored.
         """
         arrays: list[Values | Floats] = [*self.recurrent, self.window]
         if self.waiting is not None:
@@ -88,7 +110,7 @@ class State:
         return all(bool(np.isfinite(each).all()) for each in arrays)
 
     def to_bytes(self) -> bytes:
-        """Serialise: a JSON header and the arrays' little-endian bytes."""
+        """Serialise as a JSON header followed by the arrays' little-endian bytes."""
         parts = {
             name: [np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for a in arrays]
             for name, arrays in self._arrays().items()
@@ -106,14 +128,20 @@ class State:
         return b"".join([MAGIC, _HEADER_LENGTH.pack(len(text)), text, *content])
 
     def _arrays(self) -> dict[str, list[Any]]:
-        """What is stored of each part; nothing of one that is not there."""
-        late, kept = self.waiting, self.adaptation
+        """The arrays of each part; none for a part that is absent."""
+        late, adapted = self.waiting, self.adaptation
         return {
             "past": [self.tail, self.window, *self.recurrent],
             "output": [] if self.output is None else [self.output],
             "adaptation": []
-            if kept is None
-            else [kept.log_factors, kept.issued, kept.said, kept.base, kept.actual],
+            if adapted is None
+            else [
+                adapted.log_factors,
+                adapted.issued,
+                adapted.predicted,
+                adapted.base,
+                adapted.actual,
+            ],
             "waiting": []
             if late is None
             else [_microseconds(late.times), late.values, late.tail, late.window, *late.recurrent],
@@ -150,7 +178,7 @@ def _waiting(
 
 
 def _microseconds(times: Any) -> Any:
-    """UTC moments as numbers since 1970."""
+    """UTC times as microseconds since 1970."""
     return times.astype("datetime64[us]").astype(np.int64)
 
 

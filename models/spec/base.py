@@ -1,9 +1,9 @@
-"""The base of everything in a spec: plain data that does not change."""
+"""The base class of everything in a spec: immutable data."""
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Part(BaseModel):
-    """Base of the spec's parts: unknown fields are refused, values are not changed later."""
+class SpecPart(BaseModel):
+    """Base of a spec and its parts: unknown fields are refused, fields cannot be reassigned."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,7 +1,7 @@
-"""Initializers, regularizers and constraints of Keras 3 by name, known without importing Keras.
+"""Names and arguments of Keras 3 initializers, regularizers and constraints, without Keras.
 
-The web process refuses a wrong name or argument before a job is queued; it must stay light, so
-it cannot ask Keras. A test compares these tables with the installed Keras.
+The web process refuses a wrong name or argument before a job is queued, and does not import
+Keras. A test compares these tables with the installed Keras.
 Sources: https://keras.io/api/layers/initializers/, .../regularizers/ and .../constraints/.
 """
 
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["initializer", "regularizer", "constraint"]
-# What is said of a value, and where below the field: "" is the field itself.
+# A pointer below the field ("" is the field itself) and a sentence without its subject.
 Complaint = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument: its default in Keras and the values that it may take.
+    """One argument: its default in Keras and its allowed values.
 
     Args:
-        default: Keras' own.
+        default: The default of Keras.
         least: The smallest number.
         most: The largest number.
         whole: Whether it must be a whole number.
-        choices: The texts it may be, instead of a number.
+        choices: The allowed texts, if it is not a number.
     """
 
     default: float | str | None
@@ -34,7 +34,7 @@ class Argument:
     choices: tuple[str, ...] = ()
 
     def rule(self) -> str:
-        """What a value must be, as the end of a sentence."""
+        """The allowed values, as the end of a sentence."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         kind = "a whole number" if self.whole else "a number"
@@ -43,7 +43,7 @@ class Argument:
         return f"{kind} of at least {self.least:g}" if math.isfinite(self.least) else kind
 
     def accepts(self, value: object) -> bool:
-        """Whether a value may be given; None stands for Keras' own default None."""
+        """Whether a value is allowed; None is, if it is the default of Keras."""
         if value is None:
             return self.default is None
         if self.choices:
@@ -114,7 +114,7 @@ KERAS_ARGUMENTS: dict[Role, dict[str, Arguments]] = {
         "unit_norm": {"axis": _AXIS},
     },
 }
-# They need a matrix, and biases and activities are none.
+# They need a matrix; biases and activities are not matrices.
 MATRICES_ONLY = frozenset({"identity", "orthogonal", "orthogonal_regularizer"})
 _ORDERED = (("minval", "maxval"), ("min_value", "max_value"))
 
@@ -123,9 +123,9 @@ def complaints(role: Role, given: str | Mapping[str, Any], *, matrix: bool) -> I
     """Check a name, or an object of a name and its arguments.
 
     Args:
-        role: What it is for.
+        role: Whether it is an initializer, a regularizer or a constraint.
         given: A name, or `{"name": ..., argument: value, ...}`.
-        matrix: Whether it is applied to a matrix; else to a bias or to outputs.
+        matrix: Whether it applies to a matrix, rather than to a bias or to outputs.
 
     Yields:
         A pointer below the field and a sentence without its subject, such as
@@ -152,11 +152,14 @@ def _argument_complaints(
     for key, value in values.items():
         if key not in allowed:
             known = ", ".join(f"`{each}`" for each in allowed) or "no arguments"
-            yield f"/{key}", f"is no argument of {name}, which takes {known}. Received: {value!r}"
+            yield (
+                f"/{key}",
+                f"is not an argument of {name}, which takes {known}. Received: {value!r}",
+            )
         elif not allowed[key].accepts(value):
             yield f"/{key}", f"must be {allowed[key].rule()}. Received: {value!r}"
         elif key == "axis" and value == 1 and not matrix:
-            yield f"/{key}", "must be 0: a bias has no other axis. Received: 1"
+            yield f"/{key}", "must be 0: a bias has only one axis. Received: 1"
     if name == "l1_l2" and not any(values.get(key) for key in allowed):
         yield "", "l1_l2 needs `l1` or `l2` above 0. Received: neither"
     both = {key: values.get(key, argument.default) for key, argument in allowed.items()}

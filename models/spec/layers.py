@@ -1,14 +1,14 @@
-"""Layers as data: the recurrent stack and the head; names are those of the Keras arguments."""
+"""The recurrent layers and the head as data; names are those of the Keras arguments."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-# What the fused recurrent kernels of ONNX Runtime compute as Keras does.
+# Activations that the fused recurrent kernels of ONNX Runtime compute in the same way as Keras.
 RecurrentActivation = Literal[
     "tanh", "sigmoid", "relu", "leaky_relu", "elu", "softsign", "softplus", "hard_sigmoid", "linear"
 ]
@@ -35,7 +35,7 @@ def _name_or_object(value: object) -> object:
     raise PydanticCustomError("name_or_object", "Must be a name or an object {name, ...arguments}")
 
 
-# The names and arguments that exist are checked by `models.checks.layers`, with the other rules.
+# `models.checks.layers` checks names and arguments, together with the other rules.
 Named = Annotated[str | dict[str, Any], BeforeValidator(_name_or_object)]
 
 _REGULARIZER = "`l1`, `l2`, `l1_l2`, `orthogonal_regularizer`, or an object `{name, ...arguments}`"
@@ -43,19 +43,19 @@ _CONSTRAINT = "`max_norm`, `min_max_norm`, `non_neg`, `unit_norm`, or `{name, ..
 _INITIALIZER = "A name of Keras, or an object `{name, ...arguments}` such as "
 
 
-class BidirectionalSpec(Part):
-    """A second copy of the layer reads the window backwards."""
+class BidirectionalSpec(SpecPart):
+    """A second copy of the layer, which reads the window backwards."""
 
     merge_mode: Literal["concat", "sum", "mul", "ave"] = "concat"
 
 
-class LayerSpec(Part):
+class LayerSpec(SpecPart):
     """One recurrent layer; names are those of the Keras arguments, `null` is Keras' default."""
 
     cell: Literal["rnn", "lstm", "gru"] = "lstm"
     units: int = Field(32, ge=1, le=4096)
     activation: RecurrentActivation = Field(
-        "tanh", description="One that the recurrent kernels of ONNX Runtime can run."
+        "tanh", description="One of those that the recurrent kernels of ONNX Runtime can run."
     )
     recurrent_activation: RecurrentActivation | None = Field(
         None, description="Activation of the gates, sigmoid by default; an `rnn` has no gates."
@@ -107,36 +107,40 @@ class LayerSpec(Part):
     stateful: bool | None = Field(None, description="Follows from `mode`; may only agree with it.")
     return_sequences: bool | None = Field(
         None,
-        description="Follows from mode and position: every step, but for the last layer of a "
-        "windowed stack; may only agree.",
+        description="Follows from mode and position: every step, except in the last layer of a "
+        "windowed stack; may only agree with it.",
     )
     return_state: bool | None = Field(
-        None, description="Follows from `mode`: true in stateful mode; may only agree."
+        None, description="Follows from `mode`: true in stateful mode; may only agree with it."
     )
     unroll: bool = Field(
         False,
         description="Unrolls the loop over at most 128 steps (`chunk`, or the samples of a "
-        "window): more memory for, on some devices, more speed. The result is the same.",
+        "window): uses more memory and is faster on some devices. The result is the same.",
     )
     use_cudnn: Literal["auto", True, False] | None = Field(
         None,
         description="`lstm` and `gru` only. By default cuDNN is used where there is a GPU and the "
-        "arguments allow it; true insists on it and fails on a worker without a GPU.",
+        "arguments allow it; true requires it and fails on a worker without a GPU.",
     )
     zero_output_for_mask: bool = Field(
-        False, description="Without effect: missing values are filled in, no step is masked."
+        False,
+        description="Without effect: missing values are filled in, and steps are never masked.",
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**31, description="Of the layer's dropout; follows from the spec's `seed`."
+        None,
+        ge=0,
+        lt=2**31,
+        description="Seed of the layer's dropout; follows from the spec's `seed`.",
     )
 
     @property
     def gate_activation(self) -> RecurrentActivation:
-        """The activation of the gates, Keras' default filled in."""
+        """The gates' activation, with the Keras default filled in."""
         return self.recurrent_activation or "sigmoid"
 
 
-class DenseSpec(Part):
+class DenseSpec(SpecPart):
     """One dense layer between the recurrent stack and the output."""
 
     units: int = Field(ge=1, le=4096)
@@ -144,13 +148,13 @@ class DenseSpec(Part):
     dropout: Rate = 0.0
 
 
-class HeadSpec(Part):
-    """What maps the recurrent stack's output to targets and leads."""
+class HeadSpec(SpecPart):
+    """The layers that map the recurrent stack's output to targets and leads."""
 
     dropout: Rate = Field(0.0, description="Dropout of the stack's output; one mask for all steps.")
     layers: list[DenseSpec] = Field(default_factory=list, max_length=16)
     activation: DenseActivation = Field(
         "linear",
-        description="Of the output layer, in scaled units: tanh, for instance, keeps forecasts "
-        "within one standard deviation of the training mean.",
+        description="Activation of the output layer, in scaled units: tanh, for instance, keeps "
+        "forecasts within one standard deviation of the training mean.",
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 
 ScheduleName = Literal[
     "constant", "cosine", "exponential_decay", "inverse_time_decay", "reduce_on_plateau"
@@ -12,8 +12,8 @@ ScheduleName = Literal[
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-class ScheduleSpec(Part):
-    """How the learning rate changes; each argument belongs to the schedules it names."""
+class ScheduleSpec(SpecPart):
+    """How the learning rate changes; each argument names the schedules that use it."""
 
     name: ScheduleName = "constant"
     alpha: float | None = Field(
@@ -33,7 +33,7 @@ class ScheduleSpec(Part):
     )
     decay_epochs: float | None = Field(None, gt=0, description="The decay span in epochs.")
     staircase: bool | None = Field(
-        None, description="Decay by whole spans at a time, instead of at every update; false."
+        None, description="Decay once per span instead of at every update; false."
     )
     factor: float | None = Field(
         None, gt=0, lt=1, description="`reduce_on_plateau`: the rate is multiplied by it; 0.1."
@@ -45,17 +45,17 @@ class ScheduleSpec(Part):
         "`early_stopping`) before the rate is reduced; 10.",
     )
     min_delta: float | None = Field(
-        None, ge=0, description="`reduce_on_plateau`: how much better is better; 1e-4."
+        None, ge=0, description="`reduce_on_plateau`: the smallest improvement that counts; 1e-4."
     )
-    min_lr: float | None = Field(None, ge=0, description="`reduce_on_plateau`: the least rate; 0.")
+    min_lr: float | None = Field(None, ge=0, description="`reduce_on_plateau`: the lowest rate; 0.")
 
 
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-class OptimizerSpec(Part):
-    """The optimizer; `null` is Keras' default, and no optimizer has all arguments."""
+class OptimizerSpec(SpecPart):
+    """The optimizer; `null` is the Keras default, and each optimizer has only some arguments."""
 
     name: Literal["adam", "adamw", "nadam", "rmsprop", "adagrad", "sgd"] = "adam"
     learning_rate: float = Field(1e-3, gt=0, le=10)
@@ -63,11 +63,16 @@ class OptimizerSpec(Part):
         ScheduleSpec, BeforeValidator(_named, json_schema_input_type=ScheduleName | ScheduleSpec)
     ] = Field(ScheduleSpec(), description="A name, or an object `{name, ...arguments}`.")
     clipnorm: float | None = Field(
-        None, gt=0, description="The longest gradient of each variable. One way of clipping only."
+        None,
+        gt=0,
+        description="The largest gradient norm of each variable. Only one way of clipping may be "
+        "given.",
     )
-    clipvalue: float | None = Field(None, gt=0, description="The largest value of a gradient.")
+    clipvalue: float | None = Field(
+        None, gt=0, description="The largest absolute value in a gradient."
+    )
     global_clipnorm: float | None = Field(
-        None, gt=0, description="The longest gradient of all variables together."
+        None, gt=0, description="The largest gradient norm over all variables."
     )
     weight_decay: float | None = Field(None, ge=0)
     momentum: Decay | None = Field(None, description="`sgd` and `rmsprop`; 0.")

@@ -9,9 +9,9 @@ class Preset:
     """A spec to start from.
 
     Args:
-        name: What requests call it.
+        name: The name that requests use.
         title: A few words.
-        description: What it is for, and where it comes from.
+        description: Its purpose and its source.
         spec: Fields of `models.spec.spec.Spec`; the others take their defaults.
     """
 

@@ -1,4 +1,4 @@
-"""Ready specs by name, with what they are for."""
+"""Ready specs by name, with their purposes."""
 
 from models.spec.preset import Preset
 from models.spec.presets_classes import CLASS_PRESETS
@@ -10,7 +10,7 @@ __all__ = ["PRESETS", "Preset"]
 _GENERAL_PRESETS = (
     Preset(
         name="default",
-        title="Whatever suits the series",
+        title="Defaults that suit the series",
         description="Every field follows from the series: its kind, cadence and length.",
         spec={},
     ),

@@ -1,4 +1,4 @@
-"""Presets that say which class: the direction of a market, and kinds of sequences."""
+"""Presets that predict classes: the direction of a market, and kinds of sequences."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ CLASS_PRESETS = (
         title="Whether the next close is higher or lower",
         description=(
             "Market bars, for instance of one minute; the state is carried through them in "
-            "batches of 7 lanes: row i of a batch goes on where row i of the batch before ended, "
-            "20 bars at a time. Large weights are held back by a max norm, with dropout after it."
+            "batches of 7 lanes: row i of a batch continues where row i of the previous batch "
+            "ended, 20 bars at a time. A max norm limits the weights, with dropout after it."
         ),
         spec={
             "mode": "stateful",
@@ -60,7 +60,7 @@ CLASS_PRESETS = (
         name="ohlc-direction-5-bars",
         title="Down, flat or up over each of the next five bars",
         description=(
-            "Moves of up to 2 basis points are flat. Probabilities of the three for every lead."
+            "Moves of up to 2 basis points are flat. Probabilities of all three for every lead."
         ),
         spec={"task": "direction", "horizon": 5, "dead_band": {"size": 2, "unit": "bps"}},
     ),

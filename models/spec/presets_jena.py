@@ -1,10 +1,10 @@
-"""Presets for the weather of Jena: our own, and those published before."""
+"""Presets for the Jena weather series: one of this project, and published ones."""
 
 from models.spec.preset import Preset
 
 JENA_TARGET = ["T (degC)"]
-# The first two years of the file: as many rows for validation and test as the published
-# experiment has in proportion.
+# The first two years of the file, with the published experiment's proportions of validation and
+# test rows.
 JENA_SPLIT = {"validation": "2010-05-02T03:10:00Z", "test": "2010-09-03T03:10:00Z"}
 JENA_WINDOW = {
     "mode": "windowed",
@@ -20,7 +20,7 @@ JENA_WINDOW = {
     "steps_per_epoch": 500,
     "loss": "mae",
     "optimizer": {"name": "rmsprop", "learning_rate": 1e-3},
-    # As many epochs as there are: none is spared, and the best one is kept, as published.
+    # As long as the longest run: all epochs are run and the best one is used, as published.
     "early_stopping": {"monitor": "val_loss", "patience": 40},
 }
 
@@ -45,7 +45,7 @@ JENA_PRESETS = (
             "differences": [6, 24, 72],
             "transform": "delta",
             "split": JENA_SPLIT,
-            # No better on validation with one: there is little left that lags alone could say.
+            # A highway did not improve the validation error: lags add little here.
             "highway": None,
             "layers": [{"cell": "lstm", "units": 64}],
             "head": {"dropout": 0.5},
@@ -67,8 +67,8 @@ JENA_PRESETS = (
         title="Temperature in Jena, 24 hours ahead, the classic windows",
         description=(
             "The GRU of F. Chollet, Deep Learning with Python (1st edition, section 6.3): five "
-            "days of hourly samples, one window for each forecast. Much slower to train than "
-            "`jena-stateful`, and here for comparison."
+            "days of hourly samples, one window for each forecast. For comparison: it trains "
+            "much more slowly than `jena-stateful`."
         ),
         spec={**JENA_WINDOW, "layers": [{"cell": "gru", "units": 32}], "epochs": 20},
     ),
@@ -101,7 +101,7 @@ JENA_PRESETS = (
         title="A stack of four simple recurrent layers",
         description=(
             "SimpleRNN(32) four times over (F. Chollet, Deep Learning with Python, 1st edition, "
-            "section 6.2): all layers but the last hand on their whole sequence."
+            "section 6.2): all layers except the last return their whole sequence."
         ),
         spec={
             **JENA_WINDOW,

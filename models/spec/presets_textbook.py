@@ -1,4 +1,4 @@
-"""Presets for any series after lectures and introductions: the cell itself, and deep stacks."""
+"""Presets for any series, taken from lectures and textbooks: single cells and deep stacks."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ TEXTBOOK_PRESETS = (
         title="The simplest cell, with clipped gradients",
         description=(
             "h = tanh(W_hh h + W_xh x), without biases, its state carried through the series. "
-            "AdaGrad; every gradient is kept within 5, so that none explodes."
+            "AdaGrad; every gradient is clipped to 5, so that none explodes."
         ),
         spec={
             "mode": "stateful",

@@ -1,4 +1,4 @@
-"""Search: which fields of a spec a study varies, how, and within which budget.
+"""Searches: the fields of a spec that a study varies, their values, and the budget.
 
 Fields are named by JSON pointers (RFC 6901) into the spec, such as `/layers/0/units`.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from models.errors import Problem, SpecError
-from models.spec.base import Part
+from models.spec.base import SpecPart
 from models.spec.spec import Spec
 
 Fields = dict[str, Any]
@@ -18,14 +18,14 @@ Parameters = dict[str, JsonValue]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Dimension(Part):
+class Dimension(SpecPart):
     """The values of one field: a range of whole or other numbers, or a list."""
 
     type: Literal["int", "float", "log_float", "choice"] = Field(
-        description="`log_float` spreads evenly over magnitudes, as learning rates need it."
+        description="`log_float` spreads evenly over magnitudes, which suits learning rates."
     )
-    low: Bound | None = Field(None, description="The least value; not for `choice`.")
-    high: Bound | None = Field(None, description="The greatest value; not for `choice`.")
+    low: Bound | None = Field(None, description="The smallest value; not for `choice`.")
+    high: Bound | None = Field(None, description="The largest value; not for `choice`.")
     step: Bound | None = Field(
         None, gt=0, description="From `low` in steps of this size: 1 for `int`, any for `float`."
     )
@@ -35,34 +35,34 @@ class Dimension(Part):
 
     @property
     def count(self) -> int | None:
-        """How many values there are; None for a range without steps."""
+        """Number of values; None for a range without steps."""
         if self.values is not None:
             return len(self.values)
         step = self._step
         return None if step is None else int((_exact(self.high) - _exact(self.low)) / step) + 1
 
     def value(self, index: int) -> JsonValue:
-        """The value of a place; steps are added as decimals, so that 0.1 three times is 0.3."""
+        """The value at an index; steps are decimals, so that 0.1 added three times is 0.3."""
         if self.values is not None:
             return self.values[index]
         number = _exact(self.low) + index * (self._step or 0)
         return int(number) if self.type == "int" else float(number)
 
     def index(self, value: JsonValue) -> int:
-        """The place of a value; `value` and `index` undo each other."""
+        """The index of a value: the inverse of `value`."""
         if self.values is not None:
-            # True equals 1 in Python, but it is another choice.
+            # True equals 1 in Python, but they are different choices.
             return [repr(choice) for choice in self.values].index(repr(value))
         return round((_exact(value) - _exact(self.low)) / (self._step or 1))
 
     def samples(self) -> dict[str, JsonValue]:
-        """Values that stand for all, by their place in the dimension: the extremes at least."""
+        """Representative values by JSON pointer into the dimension; they include both extremes."""
         if self.values is not None:
             return {f"/values/{place}": value for place, value in enumerate(self.values)}
         if self.count is not None:
             return {"/low": self.value(0), "/high": self.value(self.count - 1)}
         low, high = self.low or 0.0, self.high or 0.0
-        # Somewhere between: both ends may be whole numbers where only those are allowed.
+        # One value inside: both ends may be whole numbers where fractions are not allowed.
         return {"/low": low, "/high": high, "": low + 0.381966 * (high - low)}
 
     @property
@@ -72,14 +72,14 @@ class Dimension(Part):
         return _exact(self.step)
 
 
-class Search(Part):
-    """How a study looks for the best spec, and when it stops looking."""
+class Search(SpecPart):
+    """How a study searches for the best spec, and when it stops."""
 
     method: Literal["random", "hyperband", "bayesian"] = Field(
         "bayesian",
         description="`random`; `hyperband`: random, and bad trials are pruned early (Li et al. "
         "2018, arXiv 1603.06560, in its asynchronous form, arXiv 1810.05934); `bayesian`: "
-        "tree-structured Parzen estimators, which learn from the trials before.",
+        "tree-structured Parzen estimators, which learn from earlier trials.",
     )
     preset: str | None = Field(
         None, description="A search of `GET /v1/presets`: its space and the spec it starts from."
@@ -87,44 +87,49 @@ class Search(Part):
     space: dict[str, Dimension] = Field(
         default_factory=dict,
         max_length=100,
-        description="What is varied: JSON pointers into the spec, and their values.",
+        description="The fields to vary, by JSON pointer into the spec, and their values.",
     )
-    trials: int = Field(20, ge=1, le=1000, description="How many specs are tried at most.")
+    trials: int = Field(20, ge=1, le=1000, description="The largest number of specs to try.")
     minutes: float | None = Field(
         None,
         gt=0,
         le=525_600,
-        description="No trial begins later than so long after the first one did.",
+        description="Trials begin only within this time after the first one.",
     )
-    parallel: int = Field(2, ge=1, le=64, description="How many trials run at once at most.")
+    parallel: int = Field(
+        2, ge=1, le=64, description="The largest number of trials that run at once."
+    )
     objective: Literal["validation", "rolling_origin"] = Field(
         "validation",
-        description="What is minimised: the score on the validation part after the epoch that is "
-        "kept, or its mean over several validation parts, one after the other in time.",
+        description="What is minimised: the score on the validation part after the best epoch, or "
+        "its mean over several consecutive validation parts.",
     )
     score: Literal["loss", "error"] = Field(
         "loss",
-        description="What a validation part says: `loss`, as training sees it, or `error`: the "
-        "mean absolute error over that of the naive forecast, in the targets' own units, mean of "
-        "the targets. Only the latter compares specs whose `loss`, `transform` or `scaler` differ; "
-        "it needs an export after every trial.",
+        description="The score on a validation part: `loss`, the training loss, or `error`: the "
+        "mean absolute error divided by that of the naive forecast, in the targets' units, "
+        "averaged over the targets. Only `error` can compare specs with different `loss`, "
+        "`transform` or `scaler`; it needs an export after every trial.",
     )
     folds: int | None = Field(
         None, ge=2, le=20, description="Validation parts of `rolling_origin`; 3 by default."
     )
     epochs: int | None = Field(
-        None, ge=1, description="Epochs of a trial at most; those of the spec by default."
+        None, ge=1, description="The most epochs of a trial; those of the spec by default."
     )
     min_epochs: int | None = Field(
         None, ge=1, description="`hyperband`: epochs before a trial can be pruned; 1 by default."
     )
     factor: int | None = Field(
-        None, ge=2, le=100, description="`hyperband`: one trial in so many goes on; 3 by default."
+        None,
+        ge=2,
+        le=100,
+        description="`hyperband`: one trial in `factor` continues; 3 by default.",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed draws the same first specs.")
 
     def filled(self) -> "Search":
-        """With the defaults of the fields that belong to its method and objective."""
+        """The search with defaults for the fields that its method and objective use."""
         defaults: Fields = {}
         if self.objective == "rolling_origin":
             defaults["folds"] = self.folds or 3
@@ -134,23 +139,23 @@ class Search(Part):
 
 
 def split_pointer(pointer: str) -> list[str]:
-    """The names and positions on the way to a field."""
+    """The names and positions that lead to a field."""
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def escape_pointer(text: str) -> str:
-    """A text as one part of a JSON pointer."""
+    """A text, escaped as one part of a JSON pointer (RFC 6901)."""
     return text.replace("~", "~0").replace("/", "~1")
 
 
 def lay(asked: Fields, filled: Fields, parameters: Parameters) -> Fields:
-    """Lay parameters over a spec.
+    """Set parameters in a spec.
 
     Args:
-        asked: Fields that were given; the others are left open, so that their defaults follow
+        asked: The requested fields; the others are left out, so that their defaults follow
             from the parameters.
-        filled: The same spec with every default filled in: where `asked` has no place for a
-            parameter, its surroundings are taken from here.
+        filled: The same spec with every default filled in: if `asked` lacks the object or list
+            around a parameter, it is copied from here.
         parameters: Values by JSON pointer.
 
     Returns:
@@ -174,10 +179,10 @@ def lay(asked: Fields, filled: Fields, parameters: Parameters) -> Fields:
 
 
 def parse_spec(fields: Fields) -> Spec:
-    """The spec of plain fields.
+    """Parse a spec from JSON values.
 
     Raises:
-        SpecError: If a field is unknown or its value is of a wrong kind.
+        SpecError: If a field is unknown or its value has a wrong type.
     """
     try:
         return Spec.model_validate(fields)

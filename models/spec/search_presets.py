@@ -11,11 +11,11 @@ class SearchPreset:
     """A search to start from.
 
     Args:
-        name: What requests call it.
+        name: The name that requests use.
         title: A few words.
-        description: What it is for, and where it comes from.
-        spec: Fields of the spec that is varied; the others take their defaults.
-        space: What is varied, by JSON pointer.
+        description: Its purpose and its source.
+        spec: Fields of the spec to vary; the others take their defaults.
+        space: The varied fields by JSON pointer.
     """
 
     name: str
@@ -38,7 +38,7 @@ _SOURCE = (
     "Windows, MSE, Adam at 1e-3, 30 epochs, early stopping with patience 5; units from 50 to 150 "
     "by 20, activation and dropout from 0 to 0.5 by 0.1 are searched in every layer. For "
     "Hyperband as it was published with this network (factor 3, up to 100 epochs, 5 rounds of "
-    "143 trials), say `epochs: 100` in the spec and `method: hyperband, trials: 715`."
+    "143 trials), set `epochs: 100` in the spec and `method: hyperband, trials: 715`."
 )
 
 

@@ -1,11 +1,11 @@
-"""What a forecaster is: architecture, window, horizon, split and seed as plain data."""
+"""The spec of a forecaster: architecture, window, horizon, split and seed as data."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.spec.base import Part
+from models.spec.base import SpecPart
 from models.spec.layers import BidirectionalSpec, DenseSpec, HeadSpec, LayerSpec
 from models.spec.optimizer import OptimizerSpec, ScheduleSpec
 
@@ -25,15 +25,15 @@ __all__ = [
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class HighwaySpec(Part):
-    """A linear map from the last values of each target to its leads, beside the network."""
+class HighwaySpec(SpecPart):
+    """A linear map from the last values of each target to its leads, added to the network."""
 
     lags: int | None = Field(
         None,
         ge=1,
         le=10_000,
-        description="Steps back that are read; chosen on the validation part if left out, and "
-        "then there may be no highway at all.",
+        description="Number of last values that are read; chosen on the validation part if left "
+        "out, which may also choose to have no highway.",
     )
     shared: bool | None = Field(
         None,
@@ -42,25 +42,27 @@ class HighwaySpec(Part):
     )
 
 
-class DeadBandSpec(Part):
-    """Changes that count as none."""
+class DeadBandSpec(SpecPart):
+    """The changes that count as flat."""
 
     size: float = Field(
-        ge=0, allow_inf_nan=False, description="The largest change that is flat; 0: none at all."
+        ge=0,
+        allow_inf_nan=False,
+        description="The largest change that is flat; 0: only unchanged values.",
     )
     unit: Literal["bps", "units"] = Field(
-        "bps", description="Basis points of the last value, or the target's own unit."
+        "bps", description="Basis points of the last value, or the target's unit."
     )
 
 
-class EarlyStoppingSpec(Part):
+class EarlyStoppingSpec(SpecPart):
     """When to stop: the best epoch's weights are restored."""
 
     monitor: Literal["val_loss", "loss"] = "val_loss"
     patience: int = Field(5, ge=1)
 
 
-class SplitSpec(Part):
+class SplitSpec(SpecPart):
     """Where validation and test begin: a fraction of the span, or a time (ISO 8601)."""
 
     train: datetime | None = None
@@ -68,34 +70,53 @@ class SplitSpec(Part):
     test: Fraction | datetime = 0.15
 
 
-class Spec(Part):
-    """A forecaster as data. Every field may be left out: `{}` trains a sensible model."""
+class Spec(SpecPart):
+    """A forecaster as data. Every field may be left out: `{}` trains a sensible model.
+
+    Example:
+        >>> spec = Spec.model_validate(
+        ...     {"targets": ["load"], "horizon": 3, "layers": [{"cell": "gru", "units": 16}]}
+        ... )
+        >>> spec.lead_steps, spec.mode, spec.layers[0].cell
+        ([1, 2, 3], 'stateful', 'gru')
+        >>> Spec.model_validate(spec.to_json()) == spec
+        True
+
+        `models.checks.resolve.resolve` fills in what is left out, from the series. An unknown
+        field is refused:
+
+        >>> Spec.model_validate({"horizons": 3})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        pydantic_core._pydantic_core.ValidationError: 1 validation error for Spec
+        horizons
+        ...
+    """
 
     mode: Literal["stateful", "windowed"] = "stateful"
     task: Literal["regression", "direction", "classification"] = Field(
         "regression",
-        description="What is said of each lead: a value; whether the target goes down or up "
+        description="What is predicted for each lead: a value; whether the target goes down or up "
         "(`direction`, with a `dead_band` also flat) from its last value; or one of several "
-        "`classes`, whose codes 0, 1, ... are the target's values. Of classes, probabilities "
-        "are given, calibrated on the validation part.",
+        "`classes`, whose codes 0, 1, ... are the target's values. For classes, probabilities "
+        "are predicted and calibrated on the validation part.",
     )
     dead_band: DeadBandSpec | None = Field(
         None,
-        description="`direction` only: changes up to this size are `flat`. Without it there is "
-        "no such class, and an unchanged value counts for neither side.",
+        description="`direction` only: changes up to this size are `flat`. Without it this class "
+        "does not exist, and an unchanged value counts for neither side.",
     )
     classes: int | None = Field(
         None,
         ge=2,
         le=1000,
-        description="`classification` only: how many classes there are; by default the target's "
+        description="`classification` only: the number of classes; by default the target's "
         "largest value plus 1.",
     )
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = Field(
         None,
-        description="How much an error on each class costs in training, in the order of the "
-        "classes (down, flat, up; or 0, 1, ...); `balanced`: classes count the same however rare, "
-        "which bends the probabilities towards the rare ones.",
+        description="The weight of an error on each class in training, in the order of the "
+        "classes (down, flat, up; or 0, 1, ...); `balanced`: all classes count equally however "
+        "rare they are, which raises the probabilities of the rare ones.",
     )
     targets: list[str] | None = None
     features: list[str] | None = None
@@ -104,15 +125,15 @@ class Spec(Part):
     known_future: list[str] = Field(
         default_factory=list,
         max_length=100,
-        description="Channels whose future values are known when a forecast is asked for: "
+        description="Channels whose future values are known when a forecast is requested: "
         "promotions, planned outages, weather forecasts. Their values at the target times are "
-        "inputs too, and every forecast request brings them. They are features, and no targets.",
+        "inputs too, and every forecast request contains them. They are features, not targets.",
     )
     holidays: str | list[str] | None = Field(
         None,
         description="Public holidays as inputs: a country's ISO 3166-1 code such as `DE`, or with "
-        "a subdivision such as `DE-BY`, or a list of them. Whether a day is a holiday, the eve "
-        "of one or the day after one is seen for a row's own day and for the days of the leads.",
+        "a subdivision such as `DE-BY`, or a list of them. The inputs say whether a day is a "
+        "holiday, the day before or the day after one, for a row's day and the days of the leads.",
         examples=["DE", ["DE-BY", "AT"]],
     )
     cadence: str | None = None
@@ -128,14 +149,14 @@ class Spec(Part):
     layers: list[LayerSpec] | None = Field(None, min_length=1, max_length=16)
     highway: HighwaySpec | None = Field(
         HighwaySpec(),
-        description="The autoregressive highway; `null` for none. Left out, stateful models get "
-        "one where it helps on the validation part, and windowed models none.",
+        description="The autoregressive highway; `null` for none. If left out, stateful models get "
+        "one if it helps on the validation part, and windowed models none.",
     )
     shrinkage: bool | None = Field(
         None,
         description="After training, each lead of the network's part is multiplied by the share "
-        "from 0 to 1 that is best on the validation part. Left out: yes for stateful models that "
-        "predict changes, else no.",
+        "from 0 to 1 that is best on the validation part. If left out: true for stateful models "
+        "that predict changes, else false.",
     )
     head: HeadSpec = HeadSpec()
     transform: Literal["none", "delta", "log_return"] | None = None
@@ -145,15 +166,15 @@ class Spec(Part):
         None,
         min_length=1,
         max_length=50,
-        description="Quantiles that the network predicts of every lead, by the pinball loss; the "
-        "median is added. Null for a point forecast. Intervals of both are conformal.",
+        description="Quantiles that the network predicts for every lead, by the pinball loss; the "
+        "median is added. Null for a point forecast. Intervals are conformal in both cases.",
     )
     ensemble: int = Field(
         1,
         ge=1,
         le=16,
-        description="Networks that are trained side by side, from different initial weights, and "
-        "averaged.",
+        description="Number of networks that are trained together, from different initial weights, "
+        "and averaged.",
     )
     loss: Literal[
         "mae",
@@ -168,7 +189,7 @@ class Spec(Part):
         "mae",
         description="What training minimises; `pinball` goes with `quantiles`, the cross-entropies "
         "with classes: the binary one with a sigmoid head, the other two, which are the same for "
-        "numbered classes, with a softmax head. Left out, it follows from the task.",
+        "numbered classes, with a softmax head. If left out, it follows from the task.",
     )
     huber_delta: float | None = Field(
         None,
@@ -181,14 +202,14 @@ class Spec(Part):
     steps_per_epoch: int | None = Field(None, ge=1)
     shuffle: bool | None = Field(
         None,
-        description="Whether windows come in random order; true by default. Stateful mode has "
-        "no such choice: the order of the rows is what the state remembers.",
+        description="Whether windows are read in random order; true by default. Must be false in "
+        "stateful mode: the state depends on the order of the rows.",
     )
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32",
-        description="What training computes in: the mixed ones are faster on a GPU; "
-        "mixed_float16 needs one. Weights, kept states and forecasts are float32 in any case.",
+        description="Precision of the training: the mixed ones are faster on a GPU; "
+        "mixed_float16 needs one. Weights, stored states and forecasts are always float32.",
     )
     seed: int = Field(0, ge=0, lt=2**31)
 
@@ -203,16 +224,16 @@ class Spec(Part):
 
     @property
     def predicts_classes(self) -> bool:
-        """Whether the network says which class, instead of which value."""
+        """Whether the network predicts classes rather than values."""
         return self.task != "regression"
 
     @property
     def network_head(self) -> HeadSpec:
-        """The head of the network: what makes probabilities of its scores is no part of it."""
+        """The network's head, without the activation that turns scores into probabilities."""
         if not self.predicts_classes:
             return self.head
         return self.head.model_copy(update={"activation": "linear"})
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as plain JSON values."""
+        """The spec as JSON values."""
         return self.model_dump(mode="json")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.evaluation.panel_report import data_of
 from models.series import SeriesData, as_panel
-from models.serving.artefact import Artefact, read_bundle
+from models.serving.artefact import Bundle, read_bundle
 from models.serving.forecaster import Forecaster
 from models.serving.session import open_session
 from models.training.hashing import Weights, read_weights, weights_sha256
@@ -37,7 +37,7 @@ class Record:
     spec: Mapping[str, Any]
     data: Mapping[str, Any]
     training: Mapping[str, Any]
-    artefact: Artefact
+    artefact: Bundle
 
     @classmethod
     def of(cls, trained: Trained) -> Self:
@@ -140,7 +140,7 @@ def _largest_difference(first: Weights, second: Weights) -> float | None:
 
 
 def _forecast_difference(
-    first: Artefact, second: Artefact, panel: Sequence[SeriesData]
+    first: Bundle, second: Bundle, panel: Sequence[SeriesData]
 ) -> dict[str, float] | None:
     """How far forecasts from the same last origins are apart, by target in original units."""
     made = [
@@ -155,7 +155,7 @@ def _forecast_difference(
     return {name: float(difference) for name, difference in zip(names, apart, strict=True)}
 
 
-def _last_forecasts(artefact: Artefact, data: SeriesData) -> npt.NDArray[np.float64]:
+def _last_forecasts(artefact: Bundle, data: SeriesData) -> npt.NDArray[np.float64]:
     """Forecasts from the last origins, `(origins, leads, targets)`."""
     forecaster = Forecaster(artefact.manifest, open_session(artefact.onnx)).for_series(data.name)
     columns = [data.channel_names.index(name) for name in artefact.manifest["channels"]]

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 
 from models.checks.layers import steps_per_row
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.evaluation.leakage_audit import audit_forecasts, audit_report, audit_training
 from models.evaluation.report import describe_inputs, judge, put_intervals
 from models.features.class_balance import ClassBalance
@@ -39,7 +39,7 @@ from models.network.precision import (
     scale_losses,
 )
 from models.series import SeriesData, as_panel
-from models.serving.artefact import Artefact, write_bundle
+from models.serving.artefact import Bundle, write_bundle
 from models.serving.forecaster import Forecaster
 from models.serving.session import open_session
 from models.spec.spec import Spec
@@ -91,7 +91,7 @@ def train(
     """
     began = time.perf_counter()
     panel = as_panel(data)
-    spec = resolve(spec, [SeriesFacts.from_data(each) for each in panel])
+    spec = resolve(spec, [SeriesProfile.from_data(each) for each in panel])
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
     begun = begin(spec, panel)
@@ -145,7 +145,7 @@ def train(
     manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
-        bundle=write_bundle(Artefact(manifest, keras_bytes, finished.graph)),
+        bundle=write_bundle(Bundle(manifest, keras_bytes, finished.graph)),
         manifest=manifest,
         spec=manifest["spec"],
         data=manifest["data"],

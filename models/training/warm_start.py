@@ -14,7 +14,7 @@ import numpy.typing as npt
 from models.evaluation.panel_report import data_of
 from models.features.prepare import PreparedSeries
 from models.series import iso
-from models.serving.artefact import Artefact, read_bundle
+from models.serving.artefact import Bundle, read_bundle
 from models.training.hashing import read_weights, weights_sha256
 
 LayerWeights = dict[str, list[npt.NDArray[Any]]]
@@ -29,7 +29,7 @@ class WarmStart:
         sha256: Of its weights; names what a training was started from.
     """
 
-    artefact: Artefact
+    artefact: Bundle
     sha256: str
 
     @classmethod

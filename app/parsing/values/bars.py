@@ -9,8 +9,8 @@ import numpy.typing as npt
 from app.errors import Invalid
 from app.parsing.findings import Findings
 from app.parsing.lines import Mask
-from app.parsing.options import Kind
 from models.arrays import Values
+from models.series import SeriesKind
 
 PRICES = ("open", "high", "low", "close")
 # The likeliest first: a file with both `Close` and `Last` means the close by the former. In other
@@ -125,8 +125,13 @@ def recognised_bars(values: Values) -> dict[int, str]:
 
 
 def canonical_names(
-    names: list[str], values: Values, kind: Kind | None, *, has_header: bool, findings: Findings
-) -> tuple[list[str], Kind]:
+    names: list[str],
+    values: Values,
+    kind: SeriesKind | None,
+    *,
+    has_header: bool,
+    findings: Findings,
+) -> tuple[list[str], SeriesKind]:
     """Names of the channels and the kind; bars get the names open, high, low, close, ...
 
     Raises:

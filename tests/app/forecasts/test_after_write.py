@@ -179,13 +179,13 @@ class TestErrors:
         (entry,) = put_rows(client, [[(START + ROWS * WEEK).isoformat(), 1e300]])["forecasts"]
         assert "finite" in entry["error"]
         read: list[int] = []
-        advancing = Forecaster.advancing
+        advance = Forecaster.advance
 
         def counted(own: Forecaster, state: State, times: Any, rows: Any) -> Any:
             read.append(len(times))
-            return advancing(own, state, times, rows)
+            return advance(own, state, times, rows)
 
-        monkeypatch.setattr(Forecaster, "advancing", counted)
+        monkeypatch.setattr(Forecaster, "advance", counted)
         for value, week in enumerate((ROWS + 1, ROWS + 2, ROWS + 2)):
             row = [(START + week * WEEK).isoformat(), value]
             (entry,) = put_rows(client, [row])["forecasts"]

@@ -15,6 +15,7 @@ from app.live import checkpoints
 from app.registry.artefacts import forecasters
 from app.scores.tables import ForecastScore
 from app.times import to_datetime, to_numpy
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_value
 from tests.app.deployed import point, read_forecast, values
@@ -142,7 +143,7 @@ class Story:
     def check(self, streamed: dict[str, Any]) -> None:
         """The forecast is that of a network that read everything from the start."""
         own = self.forecaster
-        made = own.forecast(own.advance(own.initial_state(), *self.arrays()))
+        made = run_one(own.forecast(run_one(own.advance(own.initial_state(), *self.arrays()))))
         assert datetime.fromisoformat(streamed["origin"]) == to_datetime(made.origin)
         assert values(streamed) == pytest.approx(made.values[:, 0].tolist(), abs=TOLERANCE)
         assert made.lower is not None

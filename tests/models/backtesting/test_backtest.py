@@ -16,6 +16,7 @@ from models.backtesting.refits import cut, refit_spec
 from models.errors import SpecError, TrainingError
 from models.series import SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 from models.training.train import train
@@ -172,10 +173,12 @@ class TestRun:
         order = [data.channel_names.index(name) for name in forecaster.manifest["channels"]]
         for row, origin in zip(result.points.values, result.points.origins, strict=True):
             seen = data.times <= origin
-            state = forecaster.advance(
-                forecaster.initial_state(), data.times[seen], data.values[seen][:, order]
+            state = run_one(
+                forecaster.advance(
+                    forecaster.initial_state(), data.times[seen], data.values[seen][:, order]
+                )
             )
-            np.testing.assert_allclose(row, forecaster.forecast(state).values, atol=1e-6)
+            np.testing.assert_allclose(row, run_one(forecaster.forecast(state)).values, atol=1e-6)
 
     def test_figures_are_those_of_the_points(self, forecaster: Forecaster, bundle: bytes) -> None:
         result = run(forecaster, make_wave(), Refits(bundle), origins={"every": 2})

@@ -14,6 +14,7 @@ from models.backtesting.points import BacktestResult, ClassPoints
 from models.errors import SpecError
 from models.series import SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 from models.training.train import train
@@ -80,8 +81,12 @@ class TestPoints:
         values = forecaster.values_of(data)
         for said, origin in zip(points.probabilities, points.origins, strict=True):
             seen = data.times <= origin
-            state = forecaster.advance(forecaster.initial_state(), data.times[seen], values[seen])
-            np.testing.assert_allclose(said, forecaster.forecast(state).probabilities, atol=1e-6)
+            state = run_one(
+                forecaster.advance(forecaster.initial_state(), data.times[seen], values[seen])
+            )
+            np.testing.assert_allclose(
+                said, run_one(forecaster.forecast(state)).probabilities, atol=1e-6
+            )
 
     def test_columns_say_what_was_said_and_what_came(
         self, forecaster: Forecaster, bundle: bytes

@@ -49,7 +49,7 @@ class TestParse:
         assert Cadence.parse(canonical) == Cadence.parse(text)
 
     @pytest.mark.parametrize("text", ["", "0h", "1M", "M", "ten min", "-1h", "1.5h", "101YS"])
-    def test_what_is_no_cadence_is_refused_with_what_came(self, text: str) -> None:
+    def test_another_text_is_refused_and_repeated_in_the_message(self, text: str) -> None:
         with pytest.raises(DataError, match=f'Received: "{text}"'):
             Cadence.parse(text)
 
@@ -139,7 +139,7 @@ class TestInference:
     def test_one_row_shows_nothing(self) -> None:
         assert infer_cadence(times("2020-01-01")).cadence is None
 
-    def test_gaps_are_counted_and_the_longest_is_told(self) -> None:
+    def test_gaps_are_counted_and_the_longest_is_reported(self) -> None:
         ten_minutes = every("2009-10-08", np.timedelta64(10, "m"), 100)
         evidence = infer_cadence(np.delete(ten_minutes, [58, 59]))
         assert evidence.cadence == Cadence.parse("10min")

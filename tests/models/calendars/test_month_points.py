@@ -19,7 +19,7 @@ def days(*texts: str) -> Times:
 
 
 def every(step: int, first: str, last: str, day: int) -> Times:
-    """A day of every so many months, or the last one of a month that is too short for it."""
+    """A day of every `step` months, or the last day of a month that is too short for it."""
     months = np.arange(first, last, step, "datetime64[M]")
     wanted = months.astype("datetime64[D]") + day - 1
     return np.minimum(wanted, (months + 1).astype("datetime64[D]") - 1).astype("datetime64[us]")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
 from models.series import Channel, SeriesData
 from models.spec.spec import Spec
@@ -27,7 +27,7 @@ def series() -> SeriesData:
 
 
 def resolved(data: SeriesData | None = None, **fields: Any) -> Spec:
-    return resolve(Spec.model_validate(fields), SeriesFacts.from_data(data or series()))
+    return resolve(Spec.model_validate(fields), SeriesProfile.from_data(data or series()))
 
 
 def problems(data: SeriesData | None = None, **fields: Any) -> list[Problem]:
@@ -45,7 +45,7 @@ class TestKnownFuture:
     def test_resolving_twice_changes_nothing(self) -> None:
         spec = resolved(known_future=["lead"], holidays="DE", features=["value"])
         assert spec.holidays == ["DE"]
-        assert resolve(spec, SeriesFacts.from_data(series())) == spec
+        assert resolve(spec, SeriesProfile.from_data(series())) == spec
 
     @pytest.mark.parametrize(
         ("fields", "pointer", "words"),
@@ -99,7 +99,7 @@ class TestHolidays:
         september = np.datetime64("2024-09-01", "us") + np.arange(600) * np.timedelta64(1, "h")
         (problem,) = problems(replace(make_wave(), times=september), holidays="DE")
         assert problem.pointer == "/holidays"
-        assert "must have a holiday in or beside the training rows" in problem.message
+        assert "must have a holiday within a day of a training row" in problem.message
 
     def test_an_empty_list_is_none(self) -> None:
         assert resolved(holidays=[]).holidays is None

@@ -1,4 +1,4 @@
-"""What a layer, a loss and an optimizer cannot do is refused, with pointer, rule and what came."""
+"""Impossible layers, losses and optimizers are refused with pointer, rule and received value."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ class TestMode:
         )
 
     def test_the_order_of_a_stateful_run_is_kept(self) -> None:
-        refused("/shuffle", "the order of the rows is what is learnt", shuffle=True)
+        refused("/shuffle", "so the order of the rows matters", shuffle=True)
         assert resolved().shuffle is False
         assert resolved(shuffle=False).shuffle is False
         assert resolved(mode="windowed").shuffle is True

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Times, Values
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
-from models.series import Channel, Kind, SeriesData
+from models.series import Channel, SeriesData, SeriesKind
 from models.spec.spec import Spec
 
 pytestmark = pytest.mark.unit
@@ -32,13 +32,13 @@ def series(
     rows: int = 400,
     names: tuple[str, ...] = ("load", "heat"),
     *,
-    kind: Kind = "generic",
+    kind: SeriesKind = "generic",
     cadence: str = "1h",
     calendar: str = "continuous",
     times: Times | None = None,
     values: Values | None = None,
-) -> SeriesFacts:
-    return SeriesFacts.from_data(
+) -> SeriesProfile:
+    return SeriesProfile.from_data(
         SeriesData(
             name="s",
             kind=kind,
@@ -52,25 +52,25 @@ def series(
     )
 
 
-def resolved(facts: SeriesFacts | None = None, **fields: Any) -> Spec:
-    return resolve(Spec.model_validate(fields), facts or series())
+def resolved(profile: SeriesProfile | None = None, **fields: Any) -> Spec:
+    return resolve(Spec.model_validate(fields), profile or series())
 
 
-def problems(facts: SeriesFacts | None = None, **fields: Any) -> dict[str, str]:
+def problems(profile: SeriesProfile | None = None, **fields: Any) -> dict[str, str]:
     with pytest.raises(SpecError) as caught:
-        resolved(facts, **fields)
+        resolved(profile, **fields)
     return {problem.pointer: problem.message for problem in caught.value.problems}
 
 
-class TestFacts:
+class TestProfile:
     def test_channels_are_described(self) -> None:
         values = np.array([[1.0, 5.0, np.nan], [np.nan, 5.0, np.inf], [3.0, 5.0, np.nan]])
-        facts = series(3, ("a", "b", "c"), values=values)
-        a, b, c = facts.channels
+        profile = series(3, ("a", "b", "c"), values=values)
+        a, b, c = profile.channels
         assert (a.missing_share, a.constant, a.minimum) == (pytest.approx(1 / 3), False, 1)
         assert (b.constant, b.minimum) == (True, 5)
         assert (c.missing_share, c.constant, c.minimum, c.first) == (1, True, None, None)
-        assert (facts.rows, facts.names) == (3, ["a", "b", "c"])
+        assert (profile.rows, profile.names) == (3, ["a", "b", "c"])
 
 
 class TestDefaults:
@@ -151,12 +151,12 @@ class TestDefaults:
         cadence=st.sampled_from([None, "1h", "2h"]),
     )
     def test_resolving_again_changes_nothing(
-        self, rows: int, mode: str, kind: Kind, calendar: str, cadence: str | None
+        self, rows: int, mode: str, kind: SeriesKind, calendar: str, cadence: str | None
     ) -> None:
-        facts = series(2 * rows, OHLC, kind=kind, calendar=calendar)
-        once = resolved(facts, mode=mode, cadence=cadence)
-        assert resolve(once, facts) == once
-        assert resolve(Spec.model_validate(once.to_json()), facts) == once
+        profile = series(2 * rows, OHLC, kind=kind, calendar=calendar)
+        once = resolved(profile, mode=mode, cadence=cadence)
+        assert resolve(once, profile) == once
+        assert resolve(Spec.model_validate(once.to_json()), profile) == once
 
 
 class TestTargets:
@@ -180,8 +180,8 @@ class TestTargets:
         assert set(found) == {"/targets", "/features"}
 
     def test_log_returns_need_values_above_zero(self) -> None:
-        facts = series(values=waves(400, 2) - 10)
-        found = problems(facts, targets=["load"], transform="log_return")
+        profile = series(values=waves(400, 2) - 10)
+        found = problems(profile, targets=["load"], transform="log_return")
         assert "whose least value is -0.99999" in found["/targets/0"]
 
     def test_a_target_is_seen_in_training(self) -> None:
@@ -198,9 +198,9 @@ class TestFeatures:
     def test_one_feature_varies(self) -> None:
         values = waves(400, 2)
         values[:, 1] = 3
-        facts = series(values=values)
-        assert "Received: heat" in problems(facts, features=["heat"])["/features"]
-        assert "Received: none" in problems(facts, features=[])["/features"]
+        profile = series(values=values)
+        assert "Received: heat" in problems(profile, features=["heat"])["/features"]
+        assert "Received: none" in problems(profile, features=[])["/features"]
 
 
 class TestLeads:
@@ -223,8 +223,8 @@ class TestLeads:
         }
 
     def test_outputs_are_bounded(self) -> None:
-        facts = series(120_000)
-        found = problems(facts, horizon=5_001, targets=["load", "heat"])
+        profile = series(120_000)
+        found = problems(profile, horizon=5_001, targets=["load", "heat"])
         assert found["/horizon"].endswith("Received: 10002")
 
 
@@ -267,7 +267,7 @@ class TestLengths:
     def test_too_few_rows_say_how_many_are_needed(self) -> None:
         found = problems(series(12))
         assert "at least 13 training rows every 1h: 2 of `burn_in`, 1 to the largest" in found[""]
-        assert "about 20 rows in all" in found[""]
+        assert "about 20 rows in total" in found[""]
         assert resolved(series(20)).horizon == 2
 
     def test_a_window_is_shorter_than_the_training_rows(self) -> None:
@@ -301,8 +301,8 @@ class TestLengths:
 
     def test_a_series_of_far_too_many_steps_is_refused(self) -> None:
         times = np.array(["1000-01-01", "2020-01-01"], dtype="datetime64[us]")
-        facts = series(2, ("load",), cadence="1min", times=times)
-        assert "must have at most 20,000,000 rows" in problems(facts)[""]
+        profile = series(2, ("load",), cadence="1min", times=times)
+        assert "must have at most 20,000,000 rows" in problems(profile)[""]
 
 
 class TestNetwork:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import models.evaluation.evaluate as evaluation
-from models.arrays import Rows, Times, Values
+from models.arrays import RowIndices, Times, Values
 from models.evaluation.evaluate import Evaluation, evaluate
 from models.features.dataset import Track
 from models.serving.forecast import Outputs
@@ -28,7 +28,7 @@ class OneTooHigh:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def outputs(self, times: Times, values: Values, at: Rows) -> Outputs:
+    def outputs(self, times: Times, values: Values, at: RowIndices) -> Outputs:
         self.asked = at.tolist()
         ahead = np.minimum(at[:, np.newaxis] + self.leads, len(values) - 1)
         none = np.empty((0, len(at), len(self.leads), 1))

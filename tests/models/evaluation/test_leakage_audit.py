@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import models.features.prepare
 import models.features.series_fit
-from models.arrays import Rows, Times, Values
-from models.checks.resolve import SeriesFacts, resolve
+from models.arrays import RowIndices, Times, Values
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError, TrainingError
 from models.evaluation.leakage_audit import Check, audit_forecasts, audit_report, audit_training
 from models.features.dataset import Dataset, Track
@@ -32,7 +32,7 @@ WINDOWED = {"mode": "windowed", "chunk": None, "lanes": None, "burn_in": None, "
 
 def audited(data: SeriesData | None = None, **fields: Any) -> list[Check]:
     data = data or make_wave()
-    spec = resolve(small(**fields), SeriesFacts.from_data(data))
+    spec = resolve(small(**fields), SeriesProfile.from_data(data))
     prepared = models.features.prepare.prepare(spec, data)
     return audit_training(spec, data, prepared, make_feed(spec, prepared))
 
@@ -100,7 +100,7 @@ class TestLeaks:
     def test_labels_of_lanes_across_the_border(self, monkeypatch: pytest.MonkeyPatch) -> None:
         labels = Dataset.labels
 
-        def leaky(dataset: Dataset, rows: Rows, ends: Rows) -> Any:
+        def leaky(dataset: Dataset, rows: RowIndices, ends: RowIndices) -> Any:
             return labels(dataset, rows, np.full_like(ends, dataset.tracks[-1].end))
 
         monkeypatch.setattr(Dataset, "labels", leaky)
@@ -109,7 +109,7 @@ class TestLeaks:
     def test_labels_of_windows_across_the_border(self, monkeypatch: pytest.MonkeyPatch) -> None:
         honest = Windows.of
 
-        def leaky(dataset: Dataset, part: Any, offsets: Rows) -> Windows:
+        def leaky(dataset: Dataset, part: Any, offsets: RowIndices) -> Windows:
             found = honest(dataset, part, offsets)
             return replace(found, origins=found.origins + 2, ends=found.ends + 2)
 
@@ -139,7 +139,7 @@ class TestLeaks:
     def test_a_forecaster_that_knows_the_next_row(self) -> None:
         data = make_wave()
         prepared = models.features.prepare.prepare(
-            resolve(small(), SeriesFacts.from_data(data)), data
+            resolve(small(), SeriesProfile.from_data(data)), data
         )
         (honest,) = audit_forecasts(cast(Forecaster, Reader(0)), prepared.series)
         (leaky,) = audit_forecasts(cast(Forecaster, Reader(1)), prepared.series)
@@ -169,7 +169,7 @@ class Reader:
     def for_series(self, name: str) -> "Reader":
         return self
 
-    def outputs(self, times: Times, values: Values, at: Rows) -> Outputs:
+    def outputs(self, times: Times, values: Values, at: RowIndices) -> Outputs:
         said = values[at + self._ahead, np.newaxis]
         return Outputs(times, values, at, said, said[:0], said[:0])
 

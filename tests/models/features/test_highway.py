@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Values
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.features.dataset import Dataset, Track
 from models.features.highway import Highway, LagReader
@@ -19,6 +19,7 @@ from models.features.prepare import prepare
 from models.features.scaling import TargetScaling, Transform
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import HighwaySpec, Spec
 from models.training.trained import Trained
@@ -112,8 +113,8 @@ class TestOutputs:
                         plain.tracks, laid)  # fmt: skip
         rows, ends = np.array([[10, 11], [20, 21]]), np.array([[50], [50]])
         (labels, _), (left, _) = plain.labels(rows, ends), whole.labels(rows, ends)
-        said = highway.outputs(laid.table.inputs(rows.ravel())).reshape(2, 2, 2)
-        np.testing.assert_allclose(labels - said, left, atol=1e-6)
+        predicted = highway.outputs(laid.table.inputs(rows.ravel())).reshape(2, 2, 2)
+        np.testing.assert_allclose(labels - predicted, left, atol=1e-6)
 
 
 @pytest.mark.unit
@@ -123,7 +124,7 @@ class TestFitting:
         choice = choose_highway(dataset, HighwaySpec(lags=3), season=1, loss="mse")
         assert choice.highway is not None
         reader_, weights = choice.highway.reader, choice.highway.weights[0, :, 0]
-        # y[t+1] - y[t] = 0.2 y[t] - 0.5 y[t-1]: that cannot be said by changes alone unless
+        # y[t+1] - y[t] = 0.2 y[t] - 0.5 y[t-1]: changes alone cannot express this unless
         # the level is steady, so the truth is the best map of two changes, found by lstsq.
         values = dataset.actual[:, 0]
         rows = np.arange(3, 12_000 - 1)
@@ -238,10 +239,12 @@ class TestForecaster:
         cuts = [0, 1, 3, 60, 110, 111, 140, 400]
         for first, stop in pairwise(cuts):
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[first:stop], data.values[first:stop])
+            state = run_one(
+                forecaster.advance(state, data.times[first:stop], data.values[first:stop])
+            )
             if stop >= 60:
-                said = forecaster.forecast(state).values
-                np.testing.assert_allclose(said, whole.values[stop - 1], atol=1e-6)
+                predicted = run_one(forecaster.forecast(state)).values
+                np.testing.assert_allclose(predicted, whole.values[stop - 1], atol=1e-6)
 
     def test_the_state_keeps_the_lags(self, trained: Trained) -> None:
         forecaster = Forecaster.from_bundle(trained.bundle)
@@ -278,21 +281,21 @@ class TestRules:
     def test_lags_leave_rows_to_learn_from(self) -> None:
         data = make_wave(200)
         with pytest.raises(SpecError, match="at most half of the 140 training rows") as caught:
-            resolve(Spec(highway=HighwaySpec(lags=71)), SeriesFacts.from_data(data))
+            resolve(Spec(highway=HighwaySpec(lags=71)), SeriesProfile.from_data(data))
         assert caught.value.problems[0].pointer == "/highway/lags"
 
     def test_null_means_none(self) -> None:
         from models.training.train import lay_highway
 
         data = make_wave(300)
-        spec = resolve(Spec(highway=None, horizon=2), SeriesFacts.from_data(data))
+        spec = resolve(Spec(highway=None, horizon=2), SeriesProfile.from_data(data))
         prepared, choice = lay_highway(spec, prepare(spec, data))
         assert choice is None
         assert prepared.dataset.highway is None
 
     @pytest.mark.unit
     def test_windowed_models_have_one_only_if_asked(self) -> None:
-        facts = SeriesFacts.from_data(make_wave(300))
-        assert resolve(Spec(mode="windowed"), facts).highway is None
+        profile = SeriesProfile.from_data(make_wave(300))
+        assert resolve(Spec(mode="windowed"), profile).highway is None
         asked = Spec(mode="windowed", highway=HighwaySpec(lags=5))
-        assert resolve(asked, facts).highway == HighwaySpec(lags=5)
+        assert resolve(asked, profile).highway == HighwaySpec(lags=5)

@@ -58,14 +58,14 @@ class TestInputs:
         found = np.round(read.known(ROWS), 6)
         np.testing.assert_array_equal(found, [[-1, 0, 1], [1, 1, 0], [-1, 0, -1], [1, -1, 0]])
 
-    def test_a_row_is_told_of_its_leads_one_after_the_other(self) -> None:
+    def test_inputs_are_ordered_by_lead(self) -> None:
         read = pipeline(ROWS, known=frozenset({"promo"}))
         reader = FutureReader(read, np.array([1, 2]), HOURLY)
         table = reader.table([(hours(4), read.known(ROWS), HOURLY)])
         assert table.inputs(np.array([[0, 1]])).tolist() == [[[1.0, -1.0], [-1.0, 1.0]]]
         assert (table.width, reader.width) == (2, 2)
 
-    def test_past_the_end_of_its_track_a_row_is_told_the_mean(self) -> None:
+    def test_past_the_end_of_a_track_inputs_are_the_mean(self) -> None:
         read = pipeline(ROWS, known=frozenset({"promo"}))
         reader = FutureReader(read, np.array([1, 2]), HOURLY)
         known = read.known(ROWS)

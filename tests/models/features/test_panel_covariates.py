@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.features.dataset import Dataset, Track
 from models.features.features import FeaturePipeline
@@ -17,6 +17,7 @@ from models.features.scaling import TargetScaling
 from models.features.series_fit import SeriesFit
 from models.series import SeriesData
 from models.serving.adaptation import fit_unseen
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import Spec
 from models.training.train import train
@@ -32,8 +33,8 @@ def shop(name: str, rows: int = 900, scale: float = 1.0, timezone: str = "UTC") 
 
 
 def spec_of(panel: list[SeriesData], **fields: Any) -> Spec:
-    facts = [SeriesFacts.from_data(each) for each in panel]
-    return resolve(Spec.model_validate({**SMALL, **fields}), facts)
+    profiles = [SeriesProfile.from_data(each) for each in panel]
+    return resolve(Spec.model_validate({**SMALL, **fields}), profiles)
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +165,13 @@ class TestTraining:
         state, first = own.initial_state(), 0
         for stop in (1, 200, 201, row + 1):
             state = State.from_bytes(state.to_bytes())
-            state = own.advance(state, data.times[first:stop], values[first:stop])
+            state = run_one(own.advance(state, data.times[first:stop], values[first:stop]))
             first = stop
         promo = data.values[row + 1 : row + 1 + LEADS, [1]]
-        made, whole = own.forecast(state, promo), own.outputs(data.times, values, levels=(80.0,))
+        made, whole = (
+            run_one(own.forecast(state, promo)),
+            own.outputs(data.times, values, levels=(80.0,)),
+        )
         near = {"rtol": 1e-6, "atol": 1e-6 * np.abs(made.values).max()}
         np.testing.assert_allclose(made.values, whole.values[row], **near)
         assert made.lower is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.evaluation.panel_report import pool_metrics
 from models.features.dataset import Dataset, Track
@@ -48,13 +48,13 @@ def wave(name: str, rows: int = 600, scale: float = 1.0, seed: int = 0) -> Serie
 
 
 def prepared(panel: list[SeriesData], **fields: Any) -> Prepared:
-    facts = [SeriesFacts.from_data(each) for each in panel]
-    return prepare(resolve(small(**fields), facts), panel)
+    profiles = [SeriesProfile.from_data(each) for each in panel]
+    return prepare(resolve(small(**fields), profiles), panel)
 
 
 def problems(panel: list[SeriesData], **fields: Any) -> dict[str, str]:
     with pytest.raises(SpecError) as caught:
-        resolve(small(**fields), [SeriesFacts.from_data(each) for each in panel])
+        resolve(small(**fields), [SeriesProfile.from_data(each) for each in panel])
     return {problem.pointer: problem.message for problem in caught.value.problems}
 
 
@@ -233,7 +233,7 @@ class TestRules:
         assert "its `kind` must be generic. Received: ohlc" in found["/series/1"]
         assert "its `cadence` must be 1h. Received: 1D" in found["/series/2"]
         assert "its `calendar` must be continuous. Received: sessions" in found["/series/3"]
-        assert "no further channels. Received: tail" in found["/series/4"]
+        assert "not have further channels. Received: tail" in found["/series/4"]
         assert "the unit of value must be m. Received: ft" in found["/series/5"]
         assert found["/series/6"] == "`series` must differ. Received twice: base"
         assert len(found) == 6
@@ -269,12 +269,14 @@ class TestRules:
         assert "must lie between the first row" in found["/series/1"]
 
     def test_defaults_follow_the_shortest_series_and_the_rows_of_all(self) -> None:
-        facts = [SeriesFacts.from_data(wave(name, rows)) for name, rows in (("a", 900), ("b", 60))]
-        spec = resolve(Spec(), facts)
-        assert spec.horizon == resolve(Spec(), facts[1]).horizon == 8
-        layers = resolve(Spec(), [facts[0]] * 1 + [facts[1]]).layers
-        assert layers == resolve(Spec(), facts).layers
-        many = [SeriesFacts.from_data(wave(f"s{number}", 900)) for number in range(3)]
+        profiles = [
+            SeriesProfile.from_data(wave(name, rows)) for name, rows in (("a", 900), ("b", 60))
+        ]
+        spec = resolve(Spec(), profiles)
+        assert spec.horizon == resolve(Spec(), profiles[1]).horizon == 8
+        layers = resolve(Spec(), [profiles[0]] * 1 + [profiles[1]]).layers
+        assert layers == resolve(Spec(), profiles).layers
+        many = [SeriesProfile.from_data(wave(f"s{number}", 900)) for number in range(3)]
         assert (resolve(Spec(), many).layers or [])[0].units == 32
         assert (resolve(Spec(), many[0]).layers or [])[0].units == 16
 
@@ -294,7 +296,7 @@ class TestReport:
             **{k: v for k, v in figures.items() if k != "leads"},
         }
 
-    def test_what_has_no_mean_is_left_out_or_found_anew(self) -> None:
+    def test_what_has_no_mean_is_left_out_or_found_again(self) -> None:
         def report(mae: float, drift: float, order: int, coverage: float) -> dict[str, Any]:
             errors = {"mae": mae, "naive_mae": 4.0, "drift_mae": drift, "skill": 1 - mae / 4}
             row = {**errors, "best_baseline": "naive", "coverage_80": coverage}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
 from models.evaluation.leakage_audit import audit_training
 from models.features.prepare import Prepared, prepare
@@ -18,7 +18,7 @@ from models.spec.spec import Spec
 
 def prepared(data: SeriesData, **fields: Any) -> Prepared:
     spec = Spec.model_validate({"targets": ["value"], "horizon": 2, **fields})
-    return prepare(resolve(spec, SeriesFacts.from_data(data)), data)
+    return prepare(resolve(spec, SeriesProfile.from_data(data)), data)
 
 
 def ten_minutes(wave: SeriesData) -> SeriesData:
@@ -112,14 +112,15 @@ class TestMemory:
     def test_the_series_is_not_copied(self) -> None:
         data = self.walks()
         spec = resolve(
-            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}), SeriesFacts.from_data(data)
+            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}),
+            SeriesProfile.from_data(data),
         )
         assert peak_bytes(lambda: prepare(spec, data)) < 1.8 * data.values.nbytes
 
     @pytest.mark.unit
     def test_changes_of_all_leads_of_all_targets_are_not_there_at_once(self) -> None:
         data = self.walks()
-        spec = resolve(Spec.model_validate({"horizon": 24}), SeriesFacts.from_data(data))
+        spec = resolve(Spec.model_validate({"horizon": 24}), SeriesProfile.from_data(data))
         assert peak_bytes(lambda: prepare(spec, data)) < 2.8 * data.values.nbytes
 
     def test_the_future_probe_copies_the_series_and_not_its_features(self) -> None:
@@ -127,7 +128,8 @@ class TestMemory:
 
         data = self.walks()
         spec = resolve(
-            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}), SeriesFacts.from_data(data)
+            Spec.model_validate({"targets": ["c0"], "leads": [1, 24]}),
+            SeriesProfile.from_data(data),
         )
         found = prepare(spec, data)
         feed = make_feed(spec, found)

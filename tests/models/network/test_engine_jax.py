@@ -28,6 +28,7 @@ ON_JAX = f"""
 import json
 import traceback
 import models.training.fitting
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 from models.training.train import train
@@ -48,11 +49,11 @@ try:
 except Stop:
     resumed = train(spec, data, checkpoint=saved[-1])
 forecaster = Forecaster.from_bundle(straight.bundle)
-state = forecaster.advance(
+state = run_one(forecaster.advance(
     forecaster.initial_state(),
     data.times,
     data.values[:, [data.channel_names.index(c) for c in forecaster.manifest["channels"]]],
-)
+))
 failed = {{}}
 for name, check in CHECKS.items():
     try:
@@ -66,7 +67,7 @@ print(json.dumps({{
     "resumed": resumed.training["weights_sha256"],
     "epochs": [row["epoch"] for row in resumed.history],
     "test": straight.metrics["test"]["value"],
-    "forecast": forecaster.forecast(state).values.ravel().tolist(),
+    "forecast": run_one(forecaster.forecast(state)).values.ravel().tolist(),
 }}))
 """
 

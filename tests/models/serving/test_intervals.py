@@ -14,8 +14,10 @@ from models.arrays import Values
 from models.features.scaling import TargetScaling
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
-from models.serving.intervals import LEVELS, Adaptation, Intervals, Tracker, at_level, bounds
+from models.serving.interval_tracker import Adaptation, IntervalTracker
+from models.serving.intervals import LEVELS, Intervals, at_level, bounds
 from models.serving.session import open_session
 from models.spec.spec import Spec
 from models.training.trained import Trained
@@ -31,8 +33,8 @@ def scaling(leads: int = 1, targets: int = 1) -> TargetScaling:
 
 def fitted(errors: Values, quantiles: tuple[float, ...] = POINT) -> Intervals:
     """Intervals of forecasts that say 0 when `errors` come."""
-    said = np.zeros((*errors.shape, len(quantiles)))
-    intervals = Intervals.fit(quantiles, said, errors, SINCE)
+    predicted = np.zeros((*errors.shape, len(quantiles)))
+    intervals = Intervals.fit(quantiles, predicted, errors, SINCE)
     assert intervals is not None
     return intervals
 
@@ -81,8 +83,8 @@ class TestFit:
     def test_quantiles_are_widened_by_what_they_lack(self) -> None:
         errors = normal(5_000)
         quantiles = (0.1, 0.5, 0.9)
-        said = np.broadcast_to(np.array([-1.0, 0.0, 1.0]), (5_000, 1, 1, 3))
-        intervals = Intervals.fit(quantiles, said, errors, SINCE)
+        predicted = np.broadcast_to(np.array([-1.0, 0.0, 1.0]), (5_000, 1, 1, 3))
+        intervals = Intervals.fit(quantiles, predicted, errors, SINCE)
         assert intervals is not None
         # A quantile of 1.0 that should be 1.28 is moved by the difference.
         assert intervals.upper[LEVELS.index(80), 0, 0] == pytest.approx(0.28, abs=0.05)
@@ -95,19 +97,25 @@ class TestFit:
 @pytest.mark.unit
 class TestBounds:
     @given(
-        said=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
+        predicted=st.lists(st.floats(-5, 5), min_size=3, max_size=3),
         factors=st.lists(st.floats(-3, 3), min_size=2, max_size=2),
         seed=st.integers(0, 100),
     )
-    def test_they_never_cross(self, said: list[float], factors: list[float], seed: int) -> None:
+    def test_they_never_cross(
+        self, predicted: list[float], factors: list[float], seed: int
+    ) -> None:
         quantiles = (0.1, 0.5, 0.9)
         errors = np.random.default_rng(seed).standard_t(2, size=(50, 1, 1))
         intervals = fitted(errors, quantiles)
         log_factors = np.array(factors).reshape(1, 2, 1, 1)
         lower, upper = bounds(
-            intervals, scaling(), np.array(said).reshape(1, 1, 1, 3), np.zeros((1, 1)), log_factors
+            intervals,
+            scaling(),
+            np.array(predicted).reshape(1, 1, 1, 3),
+            np.zeros((1, 1)),
+            log_factors,
         )
-        middle = np.median(said)
+        middle = np.median(predicted)
         assert (np.diff(lower.ravel()) <= 1e-12).all()
         assert (np.diff(upper.ravel()) >= -1e-12).all()
         assert lower[0] <= middle + 1e-12
@@ -123,14 +131,14 @@ class TestBounds:
 
 def follow(intervals: Intervals, truth: Values, leads: int) -> Values:
     """Bounds of forecasts that always say 0, in pieces of several rows: as `bounds`."""
-    tracker = Tracker(intervals, scaling(leads))
+    tracker = IntervalTracker(intervals, scaling(leads))
     state, found = tracker.start(), []
     times = SINCE + np.arange(len(truth)) * np.timedelta64(1, "h")
     base = np.zeros((len(truth), 1))
     for first in range(0, len(truth), 37):
         rows = slice(first, first + 37)
-        said = np.zeros((len(truth[rows]), leads), np.float32)
-        state, factors = tracker.advance(state, times[rows], said, base[rows], truth[rows])
+        predicted = np.zeros((len(truth[rows]), leads), np.float32)
+        state, factors = tracker.advance(state, times[rows], predicted, base[rows], truth[rows])
         found.append(factors)
     return np.concatenate(found)
 
@@ -144,10 +152,12 @@ class TestTracker:
         factors = follow(intervals, truth, leads)
         ahead = np.arange(500, 2_990)[:, None] + np.arange(1, leads + 1)
         labels = truth[ahead]
-        said = np.zeros((*labels.shape, 1))
+        predicted = np.zeros((*labels.shape, 1))
         zero = np.zeros((len(labels), 1))
-        adapted = bounds(intervals, scaling(leads), said, zero, factors[500:2_990])
-        static = bounds(intervals, scaling(leads), said, zero, np.zeros_like(factors[500:2_990]))
+        adapted = bounds(intervals, scaling(leads), predicted, zero, factors[500:2_990])
+        static = bounds(
+            intervals, scaling(leads), predicted, zero, np.zeros_like(factors[500:2_990])
+        )
         for level in (80, 90, 95):
             at = LEVELS.index(level)
             assert abs(covered(*adapted, labels)[at] - level) < 3
@@ -155,10 +165,12 @@ class TestTracker:
 
     def test_before_its_time_it_does_not_move(self) -> None:
         intervals = fitted(normal(100))
-        tracker = Tracker(intervals, scaling())
+        tracker = IntervalTracker(intervals, scaling())
         times = SINCE - np.arange(50, 0, -1) * np.timedelta64(1, "h")
-        said, base = np.zeros((50, 1), np.float32), np.zeros((50, 1))
-        _, factors = tracker.advance(tracker.start(), times, said, base, np.full((50, 1), 99.0))
+        predicted, base = np.zeros((50, 1), np.float32), np.zeros((50, 1))
+        _, factors = tracker.advance(
+            tracker.start(), times, predicted, base, np.full((50, 1), 99.0)
+        )
         assert (factors == 0).all()
 
     def test_missing_truth_moves_nothing(self) -> None:
@@ -169,18 +181,18 @@ class TestTracker:
         wide = scaling(leads=200, targets=10)
         intervals = Intervals.fit(POINT, np.zeros((20, 200, 10, 1)), np.zeros((20, 200, 10)), SINCE)
         assert intervals is not None
-        assert Tracker(intervals, wide).start().said.shape == (0, 2_000)
+        assert IntervalTracker(intervals, wide).start().predicted.shape == (0, 2_000)
 
     def test_rows_that_speak_late_are_scored_as_if_they_had_not(self) -> None:
         # With a single lead a row is scored when its truth comes, either way.
         errors = normal(60)[:, 0]
         intervals = fitted(normal(100))
-        said = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
+        predicted = np.random.default_rng(1).normal(size=(60, 1)).astype(np.float32)
         times = SINCE + np.arange(60) * np.timedelta64(1, "h")
-        at_once, late = (Tracker(intervals, scaling(), channels=each) for each in (None, 1))
+        at_once, late = (IntervalTracker(intervals, scaling(), channels=each) for each in (None, 1))
         assert (at_once.delay, late.delay) == (0, 1)
-        _, wanted = at_once.advance(at_once.start(), times, said, np.zeros((60, 1)), errors)
-        earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), said[:-1]])
+        _, wanted = at_once.advance(at_once.start(), times, predicted, np.zeros((60, 1)), errors)
+        earlier = np.concatenate([np.full((1, 1), np.nan, np.float32), predicted[:-1]])
         _, found = late.advance(
             late.start(), times - np.timedelta64(1, "h"), earlier, np.zeros((60, 1)), errors
         )
@@ -188,14 +200,14 @@ class TestTracker:
 
     def test_rows_that_speak_late_are_scored_at_all_leads_together(self) -> None:
         leads, rows = 3, 8
-        tracker = Tracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
+        tracker = IntervalTracker(fitted(normal(100, leads=leads)), scaling(leads), channels=1)
         # Row 0 says 0 and all that comes lies far out, but what is due at lead 2.
-        said = np.full((rows, leads), np.nan, np.float32)
-        said[3] = 0
+        predicted = np.full((rows, leads), np.nan, np.float32)
+        predicted[3] = 0
         actual = np.full((rows, 1), 99.0)
         actual[2] = 0
         times = SINCE + (np.arange(rows) - 3) * np.timedelta64(1, "h")
-        _, factors = tracker.advance(tracker.start(), times, said, np.zeros((rows, 1)), actual)
+        _, factors = tracker.advance(tracker.start(), times, predicted, np.zeros((rows, 1)), actual)
         np.testing.assert_array_equal(factors[:3], 0)
         at_80 = np.broadcast_to([0.016, -0.004, 0.016], (5, leads))
         np.testing.assert_allclose(factors[3:, 0, :, 0], at_80)
@@ -204,20 +216,22 @@ class TestTracker:
     def test_any_pieces_give_the_same(self, cuts: list[int], channels: int | None) -> None:
         leads = 4
         intervals = fitted(normal(100, leads=leads))
-        tracker = Tracker(intervals, scaling(leads), channels=channels)
+        tracker = IntervalTracker(intervals, scaling(leads), channels=channels)
         generator = np.random.default_rng(0)
-        said = generator.normal(size=(60, leads)).astype(np.float32)
+        predicted = generator.normal(size=(60, leads)).astype(np.float32)
         base, actual = generator.normal(size=(2, 60, 1))
         times = SINCE + np.arange(60) * np.timedelta64(1, "h")
-        whole, factors = tracker.advance(tracker.start(), times, said, base, actual)
+        whole, factors = tracker.advance(tracker.start(), times, predicted, base, actual)
         state: Adaptation = tracker.start()
         borders = [0, *sorted(set(cuts)), 60]
         for first, stop in pairwise(borders):
             rows = slice(first, stop)
-            state, some = tracker.advance(state, times[rows], said[rows], base[rows], actual[rows])
+            state, some = tracker.advance(
+                state, times[rows], predicted[rows], base[rows], actual[rows]
+            )
             np.testing.assert_array_equal(some, factors[rows])
         np.testing.assert_array_equal(state.log_factors, whole.log_factors)
-        np.testing.assert_array_equal(state.said, whole.said)
+        np.testing.assert_array_equal(state.predicted, whole.predicted)
 
 
 def shifting(rows: int = 900) -> SeriesData:
@@ -248,14 +262,16 @@ class TestForecaster:
     def test_streamed_bounds_equal_those_of_a_whole_pass(self, trained: Trained) -> None:
         forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
         whole = forecaster.outputs(data.times, data.values, levels=LEVELS)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:700], data.values[:700])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:700], data.values[:700])
+        )
         for row in (*range(700, 720), 899):
             since = 0 if state.time is None else int(np.searchsorted(data.times, state.time)) + 1
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(
-                state, data.times[since : row + 1], data.values[since : row + 1]
+            state = run_one(
+                forecaster.advance(state, data.times[since : row + 1], data.values[since : row + 1])
             )
-            made = forecaster.forecast(state)
+            made = run_one(forecaster.forecast(state))
             assert made.lower is not None
             assert made.upper is not None
             np.testing.assert_allclose(made.lower, whole.lower[:, row], atol=1e-9)
@@ -273,8 +289,8 @@ class TestForecaster:
         spec = Spec.model_validate({**SMALL, "split": {"validation": 0, "test": 0.1}})
         trained = train(spec, shifting())
         forecaster, data = Forecaster.from_bundle(trained.bundle), shifting()
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
-        assert forecaster.forecast(state).lower is None
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, data.values))
+        assert run_one(forecaster.forecast(state)).lower is None
         assert "coverage_80" not in trained.metrics["test"]["x"]
 
 
@@ -308,9 +324,11 @@ class TestWindowedForecaster:
         for intervals in (artefact.manifest["intervals"], fixed):
             manifest = {**artefact.manifest, "intervals": intervals}
             own = Forecaster(manifest, open_session(artefact.onnx))
-            said = own.outputs(data.times, data.values, at=at, levels=[90])
-            truth = said.actual[at[:, np.newaxis] + own.leads]
-            covered.append(100 * np.mean((said.lower[0] <= truth) & (truth <= said.upper[0])))
+            predicted = own.outputs(data.times, data.values, at=at, levels=[90])
+            truth = predicted.actual[at[:, np.newaxis] + own.leads]
+            covered.append(
+                100 * np.mean((predicted.lower[0] <= truth) & (truth <= predicted.upper[0]))
+            )
         assert covered[0] == pytest.approx(90, abs=3)
         assert covered[1] < 80
 
@@ -324,8 +342,10 @@ class TestWindowedForecaster:
         for stop in (1560, *range(1560 + step, 1560 + 4 * step, step)):
             since = 0 if state.time is None else int(np.searchsorted(data.times, state.time)) + 1
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[since:stop], data.values[since:stop])
-            made = forecaster.forecast(state)
+            state = run_one(
+                forecaster.advance(state, data.times[since:stop], data.values[since:stop])
+            )
+            made = run_one(forecaster.forecast(state))
             assert made.lower is not None
             assert made.upper is not None
             np.testing.assert_allclose(made.lower, whole.lower[:, stop - 1], atol=1e-5)
@@ -345,9 +365,11 @@ class TestWindowedForecaster:
             return run(session, inputs)
 
         monkeypatch.setattr(models.serving.batching, "run_session", counted)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:-1], data.values[:-1])
+        )
         since = np.datetime64(windowed.manifest["intervals"]["since"], "us")
         assert sum(read) == np.sum(data.times[:-1] >= since)
         read.clear()
-        forecaster.advance(state, data.times[-1:], data.values[-1:])
+        run_one(forecaster.advance(state, data.times[-1:], data.values[-1:]))
         assert read == [1]

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import models.serving.intervals
+import models.serving.interval_tracker
 from models.arrays import Values
 from models.features.filling import last_observed
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import LEVELS, at_level
 from models.serving.session import open_session
@@ -83,7 +84,7 @@ def read(forecaster: Forecaster, state: State, data: SeriesData, until: int) -> 
     state = State.from_bytes(state.to_bytes())
     rows = slice(state.rows, until)
     columns = [data.channel_names.index(name) for name in forecaster.manifest["channels"]]
-    return forecaster.advance(state, data.times[rows], data.values[rows][:, columns])
+    return run_one(forecaster.advance(state, data.times[rows], data.values[rows][:, columns]))
 
 
 def outputs(forecaster: Forecaster, data: SeriesData, **wanted: Any) -> Any:
@@ -109,7 +110,7 @@ class TestStreaming:
         for place in range(40):
             stop = min(stop + steps[place % len(steps)], 1600)
             state = read(forecaster, state, data, stop)
-            made = forecaster.forecast(state, promo_after(forecaster, data, stop - 1))
+            made = run_one(forecaster.forecast(state, promo_after(forecaster, data, stop - 1)))
             assert made.lower is not None
             assert made.upper is not None
             np.testing.assert_allclose(made.lower, whole.lower[:, stop - 1], atol=1e-5)
@@ -139,7 +140,7 @@ class TestStreaming:
             state.adaptation.log_factors, replayed.adaptation.log_factors, atol=1e-12
         )
         whole = outputs(forecaster, data, levels=[80])
-        made = forecaster.forecast(state, promo_after(forecaster, data, 39))
+        made = run_one(forecaster.forecast(state, promo_after(forecaster, data, 39)))
         assert made.lower is not None
         np.testing.assert_allclose(
             at_level(80, made.values, made.lower), whole.lower[0, 39], atol=1e-5
@@ -171,9 +172,11 @@ class TestCoverage:
         data, covered = louder(), []
         at = np.arange(SHIFT + 500, 2990)
         for own in (loaded(name), loaded(name, since=None)):
-            said = outputs(own, data, at=at, levels=[90])
-            truth = said.actual[at[:, np.newaxis] + own.leads]
-            covered.append(100 * np.mean((said.lower[0] <= truth) & (truth <= said.upper[0])))
+            predicted = outputs(own, data, at=at, levels=[90])
+            truth = predicted.actual[at[:, np.newaxis] + own.leads]
+            covered.append(
+                100 * np.mean((predicted.lower[0] <= truth) & (truth <= predicted.upper[0]))
+            )
         assert covered[0] == pytest.approx(90, abs=3)
         assert covered[1] < 80
 
@@ -190,7 +193,9 @@ class TestFixed:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Three rows of two channels and of two factors for each of three leads.
-        monkeypatch.setattr(models.serving.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6))
+        monkeypatch.setattr(models.serving.interval_tracker, "MOST_PENDING_NUMBERS", 3 * (2 + 6))
         assert loaded("stateful").initial_state().waiting is not None
-        monkeypatch.setattr(models.serving.intervals, "MOST_PENDING_NUMBERS", 3 * (2 + 6) - 1)
+        monkeypatch.setattr(
+            models.serving.interval_tracker, "MOST_PENDING_NUMBERS", 3 * (2 + 6) - 1
+        )
         assert loaded("stateful").initial_state().waiting is None

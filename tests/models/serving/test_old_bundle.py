@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.arrays import Times, Values
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from tests.fixtures.before_0001.contents import HINT, bundle, facts
 
@@ -18,7 +19,7 @@ def observed() -> tuple[Times, Values]:
 
 
 def forecast(forecaster: Forecaster, state: State) -> dict[str, Any]:
-    found = forecaster.forecast(state)
+    found = run_one(forecaster.forecast(state))
     assert found.lower is not None
     assert found.upper is not None
     return {
@@ -37,13 +38,13 @@ def forecaster() -> Forecaster:
 class TestOldBundle:
     def test_the_state_after_many_rows_forecasts_the_same(self, forecaster: Forecaster) -> None:
         times, values = observed()
-        state = forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1])
+        state = run_one(forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1]))
         assert forecast(forecaster, state) == facts()["library"]["after_all_but_one"], HINT
 
     def test_one_more_row_forecasts_the_same(self, forecaster: Forecaster) -> None:
         times, values = observed()
-        state = forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1])
-        state = forecaster.advance(state, times[-1:], values[-1:])
+        state = run_one(forecaster.advance(forecaster.initial_state(), times[:-1], values[:-1]))
+        state = run_one(forecaster.advance(state, times[-1:], values[-1:]))
         assert forecast(forecaster, state) == facts()["library"]["after_all"], HINT
 
     def test_one_pass_over_the_series_forecasts_the_same(self, forecaster: Forecaster) -> None:

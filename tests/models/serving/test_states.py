@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import ArtefactError
-from models.serving.intervals import Adaptation
+from models.serving.interval_tracker import Adaptation
 from models.serving.states import State, Waiting
 
 pytestmark = pytest.mark.unit
@@ -20,7 +20,7 @@ STATE = State(
     adaptation=Adaptation(
         log_factors=np.array([[[0.5]], [[-0.5]]]),
         issued=np.ones((1, 2, 1, 1), np.float32),
-        said=np.array([[0.125]], np.float32),
+        predicted=np.array([[0.125]], np.float32),
         base=np.array([[2.0]]),
         actual=np.array([[np.nan]]),
     ),
@@ -46,7 +46,7 @@ class TestBytes:
         assert found.output.tolist() == [0.25]
         assert found.adaptation is not None
         assert found.adaptation.log_factors.tolist() == [[[0.5]], [[-0.5]]]
-        assert found.adaptation.said.tolist() == [[0.125]]
+        assert found.adaptation.predicted.tolist() == [[0.125]]
         assert found.waiting is not None
         assert STATE.waiting is not None
         np.testing.assert_array_equal(found.waiting.times, STATE.waiting.times)

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from models.checks.layers import _CELLS_WITH
-from models.checks.optimizer import OWN_ARGUMENTS
+from models.checks.optimizer import OPTIMIZER_ARGUMENTS
 from models.network.builders import RECURRENT
 from models.network.keras_objects import layer_arguments
 from models.network.optimizers import OPTIMIZERS
@@ -99,7 +99,7 @@ class TestComplaints:
 
     def test_an_argument_must_be_the_names_own(self) -> None:
         assert found("initializer", {"name": "orthogonal", "stddev": 0.1}) == {
-            "/stddev": "is no argument of orthogonal, which takes `gain`, `seed`. Received: 0.1"
+            "/stddev": "is not an argument of orthogonal, which takes `gain`, `seed`. Received: 0.1"
         }
         assert "no arguments" in found("initializer", {"name": "ones", "gain": 1})["/gain"]
 
@@ -110,7 +110,7 @@ class TestComplaints:
             ("initializer", {"name": "identity", "gain": True}, "must be a number."),
             ("initializer", {"name": "identity", "gain": None}, "must be a number."),
             ("initializer", {"name": "identity", "gain": float("inf")}, "must be a number."),
-            ("initializer", {"name": "zeros", "name_": 1}, "is no argument of zeros"),
+            ("initializer", {"name": "zeros", "name_": 1}, "is not an argument of zeros"),
             (
                 "initializer",
                 {"name": "variance_scaling", "mode": "fan"},
@@ -134,7 +134,7 @@ class TestComplaints:
     def test_biases_and_activities_are_no_matrices(self) -> None:
         assert "orthogonal" not in found("initializer", "orthogonal", matrix=False)[""][:99]
         assert found("constraint", {"name": "unit_norm", "axis": 1}, matrix=False) == {
-            "/axis": "must be 0: a bias has no other axis. Received: 1"
+            "/axis": "must be 0: a bias has only one axis. Received: 1"
         }
 
 
@@ -177,5 +177,5 @@ class TestOptimizers:
         for name, optimizer in OPTIMIZERS.items():
             wanted = set(signature(optimizer.__init__)) - {"self"} - NOT_FOR_SPECS
             shared = {"learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm"}
-            assert wanted == OWN_ARGUMENTS[name] | shared, name
+            assert wanted == OPTIMIZER_ARGUMENTS[name] | shared, name
             assert wanted <= set(OptimizerSpec.model_fields)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.arrays import Times
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.features.prepare import prepare
 from models.features.windows import window_offsets
 from models.network.backend import make_engine
@@ -18,7 +18,7 @@ from models.network.engine import zero_states
 from models.network.export import export_onnx, verify_export
 from models.network.losses import objective_of, outputs_per_label
 from models.network.optimizers import make_optimizer
-from models.series import Channel, Kind, SeriesData
+from models.series import Channel, SeriesData, SeriesKind
 from models.spec.presets import PRESETS
 from models.spec.spec import EarlyStoppingSpec, Spec
 from models.training.loaders import make_feed
@@ -29,16 +29,16 @@ JENA = ("p (mbar)", "T (degC)", "Tdew (degC)", "wd (deg)")
 BARS = ("Open", "High", "Low", "Close")
 
 
-def facts(
+def profile(
     names: tuple[str, ...],
     times: Times,
     *,
-    kind: Kind = "generic",
+    kind: SeriesKind = "generic",
     cadence: str = "1h",
     calendar: str = "continuous",
-) -> SeriesFacts:
+) -> SeriesProfile:
     steps = np.arange(len(times))[:, np.newaxis] + np.arange(len(names))
-    return SeriesFacts.from_data(
+    return SeriesProfile.from_data(
         SeriesData(
             name="s",
             kind=kind,
@@ -52,34 +52,34 @@ def facts(
     )
 
 
-def jena() -> SeriesFacts:
+def jena() -> SeriesProfile:
     times = np.arange("2009-01-01T00:10", "2011-01-11T04:10", 10, dtype="datetime64[m]")
-    return facts(JENA, times.astype("datetime64[us]"), kind="climate", cadence="10min")
+    return profile(JENA, times.astype("datetime64[us]"), kind="climate", cadence="10min")
 
 
-def minute_bars() -> SeriesFacts:
+def minute_bars() -> SeriesProfile:
     days = np.busday_offset("2022-01-03", np.arange(20), roll="forward").astype("datetime64[us]")
     minutes = np.arange(9 * 60 + 16, 15 * 60 + 33) * np.timedelta64(60_000_000, "us")
     times = (days[:, np.newaxis] + minutes).ravel()
-    return facts(BARS, times, kind="ohlc", cadence="1min", calendar="sessions")
+    return profile(BARS, times, kind="ohlc", cadence="1min", calendar="sessions")
 
 
-def daily_bars() -> SeriesFacts:
+def daily_bars() -> SeriesProfile:
     days = np.busday_offset("2000-01-03", np.arange(2000), roll="forward")
     times = days.astype("datetime64[us]")
-    return facts(BARS, times, kind="ohlc", cadence="B", calendar="sessions")
+    return profile(BARS, times, kind="ohlc", cadence="B", calendar="sessions")
 
 
-def hours() -> SeriesFacts:
-    return facts(("load",), np.datetime64("2016-07-01", "us") + np.arange(5000) * HOUR)
+def hours() -> SeriesProfile:
+    return profile(("load",), np.datetime64("2016-07-01", "us") + np.arange(5000) * HOUR)
 
 
-def sequences() -> SeriesFacts:
-    return SeriesFacts.from_data(labelled(28, 10, 200))
+def sequences() -> SeriesProfile:
+    return SeriesProfile.from_data(labelled(28, 10, 200))
 
 
-def binary_sequences() -> SeriesFacts:
-    return SeriesFacts.from_data(labelled(24, 2, 200))
+def binary_sequences() -> SeriesProfile:
+    return SeriesProfile.from_data(labelled(24, 2, 200))
 
 
 def labelled(steps: int, kinds: int, count: int) -> SeriesData:
@@ -380,7 +380,7 @@ class TestOnRealData:
     """A few updates with each recipe's own batches, then the exported graph against Keras."""
 
     def updates(self, name: str, data: SeriesData) -> None:
-        spec = resolve(specified(name), SeriesFacts.from_data(data))
+        spec = resolve(specified(name), SeriesProfile.from_data(data))
         prepared = prepare(spec, data)
         feed = make_feed(spec, prepared)
         network = build_network(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from models.checks.folds import fold_splits
-from models.checks.resolve import SeriesFacts
+from models.checks.resolve import SeriesProfile
 from models.checks.search import QUESTION, Variations, check_search
 from models.errors import SpecError
 from models.spec.presets import PRESETS
@@ -20,7 +20,7 @@ from tests.models.conftest import make_wave
 
 pytestmark = pytest.mark.unit
 
-FACTS = SeriesFacts.from_data(make_wave())
+FACTS = SeriesProfile.from_data(make_wave())
 TRAINING_ROWS = 420
 
 
@@ -168,7 +168,7 @@ class TestVariations:
 
 
 class TestRefused:
-    def test_all_broken_rules_are_told_at_once(self) -> None:
+    def test_all_broken_rules_are_reported_at_once(self) -> None:
         problems = refused(
             {
                 "factor": 3,
@@ -186,11 +186,11 @@ class TestRefused:
             "/space/~1layerz",
         }
 
-    def test_the_message_says_field_rule_and_what_came(self) -> None:
+    def test_the_message_says_field_rule_and_received_value(self) -> None:
         units = {"type": "int", "low": 0, "high": 2}
         problems = refused({"space": {"/layers/0/units": units}})
         message = problems["/space/~1layers~10~1units/low"]
-        assert message.startswith("0 makes no spec that can work. ")
+        assert message.startswith("A spec with 0 cannot work. ")
         assert "greater than or equal to 1" in message
 
     def test_a_value_that_works_only_in_company_is_not_refused(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError, SpecError
 from models.evaluation.class_metrics import (
     baseline_figures,
@@ -25,6 +25,7 @@ from models.features.prepare import prepare
 from models.network.losses import binary_cross_entropy, cross_entropy, objective_of, weighted
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 from models.training.train import begin, train
@@ -43,8 +44,8 @@ SMALL: dict[str, Any] = {
 
 
 def resolved(data: SeriesData | None = None, **fields: Any) -> Spec:
-    facts = SeriesFacts.from_data(data or make_wave())
-    return resolve(Spec.model_validate({**SMALL, **fields}), facts)
+    profile = SeriesProfile.from_data(data or make_wave())
+    return resolve(Spec.model_validate({**SMALL, **fields}), profile)
 
 
 def coding(**fields: Any) -> ClassCoding:
@@ -279,8 +280,8 @@ class TestDirection:
         forecaster, data = Forecaster.from_bundle(trained.bundle), make_wave()
         state = forecaster.initial_state()
         for piece in np.array_split(np.arange(600), 7):
-            state = forecaster.advance(state, data.times[piece], data.values[piece])
-        streamed = forecaster.forecast(state)
+            state = run_one(forecaster.advance(state, data.times[piece], data.values[piece]))
+        streamed = run_one(forecaster.forecast(state))
         replayed = forecaster.outputs(data.times, data.values, at=np.array([599]))
         assert streamed.classes == ("down", "flat", "up")
         assert streamed.probabilities is not None
@@ -357,8 +358,8 @@ class TestClassification:
         assert found.spec["targets"] == ["kind"]
         assert found.metrics["test"]["kind"]["accuracy"] > 0.85
         forecaster = Forecaster.from_bundle(found.bundle)
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
-        assert forecaster.forecast(state).classes == ("0", "1")
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, data.values))
+        assert run_one(forecaster.forecast(state)).classes == ("0", "1")
 
 
 class TestRules:
@@ -407,7 +408,7 @@ class TestRules:
 
     def test_resolving_again_changes_nothing(self) -> None:
         spec = resolved(dead_band={"size": 3})
-        assert resolve(spec, SeriesFacts.from_data(make_wave())) == spec
+        assert resolve(spec, SeriesProfile.from_data(make_wave())) == spec
 
     def test_the_bundle_says_what_the_classes_are(self, trained: Trained) -> None:
         stored = read_bundle(trained.bundle).manifest["targets"]["classes"]

@@ -9,11 +9,12 @@ import pytest
 
 from models.arrays import Values
 from models.backtesting.backtest import forecasts_at
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
 from models.features.prepare import Prepared, prepare
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import at_level
 from models.spec.spec import Spec
@@ -123,7 +124,7 @@ class TestWorth:
 class TestCausality:
     def prepared(self, data: SeriesData) -> Prepared:
         spec = Spec.model_validate({**SMALL, "features": ["y", "other"], "holidays": "DE"})
-        return prepare(resolve(spec, SeriesFacts.from_data(data)), data)
+        return prepare(resolve(spec, SeriesProfile.from_data(data)), data)
 
     @pytest.mark.parametrize("names", [["y", "other"], ["promo"], ["y", "promo", "other"]])
     def test_features_and_state_see_no_future_at_all(
@@ -166,9 +167,12 @@ class TestCausality:
     def test_the_values_of_a_request_move_the_forecast_of_the_same_state(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        )
         low, high = (
-            forecaster.forecast(state, np.full((LEADS, 1), value)).values for value in (0.0, 1.0)
+            run_one(forecaster.forecast(state, np.full((LEADS, 1), value))).values
+            for value in (0.0, 1.0)
         )
         assert (low != high).any()
 
@@ -198,30 +202,32 @@ class TestServing:
 
     def check(self, forecaster: Forecaster, data: SeriesData, first: int) -> None:
         whole = forecaster.outputs(data.times, data.values, levels=[90])
-        # The last rows have leads whose values nobody has said yet.
+        # The last rows have leads without known values.
         assert np.isnan(whole.values[-LEADS:]).all()
-        state = forecaster.advance(
-            forecaster.initial_state(), data.times[:first], data.values[:first]
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:first], data.values[:first])
         )
         for row in range(first, first + 12):
             rows = slice(row, row + 1)
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[rows], data.values[rows])
-            forecast = forecaster.forecast(state, promo_after(data, row))
-            said = forecast.values
-            np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            state = run_one(forecaster.advance(state, data.times[rows], data.values[rows]))
+            forecast = run_one(forecaster.forecast(state, promo_after(data, row)))
+            predicted = forecast.values
+            np.testing.assert_allclose(predicted, whole.values[row], atol=1e-6)
             assert forecast.lower is not None
             assert forecast.upper is not None
-            assert (forecast.lower < said).all()
-            assert (forecast.upper > said).all()
+            assert (forecast.lower < predicted).all()
+            assert (forecast.upper > predicted).all()
             np.testing.assert_allclose(
-                at_level(90, said, forecast.lower), whole.lower[0, row], atol=1e-6
+                at_level(90, predicted, forecast.lower), whole.lower[0, row], atol=1e-6
             )
-        again = forecaster.advance(
-            forecaster.initial_state(), data.times[: row + 1], data.values[: row + 1]
+        again = run_one(
+            forecaster.advance(
+                forecaster.initial_state(), data.times[: row + 1], data.values[: row + 1]
+            )
         )
-        replayed = forecaster.forecast(again, promo_after(data, row)).values
-        np.testing.assert_allclose(replayed, said, atol=1e-6)
+        replayed = run_one(forecaster.forecast(again, promo_after(data, row))).values
+        np.testing.assert_allclose(replayed, predicted, atol=1e-6)
 
     def test_keras_says_the_same(
         self, data: SeriesData, trained: Trained, forecaster: Forecaster, tmp_path: Any
@@ -230,37 +236,43 @@ class TestServing:
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
         rows = 60
-        grid = forecaster._reader.grid(data.times[:rows], data.values[:rows])
-        reading = forecaster._reader.read(forecaster._reader.pipeline.empty_tail(), grid)
-        inputs = forecaster._reader.inputs(reading.features, reading, slice(None))
+        grid = forecaster._preprocessor.grid(data.times[:rows], data.values[:rows])
+        reading = forecaster._preprocessor.preprocess(
+            forecaster._preprocessor.pipeline.empty_tail(), grid
+        )
+        inputs = forecaster._preprocessor.inputs(reading.features, reading, slice(None))
         batch = [each[np.newaxis] for each in inputs]
         y = np.asarray(network([*batch, np.zeros((1, 6), np.float32)])[0])[0]
-        said = forecaster._decoder.values(y, reading.base)
+        predicted = forecaster._postprocessor.values(y, reading.base)
         whole = forecaster.outputs(data.times[:rows], data.values[:rows]).values
-        np.testing.assert_allclose(said[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5)
+        np.testing.assert_allclose(
+            predicted[10 : rows - LEADS], whole[10 : rows - LEADS], atol=1e-5
+        )
 
     def test_a_backtest_knows_what_a_request_would_have_brought(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
         row = len(data.times) - 1 - LEADS
-        said = forecasts_at(forecaster, data, data.times[[row - 5, row]])
+        predicted = forecasts_at(forecaster, data, data.times[[row - 5, row]])
         whole = forecaster.outputs(data.times, data.values).values[[row - 5, row]]
-        np.testing.assert_array_equal(said, whole)
-        assert np.isfinite(said).all()
+        np.testing.assert_array_equal(predicted, whole)
+        assert np.isfinite(predicted).all()
 
     def test_a_forecast_without_its_values_is_refused(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times, data.values)
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, data.values))
         assert forecaster.known_future == ("promo",)
         for known in (None, np.ones((2, 1)), np.full((LEADS, 1), np.nan)):
             with pytest.raises(DataError, match="every known-future channel at every lead"):
-                forecaster.forecast(state, known)
+                run_one(forecaster.forecast(state, known))
 
     def test_what_was_observed_after_an_origin_stands_for_the_request(
         self, data: SeriesData, forecaster: Forecaster
     ) -> None:
-        state = forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:CUT], data.values[:CUT])
+        )
         later = slice(CUT, CUT + 2)
         found = forecaster.observed_future(state, data.times[later], data.values[later])
         np.testing.assert_array_equal(found[:2], data.values[later, 1:2])
@@ -274,11 +286,15 @@ class TestHolidaysAlone:
         values = data.values[:, [0]]
         whole = forecaster.outputs(data.times, values)
         assert np.isfinite(whole.values[6:]).all()
-        state = forecaster.advance(forecaster.initial_state(), data.times[:-5], values[:-5])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:-5], values[:-5])
+        )
         for row in range(len(values) - 5, len(values)):
-            state = forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
-            said = forecaster.forecast(state).values
-            np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            state = run_one(
+                forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            )
+            predicted = run_one(forecaster.forecast(state)).values
+            np.testing.assert_allclose(predicted, whole.values[row], atol=1e-6)
 
     def test_a_session_that_is_a_holiday_is_known_as_one_before_it_fails_to_come(self) -> None:
         days = np.arange("2022-01-03", "2023-12-23", dtype="datetime64[D]")
@@ -298,7 +314,7 @@ class TestHolidaysAlone:
         )
         spec = {**SMALL, "known_future": [], "holidays": "DE", "chunk": 12}
         prepared = prepare(
-            resolve(Spec.model_validate(spec), SeriesFacts.from_data(data)), data
+            resolve(Spec.model_validate(spec), SeriesProfile.from_data(data)), data
         ).dataset
         (friday,) = np.flatnonzero(times == np.datetime64("2022-12-23"))
         found = prepared.future_inputs(np.array([friday]))
@@ -315,11 +331,11 @@ class TestResampled:
         forecaster = loaded(fine, fields)
         whole = forecaster.outputs(fine.times, fine.values)
         stop = int(np.searchsorted(fine.times, whole.times[150], side="right"))
-        state = forecaster.advance(
-            forecaster.initial_state(), fine.times[:stop], fine.values[:stop]
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), fine.times[:stop], fine.values[:stop])
         )
         known = forecaster.observed_future(state, fine.times[stop:], fine.values[stop:])
         assert known.shape == (LEADS, 1)
-        said = forecaster.forecast(state, known)
-        assert said.origin == whole.times[150]
-        np.testing.assert_allclose(said.values, whole.values[150], atol=1e-6)
+        predicted = run_one(forecaster.forecast(state, known))
+        assert predicted.origin == whole.times[150]
+        np.testing.assert_allclose(predicted.values, whole.values[150], atol=1e-6)

@@ -9,6 +9,7 @@ import pytest
 from models.network.builders import average_members, build_network, output_names
 from models.network.losses import Objective, of_error
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import HeadSpec, LayerSpec, Spec
 from models.training.train import train
@@ -79,11 +80,15 @@ class TestTraining:
         forecaster, data = Forecaster.from_bundle(trained.bundle), make_wave(400)
         values = data.values[:, [data.channel_names.index(c) for c in trained.manifest["channels"]]]
         whole = forecaster.outputs(data.times, values)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:300], values[:300])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:300], values[:300])
+        )
         for row in range(300, 310):
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
-            said = forecaster.forecast(state).values
+            state = run_one(
+                forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            )
+            said = run_one(forecaster.forecast(state)).values
             np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
 
     def test_every_member_has_states_of_its_own(self, trained: Trained) -> None:

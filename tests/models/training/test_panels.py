@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.backtesting.backtest import Run
 from models.backtesting.plan import BacktestSpec, plan_backtest
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
 from models.evaluation.leakage_audit import audit_training
 from models.features.features import FeaturePipeline
@@ -18,6 +18,7 @@ from models.features.prepare import prepare
 from models.features.series_fit import SeriesFit
 from models.series import SeriesData
 from models.serving.adaptation import fit_unseen, least_observations, observations_to_fit
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import LEVELS, Intervals
 from models.spec.spec import Spec
@@ -49,14 +50,17 @@ def streamed(forecaster: Forecaster, data: SeriesData, cuts: list[int]) -> State
     state, first = forecaster.initial_state(), 0
     for stop in cuts:
         state = State.from_bytes(state.to_bytes())
-        state = forecaster.advance(state, data.times[first:stop], data.values[first:stop])
+        state = run_one(forecaster.advance(state, data.times[first:stop], data.values[first:stop]))
         first = stop
     return state
 
 
 def check_agrees(own: Forecaster, data: SeriesData, state: State, row: int) -> None:
     """A streamed state says the same as a whole pass, bounds included."""
-    made, whole = own.forecast(state), own.outputs(data.times, data.values, levels=(80.0, 95.0))
+    made, whole = (
+        run_one(own.forecast(state)),
+        own.outputs(data.times, data.values, levels=(80.0, 95.0)),
+    )
     assert made.lower is not None
     assert made.upper is not None
     picks = [LEVELS.index(level) for level in (80.0, 95.0)]
@@ -143,7 +147,7 @@ class TestAudit:
 
         scales = {"mean": 0.0}
         monkeypatch.setattr(SeriesFit, "pipeline", leaky)
-        spec = resolve(small(), [SeriesFacts.from_data(each) for each in panel])
+        spec = resolve(small(), [SeriesProfile.from_data(each) for each in panel])
         made = prepare(spec, panel)
         # The second preparation sees another future, and finds another mean.
         scales["mean"] = 1.0

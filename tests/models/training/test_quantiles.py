@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.network.losses import pinball
 from models.series import Channel, SeriesData
@@ -102,7 +102,7 @@ class TestForecaster:
 
 class TestSpec:
     def resolved(self, **fields: Any) -> Spec:
-        return resolve(Spec.model_validate(fields), SeriesFacts.from_data(make_wave(300)))
+        return resolve(Spec.model_validate(fields), SeriesProfile.from_data(make_wave(300)))
 
     def test_the_median_is_added_and_the_loss_implied(self) -> None:
         spec = self.resolved(quantiles=[0.9, 0.1, 0.9])

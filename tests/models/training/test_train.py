@@ -11,6 +11,7 @@ from models.errors import DataError, TrainingError
 from models.grid.grid import Grid
 from models.series import Channel, SeriesData
 from models.serving.artefact import read_bundle
+from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster, State
 from models.spec.spec import Spec
 from models.training.fitting import Progress
@@ -36,7 +37,9 @@ def small(**fields: Any) -> Spec:
 
 
 def replayed(forecaster: Forecaster, data: SeriesData) -> State:
-    return forecaster.advance(forecaster.initial_state(), data.times, columns(forecaster, data))
+    return run_one(
+        forecaster.advance(forecaster.initial_state(), data.times, columns(forecaster, data))
+    )
 
 
 def columns(forecaster: Forecaster, data: SeriesData) -> Any:
@@ -132,22 +135,26 @@ class TestServing:
         data = make_wave()
         values = columns(forecaster, data)
         whole = forecaster.outputs(data.times, values)
-        state = forecaster.advance(forecaster.initial_state(), data.times[:500], values[:500])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:500], values[:500])
+        )
         for row in range(500, 520):
             state = State.from_bytes(state.to_bytes())
-            state = forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            state = run_one(
+                forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            )
             np.testing.assert_allclose(
-                forecaster.forecast(state).values, whole.values[row], atol=1e-6
+                run_one(forecaster.forecast(state)).values, whole.values[row], atol=1e-6
             )
         path = tmp_path / "model.keras"
         path.write_bytes(read_bundle(trained.bundle).keras)
         network = keras.models.load_model(path)
-        tail = forecaster._reader.pipeline.empty_tail()
-        reading = forecaster._reader.read(tail, Grid(data.times[:60], values[:60]))
-        inputs = forecaster._reader.inputs(reading.features, reading, slice(None))
+        tail = forecaster._preprocessor.pipeline.empty_tail()
+        reading = forecaster._preprocessor.preprocess(tail, Grid(data.times[:60], values[:60]))
+        inputs = forecaster._preprocessor.inputs(reading.features, reading, slice(None))
         state = np.zeros((1, 6), np.float32)
         y = np.asarray(network([*(each[np.newaxis] for each in inputs), state])[0])[0]
-        keras_values = forecaster._decoder.values(y, reading.base)
+        keras_values = forecaster._postprocessor.values(y, reading.base)
         np.testing.assert_allclose(keras_values[10:], whole.values[10:60], atol=1e-5)
 
     def test_a_shuffled_future_changes_no_earlier_forecast(self, forecaster: Forecaster) -> None:
@@ -161,7 +168,7 @@ class TestServing:
 
     def test_a_forecast_is_due_after_its_origin(self, forecaster: Forecaster) -> None:
         data = make_wave()
-        forecast = forecaster.forecast(replayed(forecaster, data))
+        forecast = run_one(forecaster.forecast(replayed(forecaster, data)))
         hour = np.timedelta64(1, "h")
         assert forecast.origin == data.times[-1]
         assert forecast.times.tolist() == (forecast.origin + np.arange(1, 4) * hour).tolist()
@@ -178,26 +185,30 @@ class TestServing:
         values[200:210] = np.inf
         kept = np.ones(len(values), bool)
         kept[300:340] = False
-        state = forecaster.advance(forecaster.initial_state(), data.times[kept], values[kept])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[kept], values[kept])
+        )
         assert state.rows == 600
-        assert np.isfinite(forecaster.forecast(state).values).all()
+        assert np.isfinite(run_one(forecaster.forecast(state)).values).all()
 
     def test_too_few_rows_are_refused(self, forecaster: Forecaster) -> None:
         data = make_wave()
-        few = forecaster.advance(
-            forecaster.initial_state(), data.times[:5], columns(forecaster, data)[:5]
+        few = run_one(
+            forecaster.advance(
+                forecaster.initial_state(), data.times[:5], columns(forecaster, data)[:5]
+            )
         )
         for state in (forecaster.initial_state(), few):
             with pytest.raises(DataError, match="at least 6 rows of history"):
-                forecaster.forecast(state)
+                run_one(forecaster.forecast(state))
 
     def test_a_target_that_was_never_observed_is_named(self, forecaster: Forecaster) -> None:
         data = make_wave()
         values = columns(forecaster, data).copy()
         values[:, forecaster.manifest["channels"].index("value")] = np.nan
-        state = forecaster.advance(forecaster.initial_state(), data.times, values)
+        state = run_one(forecaster.advance(forecaster.initial_state(), data.times, values))
         with pytest.raises(DataError, match=r"earlier value of every target\. Missing: value"):
-            forecaster.forecast(state)
+            run_one(forecaster.forecast(state))
 
 
 class TestReproducibility:
@@ -277,11 +288,15 @@ class TestModes:
         values = columns(forecaster, data)
         whole = forecaster.outputs(data.times, values)
         assert np.isnan(whole.values[:10]).all()
-        state = forecaster.advance(forecaster.initial_state(), data.times[:11], values[:11])
+        state = run_one(
+            forecaster.advance(forecaster.initial_state(), data.times[:11], values[:11])
+        )
         for row in range(11, 30):
-            state = forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            state = run_one(
+                forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
+            )
             np.testing.assert_allclose(
-                forecaster.forecast(state).values, whole.values[row], atol=1e-6
+                run_one(forecaster.forecast(state)).values, whole.values[row], atol=1e-6
             )
 
     def test_states_that_grow_without_bound_are_never_served(self) -> None:
@@ -309,10 +324,10 @@ class TestModes:
         state = forecaster.initial_state()
         for stop in range(1, 200):
             late = data.times[:stop] > state.time if state.time else slice(0, stop)
-            state = forecaster.advance(state, data.times[:stop][late], values[:stop][late])
+            state = run_one(forecaster.advance(state, data.times[:stop][late], values[:stop][late]))
         whole = forecaster.outputs(data.times, values)
         row = int(np.searchsorted(whole.times, state.time))
-        forecast = forecaster.forecast(state)
+        forecast = run_one(forecaster.forecast(state))
         np.testing.assert_allclose(forecast.values, whole.values[row], atol=1e-6)
         assert forecast.values.shape == (2, 2)
         assert str(forecast.times[1] - forecast.origin) == "14400000000 microseconds"
@@ -331,7 +346,7 @@ class TestModes:
         trained = train(Spec.model_validate({**fields, "horizon": 8}), data)
         assert trained.spec["transform"] == "log_return"
         forecaster = Forecaster.from_bundle(trained.bundle)
-        forecast = forecaster.forecast(replayed(forecaster, data))
+        forecast = run_one(forecaster.forecast(replayed(forecaster, data)))
         assert (forecast.values > 0).all()
         assert str(forecast.times[0])[:16] == "2022-03-28T10:00"
         assert str(forecast.times[6])[:16] == "2022-03-29T10:00"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.errors import TrainingError
 from models.series import SeriesData
 from models.spec.spec import Spec
@@ -24,7 +24,7 @@ FIELDS: dict[str, Any] = {
 
 
 def resolved(data: SeriesData, **fields: Any) -> Spec:
-    return resolve(Spec.model_validate({**FIELDS, **fields}), SeriesFacts.from_data(data))
+    return resolve(Spec.model_validate({**FIELDS, **fields}), SeriesProfile.from_data(data))
 
 
 class Stop(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checks.resolve import SeriesFacts, resolve
+from models.checks.resolve import SeriesProfile, resolve
 from models.features.prepare import prepare
 from models.network.builders import build_network
 from models.series import SeriesData
@@ -42,7 +42,7 @@ def before() -> Trained:
 def given(before: Trained, rows: int = 600, **changes: Any) -> dict[str, Any]:
     """What a network of this spec is told when it asks for the weights."""
     data = first(make_wave(), rows)
-    spec = resolve(Spec.model_validate({**SPEC, **changes}), [SeriesFacts.from_data(data)])
+    spec = resolve(Spec.model_validate({**SPEC, **changes}), [SeriesProfile.from_data(data)])
     prepared = prepare(spec, data)
     network = build_network(
         spec.layers or [],
