@@ -16,6 +16,7 @@ checks: .venv/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tools.structure --check
 
 # What needs no database, no TensorFlow and no process: under a minute on two cores. Other kinds:
 # `pytest -m postgres`, `-m crash`, `-m "not slow"`.
@@ -38,6 +39,7 @@ bench: .venv/dev.installed
 format: .venv/dev.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tools.structure --write
 
 # `dev` holds all of `demo`, in the same versions; installing one after the other is fine. All
 # cores compile what pip would compile on one.
