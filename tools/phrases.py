@@ -6,14 +6,13 @@ variables and functions are looked up in a list of their own.
 
 import io
 import re
-import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tools.tracked import ROOT, tracked_files
+
 # The list itself, and the test that shows what it finds.
 EXEMPT = {"tools/phrases.py", "tests/tools/test_phrases.py"}
 TEXT_TOKENS = {tokenize.STRING, tokenize.COMMENT}
@@ -92,24 +91,12 @@ def _in_prose(path: str, first_line: int, text: str) -> Iterator[Found]:
             yield Found(f"{path}:{line}", re.sub(BLANK, " ", match[0]), instead)
 
 
-def tracked_files() -> list[str]:
-    """The texts that git tracks."""
-    listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [each for each in listed.stdout.splitlines() if each not in EXEMPT]
-
-
 def main(arguments: Sequence[str]) -> int:
     """Print every phrase; 1 if there was one."""
     found = [
         each
-        for path in arguments or tracked_files()
-        if (ROOT / path).exists()
+        for path in arguments or tracked_files("*.py", "*.md")
+        if path not in EXEMPT and (ROOT / path).exists()
         for each in find(path, (ROOT / path).read_text())
     ]
     for each in found:

@@ -8,19 +8,21 @@ an import goes against the layers of `pyproject.toml`, or where a folder holds t
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grimp
 
+from tools.tracked import tracked_files
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- structure: begin -->\n", "<!-- structure: end -->\n"
 PACKAGES = ("models", "app")
 MOST_FILES = 25
-FOLDERS_THAT_ARE_NOT_OURS = {".git", ".venv", "var", "build", "__pycache__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +129,19 @@ def _layers_of(package: str) -> list[str]:
     return layers
 
 
-def crowded_folders() -> list[str]:
-    """Folders of the repository that hold more files side by side than they should."""
-    folders = [ROOT, *(each for each in ROOT.rglob("*") if each.is_dir())]
-    ours = [each for each in folders if not FOLDERS_THAT_ARE_NOT_OURS & {*each.parts}]
-    counts = {each: sum(one.is_file() for one in each.iterdir()) for each in ours}
+def crowded_folders(paths: Iterable[str]) -> list[str]:
+    """Folders that hold more of these files side by side than they should."""
+    counts = Counter(Path(path).parent.as_posix() for path in paths)
     return [
-        f"{folder.relative_to(ROOT).as_posix()}: {count} files"
-        for folder, count in sorted(counts.items())
-        if count > MOST_FILES
+        f"{folder}: {count} files" for folder, count in sorted(counts.items()) if count > MOST_FILES
     ]
 
 
 def problems(found: dict[str, Measures], page: str, block: str) -> list[str]:
     """What `--check` refuses."""
-    sentences = [f"more than {MOST_FILES} files in {each}" for each in crowded_folders()]
+    sentences = [
+        f"more than {MOST_FILES} files in {each}" for each in crowded_folders(tracked_files())
+    ]
     for measures in found.values():
         sentences += [f"modules import each other: {', '.join(each)}" for each in measures.circles]
         sentences += [f"against the layers: {each}" for each in measures.against_layers]

@@ -1,7 +1,5 @@
 """The measures of the structure, on graphs and folders made for the purpose."""
 
-from pathlib import Path
-
 import grimp
 import pytest
 
@@ -52,22 +50,18 @@ class TestLayers:
 
 
 class TestCrowdedFolders:
-    def test_a_folder_with_one_file_too_many_is_named(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(structure, "ROOT", tmp_path)
-        for name in ("full", "crowded"):
-            (tmp_path / name).mkdir()
-            for number in range(structure.MOST_FILES + (name == "crowded")):
-                (tmp_path / name / f"{number}.py").touch()
-        assert structure.crowded_folders() == [f"crowded: {structure.MOST_FILES + 1} files"]
+    def test_a_folder_with_one_file_too_many_is_named(self) -> None:
+        full = [f"full/{number}.py" for number in range(structure.MOST_FILES)]
+        crowded = [f"crowded/{number}.py" for number in range(structure.MOST_FILES + 1)]
+        found = structure.crowded_folders([*full, *crowded, "crowded/inside/1.py"])
+        assert found == [f"crowded: {structure.MOST_FILES + 1} files"]
 
 
 class TestProblems:
     def test_a_page_without_the_present_measures_is_out_of_date(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(structure, "crowded_folders", list)
+        monkeypatch.setattr(structure, "tracked_files", list)
         assert structure.problems({}, "before | a | after", "| a |") == []
         (sentence,) = structure.problems({}, "before | b | after", "| a |")
         assert sentence == "docs/architecture.md is out of date: run `make format`"
