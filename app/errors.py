@@ -2,6 +2,8 @@
 
 A class's name gives its type: `SeriesNotFound` is `urn:statecast:problem:series-not-found`. Leaves
 are raised, and `Invalid` where the shape of the request is wrong. `docs/errors.md` lists them all.
+Errors of reading a file are drawn in `app/parsing/errors.py`, and `app/parsing_problems.py` adds a
+class for each.
 
 ServiceError                        500 error
 ├── Unauthorized                    401 unauthorized
@@ -68,15 +70,11 @@ ServiceError                        500 error
 ├── Unavailable                     503 unavailable
 │   ├── DatabaseUnavailable         503 database-unavailable
 │   ├── DatabaseOutdated            503 database-outdated
-│   ├── FileProcessFailed           503 file-process-failed
-│   └── TemporaryFolderUnavailable  503 temporary-folder-unavailable
+│   └── FileProcessFailed           503 file-process-failed
 └── NoRoom                          507 no-room
-    ├── DatabaseFull                507 database-full
-    └── TemporaryDiskFull           507 temporary-disk-full
+    └── DatabaseFull                507 database-full
 """
 
-import errno
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -84,10 +82,7 @@ from typing import Any, ClassVar
 
 from models.errors import Problem
 
-logger = logging.getLogger(__name__)
-
 TYPE_PREFIX = "urn:statecast:problem:"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -394,10 +389,6 @@ class FileProcessFailed(Unavailable):
     """The process that reads the file ended or could not start."""
 
 
-class TemporaryFolderUnavailable(Unavailable):
-    """The folder for temporary files cannot be used."""
-
-
 class NoRoom(ServiceError):
     """A disk of the service is full."""
 
@@ -406,16 +397,3 @@ class NoRoom(ServiceError):
 
 class DatabaseFull(NoRoom):
     """The disk of the database is full; nothing was stored."""
-
-
-class TemporaryDiskFull(NoRoom):
-    """The disk for temporary files is full; nothing was stored."""
-
-
-def disk_error(error: OSError) -> ServiceError:
-    """The error to answer when a file cannot be written to the folder for temporary files."""
-    logger.error("the folder for temporary files (TMPDIR) cannot be used: %s", error)
-    if error.errno in FULL:
-        return TemporaryDiskFull("The disk for temporary files is full. Nothing was stored.")
-    reason = error.strerror or "it cannot be written"
-    return TemporaryFolderUnavailable(f"The folder for temporary files cannot be used: {reason}.")
