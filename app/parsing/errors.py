@@ -1,4 +1,4 @@
-"""Errors of reading a file; `app/parsing_problems.py` says how each is answered over HTTP.
+"""Errors of reading a file; `app/parsing_problems.py` makes a problem of each for HTTP.
 
 ParsingError
 ├── FileTooLarge          more bytes, lines, rows or columns than the limits allow
