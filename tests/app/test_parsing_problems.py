@@ -45,6 +45,7 @@ def subclasses(base: type[ParsingError]) -> Iterator[type[ParsingError]]:
 LEAVES = [kind for kind in subclasses(ParsingError) if not kind.__subclasses__()]
 
 
+@pytest.mark.unit
 class TestTable:
     def test_every_error_that_is_raised_has_a_problem(self) -> None:
         assert set(LEAVES) | {errors.OptionInvalid} == set(PROBLEMS)
@@ -66,12 +67,14 @@ class TestTable:
         assert type(as_problem(special("a message"))) is PROBLEMS[errors.NotATable]
 
 
+@pytest.mark.unit
 class TestDisk:
     def test_a_full_disk_and_one_that_cannot_be_used_are_different_errors(self) -> None:
         assert isinstance(disk_error(OSError(errno.ENOSPC, "full")), TemporaryDiskFull)
         assert isinstance(disk_error(OSError(errno.EACCES, "denied")), TemporaryFolderUnavailable)
 
 
+@pytest.mark.unit
 class TestMessages:
     @pytest.mark.parametrize("kind", sorted(PROBLEMS, key=lambda one: one.__name__))
     def test_an_error_of_another_process_arrives_as_it_was(self, kind: type[ParsingError]) -> None:
