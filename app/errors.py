@@ -2,81 +2,79 @@
 
 A class's name gives its type: `SeriesNotFound` is `urn:statecast:problem:series-not-found`. Leaves
 are raised, and `Invalid` where the shape of the request is wrong. `docs/errors.md` lists them all.
+Errors of reading a file are drawn in `app/parsing/errors.py`, and `app/parsing_problems.py` adds a
+class for each.
 
-ServiceError                        500 error
-├── Unauthorized                    401 unauthorized
-├── NotFound                        404 not-found
-│   ├── SeriesNotFound              404 series-not-found
-│   ├── UploadNotFound              404 upload-not-found
-│   ├── ModelNotFound               404 model-not-found
-│   ├── VersionNotFound             404 version-not-found
-│   ├── NoTrainedVersion            404 no-trained-version
-│   ├── VersionSeriesNotFound       404 version-series-not-found
-│   ├── AliasNotFound               404 alias-not-found
-│   ├── ForecastNotFound            404 forecast-not-found
-│   ├── StateNotFound               404 state-not-found
-│   ├── BacktestNotFound            404 backtest-not-found
-│   ├── ScheduleNotFound            404 schedule-not-found
-│   ├── StudyNotFound               404 study-not-found
-│   ├── JobNotFound                 404 job-not-found
-│   ├── CheckpointNotFound          404 checkpoint-not-found
-│   └── WebhookNotFound             404 webhook-not-found
-├── Conflict                        409 conflict
-│   ├── SeriesExists                409 series-exists
-│   ├── SeriesInUse                 409 series-in-use
-│   ├── TimezoneFixed               409 timezone-fixed
-│   ├── ChannelsDiffer              409 channels-differ
-│   ├── UnitsDiffer                 409 units-differ
-│   ├── SettingsDiffer              409 settings-differ
-│   ├── SeriesChangedMeanwhile      409 series-changed-meanwhile
-│   ├── UploadWithoutNames          409 upload-without-names
-│   ├── NothingToRestore            409 nothing-to-restore
-│   ├── CalendarUnavailable         409 calendar-unavailable
-│   ├── VersionNotTrained           409 version-not-trained
-│   ├── VersionUnreadable           409 version-unreadable
-│   ├── WarmStartDiffers            409 warm-start-differs
-│   ├── WarmStartDeleted            409 warm-start-deleted
-│   ├── PromotionRefused            409 promotion-refused
-│   ├── VersionNotComparable        409 version-not-comparable
-│   ├── ChampionChangedMeanwhile    409 champion-changed-meanwhile
-│   ├── NothingToRollBack           409 nothing-to-roll-back
-│   ├── SeriesNotForecastable       409 series-not-forecastable
-│   ├── NoForecastYet               409 no-forecast-yet
-│   ├── BacktestNotSucceeded        409 backtest-not-succeeded
-│   ├── TooManySchedules            409 too-many-schedules
-│   ├── JobAlreadyEnded             409 job-already-ended
-│   └── DeletedMeanwhile            409 deleted-meanwhile
-├── TooLarge                        413 too-large
-│   ├── BodyTooLarge                413 body-too-large
-│   ├── UploadTooLarge              413 upload-too-large
-│   ├── SplitTooLarge               413 split-too-large
-│   └── BatchTooLarge               413 batch-too-large
-├── Invalid                         422 invalid
-│   ├── IdempotencyKeyReused        422 idempotency-key-reused
-│   ├── UnknownChannel              422 unknown-channel
-│   ├── UnknownRevision             422 unknown-revision
-│   ├── UnknownPreset               422 unknown-preset
-│   ├── KindDiffers                 422 kind-differs
-│   ├── ChannelsMissing             422 channels-missing
-│   ├── NoCadence                   422 no-cadence
-│   ├── SeriesIncompatible          422 series-incompatible
-│   ├── SeriesNotInPanel            422 series-not-in-panel
-│   ├── OriginNotForecastable       422 origin-not-forecastable
-│   ├── KnownFutureMissing          422 known-future-missing
-│   ├── NoIntervals                 422 no-intervals
-│   └── WebhookAddressRefused       422 webhook-address-refused
-├── Unavailable                     503 unavailable
-│   ├── DatabaseUnavailable         503 database-unavailable
-│   ├── DatabaseOutdated            503 database-outdated
-│   ├── FileProcessFailed           503 file-process-failed
-│   └── TemporaryFolderUnavailable  503 temporary-folder-unavailable
-└── NoRoom                          507 no-room
-    ├── DatabaseFull                507 database-full
-    └── TemporaryDiskFull           507 temporary-disk-full
+ServiceError                      500 error
+├── Unauthorized                  401 unauthorized
+├── NotFound                      404 not-found
+│   ├── SeriesNotFound            404 series-not-found
+│   ├── UploadNotFound            404 upload-not-found
+│   ├── ModelNotFound             404 model-not-found
+│   ├── VersionNotFound           404 version-not-found
+│   ├── NoTrainedVersion          404 no-trained-version
+│   ├── VersionSeriesNotFound     404 version-series-not-found
+│   ├── AliasNotFound             404 alias-not-found
+│   ├── ForecastNotFound          404 forecast-not-found
+│   ├── StateNotFound             404 state-not-found
+│   ├── BacktestNotFound          404 backtest-not-found
+│   ├── ScheduleNotFound          404 schedule-not-found
+│   ├── StudyNotFound             404 study-not-found
+│   ├── JobNotFound               404 job-not-found
+│   ├── CheckpointNotFound        404 checkpoint-not-found
+│   └── WebhookNotFound           404 webhook-not-found
+├── Conflict                      409 conflict
+│   ├── SeriesExists              409 series-exists
+│   ├── SeriesInUse               409 series-in-use
+│   ├── TimezoneFixed             409 timezone-fixed
+│   ├── ChannelsDiffer            409 channels-differ
+│   ├── UnitsDiffer               409 units-differ
+│   ├── SettingsDiffer            409 settings-differ
+│   ├── SeriesChangedMeanwhile    409 series-changed-meanwhile
+│   ├── UploadWithoutNames        409 upload-without-names
+│   ├── NothingToRestore          409 nothing-to-restore
+│   ├── CalendarUnavailable       409 calendar-unavailable
+│   ├── VersionNotTrained         409 version-not-trained
+│   ├── VersionUnreadable         409 version-unreadable
+│   ├── WarmStartDiffers          409 warm-start-differs
+│   ├── WarmStartDeleted          409 warm-start-deleted
+│   ├── PromotionRefused          409 promotion-refused
+│   ├── VersionNotComparable      409 version-not-comparable
+│   ├── ChampionChangedMeanwhile  409 champion-changed-meanwhile
+│   ├── NothingToRollBack         409 nothing-to-roll-back
+│   ├── SeriesNotForecastable     409 series-not-forecastable
+│   ├── NoForecastYet             409 no-forecast-yet
+│   ├── BacktestNotSucceeded      409 backtest-not-succeeded
+│   ├── TooManySchedules          409 too-many-schedules
+│   ├── JobAlreadyEnded           409 job-already-ended
+│   └── DeletedMeanwhile          409 deleted-meanwhile
+├── TooLarge                      413 too-large
+│   ├── BodyTooLarge              413 body-too-large
+│   ├── UploadTooLarge            413 upload-too-large
+│   ├── SplitTooLarge             413 split-too-large
+│   └── BatchTooLarge             413 batch-too-large
+├── Invalid                       422 invalid
+│   ├── IdempotencyKeyReused      422 idempotency-key-reused
+│   ├── UnknownChannel            422 unknown-channel
+│   ├── UnknownRevision           422 unknown-revision
+│   ├── UnknownPreset             422 unknown-preset
+│   ├── KindDiffers               422 kind-differs
+│   ├── ChannelsMissing           422 channels-missing
+│   ├── NoCadence                 422 no-cadence
+│   ├── SeriesIncompatible        422 series-incompatible
+│   ├── SeriesNotInPanel          422 series-not-in-panel
+│   ├── OriginNotForecastable     422 origin-not-forecastable
+│   ├── KnownFutureMissing        422 known-future-missing
+│   ├── NoIntervals               422 no-intervals
+│   └── WebhookAddressRefused     422 webhook-address-refused
+├── Unavailable                   503 unavailable
+│   ├── DatabaseUnavailable       503 database-unavailable
+│   ├── DatabaseOutdated          503 database-outdated
+│   └── FileProcessFailed         503 file-process-failed
+└── NoRoom                        507 no-room
+    └── DatabaseFull              507 database-full
 """
 
-import errno
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -84,10 +82,7 @@ from typing import Any, ClassVar
 
 from models.errors import Problem
 
-logger = logging.getLogger(__name__)
-
 TYPE_PREFIX = "urn:statecast:problem:"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -394,10 +389,6 @@ class FileProcessFailed(Unavailable):
     """The process that reads the file ended or could not start."""
 
 
-class TemporaryFolderUnavailable(Unavailable):
-    """The folder for temporary files cannot be used."""
-
-
 class NoRoom(ServiceError):
     """A disk of the service is full."""
 
@@ -406,16 +397,3 @@ class NoRoom(ServiceError):
 
 class DatabaseFull(NoRoom):
     """The disk of the database is full; nothing was stored."""
-
-
-class TemporaryDiskFull(NoRoom):
-    """The disk for temporary files is full; nothing was stored."""
-
-
-def disk_error(error: OSError) -> ServiceError:
-    """The error to answer when a file cannot be written to the folder for temporary files."""
-    logger.error("the folder for temporary files (TMPDIR) cannot be used: %s", error)
-    if error.errno in FULL:
-        return TemporaryDiskFull("The disk for temporary files is full. Nothing was stored.")
-    reason = error.strerror or "it cannot be written"
-    return TemporaryFolderUnavailable(f"The folder for temporary files cannot be used: {reason}.")

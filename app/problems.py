@@ -26,6 +26,8 @@ from app.errors import (
     ServiceError,
     Unavailable,
 )
+from app.parsing.errors import ParsingError
+from app.parsing_problems import as_problem
 from models.errors import Problem, SpecError
 
 logger = logging.getLogger(__name__)
@@ -151,6 +153,10 @@ def _spec_error(_: Request, error: SpecError) -> JSONResponse:
     return problem_response(Invalid(_summary(error.problems), errors=error.problems))
 
 
+def _parsing_error(request: Request, error: ParsingError) -> JSONResponse:
+    return _service_error(request, as_problem(error))
+
+
 def _validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
     problems = [_validation_problem(item) for item in error.errors()]
     return problem_response(Invalid(_summary(problems), errors=problems))
@@ -168,6 +174,8 @@ def _http_error(_: Request, error: HTTPException) -> JSONResponse:
 
 def as_service_error(error: Exception) -> ServiceError | None:
     """An error as the one that a client is shown; None of a bug."""
+    if isinstance(error, ParsingError):
+        error = as_problem(error)
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
@@ -216,6 +224,7 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
 HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     ServiceError: _service_error,
     SpecError: _spec_error,
+    ParsingError: _parsing_error,
     RequestValidationError: _validation_error,
     HTTPException: _http_error,
     sqlalchemy.exc.OperationalError: _database_error,

@@ -1,4 +1,4 @@
-"""Deleting a series, and what was learnt from it when that is asked for."""
+"""Delete a series and, if asked for, the models and studies that use it."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,8 +14,8 @@ def delete_series(session: Session, name: str, *, force: bool) -> None:
     """Delete a series with all its rows, past values and uploads.
 
     Raises:
-        SeriesNotFound: If there is no such series.
-        SeriesInUse: If models learnt from it and `force` does not allow to delete them.
+        SeriesNotFound: If the series does not exist.
+        SeriesInUse: If models or studies use it and `force` is false.
     """
     series = lock_series(session, name)
     models = registry.models_using(session, series.id)

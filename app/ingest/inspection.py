@@ -1,4 +1,4 @@
-"""A file looked at without storing anything: how it would be read, or why it cannot be."""
+"""Inspect a file without storing anything: how it would be read, or why it cannot be."""
 
 import re
 from dataclasses import asdict, dataclass, field
@@ -7,13 +7,13 @@ from typing import IO, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import Invalid
 from app.ingest.reports import ExampleRead, GapsRead, IssueRead
+from app.parsing.errors import UnreadableFile
 from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
-from app.parsing.parts import Part, read_parts
-from app.parsing.progress import Progress
+from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table, read_table
+from app.parsing.reading_record import ReadingRecord
 from app.parsing.several_series import SYMBOL_NAME
 from app.parsing.values.bars import SYNONYMS, named_bars
 from app.parsing.values.cells import CellKind
@@ -48,7 +48,7 @@ KINDS: dict[CellKind, ColumnKind] = {
 
 
 class InspectedDialect(BaseModel):
-    """How the file is written, in the words of the query parameters, as far as it was read."""
+    """How the file is written, in terms of the query parameters, as far as it was read."""
 
     format: Literal["csv", "json", "parquet", "arrow"] | None
     encoding: str | None
@@ -62,7 +62,7 @@ class InspectedDialect(BaseModel):
 
 
 class ColumnRead(BaseModel):
-    """A column of the file: what it was taken for, and the channel that it would become."""
+    """A column of the file: its kind, and the channel that it would become."""
 
     name: str
     kind: ColumnKind
@@ -70,14 +70,14 @@ class ColumnRead(BaseModel):
 
 
 class RowsRead(BaseModel):
-    """The first rows in the order of time, as they would be stored."""
+    """The first rows in time order, as they would be stored."""
 
     columns: list[str]
     rows: list[list[str | float | None]]
 
 
 class ProblemRead(BaseModel):
-    """Why the file cannot be read, and the query parameters that can settle it."""
+    """Why the file cannot be read, and the query parameters that can resolve it."""
 
     message: str
     parameters: list[str]
@@ -131,8 +131,8 @@ class InspectionRead(BaseModel):
                     "series": None,
                     "problems": [
                         {
-                            "message": "The dates can be read in two ways, and no row tells them "
-                            "apart: '03-01-2000' is 2000-01-03 by %d-%m-%Y and 2000-03-01 by "
+                            "message": "The dates can be read in two ways, and no row proves one "
+                            "of them: '03-01-2000' is 2000-01-03 by %d-%m-%Y and 2000-03-01 by "
                             "%m-%d-%Y. Say which it is with `timestamp_format=%d-%m-%Y` or "
                             "`timestamp_format=%m-%d-%Y`.",
                             "parameters": ["timestamp_format"],
@@ -160,42 +160,43 @@ class InspectionRead(BaseModel):
     problems: list[ProblemRead]
     series: list[PartRead] | None = Field(
         None,
-        description="The series that `split` makes of the file; `rows` and the fields about time "
-        "are then those of the first.",
+        description="The series that `split` makes of the file; `rows` and the time fields then "
+        "describe the first.",
     )
 
 
 @dataclass(slots=True)
-class _Looked:
-    """What was seen of a file, and the table if it came to one."""
+class _Inspected:
+    """What was found in a file, and the table if it could be read."""
 
-    progress: Progress = field(default_factory=Progress)
+    record: ReadingRecord = field(default_factory=ReadingRecord)
     findings: Findings = field(default_factory=Findings)
     table: Table | None = None
-    parts: list[Part] | None = None
+    parts: list[SeriesPart] | None = None
     problem: str | None = None
 
 
 def inspect(file: IO[bytes], options: ReadOptions, *, limit_bytes: int) -> InspectionRead:
-    """Read a file as an upload would, and say what was understood.
+    """Read a file as an upload would, and describe how it was understood.
 
     Raises:
-        TooLarge: If the file is larger than the limit once unpacked.
+        FileTooLarge: If the file is larger than the limit once unpacked.
+        DiskError: If it cannot be unpacked on the disk.
     """
-    looked = _Looked()
-    seen: dict[str, Any] = {"progress": looked.progress, "findings": looked.findings}
+    inspected = _Inspected()
+    filled: dict[str, Any] = {"record": inspected.record, "findings": inspected.findings}
     try:
         if options.split is None:
-            looked.table = read_table(file, options, limit_bytes=limit_bytes, **seen)
+            inspected.table = read_table(file, options, limit_bytes=limit_bytes, **filled)
         else:
-            looked.parts = read_parts(file, options, limit_bytes=limit_bytes, **seen)
-            looked.table = looked.parts[0].table
-    except Invalid as error:
-        looked.problem = error.detail
-    return _described(looked)
+            inspected.parts = read_parts(file, options, limit_bytes=limit_bytes, **filled)
+            inspected.table = inspected.parts[0].table
+    except UnreadableFile as error:
+        inspected.problem = error.detail
+    return _describe(inspected)
 
 
-def _part(part: Part) -> PartRead:
+def _part(part: SeriesPart) -> PartRead:
     table = part.table
     times = table.times.view("datetime64[us]")
     return PartRead(
@@ -208,20 +209,20 @@ def _part(part: Part) -> PartRead:
     )
 
 
-def _described(looked: _Looked) -> InspectionRead:
-    progress, table, problem = looked.progress, looked.table, looked.problem
-    dialect = {name: progress.dialect.get(name) for name in InspectedDialect.model_fields}
+def _describe(inspected: _Inspected) -> InspectionRead:
+    record, table, problem = inspected.record, inspected.table, inspected.problem
+    dialect = {name: record.dialect.get(name) for name in InspectedDialect.model_fields}
     problems = [ProblemRead(message=problem, parameters=_parameters(problem))] if problem else []
     return InspectionRead(
         readable=table is not None,
         kind=table.kind if table else None,
         dialect=InspectedDialect.model_validate(dialect),
-        columns=_columns(progress, table),
-        lines=[ExampleRead(line=one.line, text=one.text) for one in progress.lines],
-        rows_quarantined=len(looked.findings.rejected),
-        issues=[IssueRead.model_validate(asdict(one)) for one in looked.findings.all_issues()],
+        columns=_columns(record, table),
+        lines=[ExampleRead(line=one.line, text=one.text) for one in record.lines],
+        rows_quarantined=len(inspected.findings.rejected),
+        issues=[IssueRead.model_validate(asdict(one)) for one in inspected.findings.all_issues()],
         problems=problems,
-        series=None if looked.parts is None else [_part(one) for one in looked.parts],
+        series=None if inspected.parts is None else [_part(one) for one in inspected.parts],
         **_content(table),
     )
 
@@ -246,35 +247,35 @@ def _content(table: Table | None) -> dict[str, Any]:
 
 
 def _parameters(message: str) -> list[str]:
-    """The query parameters that a refusal names."""
+    """The query parameters that an error message names."""
     return list(dict.fromkeys(PARAMETER.findall(message)))
 
 
-def _columns(progress: Progress, table: Table | None) -> list[ColumnRead]:
-    names = list(progress.names)
+def _columns(record: ReadingRecord, table: Table | None) -> list[ColumnRead]:
+    names = list(record.names)
     is_market = table is None or table.kind == "ohlc"
     bars = named_bars(names) if is_market else {}
     return [
         ColumnRead(
             name=name,
-            kind=_kind(number, name, progress, bars, is_market=is_market),
-            channel=progress.channels.get(number),
+            kind=_kind(number, name, record, bars, is_market=is_market),
+            channel=record.channels.get(number),
         )
         for number, name in enumerate(names)
     ]
 
 
 def _kind(
-    number: int, name: str, progress: Progress, bars: dict[str, str], *, is_market: bool
+    number: int, name: str, record: ReadingRecord, bars: dict[str, str], *, is_market: bool
 ) -> ColumnKind:
-    if number in progress.time:
+    if number in record.time:
         return "time"
-    role = progress.channels.get(number, bars.get(name))
+    role = record.channels.get(number, bars.get(name))
     if is_market and role in SYNONYMS:
         return cast(ColumnKind, role)
-    if number in progress.channels:
+    if number in record.channels:
         return "value"
-    if number in progress.again:
+    if number in record.time_copies:
         return "time"
-    kind = KINDS[progress.kinds[number]]
+    kind = KINDS[record.kinds[number]]
     return "symbol" if kind == "text" and SYMBOL_NAME.fullmatch(name.lower()) else kind

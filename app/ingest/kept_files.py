@@ -1,4 +1,4 @@
-"""Large files in the database, in pieces, until a worker has read them."""
+"""Large files, kept in the database in pieces until a worker has read them."""
 
 import dataclasses
 import itertools
@@ -11,25 +11,25 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Database, utc_now
-from app.ingest.uploads import UploadRequest
+from app.ingest.upload_requests import UploadRequest
 from app.jobs import service as jobs
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
 from app.jobs.views import read_job
 from app.series.tables import KeptFile, KeptPiece
 
-# A transaction for each: other writers to SQLite wait for one of them at most.
+# Each piece has its own transaction: other writers to SQLite wait for one piece at most.
 PIECE_BYTES = 4 * 1024 * 1024
-# What a web process left behind that was killed while it received a file.
-FORGOTTEN_AFTER = timedelta(days=1)
+# Files without a job are of a web process that was killed while it stored one.
+ORPHANED_AFTER = timedelta(days=1)
 
 
 def keep(database: Database, request: UploadRequest, file: IO[bytes]) -> JobRead:
-    """Keep a file and queue the job that reads it; the job is there when all of the file is."""
+    """Keep a file and queue the job that reads it, once the whole file is stored."""
     size_bytes = file.seek(0, 2)
     file.seek(0)
     with database.transaction() as session:
-        _forget_parts(session)
+        _delete_orphans(session)
         kept = KeptFile(request=dataclasses.asdict(request), size_bytes=size_bytes)
         session.add(kept)
         session.flush()
@@ -45,9 +45,9 @@ def keep(database: Database, request: UploadRequest, file: IO[bytes]) -> JobRead
 
 
 def kept_request(session: Session, job_id: str) -> tuple[int, UploadRequest]:
-    """The id of a job's file, and what its sender said beside it."""
+    """The id of a job's file, and the request that it came with."""
     kept = session.scalars(sa.select(KeptFile).where(KeptFile.job_id == job_id)).one()
-    return kept.id, UploadRequest.of(kept.request)
+    return kept.id, UploadRequest.from_json(kept.request)
 
 
 def copy_pieces(
@@ -55,7 +55,7 @@ def copy_pieces(
     file_id: int,
     target: IO[bytes],
 ) -> None:
-    """Write a kept file to another; every piece is read by itself."""
+    """Copy a kept file to `target`; each piece is read in its own transaction."""
     for number in itertools.count():
         piece = read(partial(_piece, file_id=file_id, number=number))
         if piece is None:
@@ -65,7 +65,7 @@ def copy_pieces(
 
 
 def upload_ended(session: Session, job: Job) -> None:
-    """Forget the file of a job that has ended, however it did."""
+    """Delete the kept file of a job that has succeeded, failed or been cancelled."""
     session.execute(sa.delete(KeptFile).where(KeptFile.job_id == job.id))
 
 
@@ -76,8 +76,6 @@ def _piece(session: Session, *, file_id: int, number: int) -> bytes | None:
     return session.scalar(statement)
 
 
-def _forget_parts(session: Session) -> None:
-    forgotten = sa.and_(
-        KeptFile.job_id.is_(None), KeptFile.created_at < utc_now() - FORGOTTEN_AFTER
-    )
-    session.execute(sa.delete(KeptFile).where(forgotten))
+def _delete_orphans(session: Session) -> None:
+    orphaned = sa.and_(KeptFile.job_id.is_(None), KeptFile.created_at < utc_now() - ORPHANED_AFTER)
+    session.execute(sa.delete(KeptFile).where(orphaned))

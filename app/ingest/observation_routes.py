@@ -1,4 +1,4 @@
-"""Routes of observations: write rows, delete ranges, read them in any form."""
+"""Routes of observations: write rows, delete ranges, read rows in several formats."""
 
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ router = APIRouter(tags=["observations"])
 ALL_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ObservationsRead,
-        "description": "The rows in the form of `format`.",
+        "description": "The rows in the format of `format`.",
         "content": {
             "text/csv": {"schema": {"type": "string"}},
             MEDIA_TYPES["arrow"]: {"schema": {"type": "string", "format": "binary"}},
@@ -57,7 +57,7 @@ def put_observations(
     """Insert rows or replace those of the same times; columns left out keep their values.
 
     In the same transaction, earlier forecasts of these times are scored, and every deployed
-    version (one that an alias points to) reads on and stores its next forecast.
+    version (one that an alias points to) advances its state and stores its next forecast.
     """
     with database.transaction() as session:
         series = lock_series(session, name)
@@ -77,8 +77,8 @@ def delete_observations(
 ) -> ObservationsDeleted:
     """Delete the rows of a range of times; earlier revisions still read back with them.
 
-    A write with a revision of its own: scores of the deleted times are taken back, and every
-    deployed version reads the series anew from there and stores its forecast.
+    This is a write with its own revision: scores of the deleted times are removed, and every
+    deployed version reads the series again from there and stores its forecast.
     """
     with database.transaction() as session:
         series = lock_series(session, name)
@@ -105,22 +105,22 @@ def get_observations(
     database: DatabaseDependency,
     kept: DecodedSeriesDependency,
     query: Annotated[ObservationsQuery, Query()],
-    said: Annotated[ReadHeaders, Header()],
+    request_headers: Annotated[ReadHeaders, Header()],
 ) -> Response:
-    """Read rows in the order of time: as they are or were, thinned out, or in buckets.
+    """Read rows in time order: of any revision, downsampled, or in buckets.
 
-    JSON comes in pages, but for charts (`max_points`); CSV, Arrow and Parquet hold all rows and are
-    written while they are read, all of one revision. In CSV a name that a spreadsheet would run has
-    an apostrophe before it, which an upload takes away again.
+    JSON comes in pages, except for charts (`max_points`). CSV, Arrow and Parquet hold all rows of
+    one revision and are streamed. In CSV a name that a spreadsheet would run as a formula has an
+    apostrophe before it, which an upload removes again.
 
-    A bucket of `every` is complete or not there: one that later rows may still fall into is left
-    out, and so is one without a row. Buckets below a day are named by their end, as sensors name
-    what they have measured, and for bars by their beginning; days, weeks and months by the day that
-    they begin on. `start` and `end` choose buckets by their names.
+    Only complete buckets of `every` are returned: one that later rows may still fall into is left
+    out, and so is one without rows. Buckets shorter than a day are labelled with their end, as
+    sensors label what they measured, and those of bars with their start; days, weeks and months
+    with their first day. `start` and `end` select buckets by label.
     """
     with database.reading() as session:
-        asked = answers.ask(session, get_series(session, name), query, said.accept)
-    if matches(said.if_none_match, asked.tag):
+        asked = answers.ask(session, get_series(session, name), query, request_headers.accept)
+    if matches(request_headers.if_none_match, asked.tag):
         return Response(status_code=304, headers=headers_of(asked.tag))
     headers, media_type = headers_of(asked.tag), MEDIA_TYPES[asked.form]
     if asked.form == "json":

@@ -1,4 +1,4 @@
-"""Rows that could not be stored: downloaded as a list, or as a file to correct and send again."""
+"""Quarantined rows: those that could not be stored, as a list or as a file to correct."""
 
 import csv
 import io
@@ -31,22 +31,22 @@ def as_list(rows: list[QuarantinedRow]) -> str:
 
 
 def as_file(upload: Upload, rows: list[QuarantinedRow]) -> str:
-    """The lines as they stand in the file, below names that an upload `like` it reads.
+    """The lines as in the file, below a header that an upload with `like` can read.
 
     Raises:
-        UploadWithoutNames: If the upload is of an earlier release, which did not keep the names.
+        UploadWithoutNames: If an earlier release stored the upload and did not keep the names.
     """
-    delimiter = _sign(_dialect(upload))
+    delimiter = _delimiter(_dialect(upload))
     names = [cell_of_name(name) for name in _dialect(upload)["fields"]]
-    lines = [_joined(names, delimiter), *(_harmless(row.text, delimiter) for row in rows)]
+    lines = [_joined(names, delimiter), *(_without_formulas(row.text, delimiter) for row in rows)]
     return "".join(f"{line}\n" for line in lines)
 
 
 def options_like(upload: Upload) -> dict[str, Any]:
-    """How to read a file as an upload was read, but with the names that `as_file` gives.
+    """The options that read a file as an upload was read, with the header of `as_file`.
 
     Raises:
-        UploadWithoutNames: If the upload is of an earlier release, which did not keep the names.
+        UploadWithoutNames: If an earlier release stored the upload and did not keep the names.
     """
     dialect = _dialect(upload)
     formats = dialect["timestamp_format"]
@@ -71,8 +71,8 @@ def _dialect(upload: Upload) -> dict[str, Any]:
     return dialect
 
 
-def _sign(dialect: dict[str, Any]) -> str:
-    """What separates fields; rows of formats without separators are shown with commas."""
+def _delimiter(dialect: dict[str, Any]) -> str:
+    """The delimiter of the file; a comma for formats that have none."""
     delimiter = dialect["delimiter"] or ","
     return delimiter if len(delimiter) == 1 else " "
 
@@ -83,8 +83,8 @@ def _joined(cells: list[str], delimiter: str) -> str:
     return content.getvalue()
 
 
-def _harmless(text: str, delimiter: str) -> str:
-    """A line whose texts no spreadsheet runs; all other lines stay exactly as they are."""
+def _without_formulas(text: str, delimiter: str) -> str:
+    """A line without texts that a spreadsheet would run; other lines stay exactly as they are."""
     cells = split_fields(text, delimiter)
     runs = [is_run(cell.strip()) and kind_of(cell.strip()) == CellKind.TEXT for cell in cells]
     if not any(runs):

@@ -1,4 +1,4 @@
-"""Request bodies of uploads: streamed to a temporary file, counted while they arrive."""
+"""Receive the body of an upload: stream it to a temporary file and count its bytes."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.errors import Invalid, UploadTooLarge, disk_error
+from app.errors import Invalid, UploadTooLarge
+from app.parsing.errors import disk_error
 
 IN_MEMORY_BYTES = 1024 * 1024
 PIECE_BYTES = 1024 * 1024
@@ -22,9 +23,9 @@ async def received_file(request: Request, *, limit_bytes: int) -> AsyncIterator[
     """The file of a request: the raw body, or the form field `file`.
 
     Raises:
-        UploadTooLarge: As soon as more than the limit has come.
-        Invalid: If a form has no file of that name, or only a part of the body came.
-        TemporaryDiskFull, TemporaryFolderUnavailable: If it cannot be written to the disk.
+        UploadTooLarge: As soon as more bytes than the limit have arrived.
+        Invalid: If a form has no field `file`, or the body ends too early.
+        DiskError: If the body cannot be written to the disk.
     """
     _refuse_announced(request, limit_bytes)
     counted = Request(request.scope, _counted(request.receive, limit_bytes))
@@ -33,8 +34,8 @@ async def received_file(request: Request, *, limit_bytes: int) -> AsyncIterator[
         try:
             file = await (_from_form if is_form else _from_body)(counted, open_files)
         except ClientDisconnect as error:
-            # Nobody reads this answer; it keeps the log free of what is no mistake of ours.
-            raise Invalid("Only a part of the body came. Nothing was stored.") from error
+            # The client is gone and reads no answer: this keeps a traceback out of the log.
+            raise Invalid("Only a part of the body was received. Nothing was stored.") from error
         except OSError as error:
             raise disk_error(error) from error
         yield file
@@ -49,21 +50,21 @@ async def _from_form(request: Request, open_files: AsyncExitStack) -> IO[bytes]:
 
 
 async def _from_body(request: Request, open_files: AsyncExitStack) -> IO[bytes]:
-    """The body on disk; a disk that is slow to write keeps no other request waiting."""
+    """The body on disk, written by another thread so that a slow disk blocks no request."""
     spooled = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the stack closes it
     file = open_files.enter_context(spooled)
-    waiting = bytearray()
+    buffer = bytearray()
     async for piece in request.stream():
-        waiting += piece
-        if len(waiting) >= PIECE_BYTES:
-            await run_in_threadpool(file.write, bytes(waiting))
-            waiting.clear()
-    file.write(waiting)
+        buffer += piece
+        if len(buffer) >= PIECE_BYTES:
+            await run_in_threadpool(file.write, bytes(buffer))
+            buffer.clear()
+    file.write(buffer)
     return cast(IO[bytes], file)
 
 
 def _refuse_announced(request: Request, limit_bytes: int) -> None:
-    """A body that says it is too long need not be received first."""
+    """Refuse a body whose `Content-Length` is above the limit before it is received."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise UploadTooLarge(_too_large(limit_bytes))

@@ -1,4 +1,4 @@
-"""What an upload answers: what was read, stored, kept aside, and how the file was understood."""
+"""The report of an upload: rows read, stored and quarantined, and how the file was understood."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from app.series.observation_schemas import CausedForecast
 class GapsRead(BaseModel):
     """Steps longer than the usual one; nights, week-ends and holidays count as well.
 
-    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    If the series has the calendar of an exchange, only rows missing in its sessions count.
     """
 
     count: int
@@ -28,23 +28,23 @@ class ExampleRead(BaseModel):
 
 
 class IssueRead(BaseModel):
-    """Something that a reader of the data should know."""
+    """A finding about the data, as an upload or the quality of a series reports it."""
 
     code: str = Field(description=f"{EXPLAINED}.")
     message: str
     count: int
     examples: list[ExampleRead]
-    # Reports of earlier releases say neither.
+    # Reports of earlier releases have neither.
     action: str = Field("", description="What the service did about it.")
     suggestion: dict[str, Any] | None = Field(
         None,
-        description="Settings that would answer it, as the body of `PATCH /v1/series/{name}`; "
-        "only what is named there changes.",
+        description="Settings that would resolve it, as the body of `PATCH /v1/series/{name}`; "
+        "only the settings named there change.",
     )
 
 
 class DialectRead(BaseModel):
-    """How the file is written, in the words of the query parameters."""
+    """How the file is written, in terms of the query parameters."""
 
     format: Literal["csv", "json", "parquet", "arrow"] = "csv"
     encoding: str | None
@@ -56,9 +56,10 @@ class DialectRead(BaseModel):
     timestamp_format: list[str]
     timezone: str
     columns: dict[str, str]
-    # Reports of earlier releases do not say these.
+    # Reports of earlier releases do not have these.
     fields: list[str] = Field(
-        default_factory=list, description="The names of all columns, channels by their own."
+        default_factory=list,
+        description="The names of all columns; columns of channels have the channel's name.",
     )
     missing: dict[str, list[float]] = Field(
         default_factory=dict, description="Numbers that were stored as missing, by channel."
@@ -66,7 +67,7 @@ class DialectRead(BaseModel):
 
 
 class SplitRead(BaseModel):
-    """A part of a file: the column that was asked for, its value, and how many parts there are."""
+    """Which part of a split file this is: the column, its value, and the number of parts."""
 
     column: str
     value: str
@@ -74,7 +75,7 @@ class SplitRead(BaseModel):
 
 
 class UploadReport(BaseModel):
-    """What became of a file."""
+    """The report of one upload."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -116,7 +117,7 @@ class UploadReport(BaseModel):
                         },
                         {
                             "code": "unit_hint",
-                            "message": "Names say units: T (degC) (degC).",
+                            "message": "Names contain units: T (degC) (degC).",
                             "count": 1,
                             "examples": [],
                             "action": "kept as it is; `suggestion` can be sent as the body of "
@@ -146,7 +147,7 @@ class UploadReport(BaseModel):
     dialect: DialectRead
     issues: list[IssueRead]
     revision: int
-    # Reports of earlier releases have none.
+    # Reports of earlier releases do not have it.
     forecasts: list[CausedForecast] = Field(
         default_factory=list,
         description="The forecasts that the upload caused, one for each deployed version. The "
@@ -154,11 +155,11 @@ class UploadReport(BaseModel):
     )
     series: str | None = Field(None, description="The series; null in reports of earlier releases.")
     split: SplitRead | None = Field(
-        None, description="Which part of a split file this is; null of a whole file."
+        None, description="Which part of a split file this is; null for a whole file."
     )
 
 
 class SplitReport(BaseModel):
-    """What became of a file of several series; lines that belong to none are with the first."""
+    """The reports of a split file; lines without a series are in the first report."""
 
     items: list[UploadReport]

@@ -1,4 +1,4 @@
-"""Routes of a series' past: its revisions, its corrections, and the way back."""
+"""Routes of a series' history: list its revisions and corrections, restore a revision."""
 
 from typing import Annotated
 
@@ -72,11 +72,11 @@ def restore(
     once_only: OnceOnlyDependency,
     body: Annotated[RestoreRequest | None, Body()] = None,
 ) -> Response:
-    """Bring a past revision back as a new one; nothing of what came between is lost.
+    """Restore a past revision as a new one; the revisions between stay readable.
 
-    Without a revision it is the one before the last: the last write is undone, and a second call
-    would undo that. Send an `Idempotency-Key` to retry safely, or name the revision. Like every
-    write it scores earlier forecasts, and every deployed version stores its next forecast.
+    Without a revision the last write is undone, and a second call would undo that. Send an
+    `Idempotency-Key` to retry safely, or name the revision. Like every write it scores earlier
+    forecasts, and every deployed version stores its next forecast.
     """
     asked = body or RestoreRequest(revision=None)
 

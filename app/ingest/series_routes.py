@@ -1,4 +1,4 @@
-"""Routes of series: create, list, show, change, delete, judge."""
+"""Routes of series: create, list, show, change, delete, check the quality."""
 
 from typing import Annotated
 
@@ -77,7 +77,7 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
     """Change settings; changed missing-value numbers apply to stored rows too, in a revision.
 
-    Trained versions keep the time zone and the calendar that they learnt.
+    Trained versions keep the time zone and the calendar that they were trained with.
     """
     calendars.prepare(database, body.calendar)
     with database.transaction() as session:
@@ -109,10 +109,10 @@ def delete_series(
 
 @router.get("/series/{name}/quality", responses=documented(SeriesNotFound, CalendarUnavailable))
 def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
-    """Judge what is stored: step, gaps, missing values, broken bars, and doubtful numbers.
+    """Check the stored rows: step, gaps, missing values, broken bars, suspicious numbers.
 
-    Signs for a missing value, units and directions are offered as settings: send the `suggestion`
-    of a finding as the body of a PATCH of the series.
+    Placeholders for missing values, units and directions are offered as settings: send a finding's
+    `suggestion` as the body of a PATCH of the series.
     """
     with database.reading() as session:
         return quality.describe(session, service.get_series(session, name))

@@ -1,37 +1,44 @@
-"""The handler of `upload`: a kept file in, its rows and its report in the database."""
+"""The handler of `upload` jobs: read a large file that a worker fetches from the database."""
 
 from tempfile import TemporaryFile
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.errors import disk_error
 from app.ingest import kept_files, uploads
-from app.ingest.uploads import Prepared
+from app.ingest.upload_requests import PreparedUpload, StoredUpload, sha256
 from app.jobs.task import Task
+from app.parsing.errors import disk_error
+from app.parsing.reader import Table
 from app.settings import get_settings
 
-# How much of the time goes into reading; the rest into storing.
+# The share of the job's time that reading takes; storing takes the rest.
 READING_SHARE = 0.6
 
 
 def read_upload(task: Task) -> None:
-    """Read a file as an upload does; rows, report and the end of the job are one transaction."""
+    """Upload a file step by step; rows, report and the job's end are one transaction."""
     file_id, request = task.read(
         lambda session: kept_files.kept_request(session, task.attempt.job_id)
     )
     task.report(phase="copying", fraction=0.0)
     with _temporary_file() as file:
         kept_files.copy_pieces(task.read, file_id, file)
-        digest = uploads.sha256(file)
+        digest = sha256(file)
         prepared = task.read(lambda session: uploads.prepare(session, request, digest))
-        if prepared.earlier is None:
-            prepared = prepared.read(
-                file,
-                limit_bytes=get_settings().decompressed_limit_bytes,
-                tell=lambda share: task.report(phase="reading", fraction=share * READING_SHARE),
-            )
-    task.finish_long(lambda session: _store(session, task, prepared))
+        if prepared.earlier is not None:
+            earlier = StoredUpload(prepared.earlier, is_new=False)
+            task.finish_long(lambda _: _result(request.name, earlier))
+            return
+        table = uploads.read(
+            prepared,
+            file,
+            limit_bytes=get_settings().decompressed_limit_bytes,
+            report_progress=lambda share: task.report(
+                phase="reading", fraction=share * READING_SHARE
+            ),
+        )
+    task.finish_long(lambda session: _store(session, task, prepared, table))
 
 
 def _temporary_file() -> Any:
@@ -41,13 +48,15 @@ def _temporary_file() -> Any:
         raise disk_error(error) from error
 
 
-def _store(session: Session, task: Task, prepared: Prepared) -> dict[str, Any]:
-    rows = prepared.rows
-
-    def tell(done: int) -> None:
-        share = READING_SHARE + (1 - READING_SHARE) * done / rows
+def _store(session: Session, task: Task, prepared: PreparedUpload, table: Table) -> dict[str, Any]:
+    def report_rows(stored: int) -> None:
+        share = READING_SHARE + (1 - READING_SHARE) * stored / len(table.times)
         task.report(phase="storing", fraction=share)
 
-    stored = uploads.store(session, prepared, tell=tell)
-    address = f"/v1/series/{prepared.request.name}/uploads/{stored.report['id']}"
+    stored = uploads.store(session, prepared, table, report_progress=report_rows)
+    return _result(prepared.request.name, stored)
+
+
+def _result(series_name: str, stored: StoredUpload) -> dict[str, Any]:
+    address = f"/v1/series/{series_name}/uploads/{stored.report['id']}"
     return {"location": address, "is_new": stored.is_new, "report": stored.report}

@@ -1,4 +1,4 @@
-"""Routes of uploads: send a file, read its report, download what was kept aside."""
+"""Routes of uploads: send or inspect a file, read its report, download its quarantined rows."""
 
 from typing import IO, Annotated, Any, Literal
 
@@ -17,26 +17,25 @@ from app.errors import (
     KindDiffers,
     SeriesChangedMeanwhile,
     SeriesNotFound,
+    ServiceError,
     SettingsDiffer,
     SplitTooLarge,
-    TemporaryDiskFull,
-    TemporaryFolderUnavailable,
-    TooLarge,
     UnitsDiffer,
     UploadNotFound,
     UploadTooLarge,
     UploadWithoutNames,
 )
-from app.ingest import kept_files, quarantine, uploads
+from app.ingest import kept_files, quarantine, queries, uploads
 from app.ingest.inspection import InspectionRead
 from app.ingest.processes.pool import FileProcessesDependency
 from app.ingest.receiving import received_file
 from app.ingest.reports import SplitReport, UploadReport
-from app.ingest.uploads import Stored, UploadRequest
+from app.ingest.upload_requests import StoredUpload, UploadRequest
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
 from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
+from app.parsing_problems import INSPECTION_PROBLEMS, PROBLEMS
 from app.problems import documented
 from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
@@ -44,14 +43,12 @@ from app.series.tables import Upload
 
 router = APIRouter(tags=["uploads"])
 
-# What reading a file may end with, whether it is stored or looked at.
-FILE_ERRORS = (
-    TooLarge,
+# Errors of uploads and inspections alike.
+FILE_ERRORS: list[type[ServiceError]] = [
     UploadTooLarge,
     FileProcessFailed,
-    TemporaryFolderUnavailable,
-    TemporaryDiskFull,
-)
+    *INSPECTION_PROBLEMS,
+]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_BODY = {
     "requestBody": {
@@ -79,7 +76,7 @@ FILE_BODY = {
 }
 QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "CSV with `line,reason,text`, or the lines as they stand in the file.",
+        "description": "CSV with `line,reason,text`, or the lines as in the file.",
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
@@ -111,6 +108,7 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
             KindDiffers,
             ChannelsMissing,
             *FILE_ERRORS,
+            *PROBLEMS.values(),
         ),
     },
     openapi_extra=FILE_BODY,
@@ -122,25 +120,26 @@ async def upload_file(
     processes: FileProcessesDependency,
     query: Annotated[SeriesUploadQuery, Query()],
 ) -> Response:
-    """Read a file into a series and report what was found; bad rows are kept aside.
+    """Read a file into a series and report the findings; rows that cannot be used are quarantined.
 
-    Dialect, columns and times are found in the file. What can be read in two ways is refused
-    with 422: the detail shows both readings and the query parameter that settles it. Bars are
-    known by their names in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
-    without names by what prices obey; their channels are open, high, low, close, adj_close, volume.
-    A very large file is answered with 202 and a job, whose result holds the report. A file of
-    several series is refused with their list, or with `split` becomes one series for each.
+    Dialect, columns and times are detected. A file that can be read in two ways is refused with
+    422: the detail shows both readings and the query parameter that resolves it. Columns of bars
+    are recognised by name in any case and order (`Open`, `o`, `GSPC.Open`, `Close AAPL`, ...), or
+    without names by the rules that prices obey; their channels are open, high, low, close,
+    adj_close, volume. A very large file is answered with 202 and a job whose result holds the
+    report. A file of several series is refused with a list of them; with `split` each becomes a
+    series.
     """
-    asked = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
+    upload = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
     settings = processes.settings
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
         if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
-            return await run_in_threadpool(_as_a_job, database, asked, file)
-        stored = await processes.upload(asked, file)
+            return await run_in_threadpool(_queue_job, database, upload, file)
+        stored = await processes.upload(upload, file)
     return _reported(name, stored)
 
 
-def _reported(name: str, stored: Stored) -> Response:
+def _reported(name: str, stored: StoredUpload) -> Response:
     status = 201 if stored.is_new else 200
     if "items" in stored.report:
         return JSONResponse(stored.report, status)
@@ -148,15 +147,15 @@ def _reported(name: str, stored: Stored) -> Response:
     return JSONResponse(stored.report, status, headers=location)
 
 
-def _as_a_job(database: Database, asked: UploadRequest, file: IO[bytes]) -> Response:
-    """Leave a file to a worker, unless its bytes are stored already."""
-    if "split" in asked.options:
-        message = "A file of several series is too large to be split: send it in parts."
+def _queue_job(database: Database, upload: UploadRequest, file: IO[bytes]) -> Response:
+    """Queue a job that reads the file, unless its bytes are stored already."""
+    if upload.is_split:
+        message = "The file is too large to be split into several series: send it in parts."
         raise SplitTooLarge(message)
-    earlier = uploads.stored_before(database, asked, file, is_new=False)
+    earlier = uploads.stored_before(database, upload, file, is_new=False)
     if earlier is not None:
-        return _reported(asked.name, earlier)
-    job = kept_files.keep(database, asked, file)
+        return _reported(upload.name, earlier)
+    job = kept_files.keep(database, upload, file)
     location = {"Location": f"/v1/jobs/{job.id}"}
     return Response(job.model_dump_json(), 202, location, "application/json")
 
@@ -172,10 +171,10 @@ async def inspect_file(
     settings: SettingsDependency,
     query: Annotated[UploadQuery, Query()],
 ) -> InspectionRead:
-    """Read a file as an upload would and say how it was understood; nothing is stored.
+    """Read a file as an upload would and describe how it was understood; nothing is stored.
 
     A file that cannot be read is answered with 200 too: `problems` says why, and which query
-    parameters settle it. Times without an offset are read in UTC unless `timezone` is given.
+    parameters can resolve it. Times without an offset are read in UTC unless `timezone` is given.
     """
     options = ReadOptions(**query.options(), kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
@@ -202,7 +201,7 @@ def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Pag
 def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict[str, Any]:
     """Show the report of one upload."""
     with database.reading() as session:
-        return uploads.get_upload(session, name, upload_id).report
+        return queries.get_upload(session, name, upload_id).report
 
 
 @router.get(
@@ -225,10 +224,10 @@ def download_quarantine(
 ) -> Response:
     """Download the rows that could not be stored: why, or as a file to correct and send again.
 
-    A text that a spreadsheet would run has an apostrophe before it.
+    Text that a spreadsheet would run as a formula has an apostrophe before it.
     """
     with database.reading() as session:
-        found = uploads.get_upload(session, name, upload_id)
+        found = queries.get_upload(session, name, upload_id)
         rows = quarantine.quarantined_rows(session, found.id)
         content = quarantine.as_list(rows) if form == "list" else quarantine.as_file(found, rows)
     return Response(content, media_type="text/csv")

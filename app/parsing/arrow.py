@@ -1,8 +1,8 @@
-"""Arrow without pandas: arrays to NumPy, and texts to Arrow.
+"""Convert between Arrow, NumPy and texts without loading pandas.
 
-`pa.array`, `pa.scalar` and `to_numpy` import pandas on their first call, only to ask
-whether they were given one of its objects. That costs a web process 100 MB and half a
-second; buffers cost neither.
+`pa.array`, `pa.scalar` and `to_numpy` import pandas on their first call, only to check whether
+they were given one of its objects. That costs a web process 100 MB and half a second; working on
+the buffers costs neither.
 """
 
 import json
@@ -17,7 +17,7 @@ from models.arrays import Times
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-# What a file of ours says of its series, in the metadata of its schema.
+# The key under which the service's own files describe their series, in the schema's metadata.
 SERIES = b"statecast"
 
 
@@ -43,7 +43,7 @@ def to_integers(numbers: Any) -> Numbers:
 
 
 def to_floats(numbers: Any, null: float) -> npt.NDArray[np.float64]:
-    """Numbers, or texts of numbers, as an array with `null` where there is none."""
+    """Numbers, or texts of numbers, as an array; null becomes the argument `null`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -85,14 +85,14 @@ def moments(times: Times) -> Any:
 
 
 def settings_to_metadata(channel: dict[str, Any]) -> dict[str, str]:
-    """A channel's unit and what else is said of it, as the metadata of a field."""
-    said = {"missing": channel["missing"], "angular": channel["angular"]}
-    metadata = {name: json.dumps(value) for name, value in said.items() if value}
+    """A channel's settings as the metadata of an Arrow field."""
+    given = {"missing": channel["missing"], "angular": channel["angular"]}
+    metadata = {name: json.dumps(value) for name, value in given.items() if value}
     return metadata | ({"unit": channel["unit"]} if channel["unit"] else {})
 
 
 def settings_from_metadata(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
-    """What `settings_to_metadata` wrote; nothing that could be anything else is trusted."""
+    """The settings that `settings_to_metadata` wrote; entries that cannot be read are ignored."""
     found: dict[str, Any] = {}
     for name, value in (metadata or {}).items():
         try:
@@ -112,6 +112,6 @@ def _valid(array: Any) -> Mask:
 
 
 def _values(array: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array's numbers without a copy; anything may stand where it is null."""
+    """An array's numbers without a copy; the values of nulls are undefined."""
     values = np.frombuffer(array.buffers()[1], dtype=dtype)
     return values[array.offset : array.offset + len(array)]

@@ -1,11 +1,11 @@
-"""Which columns hold the time, which become channels, and under which names."""
+"""Choose the columns of the time and of the channels, and name every column."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.errors import Invalid
+from app.parsing.errors import MissingColumns, OptionInvalid, UnknownColumn
 from app.parsing.findings import Findings
 from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
 from app.parsing.sources.layout import LEAST_SAMPLE_ROWS, Layout
@@ -19,7 +19,7 @@ from app.parsing.times.column_names import (
 from app.parsing.times.guesses import clock_format, guess_formats
 from app.parsing.values.cells import CellKind
 
-# A column of one of these names is the time and nothing else.
+# A column with one of these names can only be the time.
 TIMES = frozenset({"date", "datetime", "time", "timestamp"})
 DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
 # Hours, or hours and minutes.
@@ -29,11 +29,11 @@ VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The columns in use, by number: those of the time, and a name for each channel.
+class ChosenColumns:
+    """The columns in use, by index: those of the time, the name of each channel, and texts.
 
-    `time_format` is the format of the joined texts of the time, where the columns' names say it;
-    `asked` whether the sender named the channels.
+    `time_format` is the format of the joined time columns, if their names determine it; `asked`
+    says whether the sender named the channels.
     """
 
     time: tuple[int, ...]
@@ -44,17 +44,17 @@ class Chosen:
 
 
 def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
-    """A name for every column: the header's, the sender's, or the column's number.
+    """A name for every column: from the header, from the sender, or made of its number.
 
-    Columns that have neither a name nor a value keep no name: they are left out.
+    Columns that have neither a name nor a value get an empty name and are left out.
 
     Raises:
-        Invalid: If there is no header and the sender names another number of columns.
+        OptionInvalid: If the file lacks a header and the sender does not name all columns.
     """
     names, has_header = layout.names, layout.header_lines > 0
     if not has_header and options.columns:
         if len(options.columns) != len(names):
-            raise Invalid(
+            raise OptionInvalid(
                 f"`columns` must name all {len(names)} columns of a file without a header (an "
                 f"empty name skips one). Received {len(options.columns)} names."
             )
@@ -62,7 +62,7 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
         return options.columns
     if not has_header:
         count = len(names)
-        findings.report("no_header", f"The file names none of its {count} columns.", count)
+        findings.report("no_header", f"The file has no names for its {count} columns.", count)
     filled = [
         name or ("" if kind == CellKind.NOTHING else f"column_{number}")
         for number, (name, kind) in enumerate(zip(names, layout.kinds, strict=True), start=1)
@@ -71,12 +71,12 @@ def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tu
     unique = _unique(filled)
     if unique != filled:
         renamed = [new for old, new in zip(filled, unique, strict=True) if old != new]
-        message = f"Columns with the same name got a number: {', '.join(renamed)}."
+        message = f"Columns with the same name were numbered: {', '.join(renamed)}."
         findings.report("same_names", message, len(renamed))
     return tuple(unique)
 
 
-def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) -> Chosen:
+def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) -> ChosenColumns:
     """Find the time and the channels.
 
     Args:
@@ -85,7 +85,8 @@ def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) 
         options: What the sender says.
 
     Raises:
-        Invalid: If no column holds times, or a named column does not exist.
+        MissingColumns: If no column holds times, or none holds numbers.
+        UnknownColumn: If a named column does not exist.
     """
     names, kinds = layout.names, layout.kinds
     has_header = layout.header_lines > 0
@@ -93,25 +94,29 @@ def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) 
     if not time:
         time, form = _found_time(names, kinds, rows, has_header=has_header)
     if not time:
-        raise Invalid(
+        raise MissingColumns(
             "No column holds times. Columns: "
             + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, rows[0], strict=True))
             + ". Name the column, or date and time, with `timestamp=`."
         )
     others = [number for number in range(len(names)) if number not in time]
     if options.columns and has_header:
-        return Chosen(time, _asked(names, others, options.columns), (), form, asked=True)
+        return ChosenColumns(
+            time, _asked_channels(names, others, options.columns), (), form, asked=True
+        )
     text = [n for n in others if kinds[n] not in (*VALUES, CellKind.NOTHING)]
     channels = {n: names[n] for n in others if names[n] and n not in text}
     if not channels:
-        raise Invalid(f"The file has times and no column of numbers. Columns: {', '.join(names)}.")
-    return Chosen(time, channels, tuple(text), form, asked=bool(options.columns))
+        raise MissingColumns(
+            f"The file has times but no column of numbers. Columns: {', '.join(names)}."
+        )
+    return ChosenColumns(time, channels, tuple(text), form, asked=bool(options.columns))
 
 
 def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
     for name in options.timestamp:
         if name not in names:
-            raise Invalid(
+            raise UnknownColumn(
                 f"`timestamp` must name columns of the file: {', '.join(names)}. Received: {name!r}"
             )
     return tuple(names.index(name) for name in options.timestamp)
@@ -120,7 +125,7 @@ def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]
 def _found_time(
     names: tuple[str, ...], kinds: tuple[CellKind, ...], rows: list[list[str]], *, has_header: bool
 ) -> tuple[tuple[int, ...], str | None]:
-    """The columns of the time, and their format where it follows from names or from parts."""
+    """The columns of the time, and their format if names or parts of dates determine it."""
     columns, first_row = range(len(names)), rows[0]
     plain = [_plain(name) for name in names]
     named = [n for n in columns if is_time_name(names[n])]
@@ -136,7 +141,7 @@ def _found_time(
         return _parts_and_clock(parts, form, kinds, first_row)
     first_cells = [row[0] for row in rows[:LEAST_SAMPLE_ROWS]]
     index = [0] if has_header and _is_index(names[0], first_cells) else []
-    # A column named after time whose texts are in no known form: the refusal shows them.
+    # A column with the name of a time whose texts cannot be read: the error message shows them.
     unknown = [n for n in named if kinds[n] == CellKind.TEXT]
     candidates = [n for n in sure if n in named] or sure or possible or index or unknown
     candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
@@ -151,12 +156,12 @@ def _found_time(
 
 
 def _is_fixed(cells: list[str]) -> bool:
-    """Whether a moment is the same on every row: when something else was, such as a download."""
+    """Whether a moment is the same on every row, such as the time of a download."""
     return len(set(cells)) == 1 and DATE_ALONE.fullmatch(cells[0]) is None
 
 
 def _is_index(name: str, cells: list[str]) -> bool:
-    """Whether a first column without a name holds dates in digits, one after the other."""
+    """Whether a first column without a name holds increasing dates in digits."""
     in_order = all(one < other for one, other in pairwise(cells))
     return name == "column_1" and in_order and all(c.isdigit() and guess_formats(c) for c in cells)
 
@@ -164,10 +169,10 @@ def _is_index(name: str, cells: list[str]) -> bool:
 def _require_named(
     names: tuple[str, ...], kinds: tuple[CellKind, ...], found: int, named: list[int]
 ) -> None:
-    """Refuse names that stand over other columns than theirs."""
+    """Refuse a header whose names have shifted against the columns."""
     numbers = [n for n in named if kinds[n] == CellKind.NUMBER and _plain(names[n]) in TIMES]
     if found not in named and numbers:
-        raise Invalid(
+        raise MissingColumns(
             f"The column {names[numbers[0]]!r} holds numbers and {names[found]!r} holds times: the "
             "names may have shifted. Name the column of the time with `timestamp=`."
         )
@@ -176,7 +181,7 @@ def _require_named(
 def _parts_and_clock(
     parts: dict[str, int], form: str, kinds: tuple[CellKind, ...], first_row: list[str]
 ) -> tuple[tuple[int, ...], str | None]:
-    """Year, month and day, with a column of the time of day where there is one."""
+    """The columns of year, month and day, and one of the time of day if there is one."""
     time = tuple(parts.values())
     clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
     if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
@@ -192,7 +197,7 @@ def _clock_beside(
     *,
     has_header: bool,
 ) -> int | None:
-    """A column with the time of day, when the date has none."""
+    """The column of the time of day, if the date does not contain it."""
     if not DATE_ALONE.fullmatch(rows[0][date]):
         return None
     others = [n for n in range(len(plain)) if n != date]
@@ -203,9 +208,9 @@ def _clock_beside(
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:
-    """Whether the column behind a date, both without names, counts the hours of each day.
+    """Whether the column after a date, both without names, counts the hours of each day.
 
-    It does if date and number go up together, row after row, and the same date comes twice.
+    It does if date and number increase together on every row, and a date occurs more than once.
     """
     if date + 1 >= len(rows[0]) or not all(BARE_CLOCK.fullmatch(row[date + 1]) for row in rows):
         return False
@@ -214,7 +219,9 @@ def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:
     return is_going_up and len({day for day, _ in moments}) < len(moments)
 
 
-def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) -> dict[int, str]:
+def _asked_channels(
+    names: tuple[str, ...], others: list[int], columns: tuple[str, ...]
+) -> dict[int, str]:
     """The columns that the sender wants, as `name` or `name in the file=channel`."""
     channels: dict[int, str] = {}
     for text in columns:
@@ -222,7 +229,9 @@ def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) 
         old = old if mark or text in names else text
         if old not in names or names.index(old) not in others:
             known = ", ".join(names[number] for number in others)
-            raise Invalid(f"`columns` must name columns of the file: {known}. Received: {text!r}")
+            raise UnknownColumn(
+                f"`columns` must name columns of the file: {known}. Received: {text!r}"
+            )
         channels[names.index(old)] = new.strip() or old
     _require_different(list(channels.values()))
     return channels
@@ -231,17 +240,17 @@ def _asked(names: tuple[str, ...], others: list[int], columns: tuple[str, ...]) 
 def _require_different(names: list[str]) -> None:
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
-        raise Invalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
+        raise OptionInvalid(f"`columns` must give different names. Received twice: {repeated[0]!r}")
     longest = max(names, key=len, default="")
     if len(longest) > MOST_NAME_LENGTH:
-        raise Invalid(
+        raise OptionInvalid(
             f"`columns` must give names of at most {MOST_NAME_LENGTH} characters. Received: "
             f"{longest[:50]!r}... with {len(longest)}"
         )
 
 
 def _cut(names: list[str], findings: Findings) -> list[str]:
-    """Names that a channel can have; a number behind them still finds its place."""
+    """Names short enough for a channel, with room for a number after them."""
     cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in names]
     long = sum(one != other for one, other in zip(names, cut, strict=True))
     if long:

@@ -1,4 +1,4 @@
-"""Every code of a finding, in uploads and in stored series: what it means and what is done."""
+"""The codes of findings, in uploads and in stored series: their meanings and actions."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ OFFERED = "kept as it is; `suggestion` can be sent as the body of PATCH /v1/seri
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a finding of this code is about, and what the service does about it."""
+    """What a finding with this code means, and what the service does about it."""
 
     meaning: str
     action: str
@@ -17,28 +17,28 @@ class Code:
 
 CODES = {
     # How a file is written.
-    "preamble": Code("lines before the table", "passed over"),
-    "comments": Code("lines that begin with # or %", "passed over"),
-    "blank_rows": Code("rows of nothing but separators", "passed over"),
+    "preamble": Code("lines before the table", "skipped"),
+    "comments": Code("lines that begin with # or %", "skipped"),
+    "blank_rows": Code("rows that hold only separators", "skipped"),
     "no_header": Code("columns without names", "numbered"),
-    "same_names": Code("columns with one name", "numbered"),
+    "same_names": Code("columns with the same name", "numbered"),
     "long_names": Code("names of columns that are too long", "cut"),
     "renamed_columns": Code("columns of bars with other names", "renamed"),
     "year_table": Code("a row for each year, a column for each month", "read as one channel"),
     "other_columns": Code("fields that only some rows have", "left out"),
     "text_columns": Code("columns that hold no numbers", "left out"),
-    "number_signs": Code("signs beside digits", "read as the sentence says"),
+    "number_signs": Code("signs beside digits", "read as the message says"),
     "number_units": Code("units beside digits", "kept as the channels' units"),
     # Times.
-    "two_digit_years": Code("years of two digits", "read as the sentence says"),
+    "two_digit_years": Code("years with two digits", "read as the message says"),
     "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
     "zone_names": Code("times with the name of their zone", "read in that zone"),
     "second_time": Code("a column that repeats the time", "left out"),
-    "repeated_hour": Code("an hour that came twice when clocks went back", "told apart by order"),
-    "newest_first": Code("rows in the reverse order of time", "sorted by time"),
+    "repeated_hour": Code("an hour that occurred twice when clocks went back", "resolved by order"),
+    "newest_first": Code("rows with the newest first", "sorted by time"),
     "not_in_order": Code("rows that step back in time", "sorted by time"),
     "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
-    "conflicting_rows": Code("rows of one time with other values", "the last row is stored"),
+    "conflicting_rows": Code("rows of the same time with other values", "the last row is stored"),
     "clock_changes": Code("an hour that is missing when clocks change", KEPT),
     "outside_sessions": Code("rows outside the hours of the exchange", KEPT),
     # Rows that cannot be used.
@@ -46,20 +46,20 @@ CODES = {
     "unreadable_json": Code("lines that hold no JSON object", QUARANTINED),
     "unreadable_time": Code("times that cannot be read", QUARANTINED),
     "skipped_hour": Code("times that no clock of the zone showed", QUARANTINED),
-    "unclear_hour": Code("times that came twice, in an unclear order", QUARANTINED),
-    "unreadable_number": Code("fields that are no numbers", QUARANTINED),
+    "unclear_hour": Code("times that occurred twice, in an unclear order", QUARANTINED),
+    "unreadable_number": Code("fields that are not numbers", QUARANTINED),
     "infinite_value": Code("infinite numbers", QUARANTINED),
-    "no_symbol": Code("rows that do not say whose they are", QUARANTINED),
-    "ohlc_violation": Code("bars that break low <= open, close <= high, prices > 0", QUARANTINED),
+    "no_symbol": Code("rows that do not name their series", QUARANTINED),
+    "ohlc_violation": Code("bars that violate low <= open, close <= high, prices > 0", QUARANTINED),
     # Values.
     "missing_values": Code("fields without a value", "stored as missing"),
     "empty_channels": Code("channels without a single value", "stored as missing"),
     "constant_channels": Code("channels that never change", KEPT),
-    "sentinel": Code("numbers that look like signs for a missing value", OFFERED),
+    "sentinel": Code("numbers that look like placeholders for a missing value", OFFERED),
     "flat_line": Code("the same value for unusually long", KEPT),
     "spike": Code("single values far away from both neighbours", KEPT),
-    "unlikely_for_unit": Code("values that a unit hardly allows", KEPT),
-    "unit_hint": Code("names that say the unit", OFFERED),
+    "unlikely_for_unit": Code("values that are unlikely for their unit", KEPT),
+    "unit_hint": Code("names that contain the unit", OFFERED),
     "angular_hint": Code("channels that look like directions in degrees", OFFERED),
 }
 EXPLAINED = "; ".join(f"`{name}`: {code.meaning}" for name, code in CODES.items())

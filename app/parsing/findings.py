@@ -1,4 +1,4 @@
-"""What reading a file found: issues to report and lines that could not be used."""
+"""Findings of reading a file: issues to report, and lines that could not be used."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from app.parsing.finding_codes import CODES
 
 EXAMPLES = 5
 TEXT_LENGTH = 500
-# Rejected lines are kept long enough to be corrected.
-KEPT_LENGTH = 20_000
+# Quarantined lines keep enough text to be corrected.
+QUARANTINED_LENGTH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A line of the file, numbered from 1, as it stands there."""
+    """A line of the file, numbered from 1."""
 
     line: int
     text: str
@@ -23,9 +23,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Something a reader of the data should know, with a count and a few lines.
+    """A finding as a report shows it, with a count and a few lines of the file.
 
-    `action` says what was done about it; `suggestion` are settings that would answer it, as the
+    `action` says what was done about it; `suggestion` holds settings that would resolve it, as the
     body of a PATCH of the series.
     """
 
@@ -39,7 +39,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that is kept aside instead of being stored, and why."""
+    """A line that is quarantined instead of being stored, and why."""
 
     line: int
     code: str
@@ -49,15 +49,16 @@ class Rejected:
 
 REJECTIONS = {
     "wrong_field_count": "a wrong number of fields",
-    "unreadable_json": "no JSON object",
+    "unreadable_json": "text that is not a JSON object",
     "unreadable_time": "a time that cannot be read",
     "skipped_hour": "a time that no clock of the time zone showed. If the file's clock is never "
-    "set, say so with a zone such as `timezone=Etc/GMT-1` (an hour ahead of UTC all year)",
-    "unclear_hour": "a time that came twice when clocks went back, in no order that tells which",
-    "no_symbol": "no value in the column that says whose they are",
-    "unreadable_number": "a field that is no number",
+    "set forward or back, use a zone such as `timezone=Etc/GMT-1` (always an hour ahead of UTC)",
+    "unclear_hour": "a time that occurred twice when clocks went back, in an order that does not "
+    "show which one it is",
+    "no_symbol": "no value in the column that names their series",
+    "unreadable_number": "a field that is not a number",
     "infinite_value": "an infinite number",
-    "ohlc_violation": "prices that break low <= open, close <= high or are not above zero",
+    "ohlc_violation": "prices that violate low <= open, close <= high or are not above zero",
 }
 
 
@@ -82,16 +83,16 @@ class Findings:
         self.issues.append(Issue(code, message, count, examples, action, suggestion))
 
     def reject(self, line: int, code: str, reason: str, text: str) -> None:
-        """Keep a line aside."""
-        self.rejected.append(Rejected(line, code, reason, shown(text, KEPT_LENGTH)))
+        """Quarantine a line."""
+        self.rejected.append(Rejected(line, code, reason, shown(text, QUARANTINED_LENGTH)))
 
     def take(self, other: "Findings") -> None:
-        """Take over what another one found."""
+        """Add the findings of another one."""
         self.issues += other.issues
         self.rejected += other.rejected
 
     def all_issues(self) -> list[Issue]:
-        """The issues, and one for each cause for which lines are kept aside."""
+        """The issues, and one for each cause for which lines are quarantined."""
         causes = []
         for code, what in REJECTIONS.items():
             lines = [one for one in self.rejected if one.code == code]
@@ -103,6 +104,6 @@ class Findings:
 
 
 def shown(text: str, length: int = TEXT_LENGTH) -> str:
-    """A line as a report can hold it: not endless, and without NUL, which JSONB refuses."""
+    """A line as a report can hold it: cut to `length`, and without NUL, which JSONB refuses."""
     clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return clean if len(clean) <= length else f"{clean[: length - 1]}…"

@@ -1,4 +1,4 @@
-"""The lines of a file, each with its number, so that every finding can name its place."""
+"""The lines of a file, each with its number, so that every finding can name its line."""
 
 import itertools
 import re
@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import TooLarge
+from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Example
 
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# A line costs some 60 bytes beside its text: a file of empty lines would be a bomb.
+# A line takes about 60 bytes beside its text: a file of empty lines could exhaust the memory.
 MOST_LINES = 5_000_000
 WHOLE_LINE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
 
 class RowTexts(Sequence[str]):
-    """Rows of a file without lines, as text: made only when a report shows them."""
+    """Rows of a file format without lines, as text that is made when a report shows it."""
 
     def __init__(self, columns: list[Any], places: Numbers) -> None:
         self.columns = columns
@@ -38,8 +38,8 @@ class RowTexts(Sequence[str]):
         return ",".join("" if cell is None else str(cell) for cell in cells)
 
 
-class Chosen(Sequence[str]):
-    """Some of many texts, looked up one by one."""
+class SelectedTexts(Sequence[str]):
+    """Selected texts, looked up one by one."""
 
     def __init__(self, texts: Sequence[str], rows: Numbers) -> None:
         self._texts = texts
@@ -67,7 +67,7 @@ class Lines:
         return Lines(self.texts[start:stop], self.numbers[start:stop])
 
     def where(self, mask: Mask) -> "Lines":
-        """The lines that a mask chooses."""
+        """The lines that a mask selects."""
         if mask.all():
             return self
         if isinstance(self.texts, RowTexts):
@@ -75,36 +75,36 @@ class Lines:
         return Lines(list(itertools.compress(self.texts, mask.tolist())), self.numbers[mask])
 
     def at_rows(self, rows: Numbers) -> "Lines":
-        """The chosen lines of very many, looked up when they are shown."""
-        return Lines(Chosen(self.texts, rows), self.numbers[rows])
+        """The lines of the given rows, looked up when they are shown."""
+        return Lines(SelectedTexts(self.texts, rows), self.numbers[rows])
 
     def examples(self, mask: Mask | None = None) -> Iterator[Example]:
-        """The chosen lines one by one."""
+        """The lines that a mask selects, one by one."""
         return self.at(np.arange(len(self)) if mask is None else np.flatnonzero(mask))
 
     def at(self, places: Numbers) -> Iterator[Example]:
-        """The lines at some places, first line first."""
+        """The lines at the given places, in the order of the file."""
         return (Example(int(self.numbers[i]), self.texts[i]) for i in np.sort(places).tolist())
 
 
 def split_lines(text: str) -> Lines:
-    """The lines of a text; one that goes on inside quotes is joined with the next.
+    """The lines of a text; a line that ends inside quotes is joined with the next.
 
     Raises:
-        TooLarge: If there are so many that they would not fit into memory.
+        FileTooLarge: If there are more than `MOST_LINES`.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     count = text.count("\n")
     if count > MOST_LINES:
-        raise TooLarge(f"The file must have at most {MOST_LINES} lines. Received: {count}")
+        raise FileTooLarge(f"The file must have at most {MOST_LINES} lines. Received: {count}")
     texts = text.split("\n")
     lines = Lines(texts, np.arange(1, len(texts) + 1))
     return _joined(lines) if '"' in text else lines
 
 
 def _joined(lines: Lines) -> Lines:
-    """Lines with balanced quotes; when that cannot be had, the lines as they are."""
+    """Lines with balanced quotes; the lines as they are if that is not possible."""
     if not any(text.count('"') % 2 for text in lines.texts if '"' in text):
         return lines
     texts: list[str] = []
@@ -117,15 +117,15 @@ def _joined(lines: Lines) -> Lines:
             texts.append(text)
             numbers.append(number)
         is_open ^= bool(text.count('"') % 2)
-    # A quote that never ends would swallow the rest of the file: one bad line, not all.
+    # A quote that is never closed would join the rest of the file: only its line is bad.
     longest = max(text.count("\n") for text in texts)
     return lines if is_open or longest > 10 else Lines(texts, np.array(numbers))
 
 
 def without_blank(lines: Lines, delimiter: str) -> tuple[Lines, int]:
-    """The lines that hold anything but separators, and how many hold nothing."""
+    """The lines that hold more than separators, and the number of rows that hold only these."""
     ignored = f'{delimiter}" \t\ufeff\x1a'
-    # A blank line begins with what is ignored: most lines need no second look.
+    # A blank line begins with an ignored character, which rules out most lines quickly.
     suspects = [row for row, text in enumerate(lines.texts) if text[:1] in ignored]
     blank = [row for row in suspects if not lines.texts[row].strip(ignored)]
     filled = np.ones(len(lines), dtype=bool)

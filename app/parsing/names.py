@@ -1,4 +1,4 @@
-"""Names of columns: as files have them, and as they are written to read back the same."""
+"""Column names: cleaned when they are read, and written so that they read back the same."""
 
 from app.csv_cells import is_run
 
@@ -10,13 +10,13 @@ def clean_name(name: str) -> str:
 
 
 def name_of_cell(cell: str) -> str:
-    """The name in a field of a header; behind an apostrophe that `cell_of_name` put it is exact."""
+    """The name in a header field; after an apostrophe of `cell_of_name` it is not cleaned."""
     literal = cell[1:]
     return literal if cell.startswith("'") and _needs_apostrophe(literal) else clean_name(cell)
 
 
 def cell_of_name(name: str) -> str:
-    """A name as a field of a header: no spreadsheet runs it, and it reads back."""
+    """A name as a header field that a spreadsheet does not run and that reads back the same."""
     return f"'{name}" if _needs_apostrophe(name) else name
 
 

@@ -1,4 +1,4 @@
-"""What a sender may say about a file when the file alone does not prove it."""
+"""Options of reading a file, for what the file alone does not prove."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,22 +12,22 @@ MOST_NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Overrides of what is otherwise found in the file.
+    """Overrides of what is otherwise detected in the file.
 
     Args:
         delimiter: One character, or `"whitespace"` for runs of blanks.
-        decimal: The decimal sign.
-        timestamp: Names of the columns that hold the time, in the order they are joined in.
+        decimal: The decimal separator.
+        timestamp: Names of the columns that hold the time, in the order in which they are joined.
         timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
             `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, or `"excel"`.
         timezone: IANA name in which times without an offset are read.
         header: Whether the first line holds names.
-        columns: Names to keep, each as `name` or `name in the file=channel`; without a
-            header the names of all columns in order, an empty one skips its column.
-        split: The column, by name or number from 1, that says which row is of which series.
-        kind: What the rows are; None leaves it to the column names.
-        missing: Numbers that mean missing, by channel.
-        known: All settings of the channels by name, as far as there are such.
+        columns: Columns to keep, each as `name` or `name in the file=channel`; without a header
+            the names of all columns in order, where an empty name skips its column.
+        split: The column, by name or number from 1, that names the series of each row.
+        kind: What the rows are; None detects it from the column names.
+        missing: Numbers that mean a missing value, by channel.
+        known: All settings of the channels that exist already, by name.
     """
 
     delimiter: str | None = None

@@ -1,4 +1,4 @@
-"""Rows in the order of time, one for each moment."""
+"""Sort rows by time and keep one for each moment."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from models.arrays import Values
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """Rows with strictly increasing times, and how many others had one of those times.
+class OrderedRows:
+    """Rows with strictly increasing times, and the number of dropped rows with the same times.
 
-    `lines` are those of the file, and `places` says where among them the rows stand; None where
-    all do in their order.
+    `lines` are the file's lines, and `places` the index of each row's line; None if the rows are
+    all lines in their order.
     """
 
     times: Integers
@@ -26,7 +26,7 @@ class Ordered:
     places: Integers | None = None
 
     def lines_of(self, rows: Integers) -> Iterator[Example]:
-        """The lines of some rows."""
+        """The lines of the given rows."""
         return self.lines.at(rows if self.places is None else self.places[rows])
 
 
@@ -37,19 +37,19 @@ def in_order(
     findings: Findings,
     *,
     take: Callable[[Values, Integers], Values] = lambda values, rows: values[rows],
-) -> Ordered:
-    """Sort rows by time; of several rows at one moment the last one in the file is kept.
+) -> OrderedRows:
+    """Sort rows by time; of several rows with the same time the file's last one is kept.
 
     Args:
-        times: Of all rows.
-        values: Of all rows.
-        lines: Of all rows.
-        findings: Told of the order, and of what was dropped.
-        take: Makes values of the chosen rows.
+        times: The rows' times.
+        values: The rows' values.
+        lines: The rows' lines.
+        findings: Receives issues about the order and about dropped rows.
+        take: Selects the values of the given rows.
     """
     steps = np.diff(times)
     if (steps > 0).all():
-        return Ordered(times, values, 0, lines)
+        return OrderedRows(times, values, 0, lines)
     _report_order(steps, lines, findings)
     order = np.argsort(times, kind="stable")
     times = times[order]
@@ -58,7 +58,7 @@ def in_order(
     dropped, place = order[~is_last], np.searchsorted(times[is_last], times[~is_last])
     is_same = _equal_rows(values[dropped], values[kept[place]])
     _report_duplicates(lines, dropped[is_same], dropped[~is_same], findings)
-    return Ordered(times[is_last], take(values, kept), len(dropped), lines, kept)
+    return OrderedRows(times[is_last], take(values, kept), len(dropped), lines, kept)
 
 
 def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:

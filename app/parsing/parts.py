@@ -1,4 +1,4 @@
-"""Files of several series, taken apart by the column that says which row is whose."""
+"""Split a file of several series by the column that names the series of each row."""
 
 from dataclasses import dataclass, replace
 from typing import IO, Any
@@ -6,35 +6,28 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import Invalid
 from app.parsing.arrow import to_integers
-from app.parsing.columns import Chosen
+from app.parsing.columns import ChosenColumns
+from app.parsing.contents import ReadRows, read_rows
+from app.parsing.errors import OptionInvalid, UnknownColumn
 from app.parsing.findings import Findings, Rejected
 from app.parsing.options import ReadOptions
-from app.parsing.progress import Progress
-from app.parsing.reader import (
-    NO_DIALECT,
-    WHOLE_BYTES,
-    ReadRows,
-    Table,
-    field_names,
-    find_columns,
-    read_rows,
-)
+from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns
+from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
 from models.errors import Problem
 
 MOST_PARTS = 200
 SHOWN_COLUMNS = 50
-NOBODY = -1
+NO_SERIES = -1
 
 Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The rows of one of the series of a file: what the column says of them, and what they are."""
+class SeriesPart:
+    """The rows of one series of a file, and the value that names it in the split column."""
 
     label: str
     table: Table
@@ -45,43 +38,48 @@ def read_parts(
     options: ReadOptions,
     *,
     limit_bytes: int,
-    progress: Progress | None = None,
+    record: ReadingRecord | None = None,
     findings: Findings | None = None,
-) -> list[Part]:
-    """Read a table as `read_table` does, and take it apart by the column `options.split`.
+) -> list[SeriesPart]:
+    """Read a table as `read_table` does, and split it by the column `options.split`.
 
-    What is proven over a file, such as the order of day and month, is proven over all of its rows.
-    Lines that belong to nobody are kept aside with the first part.
+    Proofs, such as the one for the order of day and month, use the rows of the whole file.
+    Lines without a series are quarantined with the first part.
 
     Raises:
-        TooLarge: If it is larger than the limit once unpacked.
-        Invalid: If it cannot be read, has no such column, or too many series.
+        FileTooLarge: If it is larger than the limit once unpacked.
+        UnreadableFile: If it cannot be read, has no such column, or too many series.
     """
-    progress, findings = progress or Progress(), findings or Findings()
+    record, findings = record or ReadingRecord(), findings or Findings()
     with unpacked(file, limit_bytes) as (content, compression):
-        progress.dialect["compression"] = compression
+        record.dialect["compression"] = compression
         whole = min(limit_bytes, WHOLE_BYTES)
-        grid = read_grid(content, options, findings, progress, limit_bytes=whole)
-    grid, chosen = find_columns(grid, options, progress, findings)
+        grid = read_grid(content, options, findings, record, limit_bytes=whole)
+    grid, chosen = find_columns(grid, options, record, findings)
     column = _column(grid, chosen, options)
     labels, codes = _labels(grid.columns[column])
     if len(labels) > MOST_PARTS:
-        raise _refusal(
+        raise split_invalid(
             f"`split` must name a column with at most {MOST_PARTS} different values. "
             f"{grid.layout.names[column]!r} has {len(labels)}"
         )
-    kept = {number: name for number, name in chosen.channels.items() if number != column}
-    text = tuple(number for number in chosen.text if number != column)
-    read = read_rows(grid, replace(chosen, channels=kept, text=text), options, findings)
-    read.rows.reject(codes == NOBODY, "no_symbol", lambda _: "no value in the column of the series")
-    progress.again, progress.channels = read.again, read.channels.names
+    read = read_rows(grid, _without_column(chosen, column), options, findings)
+    read.rows.reject(
+        codes == NO_SERIES, "no_symbol", lambda _: "no value in the column of the series"
+    )
+    record.time_copies, record.channels = read.time_copies, read.channels.names
     fields = field_names(grid.layout, read.channels.names)
-    progress.dialect |= read.dialect | {"fields": fields}
-    dialect = NO_DIALECT | progress.dialect
+    record.dialect |= read.dialect | {"fields": fields}
+    dialect = NO_DIALECT | record.dialect
     return _parts(labels, codes, read, options, findings, dialect=dialect)
 
 
-def _column(grid: Grid, chosen: Chosen, options: ReadOptions) -> int:
+def split_invalid(message: str) -> OptionInvalid:
+    """The error for a `split` that cannot work."""
+    return OptionInvalid(message, [Problem("/query/split", message)])
+
+
+def _column(grid: Grid, chosen: ChosenColumns, options: ReadOptions) -> int:
     """The column that `split` names, or whose number it is."""
     names, wanted = grid.layout.names, options.split or ""
     shown = ", ".join(repr(name) for name in names[:SHOWN_COLUMNS] if name)
@@ -91,24 +89,27 @@ def _column(grid: Grid, chosen: Chosen, options: ReadOptions) -> int:
     elif wanted.isdecimal() and 1 <= int(wanted) <= len(names):
         column = int(wanted) - 1
     else:
-        raise _refusal(f"{rule}. Received: {wanted!r}")
+        message = f"{rule}. Received: {wanted!r}"
+        raise UnknownColumn(message, [Problem("/query/split", message)])
     if column in chosen.time:
-        raise _refusal(f"{rule}, and not the one of the time. Received: {wanted!r}")
+        raise split_invalid(f"{rule}, and not the one of the time. Received: {wanted!r}")
     return column
 
 
-def _refusal(message: str) -> Invalid:
-    return Invalid(message, errors=[Problem("/query/split", message)])
+def _without_column(chosen: ChosenColumns, column: int) -> ChosenColumns:
+    channels = {number: name for number, name in chosen.channels.items() if number != column}
+    text = tuple(number for number in chosen.text if number != column)
+    return replace(chosen, channels=channels, text=text)
 
 
 def _labels(column: Any) -> tuple[list[str], Codes]:
-    """The different values of a column, in their order, and the number of each row's."""
+    """The different values of a column, sorted, and the index of each row's value."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     labels = sorted(text for text in pc.unique(texts).to_pylist() if text)
-    codes = pc.fill_null(pc.index_in(texts, value_set=pa.array(labels, pa.string())), NOBODY)
+    codes = pc.fill_null(pc.index_in(texts, value_set=pa.array(labels, pa.string())), NO_SERIES)
     return labels, to_integers(codes)
 
 
@@ -120,17 +121,17 @@ def _parts(
     findings: Findings,
     *,
     dialect: dict[str, Any],
-) -> list[Part]:
-    owners = _owners(findings.rejected, read, codes)
-    parts: list[Part] = []
+) -> list[SeriesPart]:
+    rejected_codes = _codes_of_rejected(findings.rejected, read, codes)
+    parts: list[SeriesPart] = []
     for code, label in enumerate(labels):
-        mine = read.rows.usable & (codes == code)
-        if not mine.any():
-            owners[owners == code] = NOBODY
+        usable = read.rows.usable & (codes == code)
+        if not usable.any():
+            rejected_codes[rejected_codes == code] = NO_SERIES
             continue
         found = Findings(issues=list(findings.issues))
-        ordered = read.in_order(mine, options, found)
-        found.rejected = _of(findings.rejected, owners == code)
+        ordered = read.in_order(usable, options, found)
+        found.rejected = _where(findings.rejected, rejected_codes == code)
         table = Table(
             kind=read.channels.kind,
             channels=tuple(read.channels.names.values()),
@@ -143,31 +144,31 @@ def _parts(
             issues=found.all_issues(),
             settings={},
         )
-        parts.append(Part(label, table))
+        parts.append(SeriesPart(label, table))
     if not parts:
-        raise _refusal("`split` must name a column with values. Received: only empty fields")
-    nobodys = _of(findings.rejected, owners == NOBODY)
-    parts[0] = _with_lines(parts[0], nobodys, int((codes == NOBODY).sum()))
+        raise split_invalid("`split` must name a column with values. Received: only empty fields")
+    without_series = _where(findings.rejected, rejected_codes == NO_SERIES)
+    parts[0] = _with_lines(parts[0], without_series, int((codes == NO_SERIES).sum()))
     return parts
 
 
-def _owners(rejected: list[Rejected], read: ReadRows, codes: Codes) -> Codes:
-    """Whose each rejected line is, by its number."""
+def _codes_of_rejected(rejected: list[Rejected], read: ReadRows, codes: Codes) -> Codes:
+    """The code of the series of each rejected line, found by its line number."""
     numbers = read.rows.lines.numbers
     lines = np.array([one.line for one in rejected], dtype=np.int64)
     if not len(lines) or not len(numbers):
-        return np.full(len(lines), NOBODY)
+        return np.full(len(lines), NO_SERIES)
     place = np.minimum(np.searchsorted(numbers, lines), len(numbers) - 1)
-    return np.where(numbers[place] == lines, codes[place], NOBODY)
+    return np.where(numbers[place] == lines, codes[place], NO_SERIES)
 
 
-def _of(rejected: list[Rejected], mine: npt.NDArray[np.bool_]) -> list[Rejected]:
-    chosen = [one for one, is_mine in zip(rejected, mine.tolist(), strict=True) if is_mine]
+def _where(rejected: list[Rejected], mask: npt.NDArray[np.bool_]) -> list[Rejected]:
+    chosen = [one for one, is_chosen in zip(rejected, mask.tolist(), strict=True) if is_chosen]
     return sorted(chosen, key=lambda one: one.line)
 
 
-def _with_lines(part: Part, lines: list[Rejected], rows: int) -> Part:
-    """The part with lines that belong to nobody."""
+def _with_lines(part: SeriesPart, lines: list[Rejected], rows: int) -> SeriesPart:
+    """The part with the lines that have no series."""
     rejected = sorted([*part.table.rejected, *lines], key=lambda one: one.line)
     causes = Findings(rejected=rejected).all_issues()
     codes = {cause.code for cause in causes}

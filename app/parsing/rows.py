@@ -1,18 +1,18 @@
-"""The rows of a table while they are checked: which are still usable, and why others are not."""
+"""A table's rows while they are checked: which are usable, and why others are not."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from app.errors import Invalid
+from app.parsing.errors import TooManyBadRows
 from app.parsing.findings import REJECTIONS, Findings
 from app.parsing.lines import Lines, Mask
 
 MOST_REJECTED_SHARE = 0.5
 
 
-class Rows:
-    """Lines with a mask of those that nothing spoke against; the first reason counts."""
+class CheckedRows:
+    """Lines with a mask of those that passed all checks; only a row's first failure is noted."""
 
     def __init__(self, lines: Lines, findings: Findings) -> None:
         self.lines = lines
@@ -20,17 +20,17 @@ class Rows:
         self.usable: Mask = np.ones(len(lines), dtype=bool)
 
     def reject(self, mask: Mask, code: str, reason: Callable[[int], str]) -> None:
-        """Keep the masked rows aside; `reason` is asked for the number of each."""
+        """Quarantine the masked rows; `reason` is called with the index of each."""
         for row in np.flatnonzero(mask & self.usable).tolist():
             number, text = int(self.lines.numbers[row]), self.lines.texts[row]
             self.findings.reject(number, code, reason(row), text)
         self.usable &= ~mask
 
     def require_enough(self) -> None:
-        """Refuse a file of which more than half could not be used.
+        """Refuse a file of which more than half of the rows cannot be used.
 
         Raises:
-            Invalid: With the causes and an example of each.
+            TooManyBadRows: With the causes and an example of each.
         """
         unusable = int((~self.usable).sum())
         if unusable <= MOST_REJECTED_SHARE * len(self.lines):
@@ -43,7 +43,7 @@ class Rows:
                     f"{len(rows)} with {what} (line {rows[0].line}: {rows[0].reason}; "
                     f"{rows[0].text[:100]!r})"
                 )
-        raise Invalid(
+        raise TooManyBadRows(
             f"{unusable} of {len(self.lines)} rows cannot be used: {'; '.join(causes)}. If the "
             "file was misunderstood, say how to read it with `delimiter=`, `decimal=`, "
             "`timestamp=`, `timestamp_format=`, `header=` or `columns=`."

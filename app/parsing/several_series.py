@@ -1,14 +1,14 @@
-"""Files that hold rows of several series, known by a column that says which row is whose."""
+"""Detect files that hold rows of several series, by the column that names them."""
 
 import re
 from typing import Any
 
 import numpy as np
 
-from app.errors import Invalid
 from app.parsing.arrow import to_integers
-from app.parsing.columns import Chosen
-from app.parsing.rows import Rows
+from app.parsing.columns import ChosenColumns
+from app.parsing.errors import SeveralSeries
+from app.parsing.rows import CheckedRows
 from app.parsing.sources.layout import Layout
 from app.parsing.times.fields import Integers
 from app.parsing.values.cells import CellKind
@@ -16,24 +16,25 @@ from app.parsing.values.cells import CellKind
 SYMBOL_NAME = re.compile(
     r"[^a-z]*(symbol|ticker|instrument|isin|cusip|pair|asset|coin|stock|currency)s?[^a-z]*"
 )
-# With so many rows at a time of others, a column of few whole numbers may say whose they are.
+# If more than this share of the rows repeat a time, a column of few whole numbers may name their
+# series.
 MOST_REPEATED_SHARE = 1 / 3
 MOST_LABELS = 200
 SHOWN_VALUES = 10
 
 
 def refuse_several_series(
-    columns: list[Any], layout: Layout, chosen: Chosen, times: Integers, rows: Rows
+    columns: list[Any], layout: Layout, chosen: ChosenColumns, times: Integers, rows: CheckedRows
 ) -> None:
     """Refuse a file with rows of several series.
 
-    They are known by a column of symbols with several of them, by texts that differ at one
-    time, or by a few whole numbers that tell every row apart from the others of its time.
+    It is one that has a column of symbols with several values, a column of texts that differ at
+    the same time, or a column of few whole numbers that differ in all rows of the same time.
 
     Raises:
-        Invalid: With the names that were found.
+        SeveralSeries: With the values that were found.
     """
-    # Sorting what is nearly in order costs a tenth of `np.unique`.
+    # Sorting times that are nearly in order takes a tenth of the time of `np.unique`.
     repeated = int((np.diff(np.sort(times[rows.usable], kind="stable")) == 0).sum())
     others = [number for number in range(len(columns)) if number not in chosen.time]
     for number in others:
@@ -52,17 +53,17 @@ def refuse_several_series(
             )
         values = _values(column) if is_label else []
         if len(values) > 1:
-            raise Invalid(_refusal(name, values, kind))
+            raise SeveralSeries(_message(name, values, kind))
 
 
-def _refusal(name: str, values: list[str], kind: CellKind) -> str:
+def _message(name: str, values: list[str], kind: CellKind) -> str:
     shown = ", ".join(repr(value) for value in values[:SHOWN_VALUES])
     more = ", ..." if len(values) > SHOWN_VALUES else ""
     choice = "" if kind == CellKind.TEXT else ", or name the channels with `columns=`"
     split = f"add `split={name}` to make each a series of its own"
     return (
         f"The file holds several series: the column {name!r} has {len(values)} values "
-        f"({shown}{more}) that tell the rows apart. Upload each as its own series, or {split}"
+        f"({shown}{more}) that distinguish the rows. Upload each as its own series, or {split}"
         f"{choice}."
     )
 
@@ -82,8 +83,8 @@ def _few_whole_numbers(column: Any) -> bool:
     return all(re.fullmatch(r"\d{1,9}(\.0)?", value) for value in _values(column))
 
 
-def _keys(column: Any, times: Integers, rows: Rows) -> int:
-    """How many different pairs of a time and a value of the column there are."""
+def _keys(column: Any, times: Integers, rows: CheckedRows) -> int:
+    """The number of different pairs of a time and a value of the column."""
     import pyarrow.compute as pc
 
     codes = to_integers(pc.index_in(column, value_set=pc.unique(column)))
@@ -91,5 +92,5 @@ def _keys(column: Any, times: Integers, rows: Rows) -> int:
     return len(np.unique(keys, axis=0))
 
 
-def _moments(times: Integers, rows: Rows) -> int:
+def _moments(times: Integers, rows: CheckedRows) -> int:
     return len(np.unique(times[rows.usable]))

@@ -1,15 +1,15 @@
-"""The time of every row: columns joined, read, and brought to UTC."""
+"""Read the time of every row: join its columns, read their texts, convert them to UTC."""
 
 from typing import Any
 
 import numpy as np
 
-from app.errors import Invalid
 from app.parsing import arrow
 from app.parsing.arrow import to_mask
-from app.parsing.columns import Chosen
+from app.parsing.columns import ChosenColumns
+from app.parsing.errors import UnreadableTimes
 from app.parsing.options import ReadOptions
-from app.parsing.rows import Rows
+from app.parsing.rows import CheckedRows
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
@@ -25,12 +25,17 @@ DAY = 86_400_000_000
 
 
 def read_times(
-    columns: list[Any], names: list[str], known_format: str | None, options: ReadOptions, rows: Rows
+    columns: list[Any],
+    names: list[str],
+    known_format: str | None,
+    options: ReadOptions,
+    rows: CheckedRows,
 ) -> tuple[Integers, tuple[str, ...]]:
     """The times of all rows in UTC, and the formats they are written in.
 
     Raises:
-        Invalid: If most cannot be read, or if they can be read in two ways.
+        UnreadableTimes: If most cannot be read.
+        AmbiguousTimes: If they can be read in two ways.
     """
     form = options.timestamp_format or known_format
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
@@ -40,14 +45,16 @@ def read_times(
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
     rows.reject(
-        ~moments.read, "unreadable_time", lambda row: f"no time can be read in {column.text(row)!r}"
+        ~moments.read,
+        "unreadable_time",
+        lambda row: f"{column.text(row)!r} cannot be read as a time",
     )
     _report_centuries(moments, rows)
     return in_utc(moments, zone or options.timezone, rows), moments.formats
 
 
-def _starts(texts: Any, rows: Rows) -> Any:
-    """Of intervals, such as `01.01.2020 00:00 - 01.01.2020 01:00`, the moments they begin at."""
+def _starts(texts: Any, rows: CheckedRows) -> Any:
+    """The starts of intervals such as `01.01.2020 00:00 - 01.01.2020 01:00`; other texts as is."""
     import pyarrow.compute as pc
 
     if not len(texts) or start_of_interval(str(texts[0])) is None:
@@ -60,10 +67,10 @@ def _starts(texts: Any, rows: Rows) -> Any:
     return pc.coalesce(starts, texts)
 
 
-def _without_zone(texts: Any, form: str | None, rows: Rows) -> tuple[Any, str | None]:
-    """Times without the name of their zone, such as `20220103 09:30:00 US/Eastern`, and that name.
+def _without_zone(texts: Any, form: str | None, rows: CheckedRows) -> tuple[Any, str | None]:
+    """Times without their zone's name, such as `20220103 09:30:00 US/Eastern`, and that name.
 
-    Times of several zones stay as they are, and cannot be read.
+    Times of several zones stay as they are and cannot be read.
     """
     import pyarrow.compute as pc
 
@@ -73,7 +80,7 @@ def _without_zone(texts: Any, form: str | None, rows: Rows) -> tuple[Any, str | 
     zone = first["zone"]
     if not pc.all(pc.ends_with(texts, f" {zone}")).as_py():
         return texts, None
-    message = f"The times say that they are of {zone}, and were read so."
+    message = f"The times name the zone {zone} and were read in it."
     rows.findings.report("zone_names", message, len(texts))
     return pc.utf8_slice_codeunits(texts, 0, -len(zone) - 1), zone
 
@@ -86,44 +93,49 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _report_centuries(moments: Moments, rows: Rows) -> None:
-    """Say which years two digits were taken for: nothing in a file can prove them."""
+def _report_centuries(moments: Moments, rows: CheckedRows) -> None:
+    """Report the century given to two-digit years: nothing in a file can prove it."""
     if any("%y" in form for form in moments.formats):
         years = moments.times[moments.read].astype("datetime64[us]").astype("datetime64[Y]")
         message = f"Two-digit years were read as {years.min()} to {years.max()}."
         rows.findings.report("two_digit_years", message, len(years))
 
 
-def second_times(
-    columns: list[Any], names: tuple[str, ...], chosen: Chosen, times: Integers, rows: Rows
+def find_time_copies(
+    columns: list[Any],
+    names: tuple[str, ...],
+    chosen: ChosenColumns,
+    times: Integers,
+    rows: CheckedRows,
 ) -> frozenset[int]:
-    """Channels that only say the time again, such as `unix` beside `date`: left out, reported."""
+    """Report columns that only repeat the time, such as `unix` beside `date`; they are left out."""
     found = [
         number
         for number in chosen.channels
         if is_time_name(names[number])
         and guess_epoch(str(columns[number][0]))
-        and _says_the_time(columns[number], times, rows)
+        and _repeats_the_time(columns[number], times, rows)
     ]
     if found:
         shown = ", ".join(names[number] for number in found)
-        message = f"Columns that hold the time once more were left out: {shown}."
+        message = f"Columns that repeat the time were left out: {shown}."
         rows.findings.report("second_time", message, len(found))
     return frozenset(found)
 
 
-def _says_the_time(column: Any, times: Integers, rows: Rows) -> bool:
+def _repeats_the_time(column: Any, times: Integers, rows: CheckedRows) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     moments = read_moments(Column(pc.cast(column, pa.string())), None)
     both = moments.read & rows.usable
-    apart = (moments.times - times)[both]
-    return bool(both.sum() == rows.usable.sum() and len(apart) and np.ptp(apart) < DAY)
+    differences = (moments.times - times)[both]
+    is_complete = both.sum() == rows.usable.sum() and len(differences)
+    return bool(is_complete and np.ptp(differences) < DAY)
 
 
 def joined(columns: list[Any], *, pad: bool) -> Any:
-    """One text for each row; empty where a part is missing, so that no midnight is made up."""
+    """One text for each row; empty where a part is missing, so that midnight is not assumed."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -139,9 +151,9 @@ def joined(columns: list[Any], *, pad: bool) -> Any:
 
 
 def _padded(column: Any) -> Any:
-    """A clock that is written as a number, 5 or 930, with its leading zeros: 0005, 0930.
+    """Times of day that are written as numbers, 5 or 930, with leading zeros: 0005, 0930.
 
-    The longest number says whether seconds are there; up to two digits are hours.
+    The longest number shows whether there are seconds; up to two digits are hours.
     """
     import pyarrow.compute as pc
 
@@ -156,16 +168,16 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     unread = [column.text(row) for row in np.flatnonzero(~moments.read)[:3].tolist()]
     shown = ", ".join(repr(text) for text in unread)
     formats = " and ".join(moments.formats) or "any known format"
-    raise Invalid(
+    raise UnreadableTimes(
         f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
         f"cannot be read by {formats}, such as {shown}. Say how they are written with "
-        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for days of a spreadsheet, or "
+        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for spreadsheet days, or "
         "name the right columns with `timestamp=`."
     )
 
 
-def in_utc(moments: Moments, timezone: str, rows: Rows) -> Integers:
-    """The times in UTC; rows at times that no clock showed are kept aside."""
+def in_utc(moments: Moments, timezone: str, rows: CheckedRows) -> Integers:
+    """The times in UTC; rows at times that no clock showed are quarantined."""
     naive = moments.read & ~moments.has_offset
     times = moments.times.copy()
     if timezone == "UTC" or not naive.any():
@@ -181,16 +193,18 @@ def in_utc(moments: Moments, timezone: str, rows: Rows) -> Integers:
     rows.reject(
         on_all_rows(localised.skipped),
         "skipped_hour",
-        lambda row: f"no clock in {timezone} showed this time: it was set forward",
+        lambda row: f"no clock in {timezone} showed this time: clocks were set forward",
     )
     rows.reject(
         on_all_rows(localised.unclear),
         "unclear_hour",
-        lambda row: f"clocks in {timezone} showed this time twice, and the order does not tell",
+        lambda row: (
+            f"clocks in {timezone} showed this time twice, and the order does not show which it is"
+        ),
     )
     repeated = int(localised.repeated.sum())
     if repeated:
-        message = f"{repeated} rows in hours that came twice were told apart by their order."
+        message = f"{repeated} rows in hours that occurred twice were resolved by their order."
         places = on_all_rows(localised.repeated)
         rows.findings.report("repeated_hour", message, repeated, rows.lines.examples(places))
     return times

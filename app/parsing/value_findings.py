@@ -1,18 +1,18 @@
-"""What the values of a file make doubtful, told with its lines."""
+"""Report the findings of data-quality checks with the lines of the file."""
 
 import numpy as np
 
 from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
-from app.parsing.order import Ordered
-from app.quality.checks import judge
-from app.quality.sample import Subject
+from app.parsing.order import OrderedRows
+from app.quality.checks import check_values
+from app.quality.sample import Sample
 from models.arrays import Values
 from models.series import SeriesKind
 
 
 def apply_missing(names: list[str], values: Values, missing: dict[str, list[float]]) -> Values:
-    """The values with the numbers that a channel's settings call missing as NaN."""
+    """The values, changed in place: a channel's missing-value numbers become NaN."""
     for column, name in enumerate(names):
         if missing.get(name):
             replaced = np.isin(values[:, column], missing[name])
@@ -20,11 +20,11 @@ def apply_missing(names: list[str], values: Values, missing: dict[str, list[floa
     return values
 
 
-def report_doubts(
-    names: list[str], kind: SeriesKind, rows: Ordered, options: ReadOptions, findings: Findings
+def report_value_findings(
+    names: list[str], kind: SeriesKind, rows: OrderedRows, options: ReadOptions, findings: Findings
 ) -> None:
     """Report missing values, placeholders, flat lines, spikes, hints of units and the like."""
-    subject = Subject(
+    sample = Sample(
         names,
         rows.times.view("datetime64[us]"),
         rows.values,
@@ -32,7 +32,7 @@ def report_doubts(
         is_market=kind == "ohlc",
         known=options.known,
     )
-    for doubt in judge(subject):
-        places = np.unique(np.array([row for row, _ in doubt.places], dtype=np.int64))
+    for found in check_values(sample):
+        places = np.unique(np.array([row for row, _ in found.places], dtype=np.int64))
         lines = rows.lines_of(places)
-        findings.report(doubt.code, doubt.message, doubt.count, lines, doubt.suggestion)
+        findings.report(found.code, found.message, found.count, lines, found.suggestion)

@@ -1,16 +1,17 @@
-"""Runs of one value that last unusually long, as when a sensor hangs."""
+"""Find unusually long runs of the same value, as of a sensor that hangs."""
 
 import numpy as np
 
-from app.quality.sample import EXAMPLES, Channel, Doubt, Integers, Subject, listed
+from app.quality.sample import EXAMPLES, Channel, Finding, Integers, Sample, listed
 
-# Rounded values repeat by chance: a run is long when it is longer than so many times the longest
-# that chance makes, and never below so many rows.
+# Rounded values repeat by chance: a run is long if it is this many times longer than the longest
+# one expected by chance, and has at least this many rows.
 _TIMES_OF_CHANCE = 3.0
 _LEAST_ROWS = 8
 _FOUR_TRUE = 0x01010101
-# A value that is usual for a channel, such as the zeros of rain or of a night, may stay: it
-# makes up this share of the other rows, or stays nearly as long at other times.
+# A value that is usual for a channel, such as the zeros of rain or at night, may stay the same. It
+# is usual if it makes up this share of the other rows, or has this many other runs of at least this
+# share of the length.
 _USUAL_SHARE = 0.1
 _USUAL_LENGTH = 1 / 3
 _USUAL_TIMES = 3
@@ -19,15 +20,15 @@ _USUAL_TIMES = 3
 Run = tuple[int, int]
 
 
-def doubts_of_runs(subject: Subject, found: list[list[Run]]) -> list[Doubt]:
-    """One doubt with the number of rows in such runs; the longest are its examples."""
+def flat_line_findings(sample: Sample, found: list[list[Run]]) -> list[Finding]:
+    """One finding with the number of rows in such runs; the longest are its examples."""
     runs = sorted(
         ((length, start, column) for column, one in enumerate(found) for start, length in one),
         reverse=True,
     )
     if not runs:
         return []
-    lengths = {subject.names[n]: [length for _, length in one] for n, one in enumerate(found)}
+    lengths = {sample.names[n]: [length for _, length in one] for n, one in enumerate(found)}
     where = {
         name: f"{len(one)} times, the longest over {max(one)} rows"
         for name, one in lengths.items()
@@ -35,7 +36,7 @@ def doubts_of_runs(subject: Subject, found: list[list[Run]]) -> list[Doubt]:
     }
     message = f"The value stays the same for unusually long: {listed(where)}."
     places = tuple((start, column) for _, start, column in runs[:EXAMPLES])
-    return [Doubt("flat_line", message, sum(length for length, _, _ in runs), places)]
+    return [Finding("flat_line", message, sum(length for length, _, _ in runs), places)]
 
 
 def long_runs(channel: Channel) -> list[Run]:
@@ -43,10 +44,10 @@ def long_runs(channel: Channel) -> list[Run]:
     if channel.is_empty or channel.is_constant:
         return []
     values = channel.values
-    # A missing value is a run of its own, because it is not equal to itself.
+    # NaN is not equal to itself: each missing value is a run of one row.
     same = values[1:] == values[:-1]
-    # A run that counts spans four neighbours that begin at a multiple of four: most channels have
-    # none, which is seen much faster than all runs are found.
+    # A long run contains four equal neighbours that begin at a multiple of four. Most channels have
+    # none, and this test is much faster than finding all runs.
     fours = same[: len(same) // 4 * 4].view(np.uint32)
     if not (fours == _FOUR_TRUE).any():
         return []
@@ -67,8 +68,8 @@ def long_runs(channel: Channel) -> list[Run]:
 
 
 def _is_usual(lengths: Integers, length: int, rows: int) -> bool:
-    """Whether a value stays as it often does, judged by the other runs of that value."""
-    elsewhere = int(lengths.sum()) - length
-    if elsewhere > _USUAL_SHARE * (rows - length):
+    """Whether a run is usual for its value, compared with the other runs of that value."""
+    other_rows = int(lengths.sum()) - length
+    if other_rows > _USUAL_SHARE * (rows - length):
         return True
     return int((lengths >= length * _USUAL_LENGTH).sum()) - 1 >= _USUAL_TIMES

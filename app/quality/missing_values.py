@@ -1,25 +1,25 @@
-"""Values that are not there, and channels that say nothing."""
+"""Find missing values, channels without values and channels that never change."""
 
-from app.quality.sample import Channel, Doubt, Subject, listed
+from app.quality.sample import Channel, Finding, Sample, listed
 
 
-def doubts_of_absence(
-    subject: Subject, missing: list[int], *, empty: list[str], constant: list[str]
-) -> list[Doubt]:
+def missing_value_findings(
+    sample: Sample, missing: list[int], *, empty: list[str], constant: list[str]
+) -> list[Finding]:
     """Missing values by channel, channels without any, and channels that never change."""
     counts = {
-        name: f"{count} of {len(subject.times)} rows"
-        for name, count in zip(subject.names, missing, strict=True)
+        name: f"{count} of {len(sample.times)} rows"
+        for name, count in zip(sample.names, missing, strict=True)
         if count
     }
-    sentences = (
+    findings = (
         ("missing_values", f"Stored as missing: {listed(counts)}.", sum(missing)),
         ("empty_channels", f"Channels without a single value: {', '.join(empty)}.", len(empty)),
         ("constant_channels", f"Channels that never change: {', '.join(constant)}.", len(constant)),
     )
-    return [Doubt(*sentence) for sentence in sentences if sentence[2]]
+    return [Finding(*finding) for finding in findings if finding[2]]
 
 
 def is_constant(channel: Channel) -> bool:
-    """Whether more than one value is there, and all are equal."""
+    """Whether there is more than one value, and all are equal."""
     return len(channel.present) > 1 and channel.is_constant

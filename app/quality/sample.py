@@ -1,4 +1,4 @@
-"""What is judged, and what a judgement says: nothing here knows a file or a database."""
+"""The input and the result of data-quality checks, independent of files and databases."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,25 +14,25 @@ Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 EXAMPLES = 5
-# The scale of a channel is estimated from at most so many of its values.
+# A channel's scale is estimated from about this many of its values.
 SAMPLE_ROWS = 4_096
-# A step that is longer than so many usual ones parts neighbours.
+# Rows that are more than this many usual steps apart are not neighbours.
 _LONGEST_STEP = 1.5
-# Above this size the values are not copied as a whole.
+# Larger arrays are not copied as a whole.
 _SMALL_BYTES = 32 * 1024 * 1024
 _BLOCK_ROWS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """Something that a reader of the data should know.
+class Finding:
+    """Something that a user of the data should know.
 
     Args:
         code: One of `finding_codes.CODES`.
         message: A sentence.
-        count: How many values or channels it is about.
+        count: The number of values or channels that it is about.
         places: Rows and columns of a few of them; None for all columns of a row.
-        channels: Settings that would answer it, by channel.
+        channels: Settings that would resolve it, by channel.
     """
 
     code: str
@@ -46,11 +46,11 @@ class Doubt:
         """The settings as the body of a PATCH of the series."""
         if not self.channels:
             return None
-        return {"channels": [{"name": name} | told for name, told in self.channels.items()]}
+        return {"channels": [{"name": name} | given for name, given in self.channels.items()]}
 
 
-class Subject:
-    """The rows of a series in the order of time, with what is known of its channels.
+class Sample:
+    """A series' rows in time order, with the settings of its channels.
 
     Args:
         names: The channels.
@@ -58,7 +58,7 @@ class Subject:
         times: Strictly increasing.
         timezone: The zone that times without an offset were read in.
         values: One column for each channel; NaN is missing.
-        known: Settings of channels by name, where there are such.
+        known: The channels' settings by name, if there are any.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Subject:
         self._columns = _by_columns(values) if is_small else None
 
     def channel(self, column: int) -> "Channel":
-        """One channel, with its values side by side in memory."""
+        """One channel, with its values contiguous in memory."""
         name = self.names[column]
         values = self.values[:, column] if self._columns is None else self._columns[column]
         return Channel(name, np.ascontiguousarray(values), self.known.get(name, {}))
@@ -97,7 +97,7 @@ class Subject:
 
 
 def _by_columns(values: Values) -> Values:
-    """The columns one after the other, copied in blocks that fit into the processor's cache."""
+    """The values transposed, copied in blocks that fit into the processor's cache."""
     columns = np.empty(values.shape[::-1])
     for start in range(0, len(values), _BLOCK_ROWS):
         block = slice(start, start + _BLOCK_ROWS)
@@ -106,26 +106,26 @@ def _by_columns(values: Values) -> Values:
 
 
 class Channel:
-    """The values of one channel with the figures that several judgements need."""
+    """The values of one channel with the statistics that several checks need."""
 
     def __init__(self, name: str, values: Column, known: dict[str, Any]) -> None:
         self.name = name
         self.values = values
         self.known = known
         lowest = float(values.min())
-        # The least of values with a missing one is missing; most channels have none.
+        # The minimum is NaN if any value is; most channels have no missing values.
         self.present = values[~np.isnan(values)] if np.isnan(lowest) else values
         self.lowest = float(self.present.min()) if len(self.present) else np.nan
         self.highest = float(self.present.max()) if len(self.present) else np.nan
 
     @property
     def missing(self) -> int:
-        """How many values are missing."""
+        """The number of missing values."""
         return len(self.values) - len(self.present)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no value at all."""
+        """Whether all values are missing."""
         return not len(self.present)
 
     @property
@@ -139,13 +139,13 @@ class Channel:
         return np.sort(self.present[:: max(len(self.present) // SAMPLE_ROWS, 1)])
 
     def without(self, numbers: list[float]) -> "Channel":
-        """The channel with some numbers as missing."""
+        """The channel with the given numbers as missing values."""
         if not numbers:
             return self
         values = np.where(np.isin(self.values, numbers), np.nan, self.values)
         return Channel(self.name, values, self.known)
 
 
-def listed(counts: dict[str, str]) -> str:
-    """Channels with what is said of each, for a sentence."""
-    return ", ".join(f"{name} ({said})" for name, said in counts.items())
+def listed(remarks: dict[str, str]) -> str:
+    """Channels with a remark about each, for a sentence."""
+    return ", ".join(f"{name} ({remark})" for name, remark in remarks.items())

@@ -1,8 +1,8 @@
-"""Numbers that stand for a missing value: known ones, repeated ones, zeros where none can be."""
+"""Find placeholders for missing values: known numbers, repeated ones, impossible zeros."""
 
 import numpy as np
 
-from app.quality.sample import EXAMPLES, Channel, Column, Doubt, Integers, Mask, Subject, listed
+from app.quality.sample import EXAMPLES, Channel, Column, Finding, Integers, Mask, Sample, listed
 from app.quality.units import has_no_zero
 
 PLACEHOLDERS = np.array(
@@ -12,18 +12,18 @@ PLACEHOLDERS = np.array(
         *(1e20, -1e20),
     )
 )
-# A number that nobody uses as a sign must come more often, stand farther away, and be alone
-# among numbers that take many values: states and rare events are no signs.
+# A number that is not a known placeholder must occur more often and be farther away from values
+# that differ from each other: states and rare events are not placeholders.
 _LEAST_TIMES = 3
 _LEAST_DIFFERENT = 10
 _FAR = 3.0
 _MOST_BELOW_ZERO = 0.01
 
 
-Found = dict[float, int]
+SentinelCounts = dict[float, int]
 
 
-def sentinels_of(channel: Channel, *, is_market: bool) -> Found:
+def find_sentinels(channel: Channel, *, is_market: bool) -> SentinelCounts:
     """The suspicious numbers of a channel, and how often each occurs."""
     no_zero = has_no_zero(channel.name, channel.known.get("unit"), is_market=is_market)
     if channel.is_empty or not _is_suspicious(channel, no_zero):
@@ -47,14 +47,14 @@ def sentinels_of(channel: Channel, *, is_market: bool) -> Found:
     }
 
 
-def doubts_of_sentinels(subject: Subject, found: list[Found]) -> list[Doubt]:
-    """One doubt for each number; its suggestion makes all such numbers of a channel missing."""
+def sentinel_findings(sample: Sample, found: list[SentinelCounts]) -> list[Finding]:
+    """One finding for each number; its suggestion makes all such numbers of a channel missing."""
     numbers = dict.fromkeys(number for one in found for number in one)
-    return [_doubt(subject, number, found) for number in numbers]
+    return [_finding(sample, number, found) for number in numbers]
 
 
 def _is_suspicious(channel: Channel, no_zero: bool) -> bool:
-    """Whether a closer look can find anything; most channels end here."""
+    """A fast test whether the channel may have placeholders; most channels have none."""
     ends = (channel.lowest, channel.highest)
     if np.isin(ends, PLACEHOLDERS).any() or (no_zero and channel.lowest <= 0):
         return True
@@ -66,7 +66,7 @@ def _is_suspicious(channel: Channel, no_zero: bool) -> bool:
 
 
 def _repeated_ends(numbers: Column, counts: Integers, known: Mask) -> Mask:
-    """The lowest and the highest number that is no known sign, if they come repeatedly."""
+    """A mask of the lowest and highest number that is not a known placeholder, if repeated."""
     ends = np.zeros(len(numbers), dtype=bool)
     unknown = np.flatnonzero(~known)
     if len(unknown) > _LEAST_DIFFERENT:
@@ -75,14 +75,14 @@ def _repeated_ends(numbers: Column, counts: Integers, known: Mask) -> Mask:
 
 
 def _spread(others: Column, times: Integers) -> float:
-    """From the first to the last hundredth of the other values: a few wild ones do not count."""
+    """The distance from the 1st to the 99th percentile of the other values, without outliers."""
     below = np.cumsum(times) / times.sum()
     low, high = np.searchsorted(below, [0.01, 0.99])
     return float(others[min(high, len(others) - 1)] - others[low])
 
 
 def _stands_out(number: float, count: int, others: Column, times: Integers, spread: float) -> bool:
-    """Whether a known sign is far from all other values, or below zero where nothing else is."""
+    """Whether a known placeholder is far from all other values, or negative among positive ones."""
     gap = float(np.abs(others - number).min())
     if number < 0 and gap >= abs(number) / 2:
         below_zero = times[others < 0].sum() / times.sum()
@@ -90,7 +90,7 @@ def _stands_out(number: float, count: int, others: Column, times: Integers, spre
             return True
     if number == 0:
         return gap > spread or bool(others[0] > 0 and count >= _LEAST_TIMES and gap > spread / 2)
-    # A number that comes once may be one of a few very large values.
+    # A number that occurs once may be one of a few very large values.
     usual = spread if count > 1 else float(others[-1] - others[0])
     return gap > max(usual, 1.0)
 
@@ -102,28 +102,28 @@ def _is_far(number: float, others: Column, spread: float) -> bool:
     return gap > _FAR * spread and gap > others[-1] - others[0]
 
 
-def _doubt(subject: Subject, number: float, found: list[Found]) -> Doubt:
+def _finding(sample: Sample, number: float, found: list[SentinelCounts]) -> Finding:
     columns = [column for column, one in enumerate(found) if number in one]
-    where = listed({subject.names[n]: f"{found[n][number]} times" for n in columns})
+    where = listed({sample.names[n]: f"{found[n][number]} times" for n in columns})
     message = (
-        f"{number:g} looks like a sign for a missing value: {where}. It was kept as a "
+        f"{number:g} looks like a placeholder for a missing value: {where}. It was kept as a "
         f'number; to make it missing, give those channels `"missing": [{number:g}]`.'
     )
     places = [
         (int(row), column)
         for column in columns
-        for row in np.flatnonzero(subject.values[:, column] == number)[:EXAMPLES]
+        for row in np.flatnonzero(sample.values[:, column] == number)[:EXAMPLES]
     ]
-    return Doubt(
+    return Finding(
         "sentinel",
         message,
         sum(found[n][number] for n in columns),
         tuple(sorted(places)[:EXAMPLES]),
-        {subject.names[n]: {"missing": _missing(subject, n, found[n])} for n in columns},
+        {sample.names[n]: {"missing": _missing(sample, n, found[n])} for n in columns},
     )
 
 
-def _missing(subject: Subject, column: int, found: Found) -> list[float]:
-    """What the channel calls missing already, and all that was found in it."""
-    present = subject.known.get(subject.names[column], {}).get("missing", [])
+def _missing(sample: Sample, column: int, found: SentinelCounts) -> list[float]:
+    """The channel's present missing-value numbers and all placeholders that were found in it."""
+    present = sample.known.get(sample.names[column], {}).get("missing", [])
     return sorted({*present, *found})

@@ -1,4 +1,4 @@
-"""Single values far away from both neighbours, by a robust score."""
+"""Find single values that are far away from both neighbours, by a robust score."""
 
 import numpy as np
 
@@ -7,35 +7,35 @@ from app.quality.sample import (
     SAMPLE_ROWS,
     Channel,
     Column,
-    Doubt,
+    Finding,
     Integers,
     Mask,
-    Subject,
+    Sample,
     listed,
 )
 
 # Boris Iglewicz and David Hoaglin, "How to Detect and Handle Outliers" (1993): the modified
 # z-score 0.6745 x / MAD marks an outlier above 3.5; where the MAD is 0, the mean absolute deviation
-# times 1.253314 stands for it. The MAD is that of the steps from row to row: beside a new level
-# such a step looks like a jump.
+# times 1.253314 replaces it. The MAD is that of the steps from row to row, because next to a new
+# level the deviations from one median would look like jumps.
 _THRESHOLD = 3.5
 _OF_NORMAL = 0.6745
 _OF_MEAN = 1.253314
-# Gusts and showers have long tails: the scale is at least what one jump in a hundred exceeds.
+# Gusts and showers have long tails: the scale is at least the 99th percentile of the jumps.
 _TAIL = 0.99
-# A channel of which more would be spikes is one that jumps by nature.
+# A channel with a larger share of spikes is one that jumps by nature.
 _MOST_SHARE = 0.001
 _MOST_FEW = 3
 _LEAST_ROWS = 12
-# Blocks that stay in the processor's cache: several times as fast as whole columns.
+# Blocks that fit into the processor's cache are several times as fast as whole columns.
 _BLOCK_ROWS = 16_384
 
 
 Spikes = tuple[Integers, Column]
 
 
-def doubts_of_spikes(subject: Subject, found: list[Spikes]) -> list[Doubt]:
-    """One doubt for all channels; the highest scores are its examples."""
+def spike_findings(sample: Sample, found: list[Spikes]) -> list[Finding]:
+    """One finding for all channels; the highest scores are its examples."""
     scored = [
         (score, row, column)
         for column, (rows, scores) in enumerate(found)
@@ -44,20 +44,20 @@ def doubts_of_spikes(subject: Subject, found: list[Spikes]) -> list[Doubt]:
     if not scored:
         return []
     scored.sort(key=lambda one: -one[0])
-    counts = {subject.names[n]: str(len(rows)) for n, (rows, _) in enumerate(found) if len(rows)}
+    counts = {sample.names[n]: str(len(rows)) for n, (rows, _) in enumerate(found) if len(rows)}
     message = (
         f"Values that jump away from both neighbours and back: {listed(counts)}. The highest "
         f"modified z-score is {scored[0][0]:.3g}; above {_THRESHOLD:g} is a spike."
     )
     places = tuple((row, column) for _, row, column in scored[:EXAMPLES])
-    return [Doubt("spike", message, len(scored), places)]
+    return [Finding("spike", message, len(scored), places)]
 
 
-def spikes_of(channel: Channel, is_near: Mask) -> Spikes:
+def find_spikes(channel: Channel, is_near: Mask) -> Spikes:
     """Rows of spikes and their scores.
 
-    What is scored is the distance of a value from the median of itself and its two neighbours:
-    steps and slopes have none.
+    The score measures a value's distance from the median of itself and its two neighbours, which
+    is 0 at steps and on slopes.
     """
     values = channel.values
     nothing = np.empty(0, dtype=np.int64), np.empty(0)
@@ -77,7 +77,7 @@ def spikes_of(channel: Channel, is_near: Mask) -> Spikes:
 
 
 def _highest(rows: Integers, jumps: Column) -> Spikes:
-    """Without the neighbours of spikes, which jump only in comparison with these."""
+    """The spikes without their neighbours, which jump only in comparison with these."""
     beside = np.diff(rows) == 1
     lower = np.zeros(len(rows), dtype=bool)
     lower[1:] |= beside & (jumps[1:] < jumps[:-1])
@@ -86,7 +86,7 @@ def _highest(rows: Integers, jumps: Column) -> Spikes:
 
 
 def _above(values: Column, is_near: Mask, start: int, least: float) -> Spikes:
-    # A jump is never larger than the smaller of the steps to it and back: few rows are left.
+    # A jump is at most as large as the smaller of the steps to it and back: few rows remain.
     steps = np.diff(values)
     large = np.flatnonzero(np.abs(steps, out=steps) > least)
     rows = large[1:][np.diff(large) == 1]
@@ -96,14 +96,14 @@ def _above(values: Column, is_near: Mask, start: int, least: float) -> Spikes:
 
 
 def _jumps(values: Column, rows: Integers) -> Column:
-    """Distances from the median of three; NaN where one of them is missing."""
-    before, here, behind = values[rows - 1], values[rows], values[rows + 1]
-    low, high = np.minimum(before, behind), np.maximum(before, behind)
+    """Distances from the median of three; NaN where one of the three is missing."""
+    before, here, after = values[rows - 1], values[rows], values[rows + 1]
+    low, high = np.minimum(before, after), np.maximum(before, after)
     return np.asarray(np.maximum(np.maximum(here - high, low - here), 0.0))
 
 
 def _scale(values: Column, is_near: Mask) -> float:
-    """A robust scale of the steps and jumps, of rows spread evenly over the channel."""
+    """A robust scale of the steps and jumps, from rows spread evenly over the channel."""
     inner = len(values) - 2
     rows = np.arange(0, inner, max(inner // SAMPLE_ROWS, 1)) + 1
     rows = rows[is_near[rows - 1] & is_near[rows]]
@@ -116,5 +116,5 @@ def _scale(values: Column, is_near: Mask) -> float:
     # The largest few may be the spikes themselves.
     tail = jumps[min(int(_TAIL * len(jumps)), max(len(jumps) - 1 - _MOST_FEW, 0))]
     scale = max(float(np.median(steps)) / _OF_NORMAL, float(tail))
-    # Where even the mean is 0 the sample saw no step: any jump is one among very many rows.
+    # If even the mean is 0 the sampled rows have no steps: any jump is one among very many rows.
     return scale or _OF_MEAN * float(steps.mean()) or float(np.finfo(float).tiny)

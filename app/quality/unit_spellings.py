@@ -1,6 +1,6 @@
-"""How units are spelled in names of columns and beside numbers."""
+"""Spellings of units in column names and beside numbers."""
 
-# By the unit that they mean. Capitals tell mW from MW.
+# The spellings of each unit. Case matters: mW and MW are different units.
 SPELLINGS = {
     "degC": ("degC", "deg C", "°C", "℃", "C", "Celsius", "celsius", "degrees C"),
     "degF": ("degF", "deg F", "°F", "℉", "F", "Fahrenheit", "fahrenheit"),
@@ -58,5 +58,5 @@ UNITS = {spelling: unit for unit, spellings in SPELLINGS.items() for spelling in
 
 
 def known_unit(spelling: str) -> str:
-    """The unit that a spelling means; the spelling itself where none is known."""
+    """The unit that a spelling means; the spelling itself if it is unknown."""
     return UNITS.get(spelling, spelling)

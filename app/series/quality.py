@@ -14,9 +14,9 @@ from app.db import finite_or_none
 from app.parsing.finding_codes import CODES
 from app.parsing.findings import Findings, Issue
 from app.parsing.values import bars
-from app.quality.checks import judge
+from app.quality.checks import check_values
 from app.quality.clock_changes import rows_before_changes
-from app.quality.sample import Doubt, Subject
+from app.quality.sample import Finding, Sample
 from app.series import storage
 from app.series.gaps import Gaps, describe_gaps
 from app.series.quality_schemas import (
@@ -68,7 +68,7 @@ def describe(session: Session, series: Series) -> QualityRead:
         issues=[
             *told.findings,
             *broken,
-            *_doubts(series, names, rows),
+            *_value_findings(series, names, rows),
             *map(_without_examples, findings.issues),
         ],
     )
@@ -86,8 +86,8 @@ def _gaps(series: Series, times: Times, gaps: Gaps) -> GapsDetail:
     )
 
 
-def _doubts(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
-    subject = Subject(
+def _value_findings(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
+    sample = Sample(
         names,
         rows.times.view("datetime64[us]"),
         rows.values,
@@ -95,25 +95,25 @@ def _doubts(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
         is_market=series.kind == "ohlc",
         known={channel["name"]: channel for channel in series.channels},
     )
-    return [_finding(subject, doubt) for doubt in judge(subject)]
+    return [_finding(sample, found) for found in check_values(sample)]
 
 
-def _finding(subject: Subject, doubt: Doubt) -> FindingRead:
+def _finding(sample: Sample, found: Finding) -> FindingRead:
     examples = [
         StoredExample(
-            time=to_wire(subject.times[row]),
-            channel=None if column is None else subject.names[column],
-            value=None if column is None else finite_or_none(float(subject.values[row, column])),
+            time=to_wire(sample.times[row]),
+            channel=None if column is None else sample.names[column],
+            value=None if column is None else finite_or_none(float(sample.values[row, column])),
         )
-        for row, column in doubt.places
+        for row, column in found.places
     ]
     return FindingRead(
-        code=doubt.code,
-        message=doubt.message,
-        count=doubt.count,
+        code=found.code,
+        message=found.message,
+        count=found.count,
         examples=examples,
-        action=CODES[doubt.code].action,
-        suggestion=doubt.suggestion,
+        action=CODES[found.code].action,
+        suggestion=found.suggestion,
     )
 
 

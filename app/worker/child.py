@@ -23,6 +23,7 @@ from app.jobs.attempts import Attempt, Superseded
 from app.jobs.coalescing_writer import SUPERSEDED_EXIT_CODE
 from app.jobs.task import Task
 from app.logs import configure_logging
+from app.parsing.errors import ParsingError
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
 from app.worker.memory import advice, is_out_of_memory
@@ -63,7 +64,7 @@ def run(task: Task, handlers: Mapping[str, Handler]) -> None:
             task.finish(publish)
     except Superseded:
         raise
-    except (ForecastingError, ServiceError) as error:
+    except (ForecastingError, ServiceError, ParsingError) as error:
         task.fail(str(error))
     except Exception as error:
         logger.exception("job %s failed unexpectedly", task.attempt.job_id)

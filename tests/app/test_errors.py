@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.errors import TYPE_PREFIX, Invalid, ServiceError, TooLarge, all_errors
+from app.errors import TYPE_PREFIX, Invalid, ServiceError, all_errors
 from app.main import create_app
 from app.openapi import types_of
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-# Bases stand for a status and are not raised, apart from the two that also mean the general case.
-GENERAL = {Invalid, TooLarge}
+# Bases stand for a status and are not raised, apart from the one that also means the general case.
+GENERAL = {Invalid}
 BASES = {error for error in all_errors() if error.__subclasses__()} - GENERAL
 # Only jobs end with these: their sentence is the job's `error`.
 OF_JOBS = {"state-not-found", "warm-start-deleted"}
@@ -22,7 +22,8 @@ OF_JOBS = {"state-not-found", "warm-start-deleted"}
 
 def branches(error: type[ServiceError], indent: str = "") -> Iterator[tuple[str, type]]:
     """The lines of the tree below an error, each with its class."""
-    below = error.__subclasses__()
+    # Those of parsing are drawn with its own errors.
+    below = [each for each in error.__subclasses__() if each.__module__ == errors.__name__]
     for each in below:
         is_last = each is below[-1]
         yield f"{indent}{'└── ' if is_last else '├── '}{each.__name__}", each

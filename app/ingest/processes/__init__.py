@@ -1,1 +1,1 @@
-"""Processes that read files beside the web process, whose interpreter stays free for requests."""
+"""Child processes that read files, so that the web process stays free for other requests."""

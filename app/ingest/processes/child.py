@@ -1,7 +1,7 @@
 """A process that reads files: `python -m app.ingest.processes.child`.
 
-It reads a file into the database, or looks at it, and answers with the report. It writes to the
-database itself: rows never travel between processes, and the web process holds none of them.
+It uploads a file or inspects it, and answers with the report. It writes to the database directly:
+rows never travel between processes, and the web process holds none of them.
 """
 
 import dataclasses
@@ -17,28 +17,28 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.db import Database
-from app.ingest import splitting
+from app.ingest import uploads
 from app.ingest.inspection import inspect
 from app.ingest.processes import messages
-from app.ingest.uploads import UploadRequest
+from app.ingest.upload_requests import UploadRequest, with_tuples
 from app.logs import configure_logging
 from app.parsing.options import ReadOptions
 
 logger = logging.getLogger(__name__)
 
-# Forecasts of the web process go first where cores are few.
+# Forecasts of the web process have priority where cores are few.
 NICENESS = 10
-# Where memory ends, the kernel ends this process and not the service.
+# If memory runs out, the kernel kills this process and not the service.
 OUT_OF_MEMORY_SCORE = "800"
 
 
 def main() -> None:
-    """Answer one question after another until the parent has no more."""
+    """Answer one question after another until the parent closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
-    _offer_to_be_ended()
+    _prefer_to_be_killed()
     configure_logging()
-    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         while True:
             try:
@@ -55,7 +55,7 @@ def _answer(question: dict[str, Any], file: IO[bytes] | None) -> dict[str, Any]:
         with file:
             return WORK[question.pop("work")](file, **question)
     except MemoryError:
-        # What is left of this process is not to be relied on.
+        # The process may be in any state: end it.
         os.kill(os.getpid(), signal.SIGKILL)
         raise
     except Exception as error:
@@ -75,23 +75,18 @@ def _upload(
     limit_bytes: int,
 ) -> dict[str, Any]:
     database = _database(database_url, timeout_seconds)
-    stored = splitting.upload(database, UploadRequest.of(request), file, limit_bytes=limit_bytes)
+    stored = uploads.upload(
+        database, UploadRequest.from_json(request), file, limit_bytes=limit_bytes
+    )
     return dataclasses.asdict(stored)
 
 
 def _inspect(file: IO[bytes], *, options: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
-    found = inspect(file, ReadOptions(**_with_tuples(options)), limit_bytes=limit_bytes)
+    found = inspect(file, ReadOptions(**with_tuples(options)), limit_bytes=limit_bytes)
     return found.model_dump(mode="json")
 
 
 WORK: dict[str, Callable[..., dict[str, Any]]] = {"upload": _upload, "inspect": _inspect}
-
-
-def _with_tuples(options: dict[str, Any]) -> dict[str, Any]:
-    """Options as they were before JSON, which has no tuples."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-    }
 
 
 @cache
@@ -99,14 +94,14 @@ def _database(url: str, timeout_seconds: float) -> Database:
     return Database(url, timeout_seconds=timeout_seconds)
 
 
-def _offer_to_be_ended() -> None:
+def _prefer_to_be_killed() -> None:
     score = Path("/proc/self/oom_score_adj")
     if score.exists():
         score.write_text(OUT_OF_MEMORY_SCORE)
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of the pipe that the parent never writes to."""
+    """Exit when the pipe closes that the parent holds open and never writes to."""
     sys.stdin.buffer.read()
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""What goes between the web process and one that reads files: JSON, and the open file itself."""
+"""Messages between the web process and one that reads files: JSON, and the open file."""
 
 import dataclasses
 import json
@@ -14,10 +14,10 @@ LENGTH_BYTES = 8
 
 
 def send(connection: socket.socket, message: dict[str, Any], file: IO[bytes] | None = None) -> None:
-    """Send a message, and with it the right to read a file that may have no name any more."""
+    """Send a message, and with it the descriptor of an open file, which may have no name."""
     content = json.dumps(message).encode()
     length = len(content).to_bytes(LENGTH_BYTES, "big")
-    # A message without content of its own would not carry the file.
+    # A descriptor is only sent together with at least one byte.
     socket.send_fds(connection, [length], [] if file is None else [file.fileno()])
     connection.sendall(content)
 
@@ -46,7 +46,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 
 def refusal(error: Exception) -> dict[str, Any] | None:
-    """An error that a client is meant to see, as a message; None if it is a bug of ours."""
+    """An error that a client is meant to see, as a message; None if it is a bug."""
     known = as_service_error(error)
     if known is None:
         return None

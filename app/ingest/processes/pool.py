@@ -1,4 +1,4 @@
-"""The web process's side: a few processes that read files, started when they are needed."""
+"""A pool of child processes that read files, started when they are needed."""
 
 import dataclasses
 import logging
@@ -18,18 +18,18 @@ from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.errors import FileProcessFailed
-from app.ingest import splitting
+from app.ingest import uploads
 from app.ingest.inspection import InspectionRead, inspect
 from app.ingest.processes import messages
-from app.ingest.uploads import Stored, UploadRequest
+from app.ingest.upload_requests import StoredUpload, UploadRequest
 from app.parsing.options import ReadOptions
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "app.ingest.processes.child")
-# Reading so much holds the interpreter for some ten milliseconds at most; to ask another process
-# costs 2 ms, and to start one half a second.
+# Reading a file of this size blocks the interpreter for about ten milliseconds at most; asking
+# another process costs 2 ms, and starting one half a second.
 SMALL_BYTES = 100_000
 SMALL_PACKED_BYTES = 10_000
 PACKED = (b"\x1f\x8b", b"PK", b"PAR1")
@@ -37,8 +37,8 @@ IDLE_SECONDS = 60.0
 STOP_SECONDS = 1.0
 
 
-class Lost(Exception):
-    """The process ended before it answered; its exit code, below zero for a signal."""
+class ProcessLost(Exception):
+    """The process ended before it answered; `code` is its exit code, negative for a signal."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -63,7 +63,7 @@ class FileProcess:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The operating system's id of the process."""
         return self._process.pid
 
     def is_running(self) -> bool:
@@ -71,17 +71,17 @@ class FileProcess:
         return self._process.poll() is None
 
     def ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
-        """Let it read a file.
+        """Send it a file with a question and return its answer.
 
         Raises:
-            Lost: If it ended instead of answering.
-            ServiceError: What it found to be wrong.
+            ProcessLost: If it ended before it answered.
+            ServiceError: If it could not read the file, or refused it for another reason.
         """
         try:
             messages.send(self._connection, question, file)
             answer, _ = messages.receive(self._connection)
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise Lost(self._process.wait()) from error
+            raise ProcessLost(self._process.wait()) from error
         if "refused" in answer:
             raise messages.refused(answer)
         if "unexpected" in answer:
@@ -89,7 +89,7 @@ class FileProcess:
         return answer
 
     def stop(self) -> None:
-        """End the process; what it has not committed is not stored."""
+        """End the process; rows that it has not committed are not stored."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -102,26 +102,26 @@ class FileProcess:
 
 
 class FileProcesses:
-    """Reads large files in other processes and small ones here.
+    """Reads large files in child processes, and small ones in this process.
 
-    As many files are read at once as there may be processes; more wait for their turn, and take
-    no thread from other requests meanwhile.
+    At most `upload_processes` files are read at a time. Others wait, and occupy no thread of
+    other requests while they wait.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self._database = database
-        self._turns = anyio.CapacityLimiter(max(settings.upload_processes, 1))
+        self._limiter = anyio.CapacityLimiter(max(settings.upload_processes, 1))
         self._lock = threading.Lock()
         self._idle: list[FileProcess] = []
         self._busy: set[FileProcess] = set()
 
-    async def upload(self, request: UploadRequest, file: IO[bytes]) -> Stored:
-        """Read a file into the database; see `splitting.upload`."""
+    async def upload(self, request: UploadRequest, file: IO[bytes]) -> StoredUpload:
+        """Run `uploads.upload`, in a child process if the file is large."""
         limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
             return await run_in_threadpool(
-                splitting.upload, self._database, request, file, limit_bytes=limit_bytes
+                uploads.upload, self._database, request, file, limit_bytes=limit_bytes
             )
         question = {
             "work": "upload",
@@ -131,18 +131,18 @@ class FileProcesses:
             "limit_bytes": limit_bytes,
         }
         try:
-            return Stored(**await self._ask(question, file))
-        except Lost as lost:
+            return StoredUpload(**await self._ask(question, file))
+        except ProcessLost as lost:
             # It may have ended between the commit and the answer.
             found = await run_in_threadpool(
-                splitting.stored_before, self._database, request, file, is_new=True
+                uploads.stored_before, self._database, request, file, is_new=True
             )
             if found is None:
                 raise _unavailable(lost) from lost
             return found
 
     async def inspect(self, options: ReadOptions, file: IO[bytes]) -> InspectionRead:
-        """Look at a file; see `inspection.inspect`."""
+        """Run `inspection.inspect`, in a child process if the file is large."""
         limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
             return await run_in_threadpool(inspect, file, options, limit_bytes=limit_bytes)
@@ -153,17 +153,17 @@ class FileProcesses:
         }
         try:
             return InspectionRead.model_validate(await self._ask(question, file))
-        except Lost as lost:
+        except ProcessLost as lost:
             raise _unavailable(lost) from lost
 
     async def watch(self) -> None:
-        """End processes that nobody has needed for a while."""
+        """End processes that have been idle for `IDLE_SECONDS`, until cancelled."""
         while True:
             await anyio.sleep(IDLE_SECONDS / 4)
             await run_in_threadpool(self.end_idle, IDLE_SECONDS)
 
     def end_idle(self, idle_seconds: float) -> None:
-        """End the processes that have been idle for so long."""
+        """End the processes that have been idle for at least this time."""
         since = time.monotonic() - idle_seconds
         with self._lock:
             ended = [one for one in self._idle if one.idle_since <= since]
@@ -190,7 +190,7 @@ class FileProcesses:
         return self.settings.upload_processes == 0 or size <= limit
 
     async def _ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
-        return await anyio.to_thread.run_sync(self._work, question, file, limiter=self._turns)
+        return await anyio.to_thread.run_sync(self._work, question, file, limiter=self._limiter)
 
     def _work(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
         process = self._take()
@@ -206,7 +206,7 @@ class FileProcesses:
                 if process.is_running():
                     break
             else:
-                process = _started()
+                process = _start()
             self._busy.add(process)
             return process
 
@@ -220,16 +220,16 @@ class FileProcesses:
         process.stop()
 
 
-def _started() -> FileProcess:
+def _start() -> FileProcess:
     try:
         return FileProcess()
     except OSError as error:
         logger.exception("no process to read a file can be started")
-        message = "The machine has no room for a process to read the file."
+        message = "The machine cannot start a process to read the file."
         raise FileProcessFailed(message) from error
 
 
-def _unavailable(lost: Lost) -> FileProcessFailed:
+def _unavailable(lost: ProcessLost) -> FileProcessFailed:
     logger.error("a process that read a file ended with code %d", lost.code)
     if lost.code == -signal.SIGKILL:
         return FileProcessFailed(

@@ -1,12 +1,12 @@
-"""Parquet and Arrow files to columns: times as text, numbers as they are."""
+"""Read Parquet and Arrow files as columns: times as text, numbers unchanged."""
 
 import struct
 from typing import IO, Any
 
 import numpy as np
 
-from app.errors import Invalid, TooLarge
 from app.parsing import arrow
+from app.parsing.errors import DamagedFile, FileTooLarge, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines, RowTexts
 from app.parsing.names import clean_name
@@ -23,7 +23,7 @@ TEXT_TYPES = ("date", "time", "string", "large_string", "null")
 
 
 def format_of(head: bytes) -> str | None:
-    """`parquet` or `arrow` by a file's first bytes."""
+    """`parquet` or `arrow`, by a file's first bytes; None for any other format."""
     return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
 
 
@@ -33,8 +33,9 @@ def read_arrow(
     """The columns of a Parquet file, an Arrow file or an Arrow stream.
 
     Raises:
-        TooLarge: If it would take more memory than the limit once unpacked.
-        Invalid: If it is damaged or holds no flat column.
+        FileTooLarge: If it would take more memory than the limit once unpacked.
+        DamagedFile: If it is damaged.
+        NotATable: If it has no row or no flat column.
     """
     import pyarrow as pa
 
@@ -50,7 +51,7 @@ def read_arrow(
         ]
     except (pa.ArrowException, OSError, ValueError, IndexError, struct.error) as error:
         message = str(error).splitlines()[0][:200] if str(error) else "no reason given"
-        raise Invalid(f"The file is a damaged {file_format} file: {message}") from error
+        raise DamagedFile(f"The file is a damaged {file_format} file: {message}") from error
     return _layout(table.schema, columns, findings)
 
 
@@ -62,17 +63,17 @@ def _from_parquet(content: Any, limit_bytes: int) -> Any:
     metadata, schema = opened.metadata, opened.schema_arrow
     unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     _require_size(metadata.num_rows, metadata.num_columns, unpacked, limit_bytes)
-    # Texts as numbers of a dictionary: one long text on all rows is stored once.
+    # Texts are read as a dictionary, which stores a long text that is on all rows once.
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
-    # `read_table` would do, and import pandas.
+    # `pq.read_table` would import pandas.
     return pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read(
         columns=flat, use_threads=False
     )
 
 
 def _from_messages(content: Any, limit_bytes: int) -> Any:
-    """The batches one by one, each asked for its size before it is unpacked."""
+    """The batches one by one; the size of each is checked before it is unpacked."""
     import pyarrow as pa
 
     is_file = content[: len(ARROW_FILE)].to_pybytes() == ARROW_FILE
@@ -88,12 +89,12 @@ def _from_messages(content: Any, limit_bytes: int) -> Any:
 
 def _require_size(rows: int, columns: int, unpacked_bytes: int, limit_bytes: int) -> None:
     if columns > MOST_FIELDS or rows > MOST_LINES:
-        raise TooLarge(
+        raise FileTooLarge(
             f"The file must have at most {MOST_FIELDS} columns and {MOST_LINES} rows. "
             f"Received: {columns} columns and {rows} rows"
         )
     if max(unpacked_bytes, rows * columns * VALUE_BYTES) > limit_bytes:
-        raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
+        raise FileTooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
 
 
 def _plain(name: str, column: Any, limit_bytes: int) -> Any:
@@ -106,7 +107,7 @@ def _plain(name: str, column: Any, limit_bytes: int) -> Any:
         _require_texts(column, limit_bytes)
         return _plain(name, pc.cast(column, kind.value_type), limit_bytes)
     if types.is_timestamp(kind):
-        # A time zone in the type says how to show the time, which is UTC.
+        # The type's time zone is for display only: the stored times are UTC.
         shown = pa.timestamp("us", tz="UTC" if kind.tz else None)
         return _texts(pc.cast(column, shown, safe=False))
     if types.is_boolean(kind):
@@ -123,7 +124,7 @@ def _is_any(kind: Any, names: tuple[str, ...]) -> bool:
 
 
 def _require_texts(column: Any, limit_bytes: int) -> None:
-    """Refuse a dictionary whose texts would not fit once each row has its own."""
+    """Refuse a dictionary whose texts would exceed the limit once each row has its own copy."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -159,15 +160,17 @@ def _layout(schema: Any, columns: list[Any], findings: Findings) -> tuple[Layout
     names = schema.names
     left_out = [name for name, column in zip(names, columns, strict=True) if column is None]
     if left_out:
-        message = f"Columns of neither numbers nor texts were left out: {', '.join(left_out)}."
+        message = (
+            f"Columns that hold neither numbers nor texts were left out: {', '.join(left_out)}."
+        )
         findings.report("other_columns", message, len(left_out))
     fields = [one for one, column in zip(schema, columns, strict=True) if column is not None]
     kept = [column for column in columns if column is not None]
     if not kept or not len(kept[0]):
-        raise Invalid("The file has no row, or no column of numbers or texts.")
+        raise NotATable("The file has no rows, or no column of numbers or texts.")
     rows = len(kept[0])
     sample = [_row(kept, n) for n in range(min(rows, sample_rows(len(kept))))]
-    # The names in a file of ours are exact.
+    # Names in files that the service wrote are used unchanged.
     is_ours = arrow.SERIES in (schema.metadata or {})
     layout = Layout(
         names=tuple(one.name if is_ours else clean_name(one.name) for one in fields),

@@ -1,6 +1,6 @@
-"""How large an Arrow message is once unpacked, read from its head before anything is unpacked.
+"""Find the size of an Arrow message once unpacked, from its header and before it is unpacked.
 
-The head is a flatbuffer: https://arrow.apache.org/docs/format/Columnar.html (Message.fbs).
+The header is a flatbuffer: https://arrow.apache.org/docs/format/Columnar.html (Message.fbs).
 """
 
 import struct
@@ -15,7 +15,7 @@ _PREFIX_BYTES = 8
 
 
 def unpacked_bytes(message: Any) -> int:
-    """The bytes of all buffers of a message; a packed buffer begins with its unpacked size."""
+    """The size of a message's buffers; a compressed buffer begins with its unpacked size."""
     head, body = message.metadata.to_pybytes(), message.body
     root = struct.unpack_from("<I", head, 0)[0]
     kind = _field(head, root, _HEADER_TYPE)
@@ -53,7 +53,7 @@ def _buffers(head: bytes, batch: int) -> list[tuple[int, int]]:
 
 
 def _field(head: bytes, table: int, number: int) -> int | None:
-    """Where a field of a table is; None if the table does not have it."""
+    """The position of a field of a flatbuffer table; None if the table does not have it."""
     vtable = table - struct.unpack_from("<i", head, table)[0]
     size = struct.unpack_from("<H", head, vtable)[0]
     entry = 4 + 2 * number

@@ -1,4 +1,4 @@
-"""How lines fall into fields: which separator, how many fields, and the columns they make."""
+"""Split lines into fields: detect the delimiter, count the fields, make columns of them."""
 
 import re
 from collections import Counter
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import Invalid
+from app.parsing.errors import MixedDelimiters, NotATable, OptionInvalid
 from app.parsing.findings import Rejected
 from app.parsing.lines import Lines
 
 WHITESPACE = "whitespace"
-# In this order: a comma may stand inside fields of the others (decimal comma), hardly
-# ever the other way round.
+# In this order: files with other delimiters may have commas inside fields (decimal commas), and
+# the reverse is rare.
 CANDIDATES = ("\t", ";", "|", ",")
 NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", " ": WHITESPACE}
 SAMPLE_LINES = 300
@@ -28,22 +28,22 @@ BLANK_SEPARATED = re.compile(r'"[^"]*"|\S+')
 
 
 def named_delimiter(text: str) -> str:
-    """The separator that a sender asked for, by character or by name.
+    """The delimiter that a sender asked for, by character or by name.
 
     Raises:
-        Invalid: If it is neither.
+        OptionInvalid: If it is neither one character nor a known name.
     """
     delimiter = NAMES.get(text, text)
     if delimiter != WHITESPACE and (len(delimiter) != 1 or delimiter.isalnum() or delimiter == '"'):
-        raise Invalid(
-            "`delimiter` must be one character that is no letter, digit or quote, or one of "
+        raise OptionInvalid(
+            "`delimiter` must be one character other than a letter, digit or quote, or one of "
             f"comma, semicolon, tab, pipe, whitespace. Received: {text!r}"
         )
     return delimiter
 
 
 def detect_delimiter(lines: Lines) -> str:
-    """The separator that gives most lines the same number of fields."""
+    """The delimiter that gives most lines the same number of fields."""
     sample = [text for text in lines.texts[: SAMPLE_LINES * 2] if text.strip()][:SAMPLE_LINES]
     for candidate in (*CANDIDATES, WHITESPACE):
         counts = Counter(count_fields(sample, candidate).tolist())
@@ -54,7 +54,7 @@ def detect_delimiter(lines: Lines) -> str:
 
 
 def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
-    """How many fields each line has; 0 where quotes are open or misplaced."""
+    """The number of fields of each line; 0 where quotes are open or misplaced."""
     if delimiter == WHITESPACE:
         return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)
     counts = np.fromiter(map(str.count, texts, repeat(delimiter)), np.int64, len(texts)) + 1
@@ -64,12 +64,12 @@ def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:
-    """The fields of one line that `count_fields` could count, trimmed and without quotes."""
+    """The fields of one line with well-formed quotes, trimmed and without the quotes."""
     if delimiter == WHITESPACE:
         return _blank_separated(text)
     if '"' not in text:
         return [field.strip() for field in text.split(delimiter)]
-    # Quoted separators are hidden from the split behind a character that no text has.
+    # Quoted delimiters are replaced by a control character during the split.
     hidden = QUOTED.sub(lambda match: match[0].replace(delimiter, HIDDEN), text)
     fields = [field.strip().replace(HIDDEN, delimiter) for field in hidden.split(delimiter)]
     return [
@@ -79,10 +79,10 @@ def split_fields(text: str, delimiter: str) -> list[str]:
 
 
 def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
-    """Refuse a file of which several unusable lines are rows with another separator.
+    """Refuse a file of which several unusable lines are rows with another delimiter.
 
     Raises:
-        Invalid: With the other separator and an example.
+        MixedDelimiters: With the other delimiter and an example.
     """
     for other in CANDIDATES:
         alike = [
@@ -93,16 +93,16 @@ def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
             and count_fields([one.text], other)[0] == fields
         ]
         if len(alike) > 1:
-            raise Invalid(
+            raise MixedDelimiters(
                 f"The file mixes separators: {len(alike)} lines have {fields} fields with "
                 f"{other!r}, as the others have with {delimiter!r} (line {alike[0].line}: "
                 f"{alike[0].text[:100]!r}). Send them as two files, or say which rows count with "
-                "`delimiter=`: the others are kept aside."
+                "`delimiter=`: the others are quarantined."
             )
 
 
 def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:
-    """Lines in which `a, "b"` reads `a,"b"`: readers take a quote after a blank for text."""
+    """Lines with `a,"b"` instead of `a, "b"`: CSV readers take a quote after a blank as text."""
     loose = re.compile(rf'{re.escape(delimiter)} +"')
     tight = f'{delimiter}"'
     return Lines([loose.sub(lambda _: tight, text) for text in lines.texts], lines.numbers)
@@ -112,7 +112,7 @@ def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
     """The columns of lines that all have the same number of fields, as Arrow strings.
 
     Raises:
-        Invalid: If quotes stand where no reader can make sense of them.
+        NotATable: If quotes are misplaced.
     """
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
@@ -139,17 +139,17 @@ def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise Invalid(
-            f"The fields cannot be told apart with `delimiter={delimiter}`: {error}"
+        raise NotATable(
+            f"The fields cannot be separated with `delimiter={delimiter}`: {error}"
         ) from error
     if len(table) != len(lines):
-        raise Invalid(f"The lines cannot be told apart: {len(lines)} became {len(table)} rows.")
+        raise NotATable(f"The lines cannot be separated: {len(lines)} became {len(table)} rows.")
     return [column.combine_chunks() for column in table.columns]
 
 
 @cache
 def _well_formed(delimiter: str) -> re.Pattern[str]:
-    """A line whose quotes stand around whole fields."""
+    """Matches a line whose quotes enclose whole fields."""
     mark = re.escape(delimiter)
     field = rf'(?:"(?:[^"]|"")*"|[^"{mark}]*)'
     return re.compile(rf"{field}(?:{mark}{field})*")

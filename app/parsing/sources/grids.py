@@ -1,13 +1,13 @@
-"""A file of any format as columns with names: the one place that knows which formats there are."""
+"""Read a file of any format as columns with names; the only place that lists the formats."""
 
 from dataclasses import dataclass
 from typing import IO, Any
 
-from app.errors import Invalid
+from app.parsing.errors import NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
-from app.parsing.progress import Progress
+from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources import arrow_files, json_rows
 from app.parsing.sources.delimiters import (
     detect_delimiter,
@@ -25,8 +25,8 @@ class Grid:
 
     Args:
         layout: Names, kinds and rows.
-        columns: For each name an Arrow array of strings, or of numbers where the format has them.
-        delimiter: What separates the fields; None where the format has no separators.
+        columns: An Arrow array for each name: strings, or numbers if the format has them.
+        delimiter: What separates the fields; None if the format has no delimiters.
     """
 
     layout: Layout
@@ -48,54 +48,54 @@ def read_grid(
     content: IO[bytes],
     options: ReadOptions,
     findings: Findings,
-    progress: Progress,
+    record: ReadingRecord,
     *,
     limit_bytes: int,
 ) -> Grid:
     """Read CSV, JSON, Parquet or Arrow, unpacked.
 
     Raises:
-        TooLarge: If the file needs more than the limit once it is in memory.
-        Invalid: If it is no table.
+        FileTooLarge: If the file needs more memory than the limit.
+        UnreadableFile: If it is not a table, or damaged.
     """
     content.seek(0)
     file_format = arrow_files.format_of(content.read(HEAD_BYTES))
     if file_format is not None:
-        progress.dialect |= {"format": file_format, "encoding": None}
+        record.dialect |= {"format": file_format, "encoding": None}
         layout, columns = arrow_files.read_arrow(
             content, file_format, findings, limit_bytes=limit_bytes
         )
         return Grid(layout, columns)
     text, encoding = read_text(content)
-    progress.dialect |= {"format": "csv", "encoding": encoding}
+    record.dialect |= {"format": "csv", "encoding": encoding}
     if json_rows.START.match(text):
-        progress.dialect["format"] = "json"
+        record.dialect["format"] = "json"
         layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
         return Grid(layout, columns)
-    return _delimited(text, options, findings, progress)
+    return _delimited(text, options, findings, record)
 
 
-def _delimited(text: str, options: ReadOptions, findings: Findings, progress: Progress) -> Grid:
-    lines, delimiter = split_text(text, options, findings, progress)
+def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
+    lines, delimiter = split_text(text, options, findings, record)
     layout = find_layout(lines, delimiter, options.header, findings)
-    progress.dialect["header_lines"] = layout.header_lines
+    record.dialect["header_lines"] = layout.header_lines
     columns = to_columns(layout.body, delimiter, len(layout.names))
     return Grid(layout, columns, delimiter)
 
 
 def split_text(
-    text: str, options: ReadOptions, findings: Findings, progress: Progress
+    text: str, options: ReadOptions, findings: Findings, record: ReadingRecord
 ) -> tuple[Lines, str]:
-    """The lines that hold anything, and what separates their fields."""
+    """The lines that are not blank, and their delimiter."""
     lines = unquoted(split_lines(text))
     delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
-    progress.dialect["delimiter"] = delimiter
+    record.dialect["delimiter"] = delimiter
     if f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)
     lines, blank = without_blank(lines, delimiter)
-    progress.lines = list(lines.slice(0, progress.MOST_LINES).examples())
+    record.lines = list(lines.slice(0, record.MOST_LINES).examples())
     if not len(lines):
-        raise Invalid("The file is empty: no line holds anything but separators.")
+        raise NotATable("The file is empty: its lines hold only separators.")
     if blank:
-        findings.report("blank_rows", f"{blank} rows without any value were passed over.", blank)
+        findings.report("blank_rows", f"{blank} rows without values were skipped.", blank)
     return lines, delimiter

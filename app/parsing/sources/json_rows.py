@@ -1,4 +1,4 @@
-"""JSON to columns of text: an object on each line, or an array of objects."""
+"""Read JSON as columns of text: an object on each line, or an array of objects."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import Invalid, TooLarge
 from app.parsing import arrow
+from app.parsing.errors import DamagedFile, FileTooLarge, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines
 from app.parsing.names import clean_name
@@ -20,9 +20,9 @@ START = re.compile(r"\ufeff?\s*(?:\{\s*[\"}]|\[\s*[{\[])")
 BETWEEN = re.compile(r"[\s,]*")
 MOST_WRONG_SHARE = 1 / 3
 PIECE_ROWS = 20_000
-# Objects inside of objects; deeper ones are no rows of sensors.
+# Nested objects; deeper ones are not flattened, and refused.
 MOST_DEPTH = 8
-# Of an object around the rows: it is in memory as a whole.
+# The largest object around the rows: it is decoded as a whole.
 MOST_CHARACTERS = 32 * 1024 * 1024
 OFFSET_BYTES = 8
 WANTED = (
@@ -30,13 +30,13 @@ WANTED = (
     '{"time": "2024-01-01T00:00:00Z", "temperature": 3.5}.'
 )
 _WORDS = {True: "1", False: "0", None: ""}
-# Numbers as they are written: no digit is lost before they are read like those of any file.
+# Numbers stay text, so that they lose no digits and are read like those of other formats.
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """An object of the file, where it stands and how; no value if it is none."""
+    """An item of the file, its number and its text; `value` is None if it is not an object."""
 
     number: int
     text: str
@@ -44,25 +44,28 @@ class _Object:
 
 
 def read_json(text: str, findings: Findings, *, limit_bytes: int) -> tuple[Layout, list[Any]]:
-    """The rows of a JSON file, every value as the text that stands there.
+    """The rows of a JSON file, every value as it is written.
 
     Raises:
-        TooLarge: If there are too many rows or keys.
-        Invalid: If it holds anything else than objects, or lists in them.
+        FileTooLarge: If there are too many rows or keys.
+        NotATable: If it holds anything but objects with single values.
+        DamagedFile: If it is broken.
     """
     text = text.lstrip("\ufeff \t\r\n")
-    objects = _of_array(text) if text.startswith("[") else _of_one(text, findings)
+    objects = _of_array(text) if text.startswith("[") else _objects(text, findings)
     collected = _Collected(limit_bytes)
     wrong = 0
     for piece in iter(lambda: list(islice(objects, PIECE_ROWS)), []):
         good = [one for one in piece if one.value is not None]
         for one in (one for one in piece if one.value is None):
             wrong += 1
-            findings.reject(one.number, "unreadable_json", "the line is no JSON object", one.text)
+            findings.reject(
+                one.number, "unreadable_json", "the line is not a JSON object", one.text
+            )
         collected.add(good)
     rows = len(collected.texts)
     if wrong > MOST_WRONG_SHARE * (rows + wrong):
-        raise Invalid(f"{wrong} lines are no JSON objects and {rows} are. {WANTED}")
+        raise NotATable(f"{wrong} lines are not JSON objects and {rows} are. {WANTED}")
     names, columns = collected.columns()
     sample = [
         [str(column[row]) for column in columns]
@@ -79,7 +82,7 @@ def read_json(text: str, findings: Findings, *, limit_bytes: int) -> tuple[Layou
 
 
 class _Collected:
-    """Columns in pieces: the objects of a whole file would take many times its size."""
+    """Collects columns in pieces: the objects of a whole file would take many times its size."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -89,7 +92,7 @@ class _Collected:
         self._lengths: list[int] = []
 
     def add(self, objects: list[_Object]) -> None:
-        """Take the values of some rows."""
+        """Add the values of some rows."""
         rows = [_flat_row(one.value) for one in objects if one.value is not None]
         self.texts += [one.text for one in objects]
         self.numbers += [one.number for one in objects]
@@ -102,7 +105,7 @@ class _Collected:
             or len(self._pieces) > MOST_FIELDS
             or len(self.texts) * len(self._pieces) * OFFSET_BYTES > self.limit_bytes
         ):
-            raise TooLarge(
+            raise FileTooLarge(
                 f"The file must have at most {MOST_LINES} rows of {MOST_FIELDS} keys and be at "
                 f"most {self.limit_bytes} bytes long once every row has every key."
             )
@@ -115,34 +118,36 @@ class _Collected:
         import pyarrow as pa
 
         if not self._pieces:
-            raise Invalid(f"No object has a key. {WANTED}")
+            raise NotATable(f"No object has a key. {WANTED}")
         return list(self._pieces), [pa.concat_arrays(one) for one in self._pieces.values()]
 
 
 def _flat_row(value: dict[str, Any]) -> dict[str, Any]:
-    """An object without objects inside.
+    """An object without nested objects.
 
     Raises:
-        Invalid: If two of its values would have one name.
+        NotATable: If two of its values would have the same name.
     """
     pairs = list(_flat(value))
     row = dict(pairs)
     if len(row) < len(pairs):
-        raise Invalid(f"An object has two values of one name: {json.dumps(value)[:100]}. {WANTED}")
+        raise NotATable(
+            f"An object has two values of one name: {json.dumps(value)[:100]}. {WANTED}"
+        )
     return row
 
 
-def _flat(value: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Keys and values, those of objects inside under both names: `data.temp`."""
+def _flat(value: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Keys and values; those of nested objects have joined names such as `data.temp`."""
     for key, one in value.items():
         if isinstance(one, dict) and depth < MOST_DEPTH:
-            yield from _flat(one, f"{before}{key}.", depth + 1)
+            yield from _flat(one, f"{prefix}{key}.", depth + 1)
         else:
-            yield f"{before}{key}", one
+            yield f"{prefix}{key}", one
 
 
-def _of_one(text: str, findings: Findings) -> Iterator[_Object]:
-    """The objects of one object that holds the rows, as web services answer; else of the lines."""
+def _objects(text: str, findings: Findings) -> Iterator[_Object]:
+    """The rows inside one object, as web services answer; otherwise one object from each line."""
     first, _, rest = text.partition("\n")
     if len(text) > MOST_CHARACTERS or (rest.strip() and _decoded(first) is not None):
         return _of_lines(text)
@@ -162,7 +167,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _decoded(text: str) -> dict[str, Any] | None:
-    """The object that a text is; None if it is none."""
+    """The object that a text holds; None if it does not hold exactly one."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -177,7 +182,7 @@ def _of_lines(text: str) -> Iterator[_Object]:
 
 
 def _of_array(text: str) -> Iterator[_Object]:
-    place = _behind_blanks(text, 1)
+    place = _after_blanks(text, 1)
     for number in count(1):
         if text.startswith("]", place):
             return
@@ -185,16 +190,16 @@ def _of_array(text: str) -> Iterator[_Object]:
             value, end = _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
             shown = text[place : place + 100]
-            raise Invalid(
+            raise DamagedFile(
                 f"Item {number} of the JSON array is broken: {shown!r}. {WANTED}"
             ) from error
         if not isinstance(value, dict):
-            raise Invalid(f"Item {number} of the JSON array is no object. {WANTED}")
+            raise NotATable(f"Item {number} of the JSON array is not an object. {WANTED}")
         yield _Object(number, text[place:end], value)
-        place = _behind_blanks(text, end)
+        place = _after_blanks(text, end)
 
 
-def _behind_blanks(text: str, place: int) -> int:
+def _after_blanks(text: str, place: int) -> int:
     found = BETWEEN.match(text, place)
     return found.end() if found else place
 
@@ -202,7 +207,9 @@ def _behind_blanks(text: str, place: int) -> int:
 def _texts(name: str, values: list[Any]) -> Any:
     nested = next((value for value in values if isinstance(value, (dict, list))), None)
     if nested is not None:
-        raise Invalid(f"The key {name!r} holds {str(nested)[:60]!r}, no single value. {WANTED}")
+        raise NotATable(
+            f"The key {name!r} holds {str(nested)[:60]!r}, not a single value. {WANTED}"
+        )
     texts = [value if isinstance(value, str) else _WORDS[value] for value in values]
     _require_whole(name, texts)
     return arrow.texts(texts)
@@ -213,8 +220,10 @@ def _empty(rows: int) -> Any:
 
 
 def _require_whole(name: str, texts: list[str]) -> None:
-    """Refuse escapes that are half of a character: no database takes them."""
+    """Refuse escapes of half a surrogate pair: databases cannot store them."""
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        raise Invalid(f"The key {name!r} holds half a character. {WANTED}") from error
+        raise DamagedFile(
+            f"The key {name!r} holds half a character (a lone surrogate). {WANTED}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Where the table is in a file: lines before it, its header, names and number of columns."""
+"""Find the table in a file: the lines before it, its header, names and number of columns."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import Invalid, TooLarge
+from app.parsing.errors import FileTooLarge, MixedDelimiters, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, Mask, Numbers
 from app.parsing.names import name_of_cell
@@ -20,7 +20,7 @@ LEAST_SAMPLE_ROWS = 10
 MOST_FIELDS = 5_000
 MOST_HEADER_LINES = 3
 COMMENTS = "#%"
-# Above this share the lines are no table with a few damaged rows.
+# With a larger share of rows of other lengths, the lines are not a table with a few bad rows.
 MOST_WRONG_SHARE = 1 / 3
 NUMERIC = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
@@ -30,12 +30,12 @@ class Layout:
     """A table in a file.
 
     Args:
-        names: The columns' names; an empty text where the file gives none.
-        header_lines: How many lines hold names.
-        kinds: What the fields of each column mostly are.
+        names: The columns' names; an empty text where the file has none.
+        header_lines: The number of lines that hold names.
+        kinds: The usual kind of each column's fields.
         body: The rows, all with as many fields as there are names.
-        rows_read: Rows before any was found to be unusable.
-        settings: What the file says of columns, by their numbers: units and the like.
+        rows_read: The number of rows, including unusable ones.
+        settings: What the file says about columns, by index: units and the like.
     """
 
     names: tuple[str, ...]
@@ -47,20 +47,21 @@ class Layout:
 
 
 def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Findings) -> Layout:
-    """Tell preamble, header and rows apart; rows with a wrong number of fields are rejected.
+    """Separate preamble, header and rows; rows with a wrong number of fields are quarantined.
 
     Raises:
-        Invalid: If there is one column only, no row, or no usual number of fields.
+        NotATable: If there is only one column, no row, or no usual number of fields.
+        MixedDelimiters: If lines above the rows have another delimiter.
     """
     counts = count_fields(lines.texts, delimiter)
     fields = _usual_fields(counts, lines, delimiter)
-    start = _behind_comments(lines, counts == fields, delimiter)
+    start = _after_comments(lines, counts == fields, delimiter)
     table = lines.slice(start)
     sample = [
         split_fields(table.texts[row], delimiter)
         for row in np.flatnonzero(counts[start:] == fields)[: sample_rows(fields)].tolist()
     ]
-    # The first rows may be names and have no say.
+    # The first rows may be names and are not used.
     kinds = usual_kinds(sample[min(MOST_HEADER_LINES, len(sample) // 2) :], fields)
     header_lines = _header_lines(sample, kinds, header)
     if header is None:
@@ -76,8 +77,8 @@ def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Fin
     return Layout(names, header_lines + named_before, kinds, rows, len(body))
 
 
-def _behind_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> int:
-    """The first line of the table: commented lines may be names only directly before the rows."""
+def _after_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> int:
+    """The index of the table's first line; a comment can only be its header directly above it."""
     comments = 0
     while comments < len(lines) and lines.texts[comments][0] in COMMENTS:
         comments += 1
@@ -99,24 +100,24 @@ def _is_text(cells: list[str]) -> bool:
 def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
     several = counts[counts > 1]
     if not len(several):
-        raise Invalid(
+        raise NotATable(
             f"The file has one column only when it is read with `delimiter={delimiter}`: a "
-            "series needs a time and at least one value. Name the separator with "
+            "series needs a time and at least one value. Give the right one with "
             f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
         )
     fields = int(Counter(several.tolist()).most_common(1)[0][0])
     if fields > MOST_FIELDS:
-        raise TooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
+        raise FileTooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
     return fields
 
 
 def sample_rows(fields: int) -> int:
-    """Fewer rows of a wide file: looking at every field of a sample takes time."""
+    """The number of rows in a sample: fewer of a wide file, because every field is classified."""
     return max(min(SAMPLE_ROWS, SAMPLE_FIELDS // fields), LEAST_SAMPLE_ROWS)
 
 
 def usual_kinds(rows: list[list[str]], fields: int) -> tuple[CellKind, ...]:
-    """What most fields of each column are."""
+    """The most frequent kind of each column's fields."""
     return tuple(_most_common([row[column] for row in rows]) for column in range(fields))
 
 
@@ -133,14 +134,14 @@ def _most_common(cells: list[str]) -> CellKind:
 def _header_lines(sample: list[list[str]], kinds: tuple[CellKind, ...], header: bool | None) -> int:
     if header is False:
         return 0
-    # When nothing looks like data, one line of names is the rule, and the rest are rows.
+    # If no line looks like data, the first is the header and the others are rows.
     leading = sample[: MOST_HEADER_LINES + 1]
     found = next((number for number, row in enumerate(leading) if _is_data(row, kinds)), 1)
     return max(found, 1) if header else found
 
 
 def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
-    """Whether a line is a row: its time looks like a time, or its numbers like numbers."""
+    """Whether a line is a row: its time is a time, or its numbers are numbers."""
     cells = [kind_of(cell) for cell in row]
     for kind in (CellKind.MOMENT, CellKind.MAYBE_MOMENT, CellKind.NUMBER):
         if kind in kinds:
@@ -151,12 +152,12 @@ def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
 
 
 def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
-    """Refuse lines that were taken for names and are rows with another separator."""
+    """Refuse lines that were taken for names and are rows with another delimiter."""
     for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
         others = (mark for mark in CANDIDATES if mark != delimiter and mark in text)
         other = next((mark for mark in others if count_fields([text], mark)[0] == fields), None)
         if fields > 2 and other is not None:
-            raise Invalid(
+            raise MixedDelimiters(
                 f"The file mixes separators: line {number} ({text[:100]!r}) has {fields} fields "
                 f"with {other!r}, as others have with {delimiter!r}. Send them as two files, or "
                 "say with `header=true` that the line holds names."
@@ -164,10 +165,10 @@ def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
 
 
 def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
-    """Names of one or more header lines.
+    """Names from one or more header lines.
 
-    The line that names every column and the time among them, such as `time,a,b`; else the
-    first line's where they are unique; else all lines' together, such as `Close AAPL`.
+    They come from the line that names all columns and the time, such as `time,a,b`; else from the
+    first line if its names are unique; else from all lines joined, such as `Close AAPL`.
     """
     for row in rows:
         cells = tuple(name_of_cell(cell) for cell in row)
@@ -182,7 +183,7 @@ def _joined_names(rows: list[list[str]], fields: int) -> tuple[str, ...]:
 
 
 def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tuple[str, ...]:
-    """Names from a header with one field more or less than the rows have; none if it is none."""
+    """Names from a header with one field more or less than the rows; empty if it is none."""
     cells = [name_of_cell(cell) for cell in split_fields(text.lstrip(f"{COMMENTS} "), delimiter)]
     while len(cells) > len(kinds) and not cells[-1]:
         cells.pop()
@@ -195,7 +196,7 @@ def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tup
 
 def _report_preamble(lines: Lines, findings: Findings) -> None:
     if len(lines):
-        message = f"{len(lines)} lines before the table were passed over."
+        message = f"{len(lines)} lines before the table were skipped."
         findings.report("preamble", message, len(lines), lines.examples())
 
 
@@ -203,10 +204,10 @@ def _without_comments(lines: Lines, findings: Findings) -> Mask:
     """The lines that are rows, not comments."""
     comments = np.array([text[0] in COMMENTS for text in lines.texts], dtype=bool)
     if comments.all():
-        raise Invalid("The file has a header and no rows.")
+        raise NotATable("The file has a header and no rows.")
     if comments.any():
         count = int(comments.sum())
-        message = f"{count} lines that begin with # or % were passed over."
+        message = f"{count} lines that begin with # or % were skipped."
         findings.report("comments", message, count, lines.examples(comments))
     return ~comments
 
@@ -218,7 +219,7 @@ def _fitted(
     kinds: tuple[CellKind, ...],
     findings: Findings,
 ) -> Lines:
-    """The rows with the right number of fields; empty fields too many or too few are no harm."""
+    """The rows with the usual number of fields; missing or extra empty fields are tolerated."""
     wrong = counts != len(kinds)
     if not wrong.any():
         return body
@@ -245,8 +246,8 @@ def _with_fields(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> str 
     fields = len(kinds)
     if len(cells) > fields and not any(cell.strip() for cell in cells[fields:]):
         return delimiter.join(cells[:fields])
-    empty_behind = all(kind == CellKind.NOTHING for kind in kinds[len(cells) :])
-    if len(cells) < fields and empty_behind:
+    rest_is_empty = all(kind == CellKind.NOTHING for kind in kinds[len(cells) :])
+    if len(cells) < fields and rest_is_empty:
         return text + delimiter * (fields - len(cells))
     return None
 
@@ -258,8 +259,8 @@ def _require_a_table(counts: Numbers, wrong: Mask, fields: int, delimiter: str) 
         f"{times} rows with {count} fields"
         for count, times in Counter(counts.tolist()).most_common(5)
     )
-    raise Invalid(
+    raise NotATable(
         f"The rows have no common number of fields when they are read with "
-        f"`delimiter={delimiter}`: {seen}. Name the separator with `delimiter=`, or repair "
+        f"`delimiter={delimiter}`: {seen}. Give the right one with `delimiter=`, or repair "
         f"the {int(wrong.sum())} rows that do not have {fields} fields."
     )

@@ -1,4 +1,4 @@
-"""The bytes of an upload: unpacked within limits, and decoded."""
+"""Unpack a file within limits, and decode it to text."""
 
 import gzip
 import lzma
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO
 
-from app.errors import Invalid, TooLarge, disk_error
+from app.parsing.errors import DamagedFile, FileTooLarge, NotATable, UnreadableFile, disk_error
 
 PIECE_BYTES = 1024 * 1024
 HEAD_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 EMPTY_ZIP_MAGIC = b"PK\x05\x06"
 
-# Formats that people send by mistake, by their first bytes.
+# Formats that are sent by mistake, by their first bytes.
 FOREIGN_MAGIC = {
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG image",
@@ -37,53 +37,54 @@ FOREIGN_MAGIC = {
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
 }
-# What the libraries raise over archives that someone's disk or network broke.
+# The errors that the libraries raise for damaged archives.
 DAMAGE = (
     *(OSError, EOFError, ValueError, RuntimeError, struct.error),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
-# Encodings that a table of numbers comes in when it is not Unicode. Fewer foreign bytes
-# than this are a degree sign or an accent: every guess about them finds Chinese.
+# Encodings of tables that are not Unicode. Fewer foreign bytes than this are a degree sign or an
+# accent, for which the detection returns a Chinese encoding.
 LEAST_FOREIGN_BYTES = 32
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp932", "gb18030", "euc_kr"]
 
 
-# Pages that a download gave instead of the file.
+# Web pages that a download returned instead of the file.
 MARKUP = re.compile(r"\ufeff?\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
 
 
 def read_text(unpacked: IO[bytes]) -> tuple[str, str]:
-    """The text of a file and the encoding it had.
+    """The text of a file, and its encoding.
 
     Raises:
-        Invalid: If it is empty, binary, or a page.
+        NotATable: If it is empty, binary, or a web page.
     """
     unpacked.seek(0)
     _refuse_foreign(unpacked.read(HEAD_BYTES))
     unpacked.seek(0)
     text, encoding = _decoded(unpacked.read())
     if not text or text.isspace():
-        raise Invalid("The file is empty.")
+        raise NotATable("The file is empty.")
     if MARKUP.match(text):
-        raise Invalid("The file is an HTML or XML page, not a table: send CSV, plain or packed.")
+        raise NotATable("The file is an HTML or XML page, not a table: send CSV, plain or packed.")
     return text, encoding
 
 
 @contextmanager
 def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str | None]]:
-    """The file's content, and how it was packed; a bomb fills a bounded part of the disk only.
+    """The file's content, and how it was packed; at most `limit_bytes` are written to the disk.
 
     Raises:
-        TooLarge: If it is larger than the limit once unpacked.
-        Invalid: If it is empty, damaged, or an archive of several files.
+        FileTooLarge: If it is larger than the limit once unpacked.
+        DamagedFile: If it is damaged or locked.
+        NotATable: If it is empty, or an archive of several files.
     """
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
     if not magic:
-        raise Invalid("The file is empty: 0 bytes came.")
+        raise NotATable("The file is empty. Received: 0 bytes")
     if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC, EMPTY_ZIP_MAGIC)):
         yield file, None
         return
@@ -95,7 +96,7 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno:
                 raise disk_error(error) from error
-            raise Invalid(
+            raise DamagedFile(
                 f"The file is a damaged or locked {container} archive: {error}"
             ) from error
         target.seek(0)
@@ -114,15 +115,15 @@ def is_larger(file: IO[bytes], size_bytes: int) -> bool:
         with _opened(file, "gzip" if magic.startswith(GZIP_MAGIC) else "zip") as packed:
             while left and (piece := packed.read(min(left, PIECE_BYTES))):
                 left -= len(piece)
-    except (Invalid, *DAMAGE):
-        # Whoever reads it says what is wrong.
+    except (UnreadableFile, *DAMAGE):
+        # The error is reported when the file is read.
         return False
     return not left
 
 
 def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     if container == "gzip":
-        # GzipFile is a stream of bytes in all but its declared type.
+        # GzipFile has all methods of a binary stream, but not its declared type.
         return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value]
     archive = zipfile.ZipFile(file)
     names = [
@@ -131,10 +132,10 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
         if not info.is_dir() and not info.filename.startswith("__MACOSX/")
     ]
     if "[Content_Types].xml" in names:
-        raise Invalid("The file is an Excel workbook or another Office document: save it as CSV.")
+        raise NotATable("The file is an Excel workbook or another Office document: save it as CSV.")
     if len(names) != 1:
         shown = ", ".join(names[:10]) or "none"
-        raise Invalid(f"A zip archive must hold exactly one file. Received {len(names)}: {shown}")
+        raise NotATable(f"A zip archive must hold exactly one file. Received {len(names)}: {shown}")
     return archive.open(names[0])
 
 
@@ -143,24 +144,24 @@ def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
     while piece := source.read(PIECE_BYTES):
         size_bytes += len(piece)
         if size_bytes > limit_bytes:
-            raise TooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
+            raise FileTooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
         target.write(piece)
 
 
 def _refuse_foreign(head: bytes) -> None:
     for magic, name in FOREIGN_MAGIC.items():
         if head.startswith(magic):
-            raise Invalid(f"The file is {name}, not a text table: send CSV, plain or packed.")
+            raise NotATable(f"The file is {name}, not a text table: send CSV, plain or packed.")
     if b"\0" in head and not _unicode_encoding(head).startswith("utf-16"):
-        raise Invalid(BINARY)
+        raise NotATable(BINARY)
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
     text, encoding = _as_unicode(data) or _as_legacy(data)
-    # DOS ended its files with this character.
+    # DOS ended text files with this character.
     text = text.rstrip("\x1a\0") if text.endswith(("\x1a", "\0")) else text
     if CONTROL_CHARACTERS.search(text, 0, HEAD_BYTES):
-        raise Invalid(BINARY)
+        raise NotATable(BINARY)
     return text, encoding
 
 
@@ -177,7 +178,7 @@ def _unicode_encoding(data: bytes) -> str:
         return "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    # Without a mark: ASCII in UTF-16 has a zero in every second byte, and only there.
+    # Without a byte order mark: ASCII in UTF-16 has a zero in every second byte, and only there.
     head = data[:200]
     even, odd = head[::2].count(0), head[1::2].count(0)
     if not even and odd > len(head) * 0.45:
@@ -188,7 +189,7 @@ def _unicode_encoding(data: bytes) -> str:
 
 
 def _as_legacy(data: bytes) -> tuple[str, str]:
-    """Text in an encoding of the time before Unicode, guessed from the lines that need it."""
+    """Text in an encoding other than Unicode, guessed from the lines that are not ASCII."""
     from charset_normalizer import from_bytes
 
     sample = b"\n".join(line for line in data.splitlines()[:5000] if not line.isascii())

@@ -1,4 +1,4 @@
-"""Tables with a row for each year and a column for each month, as climate indices come."""
+"""Read tables with a row for each year and a column for each month, as of climate indices."""
 
 import re
 
@@ -8,7 +8,7 @@ from app.parsing import arrow
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, RowTexts
 from app.parsing.options import ReadOptions
-from app.parsing.progress import Progress
+from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.times.month_names import MONTHS
@@ -22,10 +22,10 @@ MONTHS_OF_A_YEAR = range(1, 13)
 def month_columns(
     layout: Layout, rows: list[list[str]], first_line: str
 ) -> tuple[int, list[int]] | None:
-    """The column of the year and those of January to December; None if it is no such table.
+    """The columns of the year and of January to December; None if it is not such a table.
 
-    Columns without names may be twelve stations just as well, unless the file's first line says
-    from which year to which the rows go.
+    Twelve columns without names may also be stations, unless the file's first line gives the first
+    and the last year.
     """
     if layout.header_lines:
         named = [MONTHS.get(name.strip(" .").lower()) for name in layout.names]
@@ -40,24 +40,24 @@ def month_columns(
     return (year, months) if is_table else None
 
 
-def by_month(grid: Grid, options: ReadOptions, progress: Progress, findings: Findings) -> Grid:
-    """A table of years as one channel by month; any other, or one with named columns, as it is."""
-    first_line = progress.lines[0].text if progress.lines else ""
+def by_month(grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings) -> Grid:
+    """A table of years as one channel by month; any other, or one with options, as it is."""
+    first_line = record.lines[0].text if record.lines else ""
     found = month_columns(grid.layout, grid.first_rows, first_line)
     if found is None or options.columns or options.timestamp:
         return grid
     year, months = found
     years = [text.strip() for text in grid.columns[year].to_pylist()]
     if len(set(years)) < len(years):
-        return grid  # of several stations
+        return grid  # rows of several stations
     _report(grid.layout, {year, *months}, findings)
-    # Rows are shown as they are laid out here: with commas.
-    progress.dialect["delimiter"] = None
+    # Reports show the rows made here, which have no delimiter.
+    record.dialect["delimiter"] = None
     times = [f"{text}-{month:02}" for text in years for month in MONTHS_OF_A_YEAR]
     values = zip(*(grid.columns[number].to_pylist() for number in months), strict=True)
     cells = [cell.strip() for row in values for cell in row]
     while cells and kind_of(cells[-1]) == CellKind.NOTHING:
-        cells.pop()  # months that have not come yet
+        cells.pop()  # months in the future
     columns = [arrow.texts(times[: len(cells)]), arrow.texts(cells)]
     lines = np.repeat(grid.layout.body.numbers, len(months))[: len(cells)]
     layout = Layout(

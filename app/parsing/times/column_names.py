@@ -1,4 +1,4 @@
-"""Names of columns that hold times, whole or in parts: date, time, year, month, hour, ..."""
+"""Recognise columns of times, or of parts of times, by name: date, time, year, month, hour, ..."""
 
 import re
 from itertools import pairwise
@@ -14,7 +14,7 @@ CLOCK_NAME = re.compile(
     r"|uhrzeit|zeit|heure|hora(utc)?|utc|hhmm(ss)?"
 )
 
-# In the order of a time; what a column of that name must hold, and how it is read.
+# Largest part first: synonyms of its name, the pattern of its fields, and its directive.
 PARTS: dict[str, tuple[str, str, str]] = {
     "year": ("year yyyy yy yr y jahr annee an ano anno jaar", r"\d{4}|\d{2}", ""),
     "month": ("month mm mo mon m monat mois mes mese maand", r"\d{1,2}", "%m"),
@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
     "second": ("second sec ss s segundo secondo", r"\d{1,2}", "%S"),
 }
 CLOCK = ("hour", "minute", "second")
-# The same in columns without names: the directive, and what the number may be.
+# The same for columns without names: the directive, and the numbers that it allows.
 BARE_PARTS = (
     ("%Y", range(1000, 3000)),
     ("%m", range(1, 13)),
@@ -36,14 +36,14 @@ BARE_PARTS = (
 
 
 def is_time_name(name: str) -> bool:
-    """Whether a column of that name holds times."""
+    """Whether a name is that of a column of times."""
     return TIME_NAME.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
 
 
 def columns_of_parts(names: tuple[str, ...], first_row: list[str]) -> tuple[dict[str, int], str]:
     """The columns of a date in parts, largest first, and the format of their joined texts.
 
-    Empty unless there is a year with a month or a day of the year beside it.
+    Empty unless there is a year together with a month or a day of the year.
     """
     found = _found(names, first_row)
     if "year" not in found or not {"month", "day of the year"} & set(found):
@@ -58,9 +58,10 @@ def columns_of_parts(names: tuple[str, ...], first_row: list[str]) -> tuple[dict
 
 
 def columns_of_bare_parts(rows: list[list[str]]) -> tuple[tuple[int, ...], str]:
-    """Columns without names that are year, month, day, ...: their places, and the joined format.
+    """Columns without names that are year, month, day, ...: their indices and joined format.
 
-    They are if, row after row, they count on like a date and the larger part takes its turn.
+    Neighbouring columns are taken for a date if the numbers are valid parts of it, the rows are in
+    time order, and the part before the last one changes.
     """
     for start in range(len(rows[0]) - 1):
         parts: list[list[int]] = []
@@ -69,13 +70,13 @@ def columns_of_bare_parts(rows: list[list[str]]) -> tuple[tuple[int, ...], str]:
             if not all(cell.isdigit() and int(cell) in allowed for cell in cells):
                 break
             parts.append([int(cell) for cell in cells])
-            if len(parts) > 1 and len(set(parts[-2])) > 1 and _counts_on(parts):
+            if len(parts) > 1 and len(set(parts[-2])) > 1 and _is_ordered(parts):
                 places = tuple(range(start, start + len(parts)))
                 return places, " ".join(directive for directive, _ in BARE_PARTS[: len(parts)])
     return (), ""
 
 
-def _counts_on(parts: list[list[int]]) -> bool:
+def _is_ordered(parts: list[list[int]]) -> bool:
     moments = list(zip(*parts, strict=True))
     up = all(one < other for one, other in pairwise(moments))
     return up or all(one > other for one, other in pairwise(moments))
@@ -90,7 +91,7 @@ def clock_parts(names: tuple[str, ...], first_row: list[str], hour: int) -> tupl
 
 
 def _clock(found: dict[str, int]) -> list[str]:
-    """Hour, minute and second as far as the larger ones are there."""
+    """Hour, minute and second; a smaller part only if all larger ones exist."""
     parts: list[str] = []
     for part in CLOCK:
         if part not in found:

@@ -1,4 +1,4 @@
-"""One time format applied to a whole column: groups of digits to microseconds, all at once."""
+"""Apply one time format to a whole column: from groups of digits to microseconds."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from app.parsing.times.texts import Column
 Integers = npt.NDArray[np.int64]
 
 FIRST_YEAR, LAST_YEAR = 1000, 2999
-# Day 0 is 30 December 1899: spreadsheets count a 29 February 1900 that never was.
+# Day 0 is 30 December 1899: spreadsheets count a 29 February 1900, which did not exist.
 SPREADSHEET_EPOCH_DAYS = 25_569
 # Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
@@ -26,7 +26,7 @@ MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A format applied to all rows: microseconds since 1970, where they are valid."""
+    """A format applied to all rows: microseconds since 1970, and a mask of the valid ones."""
 
     format: TimeFormat
     times: Integers
@@ -34,7 +34,7 @@ class Reading:
 
 
 def apply_format(column: Column, form: TimeFormat) -> Reading:
-    """Read every row of a column by one format; most may not match."""
+    """Read every row of a column by one format, which need not match all rows."""
     import pyarrow.compute as pc
 
     digits = column.digits(form)
@@ -53,7 +53,7 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
 
 
 def _numbers(field: Any) -> Integers:
-    """The numbers of a group, which are digits in an Arrow array or known already."""
+    """The numbers of a group, from digits in an Arrow array or as they are."""
     return field if isinstance(field, np.ndarray) else to_integers(field)
 
 
@@ -65,7 +65,7 @@ def _epoch(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
 
 
 def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
-    """Days of a spreadsheet, whose fractions are exact to the millisecond at best."""
+    """Spreadsheet days, whose fractions are exact to the millisecond at best."""
     days = to_floats(numbers, 0.0) - SPREADSHEET_EPOCH_DAYS
     times = np.rint(days * 86_400_000).astype(np.int64) * 1000
     return Reading(form, times, matched & (days > -SPREADSHEET_EPOCH_DAYS))
@@ -80,10 +80,10 @@ def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
 
 
 def full_years(digits: Integers, matched: Mask) -> Integers:
-    """Two-digit years with the century in which the rows stand closest together.
+    """Two-digit years in the century that gives the rows the shortest span.
 
-    Measurements are of the past: of two centuries that are alike the one that does not reach
-    beyond next year is meant, so that 49 to 60 are 1949 to 1960.
+    Measurements are of the past: if both centuries give the same span, the one that ends no later
+    than next year is used, so that 49 to 60 are 1949 to 1960.
     """
     next_year = datetime.now(UTC).year + 1 - 2000
     last_years = (next_year, LAST_TWO_DIGIT_YEAR)
@@ -111,7 +111,7 @@ def _within(
     number: Integers,
     valid: Mask,
 ) -> tuple[npt.NDArray[np.datetime64], Mask]:
-    """The day of a number, counted from 1, inside a month or a year."""
+    """The day with a number, counted from 1, inside a month or a year."""
     first = start.astype("datetime64[D]")
     length = (end.astype("datetime64[D]") - first).astype(np.int64)
     valid = valid & (number >= 1) & (number <= length)
@@ -166,7 +166,7 @@ def _fraction(digits: Any) -> Integers:
 
 
 def _offset(texts: Any) -> Integers:
-    """Microseconds east of Greenwich; a name such as Z or UTC is none."""
+    """The offset from UTC in microseconds, positive in the east; names such as Z or UTC mean 0."""
     import pyarrow.compute as pc
 
     if isinstance(texts, np.ndarray):

@@ -1,13 +1,13 @@
-"""Forms in which a moment is written: strptime formats, and the ones a text may be in."""
+"""Formats in which a moment is written: strptime formats, Unix epochs and spreadsheet days."""
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.errors import Invalid
+from app.parsing.errors import OptionInvalid
 
 EPOCH_UNITS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0.001}
-# A moment between 1973 and 5138 has so many digits in each unit.
+# The number of digits of a moment between 1973 and 5138 in each unit.
 EPOCH_DIGITS = {
     "epoch_s": (9, 11),
     "epoch_ms": (12, 14),
@@ -44,7 +44,7 @@ _TOKEN = re.compile(r"%(.)|(\s+)|(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
-    """A form of writing a moment.
+    """A format in which a moment is written.
 
     Args:
         text: A strptime format, one of `EPOCH_UNITS`, or `SPREADSHEET`.
@@ -63,22 +63,22 @@ class TimeFormat:
 
     @property
     def is_digits(self) -> bool:
-        """Whether a moment of this form is a bare number."""
+        """Whether a moment in this format is only digits."""
         return self.text in EPOCH_UNITS or re.fullmatch(r"(%[YmdHMS])+", self.text) is not None
 
     @property
     def skeleton(self) -> str:
-        """The date's form without the order: formats that share it are read in one order."""
+        """The date's format without the order: formats that share it are read in the same order."""
         date = re.sub(r"%[mdyY]", "n", self.text)
         return re.split(r"%[HIMSfpz]", date)[0].strip(" T,")
 
 
 @lru_cache(maxsize=1024)
 def compile_format(text: str) -> TimeFormat:
-    """Make a format of its text.
+    """Compile a format.
 
     Raises:
-        Invalid: If it holds a directive that is not known, or no date.
+        OptionInvalid: If it holds an unknown directive, a directive twice, or no year.
     """
     if text in EPOCH_UNITS:
         return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
@@ -90,21 +90,21 @@ def compile_format(text: str) -> TimeFormat:
     for number, (letter, blank, literal) in enumerate(tokens):
         name = _SYNONYMS.get(letter, letter)
         if name and name != "%" and name not in _DIRECTIVES:
-            raise Invalid(_unknown(text, f"%{letter}"))
+            raise OptionInvalid(_unknown(text, f"%{letter}"))
         if name and name != "%":
             parts.append(_group(name, tokens[max(number - 1, 0) : number + 2]))
             directives += [name] if name != "a" else []
         else:
             parts.append(r"\s+" if blank else re.escape(literal or "%"))
     if not {"Y", "y"} & set(directives):
-        raise Invalid(_unknown(text, "no year"))
+        raise OptionInvalid(_unknown(text, "no year"))
     if len(set(directives)) != len(directives):
-        raise Invalid(_unknown(text, "a directive twice"))
+        raise OptionInvalid(_unknown(text, "a directive twice"))
     return TimeFormat(text, f"^{''.join(parts)}$", tuple(directives))
 
 
 def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
-    """The expression of a directive; between digits without a separator its width is fixed."""
+    """A directive's expression; its width is fixed next to digits without a separator."""
     if name == "a":
         return _DIRECTIVES[name]
     touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBaq%"]

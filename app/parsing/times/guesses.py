@@ -1,4 +1,4 @@
-"""The forms that a text which looks like a moment may be written in."""
+"""Guess the formats that a text may be written in if it looks like a moment."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from app.parsing.times.month_names import MONTHS
 _SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
 _BLANKS_BETWEEN = re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)")
 _CHINESE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
-# Also two-digit year, month and day: the rows tell which, or the file is refused.
+# May also be a two-digit year, month and day: the rows prove one, or the file is refused.
 _COMPACT_MONTH = re.compile(r"(?:1[7-9]|20)\d\d(?:0[1-9]|1[0-2])$")
 _MONTH = re.compile(r"(\d{4})([-/M])(\d{1,2})(?![-/\d])")
 _QUARTER = re.compile(r"(\d{4})([-/ ]?)Q[1-4](?!\d)")
@@ -24,7 +24,7 @@ _YEAR_NAME_DAY = re.compile(rf"(\d{{4}})([-/ ]){_NAME}\2(\d{{1,2}})(?!\d)")
 _NAME_YEAR = re.compile(rf"{_NAME}([-/ ])(\d{{4}}|\d{{2}})(?!\d)")
 _ASCTIME = re.compile(rf"{_NAME}( +)\d{{1,2}} \d{{1,2}}:\d{{2}}:\d{{2}} \d{{4}}$")
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
-# Also seconds since 1970, from 2030 on: nobody has measured then.
+# May also be seconds since 1970, but only for times after 2030.
 _COMPACT_HOUR = re.compile(
     r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=(?:[01]\d|2[0-4])$)"
 )
@@ -42,7 +42,7 @@ _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
 
 def guess_formats(text: str) -> list[TimeFormat]:
-    """Every format that a text may be in: none if it is no moment, several if it is unclear."""
+    """All formats that a text may be in: none if it is not a moment, several if it is ambiguous."""
     weekday = _WEEKDAY.match(text)
     prefix = f"%a{weekday[1]}" if weekday else ""
     body = text[weekday.end() :] if weekday else text
@@ -55,20 +55,20 @@ def guess_formats(text: str) -> list[TimeFormat]:
 
 
 def without_zone(text: str) -> str:
-    """A moment without the name of its zone behind it, such as `US/Eastern`."""
+    """A moment without a zone name after it, such as `US/Eastern`."""
     match = ZONED.fullmatch(text)
     return match["moment"] if match else text
 
 
 def start_of_interval(text: str) -> str | None:
-    """The first of two moments with a dash between them; None if the text is no interval."""
+    """The first of two moments with a dash between them; None if the text is not an interval."""
     match = INTERVAL.fullmatch(text)
     is_interval = match and guess_formats(match["start"]) and guess_formats(match["end"])
     return match["start"] if match and is_interval else None
 
 
 def guess_epoch(text: str) -> list[TimeFormat]:
-    """The format of seconds, milliseconds, ... since 1970 by the number of digits."""
+    """The formats of seconds, milliseconds, ... since 1970 that have this number of digits."""
     match = _EPOCH.fullmatch(text)
     if match is None:
         return []
@@ -86,7 +86,7 @@ def guess_year(text: str) -> list[TimeFormat]:
 
 
 def clock_format(text: str, *, after_date: bool) -> str | None:
-    """The format of a time of day with what separates it; None if the text is something else."""
+    """The format of a time of day with its separator; None if the text is something else."""
     separator = _SEPARATOR.match(text) if after_date else None
     before = separator[0] if separator else ""
     rest = text[len(before) :]
@@ -117,10 +117,10 @@ def _clock(text: str) -> tuple[str | None, str]:
 
 
 def _dates(text: str) -> list[tuple[str, int]]:
-    """Formats of the date at the start of a text, and where each ends."""
+    """Formats of the date at the start of a text, and the index at which each ends."""
     if match := _SEPARATED.match(text):
         return [(form, match.end()) for form in _separated(match)]
-    for pattern, forms in _DOUBTFUL_DATES:
+    for pattern, forms in _AMBIGUOUS_DATES:
         if match := pattern.match(text):
             return [(form, match.end()) for form in forms]
     found = _first(_NUMBERED_DATES, text)
@@ -130,7 +130,7 @@ def _dates(text: str) -> list[tuple[str, int]]:
 
 
 def _first(dates: "tuple[_DateForm, ...]", text: str) -> list[tuple[str, int]]:
-    """The first form that a text begins with."""
+    """The first format that the text begins with."""
     matches = ((pattern.match(text), form) for pattern, form in dates)
     return next(([(form(match), match.end())] for match, form in matches if match), [])
 
@@ -156,8 +156,8 @@ def _year(digits: str) -> str:
 
 
 _DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
-# What only the other rows can tell.
-_DOUBTFUL_DATES = (
+# Dates whose format only other rows can prove.
+_AMBIGUOUS_DATES = (
     (_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),
     (_COMPACT_MONTH, ("%Y%m", "%y%m%d")),
 )

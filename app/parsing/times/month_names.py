@@ -1,6 +1,6 @@
-"""Names of months, short and long, in the languages that files of Western Europe come in."""
+"""Names of months, short and long, in languages of Western Europe."""
 
-# English, German, French, Spanish, Italian, Portuguese, Dutch; no name means two months.
+# English, German, French, Spanish, Italian, Portuguese, Dutch; each name means one month only.
 _NAMES = (
     "jan january januar janv janvier ene enero gen gennaio janeiro januari jänner",
     "feb february februar févr fév février fevrier febrero febbraio fev fevereiro februari",

@@ -1,4 +1,4 @@
-"""A column of texts that are times: the groups of a format in every row, all at once."""
+"""Columns of texts that are times: find the groups of a format in all rows."""
 
 import itertools
 import re
@@ -18,7 +18,7 @@ ZERO, NINE = ord("0"), ord("9")
 
 
 class Column:
-    """An Arrow array of trimmed strings; formats that differ in the order only share a search."""
+    """An Arrow array of trimmed strings; formats that differ only in their order share a search."""
 
     def __init__(self, texts: Any) -> None:
         self.texts = texts
@@ -42,10 +42,10 @@ class Column:
         return self._found[pattern]
 
     def digits(self, form: TimeFormat) -> dict[str, Integers] | None:
-        """The numbers of a format's groups where every row is written like the first.
+        """The numbers of a format's groups, if every row is written like the first one.
 
-        Most columns are: their digits stand in the same places, and need no search. None if
-        any row differs.
+        In most columns the digits of all rows are at the same positions, so that no regular
+        expression is needed. None if any row differs.
         """
         first = re.match(form.pattern, self.text(0)) if len(self) else None
         cells = self._bytes
@@ -66,7 +66,7 @@ class Column:
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8] | None:
-        """The texts as a table of bytes; None if they differ in length or are not ASCII."""
+        """The texts as bytes, one row for each; None if they differ in length or are not ASCII."""
         texts = self.texts
         if texts.null_count:
             return None
@@ -80,7 +80,7 @@ class Column:
 
 
 def _number(cells: npt.NDArray[np.uint8]) -> Integers:
-    """The numbers that rows of digits make."""
+    """The numbers written in rows of digits."""
     number = np.zeros(len(cells), dtype=np.int64)
     for digit in cells.T:
         number = number * 10 + (digit - ZERO)

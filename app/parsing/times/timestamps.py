@@ -1,11 +1,11 @@
-"""Columns of text to moments: formats found or given, day and month order proven."""
+"""Read columns of text as moments: detect the formats and prove the order of day and month."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import Invalid
+from app.parsing.errors import AmbiguousTimes
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Reading, apply_format
 from app.parsing.times.formats import ORDERS, TimeFormat, compile_format
@@ -16,21 +16,21 @@ Integers = npt.NDArray[np.int64]
 
 MOST_FORMATS = 6
 MOST_UNKNOWN = 1000
-# One typing error must not turn the order of a whole file: the other order may be
-# supported by at most this share of the rows that prove the chosen one.
+# A typing error must not change the order of a whole file: the other order may be supported by
+# at most this share of the number of rows that prove the chosen one.
 CONTRARY_SHARE = 0.05
-# Fewer rows run one way by chance.
+# Fewer rows may be in time order by chance.
 LEAST_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What a column of text says.
+    """The moments in a column of text.
 
     Args:
         times: Microseconds since 1970: UTC where `has_offset`, wall clock elsewhere.
-        has_offset: Rows whose text names its offset from UTC (seconds since 1970 do).
-        read: Rows that could be read; the others' times mean nothing.
+        has_offset: Rows whose text contains its offset from UTC (seconds since 1970 do).
+        read: Rows that could be read; the times of others are undefined.
         formats: The formats in use, most frequent first.
     """
 
@@ -45,21 +45,21 @@ def read_moments(column: Column, timestamp_format: str | None) -> Moments:
 
     Args:
         column: The texts.
-        timestamp_format: A format, an order, or None to find it in the column.
+        timestamp_format: A format, an order, or None to detect it.
 
     Raises:
-        Invalid: If the order of day and month is not proven by any row.
+        AmbiguousTimes: If no row proves the order of day and month.
     """
     if timestamp_format is not None and timestamp_format not in ORDERS:
         return _combined([apply_format(column, compile_format(timestamp_format))], len(column))
     order = ORDERS[timestamp_format] if timestamp_format else None
-    groups = _readings_of_each_form(column)
-    settled = [_settled(column, groups, group, order) for group in groups]
-    return _combined(_without_strays(settled), len(column))
+    groups = _readings_by_format(column)
+    proven = [_proven(column, groups, group, order) for group in groups]
+    return _combined(_without_strays(proven), len(column))
 
 
-def _readings_of_each_form(column: Column) -> list[list[Reading]]:
-    """For each form that occurs: its readings, one for each order it may be in."""
+def _readings_by_format(column: Column) -> list[list[Reading]]:
+    """For each format that occurs: its readings, one for each order it may be in."""
     remaining = np.ones(len(column), dtype=bool)
     groups: list[list[Reading]] = []
     unknown = 0
@@ -82,14 +82,14 @@ def guess_any(text: str) -> list[TimeFormat]:
     return guess_formats(text) or guess_epoch(text) or guess_year(text)
 
 
-def _settled(
+def _proven(
     column: Column, groups: list[list[Reading]], group: list[Reading], order: str | None
 ) -> Reading:
-    """The one reading of a form that its rows prove."""
+    """The one reading of a format that its rows prove."""
     if order is not None:
         asked = [reading for reading in group if reading.format.order == order]
         return (asked or group)[0]
-    group = _one_way(group)
+    group = _in_time_order(group)
     if len(group) == 1:
         return group[0]
     skeleton = group[0].format.skeleton
@@ -101,33 +101,33 @@ def _settled(
     return best
 
 
-def _one_way(group: list[Reading]) -> list[Reading]:
-    """Without the order in which time runs to and fro, where two digits may be year or day.
+def _in_time_order(group: list[Reading]) -> list[Reading]:
+    """The readings in which the rows are in time order, if two digits may be the year or the day.
 
-    `03/01/22` is a date in three orders, and nearly every row allows two of them: the rows'
-    own order tells whether the years come first. Day and month are never told apart so.
+    `03/01/22` is a date in three orders, and nearly every row allows two of them: the order of the
+    rows shows whether the year comes first. It does not distinguish day and month.
     """
     by_year = [reading for reading in group if reading.format.text.startswith("%y")]
     others = [reading for reading in group if not reading.format.text.startswith("%y")]
     if not by_year or not others:
         return group
-    years_run, others_run = (any(map(_runs_one_way, some)) for some in (by_year, others))
+    years_run, others_run = (any(map(_is_sorted, some)) for some in (by_year, others))
     if years_run == others_run:
         return group
     return by_year if years_run else others
 
 
-def _runs_one_way(reading: Reading) -> bool:
+def _is_sorted(reading: Reading) -> bool:
     steps = np.diff(reading.times[reading.valid])
     return len(steps) >= LEAST_STEPS and bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _without_strays(readings: list[Reading]) -> list[Reading]:
-    """Without numbers that strayed into a column of dates and only look like a time.
+    """The readings without numbers in a column of dates that only look like times.
 
-    Beside dates with separators, bare digits are a time if they lie about where the others do;
-    a bare year never is, nor beside more times of another form: a table by year may follow one
-    by month.
+    Beside dates with separators, digits alone are a time only if they lie within the others' span
+    or one such span away from it. Years alone are dropped if there are more times of other
+    formats: a table by year may follow one by month.
     """
     years = [reading for reading in readings if reading.format.text == "%Y"]
     others = [reading for reading in readings if reading.format.text != "%Y"]
@@ -163,7 +163,7 @@ def _same(one: Reading, other: Reading) -> bool:
 def _require_proof(
     column: Column, alike: list[list[Reading]], best: Reading, other: Reading
 ) -> None:
-    """Refuse an order that no row proves, or that many rows contradict."""
+    """Refuse an order that no row proves, or that too many rows contradict."""
     valid_best = _valid_in(alike, best.format.order)
     valid_other = _valid_in(alike, other.format.order)
     proof = int((valid_best & ~valid_other).sum())
@@ -179,12 +179,12 @@ def _require_proof(
     seen = (
         f"{proof} rows can only be read by the first and {contrary} only by the second"
         if proof
-        else "no row tells them apart"
+        else "no row proves one of them"
     )
-    raise Invalid(
+    raise AmbiguousTimes(
         f"The dates can be read in two ways, and {seen}: {readings}. Say which it is with "
         f"`timestamp_format={best.format.text}` or `timestamp_format={other.format.text}` "
-        "(`dayfirst` and `monthfirst` do as well)."
+        "(or `dayfirst` or `monthfirst`)."
     )
 
 

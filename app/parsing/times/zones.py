@@ -1,4 +1,4 @@
-"""Wall-clock times of a file to UTC: hours that come twice are told apart by their order."""
+"""Convert wall-clock times to UTC; hours that occur twice are resolved by the rows' order."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from models.calendars.timezones import to_local, to_utc
 
 @dataclass(frozen=True, slots=True)
 class Localised:
-    """Times in UTC, and what clock changes made of them.
+    """Times in UTC, and the rows that clock changes affect.
 
     Args:
         times: Microseconds since 1970, UTC.
-        repeated: Rows in an hour that comes twice, resolved by their order.
-        unclear: Rows in an hour that comes twice, with no order that tells which.
+        repeated: Rows in an hour that occurs twice, resolved by their order.
+        unclear: Rows in an hour that occurs twice, whose order does not show which one it is.
         skipped: Rows at a time that no clock showed.
     """
 
@@ -28,7 +28,7 @@ class Localised:
 
 
 def localise(wall: Integers, timezone: str) -> Localised:
-    """Read wall-clock times, in the order of the file, in a time zone."""
+    """Convert wall-clock times of a time zone, given in the order of the file."""
     local = wall.view("datetime64[us]")
     first = to_utc(local, timezone)
     skipped = to_local(first, timezone) != local
@@ -40,7 +40,7 @@ def localise(wall: Integers, timezone: str) -> Localised:
 
 
 def _second_occurrence(first: Times, local: Times, timezone: str) -> Times:
-    """The later moment at which a clock shows the same; the same moment for most times."""
+    """The later moment at which clocks show the same time; for most times the same moment."""
     second = first.copy()
     for minutes in (30, 60, 120):
         later = first + np.timedelta64(minutes, "m")
@@ -49,14 +49,14 @@ def _second_occurrence(first: Times, local: Times, timezone: str) -> Times:
 
 
 def _by_order(wall: Integers, twice: Mask) -> tuple[Mask, Mask]:
-    """In each run of repeated hours: rows after the clock went back are the second ones."""
+    """In each run of repeated hours, the rows after the clock went back are the second ones."""
     is_second = np.zeros(len(wall), dtype=bool)
     unclear = np.zeros(len(wall), dtype=bool)
     places = np.flatnonzero(twice)
     descending = len(wall) > 1 and np.median(np.diff(wall)) < 0
     for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []:
         steps = -np.diff(wall[run]) if descending else np.diff(wall[run])
-        # Hourly rows only stand still: 02:00, 02:00. Finer ones step back.
+        # Hourly rows repeat a time (02:00, 02:00); rows with shorter steps go back in time.
         back = np.flatnonzero(steps < 0) if (steps < 0).any() else np.flatnonzero(steps == 0)
         if len(back) != 1:
             unclear[run] = True

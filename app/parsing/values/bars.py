@@ -1,4 +1,4 @@
-"""Market bars: their columns known by name or by the prices, and the rules a bar obeys."""
+"""Market bars: recognise their columns by name or by the prices, and check the rules of bars."""
 
 import re
 import unicodedata
@@ -6,15 +6,15 @@ import unicodedata
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import Invalid
+from app.parsing.errors import MissingColumns
 from app.parsing.findings import Findings
 from app.parsing.lines import Mask
 from models.arrays import Values
 from models.series import SeriesKind
 
 PRICES = ("open", "high", "low", "close")
-# The likeliest first: a file with both `Close` and `Last` means the close by the former. In other
-# languages as exchanges and brokers there write them, without accents.
+# The likeliest first: in a file with `Close` and `Last` the close is the former. Names in other
+# languages are those that exchanges and brokers use, without accents.
 SYNONYMS = {
     "open": (
         *("open", "openprice", "o", "op", "1open", "opening", "openingprice"),
@@ -53,27 +53,27 @@ SYNONYMS = {
         *("stucke", "stuecke", "volumen", "volumi", "成交量", "出来高", "거래량"),
     ),
 }
-# Of Latin letters; Hangul is made of marks too, but of none of these.
+# Combining marks of Latin letters; those of Hangul are outside this range.
 ACCENTS = dict.fromkeys(range(0x300, 0x370))
 SEPARATOR = re.compile(r"[ ._\-:/]+")
-# Prices are rounded when they are split-adjusted: a bar may miss its rule by this share.
+# Split-adjusted prices are rounded: a bar may violate its rule by this share.
 ROUNDING = 1e-6
 SURE_SHARE = 0.99
 MOST_HIGH_TO_LOW = 2.0
 
 
 def named_bars(names: list[str]) -> dict[str, str]:
-    """The canonical names of the columns that are known; empty unless all prices are there.
+    """The canonical names of the columns that are recognised; empty unless all prices exist.
 
-    A symbol before or behind the names is no harm, as in `GSPC.Open` or `Close AAPL`; several
-    symbols with all prices each are several series and no bars.
+    A symbol before or after the names is ignored, as in `GSPC.Open` or `Close AAPL`. Several
+    symbols with all prices are several series, which are not bars.
     """
     split: dict[str, dict[str, str]] = {}
     for name in names:
         for affix, rest in _splits(name):
             split.setdefault(affix, {}).setdefault(_plain(rest), name)
     found = [known for known in map(_known, split.values()) if set(PRICES) <= set(known.values())]
-    # `Open Price` is the open price, and also what somebody may call the open of `Price`.
+    # `Open Price` is the open price, and also the open of a symbol called `Price`.
     prices = {tuple(sorted(_prices(known).items())) for known in found}
     return found[0] if len(prices) == 1 else {}
 
@@ -89,16 +89,16 @@ def _plain(name: str) -> str:
 
 
 def _splits(name: str) -> list[tuple[str, str]]:
-    """A name as a symbol and what follows or precedes it, in every way; without one first."""
+    """All ways to split a name into a symbol and the rest; the first is without a symbol."""
     lower = name.lower()
     marks = [match.span() for match in SEPARATOR.finditer(lower)]
-    before = [(lower[:start] + ">", lower[end:]) for start, end in marks]
-    behind = [("<" + lower[end:], lower[:start]) for start, end in marks]
-    return [("", lower), *before, *behind]
+    symbol_first = [(lower[:start] + ">", lower[end:]) for start, end in marks]
+    symbol_last = [("<" + lower[end:], lower[:start]) for start, end in marks]
+    return [("", lower), *symbol_first, *symbol_last]
 
 
 def _known(plain: dict[str, str]) -> dict[str, str]:
-    """Names by what they mean, of `plain` names without marks."""
+    """The canonical name of each recognised column; `plain` maps plain names to columns."""
     known: dict[str, str] = {}
     for canonical, synonyms in SYNONYMS.items():
         match = next((plain[one] for one in synonyms if one in plain), None)
@@ -108,12 +108,12 @@ def _known(plain: dict[str, str]) -> dict[str, str]:
 
 
 def recognised_bars(values: Values) -> dict[int, str]:
-    """Columns of bars without names, by what prices obey: four in a row, then the volume."""
+    """Recognise columns of bars by the rules of prices: four neighbours, then the volume."""
     for first in range(values.shape[1] - 3):
         quarter = values[:, first : first + 4]
         with np.errstate(invalid="ignore"):
             holds = (quarter > 0).all(axis=1) & _obeys(quarter)
-            # Pressure, wind and humidity obey too; the prices of a bar are near each other.
+            # Pressure, wind and humidity may obey the rules too, but a bar's prices are similar.
             holds &= quarter[:, 1] <= quarter[:, 2] * MOST_HIGH_TO_LOW
         moves = (quarter[:, 1] > quarter[:, 2]).any()
         if holds.mean() >= SURE_SHARE and moves:
@@ -132,10 +132,10 @@ def canonical_names(
     has_header: bool,
     findings: Findings,
 ) -> tuple[list[str], SeriesKind]:
-    """Names of the channels and the kind; bars get the names open, high, low, close, ...
+    """The channels' names and the kind; bars get the names open, high, low, close, ...
 
     Raises:
-        Invalid: If bars are asked for and the columns are none.
+        MissingColumns: If bars are asked for and the columns are not those of bars.
     """
     if kind not in (None, "ohlc"):
         return names, kind or "generic"
@@ -145,7 +145,7 @@ def canonical_names(
     if not renamed and kind is None:
         return names, "generic"
     if not renamed:
-        raise Invalid(
+        raise MissingColumns(
             "Series of the kind ohlc need the columns open, high, low and close. Received: "
             f"{', '.join(names)}. Rename them with `columns=name in the file=open`, or use "
             "another kind."
@@ -159,21 +159,21 @@ def canonical_names(
 
 
 def broken_bars(names: list[str], values: Values) -> Mask:
-    """Rows that no market can have made; missing prices break no rule."""
+    """Rows whose prices violate the rules of bars; missing prices violate none."""
     prices = values[:, [names.index(name) for name in PRICES]]
     with np.errstate(invalid="ignore"):
         return ~_obeys(prices) | (prices <= 0).any(axis=1)
 
 
 def describe(names: list[str], values: npt.NDArray[np.float64]) -> str:
-    """Why one row cannot be a bar."""
+    """Why one row is not a bar."""
     prices = {name: float(values[names.index(name)]) for name in PRICES}
     shown = ", ".join(f"{name} {price:g}" for name, price in prices.items())
     return f"a bar needs 0 < low <= open, close <= high: {shown}"
 
 
 def _obeys(prices: Values) -> Mask:
-    """Whether low <= open, close <= high, as far as the prices are there."""
+    """Whether low <= open, close <= high, for the prices that are not missing."""
     opened, high, low, closed = prices.T
     slack = ROUNDING * np.abs(high)
     breaks = low > high + slack

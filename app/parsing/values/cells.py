@@ -1,4 +1,4 @@
-"""What a single field looks like: nothing, a number, a moment, a time of day, or text."""
+"""Classify single fields: empty, a number, a moment, a time of day, or text."""
 
 import re
 from enum import StrEnum
@@ -10,7 +10,7 @@ from app.parsing.times.guesses import (
     start_of_interval,
     without_zone,
 )
-from app.parsing.values.number_marks import without_signs, without_unit
+from app.parsing.values.number_marks import without_marks, without_unit
 
 NULLS = frozenset(
     {"", "-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
@@ -21,14 +21,14 @@ NULLS = frozenset(
 )
 NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-# `18.00` is rather a number; with a colon or two dots it can only be a time of day.
+# `18.00` is more likely a number; with a colon or two dots it can only be a time of day.
 SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.|h\d{2}$|\d{2} (?:UTC|GMT)$)")
-# A day of the year 2000 is written so too, but full minutes are far more frequent.
+# A day of the year 2000 looks the same, but full minutes are far more frequent.
 WHOLE_MINUTE = re.compile(r"([01]?\d|2[0-3])\.[0-5]\d\.00")
 
 
 class CellKind(StrEnum):
-    """What a field is."""
+    """The kind of a field."""
 
     NOTHING = "nothing"
     NUMBER = "number"
@@ -41,12 +41,12 @@ class CellKind(StrEnum):
 
 
 def kind_of(cell: str) -> CellKind:
-    """What a trimmed field is."""
+    """The kind of a trimmed field."""
     if cell.lower() in NULLS:
         return CellKind.NOTHING
     if NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell):
         return _kind_of_number(cell)
-    if NUMBER.fullmatch(without_signs(cell)) or NUMBER.fullmatch(without_unit(cell)):
+    if NUMBER.fullmatch(without_marks(cell)) or NUMBER.fullmatch(without_unit(cell)):
         return CellKind.NUMBER
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
@@ -62,7 +62,7 @@ def _kind_of_number(cell: str) -> CellKind:
         return CellKind.MOMENT
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
         return CellKind.CLOCK
-    # Six digits are a month only where the column's name or place says so.
+    # Six digits are a month only if the column's name or position says so.
     is_date = cell.isdigit() and len(cell) != len("YYYYMM") and guess_formats(cell)
     is_moment = is_date or guess_epoch(cell)
     return CellKind.MAYBE_MOMENT if is_moment else CellKind.NUMBER

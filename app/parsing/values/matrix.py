@@ -1,4 +1,4 @@
-"""Numbers of very many rows, in a temporary file instead of memory."""
+"""Numbers of very large files, in a temporary file instead of memory."""
 
 from tempfile import TemporaryFile
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import disk_error
+from app.parsing.errors import disk_error
 from models.arrays import Values
 
 VALUE_BYTES = 8
 
 
 class Matrix:
-    """One row of numbers for each channel, each filled from its start.
+    """One row of numbers for each channel, filled from the start.
 
-    The file is as long as all rows may need; what is never written takes no room on the disk.
+    The file has the length that all rows may need; parts that are never written take no space on
+    the disk.
     """
 
     def __init__(self, channels: int, most_rows: int) -> None:
@@ -27,7 +28,7 @@ class Matrix:
             raise disk_error(error) from error
 
     def put(self, row: int, columns: list[npt.NDArray[np.float64]]) -> None:
-        """Write some rows, from this one on."""
+        """Write rows, starting at index `row`."""
         try:
             for channel, values in enumerate(columns):
                 self._put_channel(channel, row, values)
@@ -36,7 +37,7 @@ class Matrix:
             raise disk_error(error) from error
 
     def take(self, values: Values, rows: npt.NDArray[np.int64]) -> None:
-        """Fill it with the chosen rows of another."""
+        """Fill it with the given rows of `values`."""
         try:
             for channel in range(self.channels):
                 self._put_channel(channel, 0, values[rows, channel])
@@ -49,9 +50,9 @@ class Matrix:
         self._file.write(np.ascontiguousarray(values).data)
 
     def values(self, rows: int) -> Values:
-        """The first rows, one column for each channel, when all are written.
+        """The first rows, one column for each channel, after all are written.
 
-        The file is closed, and goes when nobody has the numbers any more.
+        The file is closed; its space is freed when the array is.
         """
         self._file.truncate(self.channels * self.most_rows * VALUE_BYTES)
         whole: Any = np.memmap(
@@ -61,12 +62,12 @@ class Matrix:
         return np.asarray(whole[:, :rows].T)
 
     def close(self) -> None:
-        """Take no more numbers."""
+        """Close the file."""
         self._file.close()
 
 
 def taken(values: Values, rows: npt.NDArray[np.int64]) -> Values:
-    """The chosen rows of very many, in a matrix of their own."""
+    """The given rows, in a temporary file of their own."""
     matrix = Matrix(values.shape[1], len(rows))
     matrix.take(values, rows)
     return matrix.values(len(rows))

@@ -1,4 +1,4 @@
-"""What people put beside the digits of a number: currencies, percent, thousands, units."""
+"""Strip marks beside the digits of numbers: currencies, percent, thousands, footnotes, units."""
 
 import re
 from typing import Any
@@ -9,11 +9,11 @@ from app.quality.unit_spellings import UNITS
 
 CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9"
 BLANKS = " \u00a0\u2009\u202f'\u2019"
-# Powers of ten are put behind the digits, so that no multiplication rounds.
+# Powers of ten are appended to the digits, so that no multiplication rounds.
 POWERS = {"K": "e3", "k": "e3", "M": "e6", "B": "e9"}
-# Stars and crosses of footnotes: "estimated", "another instrument".
-MARKS = "*#"
-SIGNS = frozenset(CURRENCIES + BLANKS + MARKS + "%KkMB(")
+# Footnotes: "estimated", "another instrument".
+FOOTNOTES = "*#"
+MARKS = frozenset(CURRENCIES + BLANKS + FOOTNOTES + "%KkMB(")
 _SIGN = "[+-]?"
 _AMOUNT = r"(?:\d[\d.,]*|[.,]\d+)"
 _DECORATED = (
@@ -21,12 +21,12 @@ _DECORATED = (
     r"(?P<power>[KkMB]?)$"
 )
 _MARKED = (
-    rf"^(?P<sign>{_SIGN})(?P<amount>{_AMOUNT})(?P<power>[KkMB]?) ?(?:[%{CURRENCIES}{MARKS}]|)$"
+    rf"^(?P<sign>{_SIGN})(?P<amount>{_AMOUNT})(?P<power>[KkMB]?) ?(?:[%{CURRENCIES}{FOOTNOTES}]|)$"
 )
 _IN_BRACKETS = rf"^\([{CURRENCIES}]?(?P<amount>{_AMOUNT})\)$"
 _GROUPED = rf"^(?P<digits>{_SIGN}\d{{1,3}}(?:[{BLANKS}]\d{{3}})+(?:[.,]\d*)?)$"
 _PATTERNS = tuple(re.compile(one) for one in (_DECORATED, _MARKED, _IN_BRACKETS, _GROUPED))
-# One letter alone needs a blank: 12A is a house, and 12m may be twelve millions.
+# A single letter needs a blank: 12A is a house number, and 12m may be twelve millions.
 _LETTERS = [unit for unit in UNITS if len(unit) == 1 and unit.isalpha()]
 _OTHERS = sorted(UNITS.keys() - {*_LETTERS}, key=len, reverse=True)
 _MEASURED = re.compile(
@@ -34,13 +34,13 @@ _MEASURED = re.compile(
     rf"(?P<unit>[{BLANKS}](?:{'|'.join(_LETTERS)})"
     rf"|[{BLANKS}]?(?:{'|'.join(map(re.escape, _OTHERS))}))"
 )
-# The least that a column with such signs must hold: other columns need no second look.
-_ANY_SIGN = f"[{CURRENCIES}{BLANKS}{MARKS}%KkMB(]"
+# Columns with such marks or units match these; other columns are left as they are.
+_ANY_MARK = f"[{CURRENCIES}{BLANKS}{FOOTNOTES}%KkMB(]"
 _ANY_UNIT = rf"\d[{BLANKS}]?(?:[A-DF-Za-df-z\x{{b0}}\x{{b5}}\x{{3bc}}\x{{2103}}\x{{2109}}]|EUR)"
 
 
-def without_signs(cell: str) -> str:
-    """One field as the digits that it stands for; other texts stay as they are."""
+def without_marks(cell: str) -> str:
+    """The plain number that a field stands for; other texts stay as they are."""
     decorated, marked, in_brackets, grouped = (one.match(cell) for one in _PATTERNS)
     if grouped:
         return re.sub(f"[{BLANKS}]", "", cell)
@@ -53,39 +53,40 @@ def without_signs(cell: str) -> str:
 
 
 def without_unit(cell: str) -> str:
-    """One field without the unit behind its digits; other texts stay as they are."""
+    """A field without the unit after its digits; other texts stay as they are."""
     measured = _MEASURED.fullmatch(cell)
     return measured["amount"] if measured else cell
 
 
-def read_signs(texts: Any) -> tuple[Any, frozenset[str]]:
-    """A column of trimmed texts without signs, and the signs that it had.
+def strip_marks(texts: Any) -> tuple[Any, frozenset[str]]:
+    """A column of trimmed texts without marks, and the marks that it had.
 
-    Signs that make rows of one column mean different things stay, so that no number is read:
-    two currencies, or per cent on some rows only.
+    Marks that give rows of the column different meanings stay, so that those fields are not read
+    as numbers: two currencies, or percent signs on some rows only.
     """
     import pyarrow.compute as pc
 
-    signed = to_mask(pc.match_substring_regex(texts, _ANY_SIGN))
-    if not signed.any():
+    marked = to_mask(pc.match_substring_regex(texts, _ANY_MARK))
+    if not marked.any():
         return texts, frozenset()
     old = texts.to_pylist()
     new = [
-        without_signs(text) if is_signed else text
-        for text, is_signed in zip(old, signed.tolist(), strict=True)
+        without_marks(text) if is_marked else text
+        for text, is_marked in zip(old, marked.tolist(), strict=True)
     ]
     changed = [one for one, other in zip(old, new, strict=True) if one != other]
-    signs = frozenset("".join(changed)) & SIGNS
+    marks = frozenset("".join(changed)) & MARKS
     has_bare_rows = any(text[-1:].isdigit() and "%" not in text for text in old)
-    if not changed or len(signs & set(CURRENCIES)) > 1 or ("%" in signs and has_bare_rows):
+    if not changed or len(marks & set(CURRENCIES)) > 1 or ("%" in marks and has_bare_rows):
         return texts, frozenset()
-    return arrow.texts(new), signs
+    return arrow.texts(new), marks
 
 
-def read_unit(texts: Any) -> tuple[Any, str | None]:
-    """A column of trimmed texts without the one unit beside its numbers, and that unit.
+def strip_unit(texts: Any) -> tuple[Any, str | None]:
+    """A column of trimmed texts without the unit beside its numbers, and that unit.
 
-    Numbers of two units, or with a unit on some rows only, stay as they are: no number is read.
+    Fields with different units, or with a unit on some rows only, stay as they are and are not
+    read as numbers.
     """
     import pyarrow.compute as pc
 

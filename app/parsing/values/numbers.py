@@ -1,4 +1,4 @@
-"""Columns of text to numbers: the decimal sign proven, missing values known."""
+"""Read columns of text as numbers: prove the decimal separator, recognise missing values."""
 
 import re
 from dataclasses import dataclass, replace
@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import Invalid
 from app.parsing import arrow
 from app.parsing.arrow import to_floats, to_mask
+from app.parsing.errors import AmbiguousNumbers
 from app.parsing.lines import Mask
 from app.parsing.options import Decimal
 from app.parsing.values.cells import NULLS
-from app.parsing.values.number_marks import read_signs, read_unit
+from app.parsing.values.number_marks import strip_marks, strip_unit
 
-# What only one decimal sign can explain; `1,234` is a thousand to some and not to others.
+# Numbers that prove the decimal separator; `1,234` does not, it may have thousands or decimals.
 ONLY_COMMA = (
     r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*)$"
 )
-# `+0123,5` of hourly weather reports (NOAA) is 12.3 of the quality 5: two numbers in one field.
+# `+0123,5` of hourly weather reports (NOAA) is 12.3 with the quality 5: two numbers in a field.
 WITH_FLAG = r"^[+-]\d{4,5},\d$"
 PADDED = r"^[+-]0\d{3}"
 ONLY_POINT = (
@@ -37,7 +37,7 @@ WITH_POINT = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"
 SHORT = r"^[+-]?\d{1,3}$"
 CONTRARY_SHARE = 0.05
 SAMPLE_ROWS = 1000
-_NO_SIGNS: frozenset[str] = frozenset()
+_NO_MARKS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +45,33 @@ class Numbers:
     """A column of numbers.
 
     Args:
-        values: The numbers; NaN where a field is empty, says so, or is unreadable.
+        values: The numbers; NaN where a field is empty, a word for a missing value, or unreadable.
         unreadable: Fields that are neither a number nor a word for a missing value.
         infinite: Fields that are infinite or too large for a float64.
-        signs: What stood beside the digits, such as a currency or a per cent sign.
-        unit: What all of them were measured in, where it stood beside the digits.
+        marks: Marks that stood beside the digits, such as a currency or a percent sign.
+        unit: The unit of all fields, if it stood beside the digits.
     """
 
     values: npt.NDArray[np.float64]
     unreadable: Mask
     infinite: Mask
-    signs: frozenset[str] = _NO_SIGNS
+    marks: frozenset[str] = _NO_MARKS
     unit: str | None = None
 
 
 def read_numbers(
     columns: list[Any], decimal: Decimal | None, *, points_are_sure: bool
 ) -> tuple[list[Numbers], Decimal]:
-    """Read Arrow arrays of strings or of numbers, and say which decimal sign they have.
+    """Read Arrow arrays of strings or of numbers, and detect their decimal separator.
 
     Args:
         columns: The columns; those of numbers come from files that hold numbers.
-        decimal: The decimal sign, if the sender says it.
-        points_are_sure: Whether `1.234` can only be a little more than one, as it is where
-            commas separate the fields.
+        decimal: The decimal separator, if the sender gives it.
+        points_are_sure: Whether the point in `1.234` can only be a decimal point, as in files
+            whose fields are separated by commas.
 
     Raises:
-        Invalid: If `decimal` is not given and nothing tells which it is.
+        AmbiguousNumbers: If `decimal` is not given and no field proves it.
     """
     if decimal != ",":
         values = [_cast_at_once(column) for column in columns]
@@ -86,11 +86,11 @@ def read_numbers(
 
 
 def refuse_unclear_points(columns: list[Any]) -> None:
-    """Refuse columns that read `1.234` and `987` when no number of the file tells what points are.
+    """Refuse columns with `1.234` and `987` if no number proves what points separate.
 
     Raises:
-        Invalid: If every point of the file may stand for thousands, and one column mixes
-            such numbers with short ones: measured numbers would have their zeros, 987.000.
+        AmbiguousNumbers: If every point of the file may separate thousands, and one column mixes
+            such numbers with short ones: measured numbers would have trailing zeros, 987.000.
     """
     texts = [column for column in columns if _is_text(column)]
     if is_point_proven(texts):
@@ -99,22 +99,22 @@ def refuse_unclear_points(columns: list[Any]) -> None:
     mixed = [column for column in unclear if _matching(column, SHORT)]
     if mixed and not any(_matching(column, ONLY_POINT) for column in texts):
         example = next(str(text) for text in mixed[0] if re.match(WITH_POINT, str(text)))
-        raise Invalid(
+        raise AmbiguousNumbers(
             f"{example!r} can be a number with a decimal point or with thousands: no field "
-            "of the file tells which. Say it with `decimal=,` or `decimal=.`."
+            "of the file proves which. Give it with `decimal=,` or `decimal=.`."
         )
 
 
 def is_point_proven(texts: list[Any]) -> bool:
-    """Whether points are decimal signs by the first rows; a few of most files hold the proof."""
+    """Whether the first rows prove that points separate decimals; in most files a few rows do."""
     return any(_matching(column.slice(0, SAMPLE_ROWS), ONLY_POINT) for column in texts)
 
 
 def decide_decimal(columns: list[Any]) -> Decimal:
-    """The decimal sign of a file's number columns, from what only one sign can explain.
+    """The decimal separator of a file's columns, from numbers that only one separator explains.
 
     Raises:
-        Invalid: If commas can be decimal signs or thousands, and nothing tells which.
+        AmbiguousNumbers: If commas may separate decimals or thousands, and no field proves which.
     """
     import pyarrow.compute as pc
 
@@ -125,9 +125,10 @@ def decide_decimal(columns: list[Any]) -> Decimal:
     point = sum(_matching(column, ONLY_POINT) for column in columns)
     unclear = sum(_matching(column, WITH_COMMA) for column in with_commas)
     if min(comma, point) > CONTRARY_SHARE * max(comma, point):
-        raise Invalid(
+        raise AmbiguousNumbers(
             f"{comma} fields are numbers with a decimal comma and {point} with a decimal "
-            "point. Say which it is with `decimal=,` or `decimal=.`; the others are kept aside."
+            "point. Give the right one with `decimal=,` or `decimal=.`; the other fields' rows are "
+            "quarantined."
         )
     if comma == point == 0 and unclear:
         example = next(
@@ -136,9 +137,9 @@ def decide_decimal(columns: list[Any]) -> Decimal:
             for text in column
             if re.match(WITH_COMMA, str(text))
         )
-        raise Invalid(
+        raise AmbiguousNumbers(
             f"{example!r} can be a number with a decimal comma or with thousands: no field "
-            "of the file tells which. Say it with `decimal=,` or `decimal=.`."
+            "of the file proves which. Give it with `decimal=,` or `decimal=.`."
         )
     return "," if comma > point else "."
 
@@ -150,7 +151,7 @@ def _matching(column: Any, pattern: str) -> int:
 
 
 def _cast_at_once(column: Any) -> npt.NDArray[np.float64] | None:
-    """The fast path for columns where every field is a plain number."""
+    """The fast path for columns in which every field is a plain number."""
     import pyarrow as pa
 
     try:
@@ -175,25 +176,25 @@ def _is_text(column: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Cleaned:
-    """A column without what stood beside its digits, and what that was.
+    """A column without the marks and the unit beside its digits, and these.
 
-    `is_flagged` says that its fields hold a number and a flag each, and so none that can be read.
+    `is_flagged` says that each field holds a number and a flag, so that none can be read.
     """
 
     column: Any
-    signs: frozenset[str] = _NO_SIGNS
+    marks: frozenset[str] = _NO_MARKS
     unit: str | None = None
     is_flagged: bool = False
 
 
 def _cleaned(column: Any) -> _Cleaned:
-    """Trimmed texts with a plain minus and nothing beside the digits."""
+    """Trimmed texts with an ASCII minus, without marks and units."""
     import pyarrow.compute as pc
 
     trimmed = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u2212", "-")
-    bare, unit = read_unit(trimmed)
+    bare, unit = strip_unit(trimmed)
     flagged = _matching(bare, WITH_FLAG) == len(bare) and bool(_matching(bare, PADDED))
-    return _Cleaned(*read_signs(bare), unit, flagged)
+    return _Cleaned(*strip_marks(bare), unit, flagged)
 
 
 def _carefully(cleaned: _Cleaned, decimal: Decimal) -> Numbers:
@@ -203,7 +204,7 @@ def _carefully(cleaned: _Cleaned, decimal: Decimal) -> Numbers:
         nothing = np.full(len(cleaned.column), np.nan)
         return _as_numbers(nothing, np.ones(len(nothing), dtype=bool))
     numbers = _as_numbers(*_read_carefully(cleaned.column, decimal))
-    return replace(numbers, signs=cleaned.signs, unit=cleaned.unit)
+    return replace(numbers, marks=cleaned.marks, unit=cleaned.unit)
 
 
 def _read_carefully(text: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64], Mask]:
@@ -219,7 +220,7 @@ def _read_carefully(text: Any, decimal: Decimal) -> tuple[npt.NDArray[np.float64
 
 
 def _with_point(text: Any, decimal: Decimal) -> Any:
-    """Numbers without thousands signs and with a decimal point; anything else is left alone."""
+    """Numbers without thousands separators and with a decimal point; other texts unchanged."""
     import pyarrow.compute as pc
 
     thousands = "," if decimal == "." else "."
@@ -227,7 +228,8 @@ def _with_point(text: Any, decimal: Decimal) -> Any:
     text = pc.if_else(has_thousands, pc.replace_substring(text, thousands, ""), text)
     if decimal == ".":
         return text
-    # A point that is no thousands sign is no number here: `1.5` must not become 15 or 1.5.
+    # A point that does not separate thousands makes a field unreadable here: `1.5` must not become
+    # 15 or 1.5.
     has_point = pc.and_(pc.match_substring(text, "."), pc.invert(has_thousands))
     text = pc.if_else(
         has_point, pc.binary_join_element_wise(arrow.text("?"), text, arrow.text("")), text

@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.db import Database
-from app.ingest import receiving, uploads
+from app.ingest import receiving, storing
 from app.ingest.processes import pool
-from app.ingest.processes.pool import FileProcess, FileProcesses, Lost
+from app.ingest.processes.pool import FileProcess, FileProcesses, ProcessLost
 from app.main import create_app
 from app.settings import Settings
 from tests.app.ingest.test_upload_jobs import work as finish
@@ -100,7 +100,7 @@ class TestLoss:
 
         def committed_and_lost(*arguments: Any) -> dict[str, Any]:
             ask(*arguments)
-            raise Lost(-signal.SIGKILL)
+            raise ProcessLost(-signal.SIGKILL)
 
         monkeypatch.setattr(FileProcess, "ask", committed_and_lost)
         answer = send(client, BIG)
@@ -143,7 +143,7 @@ def test_a_full_database_is_a_507_or_a_job_that_failed_in_words(
     def full(*_: Any, **__: Any) -> None:
         raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(FULL))
 
-    monkeypatch.setattr(uploads, "store_table", full)
+    monkeypatch.setattr(storing, "store_table", full)
     changed = settings.model_copy(update={"upload_job_bytes": 10 if work == "job" else 10**9})
     with TestClient(create_app(changed), raise_server_exceptions=False) as client:
         answer = send(client, TEXT)

@@ -204,8 +204,8 @@ class TestQuarantine:
         rows = list(csv.reader(io.StringIO(answer.text)))
         assert rows == [
             ["line", "reason", "text"],
-            ["12", "'a' is no finite number: 'x, y'", '2024-02-01,"x, y",1'],
-            ["13", "no time can be read in 'never'", "never,1,2"],
+            ["12", "'a' is not a finite number: 'x, y'", '2024-02-01,"x, y",1'],
+            ["13", "'never' cannot be read as a time", "never,1,2"],
         ]
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import TooLarge
 from app.parsing import reader, regular
+from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
-from app.parsing.progress import Progress
+from app.parsing.pieces import Irregular
 from app.parsing.reader import Table, read_table
+from app.parsing.reading_record import ReadingRecord
 from tests.app.parsing.dialects.cases import CASES
 from tests.app.parsing.files import options_of
 
@@ -32,17 +33,17 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read_both_ways(
     content: bytes, options: ReadOptions, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Table, Table, Progress, Progress] | None:
+) -> tuple[Table, Table, ReadingRecord, ReadingRecord] | None:
     """A file read in pieces and as a whole, if it can be read in pieces."""
-    pieces, whole, nothing = Progress(), Progress(), Findings()
+    pieces, whole, nothing = ReadingRecord(), ReadingRecord(), Findings()
     file = io.BytesIO(content)
     try:
         one = reader._read_in_pieces(file, options, pieces, nothing, lambda _: None)
-    except regular.Irregular:
+    except Irregular:
         return None
     with monkeypatch.context() as patch:
         patch.setattr(reader, "REGULAR_BYTES", len(content))
-        other = read_table(file, options, limit_bytes=2**30, progress=whole)
+        other = read_table(file, options, limit_bytes=2**30, record=whole)
     del whole.dialect["compression"]
     return one, replace(other, dialect=one.dialect | whole.dialect), pieces, whole
 
@@ -109,5 +110,5 @@ class TestTooLarge:
         content = "time,a\n" + "".join(f"2024-01-{1 + n:02},{n}\n" for n in range(20))
         assert read_table(io.BytesIO(content.encode()), ReadOptions(), limit_bytes=2**30).rows_read
         broken = content + "2024-02-01,x\n"
-        with pytest.raises(TooLarge, match="'a' has fields that are no plain numbers"):
+        with pytest.raises(FileTooLarge, match="'a' has fields that are not plain numbers"):
             read_table(io.BytesIO(broken.encode()), ReadOptions(), limit_bytes=2**30)

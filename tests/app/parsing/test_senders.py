@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from app.errors import Invalid
+from app.parsing.errors import UnreadableFile
 from app.parsing.reader import read_table
 from tests.app.parsing.dialects.cases import CASES
 from tests.app.parsing.dialects.refused import REFUSED
@@ -39,6 +39,6 @@ def test_times_and_values_are_those_of_the_generator(case: Case) -> None:
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
 def test_what_has_no_proof_is_refused_with_the_parameter(case: Refused) -> None:
     content = io.BytesIO(case.content)
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(UnreadableFile) as caught:
         read_table(content, options_of(case.query), limit_bytes=LIMIT_BYTES)
     assert case.said in str(caught.value)

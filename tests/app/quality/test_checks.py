@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.quality.checks import judge
-from app.quality.sample import Doubt, Subject
+from app.quality.checks import check_values
+from app.quality.sample import Finding, Sample
 from app.quality.units import unit_in
 
 pytestmark = pytest.mark.unit
@@ -22,12 +22,12 @@ def judged(
     *,
     times: npt.NDArray[np.datetime64] | None = None,
     **told: Any,
-) -> dict[str, Doubt]:
+) -> dict[str, Finding]:
     """The doubts about one hourly channel by their codes."""
     if times is None:
         times = np.datetime64("2024-01-01", "us") + np.arange(len(column)) * np.timedelta64(1, "h")
     values = np.asarray(column, dtype=float)[:, np.newaxis]
-    return {doubt.code: doubt for doubt in judge(Subject([name], times, values, **told))}
+    return {doubt.code: doubt for doubt in check_values(Sample([name], times, values, **told))}
 
 
 def temperatures(seed: int = 0) -> npt.NDArray[np.float64]:
@@ -137,7 +137,7 @@ class TestSpikes:
 
     def test_what_jumps_by_nature_has_none(self) -> None:
         gusts = np.random.default_rng(4).pareto(1.5, 20_000)
-        assert judged(gusts).get("spike", Doubt("", "", 0)).count <= 20
+        assert judged(gusts).get("spike", Finding("", "", 0)).count <= 20
 
 
 class TestUnits:
@@ -178,7 +178,7 @@ class TestClockChanges:
         hours = np.datetime64("2022-06-01", "us") + np.arange(2 * 365 * 24) * self.HOUR
         return hours[~np.isin(hours, np.array(gone, dtype="datetime64[us]"))]
 
-    def doubt(self, times: npt.NDArray[np.datetime64], timezone: str = "UTC") -> Doubt | None:
+    def doubt(self, times: npt.NDArray[np.datetime64], timezone: str = "UTC") -> Finding | None:
         """What is said of the clocks."""
         values = np.random.default_rng(6).normal(size=len(times))
         return judged(values, times=times, timezone=timezone).get("clock_changes")

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from app.errors import Invalid, TooLarge
+from app.parsing.errors import FileTooLarge, UnreadableFile
 from tests.app.parsing.files import (
     codes,
     column,
@@ -61,11 +61,11 @@ class TestSeparators:
 
     @pytest.mark.parametrize("text", ["#a,b,c\n#d\n1\n2\n", "#a,b\n%c\n", "# a b\n", "%\n%\n1,2\n"])
     def test_a_file_that_is_nearly_all_comments_is_refused_in_words(self, text: str) -> None:
-        with pytest.raises(Invalid):
+        with pytest.raises(UnreadableFile):
             read_text(text)
 
     def test_a_word_is_no_separator(self) -> None:
-        with pytest.raises(Invalid, match=r"`delimiter` must be one character"):
+        with pytest.raises(UnreadableFile, match=r"`delimiter` must be one character"):
             read_text("time,a\n2024-01-01,1\n", delimiter="abc")
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -88,7 +88,7 @@ class TestHeaders:
         assert table.channels == ("b",)
 
     def test_too_few_names_are_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"`columns` must name all 3 columns"):
+        with pytest.raises(UnreadableFile, match=r"`columns` must name all 3 columns"):
             read_text("2024-01-01,1,2\n2024-01-02,3,4\n", columns=("time", "b"))
 
     def test_names_may_be_numbers(self) -> None:
@@ -128,7 +128,9 @@ class TestHeaders:
         assert table.values.tolist() == [[3.0, 1.0]]
 
     def test_an_unknown_column_is_refused_with_the_known(self) -> None:
-        with pytest.raises(Invalid, match=r"`columns` must name columns of the file: a\. .*'b'"):
+        with pytest.raises(
+            UnreadableFile, match=r"`columns` must name columns of the file: a\. .*'b'"
+        ):
             read_text("time,a\n2024-01-01,1\n", columns=("b",))
 
     def test_columns_of_text_are_left_out_and_reported(self) -> None:
@@ -138,7 +140,9 @@ class TestHeaders:
 
     def test_several_series_in_one_file_are_refused_with_their_names(self) -> None:
         text = "date,symbol,close\n2024-01-01,AAPL,1\n2024-01-01,MSFT,2\n2024-01-02,AAPL,3\n"
-        with pytest.raises(Invalid, match=r"several series: the column 'symbol'.*'AAPL', 'MSFT'"):
+        with pytest.raises(
+            UnreadableFile, match=r"several series: the column 'symbol'.*'AAPL', 'MSFT'"
+        ):
             read_text(text)
 
 
@@ -154,7 +158,7 @@ class TestDecimals:
         assert column(table, "a") == [1234.5, 12345678.0]
 
     def test_a_number_that_can_be_both_is_refused_with_the_parameter(self) -> None:
-        with pytest.raises(Invalid, match=r"'1,234' can be.*`decimal=,` or `decimal=.`"):
+        with pytest.raises(UnreadableFile, match=r"'1,234' can be.*`decimal=,` or `decimal=.`"):
             read_text("time;a\n2024-01-01;1,234\n2024-01-02;2,500\n")
 
     @pytest.mark.parametrize(("sign", "value"), [(",", 1.234), (".", 1234.0)])
@@ -196,70 +200,72 @@ class TestEncodings:
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("one.csv", "1")
             archive.writestr("two.csv", "2")
-        with pytest.raises(Invalid, match=r"exactly one file. Received 2: one.csv, two.csv"):
+        with pytest.raises(UnreadableFile, match=r"exactly one file. Received 2: one.csv, two.csv"):
             read_bytes(content.getvalue())
 
     def test_a_gzip_bomb_is_refused(self) -> None:
         bomb = packed("time,a\n" + "2024-01-01,1\n" * 100_000)
-        with pytest.raises(TooLarge, match=r"at most 1000 bytes long once unpacked"):
+        with pytest.raises(FileTooLarge, match=r"at most 1000 bytes long once unpacked"):
             read_bytes(bomb, limit_bytes=1000)
 
     def test_a_damaged_gzip_is_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"damaged or locked gzip"):
+        with pytest.raises(UnreadableFile, match=r"damaged or locked gzip"):
             read_bytes(packed("time,a\n2024-01-01,1\n" * 100)[:-20])
 
 
 class TestRefusals:
     def test_an_empty_file(self) -> None:
-        with pytest.raises(Invalid, match=r"The file is empty: 0 bytes came"):
+        with pytest.raises(UnreadableFile, match=r"The file is empty. Received: 0 bytes"):
             read_bytes(b"")
 
     def test_a_file_of_blanks(self) -> None:
-        with pytest.raises(Invalid, match=r"The file is empty"):
+        with pytest.raises(UnreadableFile, match=r"The file is empty"):
             read_text(" \n\n")
 
     def test_a_binary_file(self) -> None:
-        with pytest.raises(Invalid, match=r"binary"):
+        with pytest.raises(UnreadableFile, match=r"binary"):
             read_bytes(bytes(range(256)) * 10)
 
     def test_a_picture(self) -> None:
-        with pytest.raises(Invalid, match=r"a PNG image, not a text table"):
+        with pytest.raises(UnreadableFile, match=r"a PNG image, not a text table"):
             read_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
 
     def test_a_workbook(self) -> None:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("[Content_Types].xml", "<Types/>")
-        with pytest.raises(Invalid, match=r"Excel workbook"):
+        with pytest.raises(UnreadableFile, match=r"Excel workbook"):
             read_bytes(content.getvalue())
 
     def test_no_time_column(self) -> None:
         with pytest.raises(
-            Invalid, match=r"No column holds times. Columns: a \('1.5'\).*`timestamp="
+            UnreadableFile, match=r"No column holds times. Columns: a \('1.5'\).*`timestamp="
         ):
             read_text("a,b\n1.5,2.5\n3.5,4.5\n")
 
     def test_one_column(self) -> None:
-        with pytest.raises(Invalid, match=r"one column only.*`delimiter=`"):
+        with pytest.raises(UnreadableFile, match=r"one column only.*`delimiter=`"):
             read_text("a\n1\n2\n")
 
     def test_a_header_without_rows(self) -> None:
-        with pytest.raises(Invalid, match=r"a header and no rows"):
+        with pytest.raises(UnreadableFile, match=r"a header and no rows"):
             read_text("time,a\n")
 
     def test_only_text(self) -> None:
-        with pytest.raises(Invalid, match=r"no column of numbers"):
+        with pytest.raises(UnreadableFile, match=r"no column of numbers"):
             read_text("time,a\n2024-01-01,red\n2024-01-02,blue\n")
 
     def test_rows_of_all_lengths(self) -> None:
         text = "time,a\n2024-01-01,1\n2024-01-02,1,2\n2024-01-03\n2024-01-04,1,2,3\n"
-        with pytest.raises(Invalid, match=r"no common number of fields.*`delimiter="):
+        with pytest.raises(UnreadableFile, match=r"no common number of fields.*`delimiter="):
             read_text(text)
 
     def test_mostly_unreadable_rows(self) -> None:
         text = "time,a,b\n" + "".join(f"{day},1,{number}\n" for number, day in enumerate(DAYS))
         text += "2024-01-04,inf,1\n2024-01-05,inf,1\n2024-01-06,inf,1\n2024-01-07,inf,1\n"
-        with pytest.raises(Invalid, match=r"4 of 7 rows cannot be used: 4 with an infinite number"):
+        with pytest.raises(
+            UnreadableFile, match=r"4 of 7 rows cannot be used: 4 with an infinite number"
+        ):
             read_text(text)
 
 
@@ -280,7 +286,7 @@ class TestQuarantine:
             (26, "infinite_value"),
         ]
         assert table.rejected[2].text == "2024-02-03,abc,1"
-        assert table.rejected[2].reason == "'a' is no finite number: 'abc'"
+        assert table.rejected[2].reason == "'a' is not a finite number: 'abc'"
         assert codes(table)["infinite_value"] == 2
 
     def test_line_numbers_count_blank_lines_and_comments(self) -> None:
@@ -299,11 +305,11 @@ class TestQuarantine:
 class TestSizes:
     def test_a_file_of_endless_lines_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("app.parsing.lines.MOST_LINES", 100)
-        with pytest.raises(TooLarge, match=r"at most 100 lines. Received: 101"):
+        with pytest.raises(FileTooLarge, match=r"at most 100 lines. Received: 101"):
             read_text("\n" * 100 + "time,a\n")
 
     def test_a_file_of_endless_columns_is_refused(self) -> None:
-        with pytest.raises(TooLarge, match=r"at most 5000 columns. Received: 6000"):
+        with pytest.raises(FileTooLarge, match=r"at most 5000 columns. Received: 6000"):
             read_text(("1," * 5999 + "1\n") * 3)
 
     def test_a_wide_file_is_read(self) -> None:

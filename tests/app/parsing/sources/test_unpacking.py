@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.errors import TooLarge
+from app.parsing.errors import FileTooLarge
 from app.parsing.sources.arrow_messages import unpacked_bytes
 from tests.app.parsing.dialects.arrow_files import arrow_file, arrow_stream, arrow_table, parquet
 from tests.app.parsing.files import read_bytes
@@ -24,7 +24,7 @@ class TestUnpackedSizes:
     def test_a_packed_arrow_file_says_its_size(self, packing: str) -> None:
         content = arrow_file(ZEROS.select(["a"]), packing)
         assert len(content) < LIMIT_BYTES * 30
-        with pytest.raises(TooLarge, match=r"at most 1000000 bytes long once unpacked"):
+        with pytest.raises(FileTooLarge, match=r"at most 1000000 bytes long once unpacked"):
             read_bytes(content, limit_bytes=LIMIT_BYTES)
 
     @pytest.mark.parametrize("packing", [None, "zstd", "lz4"])
@@ -41,18 +41,18 @@ class TestUnpackedSizes:
     def test_rows_and_columns_of_parquet_are_counted_first(self) -> None:
         content = parquet(ZEROS.select(["a"]))
         assert len(content) < 10_000
-        with pytest.raises(TooLarge, match=r"once unpacked"):
+        with pytest.raises(FileTooLarge, match=r"once unpacked"):
             read_bytes(content, limit_bytes=LIMIT_BYTES)
 
     def test_a_long_text_on_every_row_is_counted_before_it_is_repeated(self) -> None:
         table = arrow_table(note=["x" * 50_000] * 40)
         assert read_bytes(parquet(table), limit_bytes=3_000_000).channels == ("temp", "rain")
-        with pytest.raises(TooLarge, match=r"once unpacked"):
+        with pytest.raises(FileTooLarge, match=r"once unpacked"):
             read_bytes(parquet(table), limit_bytes=LIMIT_BYTES)
 
     def test_keys_times_rows_of_json_are_bounded(self) -> None:
         lines = "".join(f'{{"time": "2024-01-01", "k{n}": 1}}\n' for n in range(2_000))
-        with pytest.raises(TooLarge, match=r"once every row has every key"):
+        with pytest.raises(FileTooLarge, match=r"once every row has every key"):
             read_bytes(lines.encode(), limit_bytes=LIMIT_BYTES)
 
     def test_a_stream_within_the_limit_is_read(self) -> None:
@@ -61,5 +61,5 @@ class TestUnpackedSizes:
     def test_a_parquet_file_of_many_columns_is_refused(self) -> None:
         target = io.BytesIO()
         pq.write_table(pa.table({f"c{n}": [1.0] for n in range(5_001)}), target)
-        with pytest.raises(TooLarge, match=r"at most 5000 columns"):
+        with pytest.raises(FileTooLarge, match=r"at most 5000 columns"):
             read_bytes(target.getvalue())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors import Invalid
+from app.parsing.errors import UnreadableFile
 from tests.app.parsing.files import codes, column, moments, read_text, rejections
 
 pytestmark = pytest.mark.unit
@@ -65,7 +65,7 @@ class TestFormats:
         assert rejections(table) == [(38 + n, "unreadable_time") for n in range(3)]
 
     def test_six_digits_that_may_be_months_or_days_are_refused(self) -> None:
-        with pytest.raises(Invalid, match="two ways"):
+        with pytest.raises(UnreadableFile, match="two ways"):
             read_text("month,a\n" + "".join(f"20{n:02}01,{n}\n" for n in range(1, 13)))
 
     def test_seconds_and_milliseconds_may_alternate(self) -> None:
@@ -81,11 +81,11 @@ class TestFormats:
         assert moments(table) == ["1970-01-01T00:00:00", "1970-01-01T00:01:00"]
 
     def test_a_format_of_nonsense_is_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"`timestamp_format` must be dayfirst.*'%Q'"):
+        with pytest.raises(UnreadableFile, match=r"`timestamp_format` must be dayfirst.*'%Q'"):
             read_text("time,a\n2022-01-03,1\n", timestamp_format="%Q")
 
     def test_times_in_no_known_form_are_refused_with_the_parameter(self) -> None:
-        with pytest.raises(Invalid, match=r"'noon'.*`timestamp_format=`"):
+        with pytest.raises(UnreadableFile, match=r"'noon'.*`timestamp_format=`"):
             read_text("time,a\nnoon,1\nmidnight,2\n", timestamp=("time",))
 
     def test_impossible_days_are_kept_aside(self) -> None:
@@ -109,7 +109,9 @@ class TestColumns:
         assert moments(table) == ["2024-01-31T00:00:00", "2024-02-01T00:00:00"]
 
     def test_an_unknown_time_column_is_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"`timestamp` must name columns of the file: time, a"):
+        with pytest.raises(
+            UnreadableFile, match=r"`timestamp` must name columns of the file: time, a"
+        ):
             read_text("time,a\n2024-01-01,1\n", timestamp=("when",))
 
     def test_the_column_named_after_time_wins(self) -> None:
@@ -129,7 +131,7 @@ class TestOrderOfDayAndMonth:
         assert moments(table)[1] == "2000-02-01T00:00:00"
 
     def test_without_a_proof_both_readings_and_the_parameter_are_shown(self) -> None:
-        with pytest.raises(Invalid) as refusal:
+        with pytest.raises(UnreadableFile) as refusal:
             read_text("date,a\n03-01-2000,1\n04-01-2000,2\n")
         detail = refusal.value.detail
         assert "'03-01-2000' is 2000-01-03 by %d-%m-%Y and 2000-03-01 by %m-%d-%Y" in detail
@@ -148,7 +150,9 @@ class TestOrderOfDayAndMonth:
         assert moments(table)[1] == "2000-02-02T00:00:00"
 
     def test_rows_that_prove_different_orders_are_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"1 rows can only be read by the first and 1 only by"):
+        with pytest.raises(
+            UnreadableFile, match=r"1 rows can only be read by the first and 1 only by"
+        ):
             read_text("date,a\n13/01/2000,1\n01/14/2000,2\n02/03/2000,3\n")
 
     def test_a_proof_holds_for_rows_with_and_without_a_clock(self) -> None:

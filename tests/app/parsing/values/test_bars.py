@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors import Invalid
+from app.parsing.errors import UnreadableFile
 from tests.app.parsing.files import codes, column, read_text, rejections
 
 pytestmark = pytest.mark.unit
@@ -52,7 +52,9 @@ class TestBars:
         assert table.channels == ("open", "high", "low", "close")
 
     def test_columns_that_are_no_bars_are_refused_for_bars(self) -> None:
-        with pytest.raises(Invalid, match=r"need the columns open, high, low and close.*`columns="):
+        with pytest.raises(
+            UnreadableFile, match=r"need the columns open, high, low and close.*`columns="
+        ):
             read_text("date,price\n2024-01-02,1\n", kind="ohlc")
 
 

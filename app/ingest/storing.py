@@ -1,0 +1,93 @@
+"""Store a table that was read from a file: its rows, its quarantined rows and its report."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.calendars.service import hours_of
+from app.forecasts.after_write import after_write
+from app.ingest.upload_requests import PreparedUpload
+from app.parsing.reader import Table
+from app.series import writing
+from app.series.channels import channels_of_names, require_known, require_units
+from app.series.gaps import Gaps, describe_gaps
+from app.series.observation_schemas import CausedForecast
+from app.series.tables import QuarantinedRow, Series, Upload
+from app.times import to_wire
+
+
+def store_table(
+    session: Session,
+    series: Series,
+    table: Table,
+    prepared: PreparedUpload,
+    *,
+    report_progress: Callable[[int], None] = lambda _: None,
+    split: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Store a table in a locked series and return the upload's report.
+
+    Args:
+        session: The caller's transaction.
+        series: The series, locked.
+        table: What was read.
+        prepared: How it was read.
+        report_progress: Called with the number of rows stored so far.
+        split: Which part of a file the table is, if the file holds several series.
+    """
+    if not series.revision:
+        series.channels = channels_of_names(table.channels, series.channels, table.settings)
+    require_known(table.channels, series.channels)
+    require_units(table.settings, series.channels)
+    parameters = prepared.request.parameters
+    row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
+    session.add(row)
+    session.flush()
+    batch = writing.Batch(table.times, table.values, table.channels)
+    written = writing.write(
+        session, series, batch, source="upload", upload_id=row.id, tell=report_progress
+    )
+    caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
+    times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
+    row.report = {
+        **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        "dialect": {**table.dialect, "missing": prepared.settings.missing},
+        "forecasts": [one.model_dump(mode="json") for one in caused],
+        "series": series.name,
+        "split": split,
+    }
+    _quarantine(session, row, table)
+    session.flush()
+    return row.report
+
+
+def _report(row: Upload, table: Table, written: writing.Written, gaps: Gaps) -> dict[str, Any]:
+    times = table.times.view("datetime64[us]")
+    return {
+        "id": row.id,
+        "sha256": row.sha256,
+        "rows_read": table.rows_read,
+        "rows_stored": written.rows_stored,
+        "rows_updated": written.rows_updated,
+        "rows_unchanged": len(times) - written.rows_stored - written.rows_updated,
+        "rows_duplicate": table.rows_duplicate,
+        "rows_quarantined": len(table.rejected),
+        "first": to_wire(times[0]),
+        "last": to_wire(times[-1]),
+        "cadence": gaps.cadence,
+        "gaps": gaps.summary(),
+        "issues": [asdict(issue) for issue in table.issues],
+        "revision": written.revision,
+    }
+
+
+def _quarantine(session: Session, row: Upload, table: Table) -> None:
+    rows = [
+        {"upload_id": row.id, "line": one.line, "reason": one.reason, "text": one.text}
+        for one in table.rejected
+    ]
+    if rows:
+        session.execute(sa.insert(QuarantinedRow), rows)

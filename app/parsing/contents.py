@@ -1,0 +1,191 @@
+"""The rows of a file as times and channels, from its columns or from a regular file's matrix."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from app.parsing.columns import ChosenColumns
+from app.parsing.findings import Findings
+from app.parsing.lines import Mask
+from app.parsing.options import ReadOptions
+from app.parsing.order import OrderedRows, in_order
+from app.parsing.regular import RegularFile
+from app.parsing.rows import CheckedRows
+from app.parsing.several_series import refuse_several_series
+from app.parsing.sources.delimiters import refuse_mixed
+from app.parsing.sources.grids import Grid
+from app.parsing.sources.layout import Layout
+from app.parsing.time_columns import find_time_copies, in_utc, read_times
+from app.parsing.times.fields import Integers
+from app.parsing.value_columns import read_values, report_text
+from app.parsing.value_findings import apply_missing, report_value_findings
+from app.parsing.values import bars
+from app.parsing.values.matrix import taken
+from models.arrays import Values
+from models.series import SeriesKind
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """The names of the channels by their columns, and their values on all rows."""
+
+    kind: SeriesKind
+    names: dict[int, str]
+    values: Values
+    decimal: str
+    units: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The rows of a file in time order, the channel of each column, and how fields are written."""
+
+    kind: SeriesKind
+    channels_of: dict[int, str]
+    time_copies: frozenset[int]
+    rows: OrderedRows
+    dialect: dict[str, Any]
+    units: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """The rows of a file in its own order: which are usable, their times and values."""
+
+    rows: CheckedRows
+    times: Integers
+    channels: Channels
+    time_copies: frozenset[int]
+    dialect: dict[str, Any]
+
+    def in_order(self, chosen: Mask, options: ReadOptions, findings: Findings) -> OrderedRows:
+        """The chosen rows in time order; findings about their values are reported."""
+        ordered = in_order(
+            self.times[chosen],
+            self.channels.values[chosen],
+            self.rows.lines.where(chosen),
+            findings,
+        )
+        names = list(self.channels.names.values())
+        report_value_findings(names, self.channels.kind, ordered, options, findings)
+        return ordered
+
+
+def read_content(
+    grid: Grid, chosen: ChosenColumns, options: ReadOptions, findings: Findings
+) -> Content:
+    """Read the rows of a file of one series."""
+    read = read_rows(grid, chosen, options, findings)
+    ordered = read.in_order(read.rows.usable, options, findings)
+    channels = read.channels
+    return Content(
+        channels.kind, channels.names, read.time_copies, ordered, read.dialect, channels.units
+    )
+
+
+def read_rows(
+    grid: Grid, chosen: ChosenColumns, options: ReadOptions, findings: Findings
+) -> ReadRows:
+    """Read times and values of all rows; without `split` the file must hold one series."""
+    layout, columns = grid.layout, grid.columns
+    rows = _rows(layout, chosen, findings)
+    time_names = [layout.names[number] for number in chosen.time]
+    times, formats = read_times(
+        [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
+    )
+    if options.split is None:
+        refuse_several_series(columns, layout, chosen, times, rows)
+    copies: frozenset[int] = frozenset()
+    if not chosen.asked:
+        copies = find_time_copies(columns, layout.names, chosen, times, rows)
+    asked = {number: name for number, name in chosen.channels.items() if number not in copies}
+    channels = _read_channels(grid, asked, options, rows)
+    rows.require_enough()
+    if grid.delimiter and not options.delimiter:
+        refuse_mixed(findings.rejected, grid.delimiter, len(columns))
+    return ReadRows(rows, times, channels, copies, _dialect(formats, channels, asked))
+
+
+def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) -> Content:
+    """Read the rows of a regular file, by the same rules as those of any other."""
+    layout, chosen = regular.layout, regular.chosen
+    rows = _rows(layout, chosen, findings)
+    times = in_utc(regular.moments, options.timezone, rows)
+    regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
+    values = regular.matrix.values(len(layout.body))
+    channels = _named(chosen.channels, (values, "."), layout, options, rows)
+    rows.require_enough()
+    lines = rows.lines
+    if not rows.usable.all():
+        usable = np.flatnonzero(rows.usable)
+        times, values, lines = times[usable], taken(values, usable), lines.at_rows(usable)
+    ordered = in_order(times, values, lines, findings, take=taken)
+    names = list(channels.names.values())
+    report_value_findings(names, channels.kind, ordered, options, findings)
+    dialect = _dialect(regular.moments.formats, channels, chosen.channels)
+    return Content(channels.kind, channels.names, frozenset(), ordered, dialect)
+
+
+def _rows(layout: Layout, chosen: ChosenColumns, findings: Findings) -> CheckedRows:
+    rows = CheckedRows(layout.body, findings)
+    if chosen.text:
+        report_text([layout.names[number] for number in chosen.text], rows)
+    return rows
+
+
+def _dialect(formats: tuple[str, ...], channels: Channels, asked: dict[int, str]) -> dict[str, Any]:
+    """How the fields are written; `asked` has the name of each channel's column."""
+    return {
+        "timestamp_format": list(formats),
+        "decimal": channels.decimal,
+        "columns": {name: asked[number] for number, name in channels.names.items()},
+    }
+
+
+def _read_channels(
+    grid: Grid, asked: dict[int, str], options: ReadOptions, rows: CheckedRows
+) -> Channels:
+    """Columns as numbers; those of bars get the names of bars and are checked."""
+    read = read_values(
+        [grid.columns[number] for number in asked],
+        list(asked.values()),
+        options.decimal,
+        rows,
+        points_are_sure=grid.delimiter in (None, ","),
+    )
+    columns = list(asked)
+    channels = _named(
+        {columns[place]: asked[columns[place]] for place in read.places},
+        (read.values, read.decimal),
+        grid.layout,
+        options,
+        rows,
+    )
+    return replace(channels, units={columns[place]: unit for place, unit in read.units.items()})
+
+
+def _named(
+    asked: dict[int, str],
+    numbers: tuple[Values, str],
+    layout: Layout,
+    options: ReadOptions,
+    rows: CheckedRows,
+) -> Channels:
+    """Columns of numbers under the names of channels; those of bars are checked.
+
+    `asked` has a name for each column; `numbers` are their values and the decimal separator.
+    """
+    values, decimal = numbers
+    names, kind = bars.canonical_names(
+        list(asked.values()),
+        values,
+        options.kind,
+        has_header=layout.header_lines > 0,
+        findings=rows.findings,
+    )
+    values = apply_missing(names, values, options.missing)
+    if kind == "ohlc":
+        broken = bars.broken_bars(names, values)
+        rows.reject(broken, "ohlc_violation", lambda row: bars.describe(names, values[row]))
+    return Channels(kind, dict(zip(asked, names, strict=True)), values, decimal)
