@@ -49,8 +49,8 @@ class Losses:
         times: `(origins,)`, UTC, increasing.
         own: `(origins, targets)`, absolute errors in original units, or log losses of
             probabilities; NaN where what came or any of the forecasts is missing.
-        rivals: The same of `naive` and `seasonal_naive`, or of `coin`, which says the
-            frequencies before the first origin; and of `champion`, if there is one.
+        rivals: The same of `naive` and `seasonal_naive`, or of `class_prior`, the
+            class frequencies before the first origin; and of `champion`, if there is one.
         overlap: How many later origins' forecasts overlap with one origin's.
     """
 
@@ -158,7 +158,7 @@ class _Scene:
         return {name: np.abs(each - actual) for name, each in {**said, **baselines}.items()}
 
     def log_losses(self, said: dict[str, Values], coding: ClassCoding) -> dict[str, Values]:
-        """Log losses of probabilities, and of a coin with the past's frequencies."""
+        """Log losses of probabilities, and of the class frequencies in the past."""
         base = last_observed(self.rows)
         labels = coding.encode(self.actual, base[self.at][:, np.newaxis])
         before = np.arange(max(0, self.past - int(self.leads[-1])))
@@ -166,8 +166,9 @@ class _Scene:
             self.rows[before[:, np.newaxis] + self.leads], base[before][:, np.newaxis]
         )
         shares = shares_of(known, coding)
-        coin = np.broadcast_to(shares, (len(labels), *shares.shape))
-        return {name: _log_losses(each, labels) for name, each in {**said, "coin": coin}.items()}
+        prior = np.broadcast_to(shares, (len(labels), *shares.shape))
+        every = {**said, "class_prior": prior}
+        return {name: _log_losses(each, labels) for name, each in every.items()}
 
 
 def _log_losses(probabilities: Values, labels: Values) -> Values:

@@ -92,7 +92,7 @@ class ClassPoints(Points):
     Args:
         classes: `(classes,)`, names in the order of their codes.
         probabilities: `(origins, leads, targets, classes)`; NaN where no forecast could be made.
-        shares: `(leads, targets, classes)`, what a coin says.
+        shares: `(leads, targets, classes)`, the class prior.
         actual: `(origins, leads, targets)`, the codes that came; NaN is missing.
     """
 
@@ -110,7 +110,7 @@ class ClassPoints(Points):
             "actual_class": self._names(actual),
             "probabilities": dict(zip(self.classes.tolist(), said.T, strict=True)),
             "log_loss": _where_known(actual, told, said),
-            "coin_log_loss": _where_known(actual, told, self.shares[places[1:]]),
+            "class_prior_log_loss": _where_known(actual, told, self.shares[places[1:]]),
         }
 
     def _names(self, codes: Values) -> npt.NDArray[Any]:

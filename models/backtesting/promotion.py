@@ -16,7 +16,7 @@ from models.serving.forecaster import Forecaster
 TITLES = {
     "naive": "the naive forecast",
     "seasonal_naive": "the seasonal naive forecast",
-    "coin": "a coin with the class frequencies",
+    "class_prior": "the class prior",
     "champion": "the present champion",
 }
 
@@ -26,7 +26,8 @@ class Evidence:
     """A forecaster beside one rival.
 
     Args:
-        against: `naive` and `seasonal_naive`, or `coin` where classes are predicted; `champion`.
+        against: `naive` and `seasonal_naive`, or `class_prior` where classes are
+            predicted; `champion`.
         metric: `mae` in the target's unit; `relative_mae` in units of the naive forecast's MAE,
             the mean over several targets or series; `log_loss` of probabilities.
         value: The forecaster's; None if it cannot be had.

@@ -1,4 +1,4 @@
-"""Comparison of classes: probabilities that were said beside a coin's, and what they say."""
+"""Comparison of predicted class probabilities with the class prior on the same points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from models.features.classes import ClassCoding
 
 @dataclass(frozen=True, slots=True)
 class ClassComparison:
-    """What was said in some rows, what a coin would have said, and what came.
+    """What was said in some rows, the class prior, and what came.
 
     Args:
         coding: Of the classes.
         probabilities: `(origins, leads, targets, classes)`.
-        shares: `(leads, targets, classes)`, the frequencies that are known: what a coin says.
+        shares: `(leads, targets, classes)`, the class prior: the frequencies known so far.
         labels: `(origins, leads, targets)`, codes; NaN where nothing was said or came.
     """
 
@@ -45,7 +45,8 @@ class ClassComparison:
     def report(self, targets: Sequence[str], leads: Sequence[int]) -> dict[str, dict[str, Any]]:
         """`{target: {accuracy, ..., classes, leads: [{lead, accuracy, ...}]}}`.
 
-        The figures beside `leads` are over all of them; `skill` is 1 - log_loss / coin_log_loss.
+        The figures beside `leads` are over all of them; `skill` is
+        1 - log_loss / class_prior_log_loss.
         """
         return {
             name: {
@@ -58,20 +59,20 @@ class ClassComparison:
         }
 
     def significance(self, target: int, overlap: int) -> dict[str, Any]:
-        """Whether the difference from the coin is more than luck, by the mean log loss over leads.
+        """Test the difference from the class prior, by the mean log loss over leads.
 
         Args:
             target: Its position.
             overlap: How many later origins' labels overlap with one origin's.
         """
-        coin = np.broadcast_to(self.shares, self.probabilities.shape)
+        prior = np.broadcast_to(self.shares, self.probabilities.shape)
         losses = [
             _loss_by_origin(each[:, :, target], self.labels[..., target])
-            for each in (self.probabilities, coin)
+            for each in (self.probabilities, prior)
         ]
-        names = ("the model", "a coin with the class frequencies")
+        names = ("the model", "the class prior")
         test = diebold_mariano(*losses, overlap=overlap, names=names)
-        return {"coin": {"baseline": "coin", **test.to_json()}}
+        return {"class_prior": {"baseline": "class_prior", **test.to_json()}}
 
     def calibration(
         self, targets: Sequence[str], leads: Sequence[int]
@@ -89,7 +90,7 @@ class ClassComparison:
     def frequencies(
         self, targets: Sequence[str], leads: Sequence[int]
     ) -> dict[str, list[dict[str, Any]]]:
-        """What the coin says: `{target: [{lead, <class>: share}]}`."""
+        """The class prior: `{target: [{lead, <class>: share}]}`."""
         names = self.coding.names
         return {
             name: [
@@ -102,11 +103,11 @@ class ClassComparison:
     def _row(self, lead: int | None, target: int) -> dict[str, Any]:
         said, shares, codes = self._at(lead, target)
         figures, baselines = figures_of(said, codes), baseline_figures(shares, codes)
-        loss, coin_loss = figures["log_loss"], baselines["coin_log_loss"]
+        loss, prior_loss = figures["log_loss"], baselines["class_prior_log_loss"]
         return {
             **figures,
             **baselines,
-            "skill": None if loss is None or not coin_loss else 1 - loss / coin_loss,
+            "skill": None if loss is None or not prior_loss else 1 - loss / prior_loss,
             "classes": class_rows(self.coding.names, said, codes),
         }
 
@@ -120,8 +121,8 @@ class ClassComparison:
         codes = self.labels[:, leads, target]
         known = ~np.isnan(codes)
         shares = np.broadcast_to(self.shares, self.probabilities.shape)
-        said, coin = (each[:, leads, target][known] for each in (self.probabilities, shares))
-        return said, coin, codes[known].astype(np.int64)
+        said, prior = (each[:, leads, target][known] for each in (self.probabilities, shares))
+        return said, prior, codes[known].astype(np.int64)
 
 
 def shares_of(labels: Values, coding: ClassCoding) -> Values:

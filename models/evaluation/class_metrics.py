@@ -60,23 +60,23 @@ def figures_of(probabilities: Values, codes: Codes) -> dict[str, float | None]:
 
 
 def baseline_figures(shares: Values, codes: Codes) -> dict[str, float | None]:
-    """What the most frequent class, and a coin with the training frequencies, would reach.
+    """The figures of two references: the most frequent class, and the class prior.
 
     Args:
         shares: `(origins, classes)`, frequencies in the training rows.
         codes: `(origins,)`, the classes that came.
 
     Returns:
-        `{majority_accuracy, coin_accuracy, coin_log_loss, coin_brier}`; the coin's accuracy is
-        what is expected of tossing it.
+        `{majority_accuracy, class_prior_accuracy, class_prior_log_loss, class_prior_brier}`; the
+        accuracy of the class prior is that expected of classes drawn from it.
     """
     found = figures_of(shares, codes)
-    tossed = np.take_along_axis(shares, codes[:, np.newaxis], axis=-1)
+    drawn = np.take_along_axis(shares, codes[:, np.newaxis], axis=-1)
     return {
         "majority_accuracy": found["accuracy"],
-        "coin_accuracy": _share(tossed),
-        "coin_log_loss": found["log_loss"],
-        "coin_brier": found["brier"],
+        "class_prior_accuracy": _share(drawn),
+        "class_prior_log_loss": found["log_loss"],
+        "class_prior_brier": found["brier"],
     }
 
 

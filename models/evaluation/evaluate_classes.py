@@ -1,4 +1,4 @@
-"""Evaluation of classes: what is served, against the majority class and a coin."""
+"""Evaluation of classes: what is served, against the majority class and the class prior."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +26,10 @@ def evaluate_classes(
 
     Returns:
         `metrics`: `{part: {target: {accuracy, balanced_accuracy, log_loss, brier,
-        majority_accuracy, coin_accuracy, coin_log_loss, coin_brier, skill, classes, leads}}}`,
-        where `skill` is 1 - log_loss / coin_log_loss, in the test part with `significance` of the
-        difference from the coin. `baselines`: the frequencies of the classes in training.
+        majority_accuracy, class_prior_accuracy, class_prior_log_loss, class_prior_brier, skill,
+        classes, leads}}}`, where `skill` is 1 - log_loss / class_prior_log_loss, in the test part
+        with `significance` of the difference from the class prior. `baselines`: the frequencies
+        of the classes in training.
         `calibration`: tables of the held-out parts by target and lead. No residuals: classes
         have none.
     """

@@ -80,7 +80,7 @@ def run_measured_trial(
 
     Arguments and errors are those of `run_trial`. The value is the mean absolute error on the
     validation part over the naive forecast's, all leads pooled, mean of the targets; of classes
-    the log loss over that of a coin with the class frequencies.
+    the log loss over that of the class prior.
     """
     trained = train(
         spec, data, progress=progress, checkpoint=checkpoint, save_checkpoint=save_checkpoint
@@ -90,7 +90,7 @@ def run_measured_trial(
 
 
 # What a forecaster's figure is divided by, by its name.
-_REFERENCES = {"mae": "naive_mae", "log_loss": "coin_log_loss"}
+_REFERENCES = {"mae": "naive_mae", "log_loss": "class_prior_log_loss"}
 
 
 def _ratio(figures: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Backtests of classes: probabilities that were said, the classes that came, a coin by hand."""
+"""Class backtests: predicted probabilities, observed classes, and the class prior by hand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -122,7 +122,7 @@ class TestPoints:
         assert [name is None for name in columns["actual_class"]] == [False, False, False, True]
         assert np.isnan(columns["log_loss"]).tolist() == [False, False, False, True]
         assert all(columns["class"])
-        assert result.report["targets"]["value"]["significance"]["coin"]["origins"] == 2
+        assert result.report["targets"]["value"]["significance"]["class_prior"]["origins"] == 2
 
 
 class TestReport:
@@ -133,11 +133,15 @@ class TestReport:
         hits = columns["class"] == columns["actual_class"]
         assert target["accuracy"] == pytest.approx(hits.mean())
         assert target["log_loss"] == pytest.approx(np.mean(columns["log_loss"]))
-        assert target["coin_log_loss"] == pytest.approx(np.mean(columns["coin_log_loss"]))
-        assert target["skill"] == pytest.approx(1 - target["log_loss"] / target["coin_log_loss"])
+        assert target["class_prior_log_loss"] == pytest.approx(
+            np.mean(columns["class_prior_log_loss"])
+        )
+        assert target["skill"] == pytest.approx(
+            1 - target["log_loss"] / target["class_prior_log_loss"]
+        )
         second = np.asarray(columns["lead"]) == 2
         assert target["leads"][1]["accuracy"] == pytest.approx(hits[second].mean())
-        assert target["significance"]["coin"]["origins"] == 44
+        assert target["significance"]["class_prior"]["origins"] == 44
         assert "season" not in result.report
 
     def test_a_training_s_test_figures_are_a_backtest_of_the_test_part(
@@ -151,7 +155,7 @@ class TestReport:
         assert report["targets"]["value"]["classes"] == trained["classes"]
         assert report["calibration"] == manifest["calibration"]["test"]
 
-    def test_the_coin_knows_the_rows_up_to_the_first_origin(
+    def test_the_class_prior_knows_the_rows_up_to_the_first_origin(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         value, first = make_wave().values[:, 0], 100

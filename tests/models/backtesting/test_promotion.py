@@ -199,21 +199,21 @@ class TestSeveral:
 
 
 class TestClasses:
-    def test_they_have_to_beat_a_coin(self, direction: Forecaster) -> None:
+    def test_they_have_to_beat_the_class_prior(self, direction: Forecaster) -> None:
         found = judged(direction)
-        assert list(found) == ["coin"]
-        coin = found["coin"]
-        assert (coin.metric, coin.passed) == ("log_loss", True)
-        assert coin.other == pytest.approx(np.log(2), abs=0.01)
+        assert list(found) == ["class_prior"]
+        prior = found["class_prior"]
+        assert (prior.metric, prior.passed) == ("log_loss", True)
+        assert prior.other == pytest.approx(np.log(2), abs=0.01)
 
     def test_the_log_loss_is_that_of_the_report(
         self, trained_direction: Trained, direction: Forecaster
     ) -> None:
-        coin = judged(direction)["coin"]
+        prior = judged(direction)["class_prior"]
         row = trained_direction.metrics["test"]["value"]
-        assert coin.value == pytest.approx(row["log_loss"], rel=1e-9)
-        # The coin of the report knows the training rows only.
-        assert coin.other == pytest.approx(row["coin_log_loss"], rel=1e-2)
+        assert prior.value == pytest.approx(row["log_loss"], rel=1e-9)
+        # The class prior of the report knows the training rows only.
+        assert prior.other == pytest.approx(row["class_prior_log_loss"], rel=1e-2)
 
     def test_and_the_champion(self, direction: Forecaster) -> None:
         hasty = loaded(part(ROWS), task="direction", highway=None, epochs=1)

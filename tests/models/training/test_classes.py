@@ -193,12 +193,12 @@ class TestFigures:
         squares = [0.3**2 + 0.2**2 + 0.1**2, 0.06, 0.3**2 + 0.7**2 + 0.4**2, 0.04 + 0.36 + 0.64]
         assert found["brier"] == pytest.approx(np.mean(squares))
 
-    def test_a_coin_with_the_frequencies(self) -> None:
+    def test_a_class_prior_with_the_frequencies(self) -> None:
         shares = np.tile([0.5, 0.3, 0.2], (4, 1))
         found = baseline_figures(shares, self.came)
         assert found["majority_accuracy"] == 0.25
-        assert found["coin_accuracy"] == pytest.approx((0.5 + 0.3 + 0.3 + 0.2) / 4)
-        assert found["coin_log_loss"] == pytest.approx(-np.log([0.5, 0.3, 0.3, 0.2]).mean())
+        assert found["class_prior_accuracy"] == pytest.approx((0.5 + 0.3 + 0.3 + 0.2) / 4)
+        assert found["class_prior_log_loss"] == pytest.approx(-np.log([0.5, 0.3, 0.3, 0.2]).mean())
 
     def test_the_rows_of_the_classes(self) -> None:
         down, flat, up = class_rows(("down", "flat", "up"), self.said, self.came)
@@ -259,7 +259,7 @@ class TestDirection:
         figures = trained.metrics["test"]["value"]
         assert figures["accuracy"] > figures["majority_accuracy"] + 0.2
         assert figures["skill"] > 0.4
-        assert figures["significance"]["coin"]["p_value"] < 0.01
+        assert figures["significance"]["class_prior"]["p_value"] < 0.01
         assert [row["class"] for row in figures["leads"][1]["classes"]] == ["down", "flat", "up"]
 
     def test_the_report_says_how_well_probabilities_come_true(self, trained: Trained) -> None:
