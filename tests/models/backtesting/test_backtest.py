@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import models.backtesting.plan as backtest_plan
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
 from models.backtesting.points import BacktestResult
 from models.backtesting.refits import cut, refit_spec
@@ -160,7 +160,7 @@ class Refits:
 
 
 def run(forecaster: Forecaster, data: SeriesData, refits: Refits, **fields: Any) -> BacktestResult:
-    return Run(forecaster, data, plan(forecaster, data, **fields), refits)()
+    return Backtest(forecaster, data, plan(forecaster, data, **fields), refits).run()
 
 
 class TestRun:
@@ -254,13 +254,13 @@ class TestProgress:
     ) -> None:
         told: list[tuple[str, float]] = []
         wanted = plan(forecaster, origins={"every": 20}, refit_every=3)
-        Run(
+        Backtest(
             forecaster,
             make_wave(),
             wanted,
             Refits(bundle),
             notify=lambda phase, fraction: told.append((phase, fraction)),
-        )()
+        ).run()
         fractions = [fraction for _, fraction in told]
         assert fractions == sorted(fractions) == [0.0, 0.25, 0.5, 0.75, 0.99]
         assert [phase for phase, _ in told[::2]] == ["refit 1 of 2", "refit 2 of 2", "evaluating"]
@@ -275,13 +275,13 @@ class TestProgress:
             if phase == "refit 3 of 3":
                 raise _Stop
 
-        def make(refits: Refits, **options: Any) -> Run:
-            return Run(forecaster, make_wave(), wanted, refits, **options)
+        def make(refits: Refits, **options: Any) -> Backtest:
+            return Backtest(forecaster, make_wave(), wanted, refits, **options)
 
         with pytest.raises(_Stop):
-            make(Refits(bundle), notify=stop_in_the_third, save_checkpoint=saved.append)()
+            make(Refits(bundle), notify=stop_in_the_third, save_checkpoint=saved.append).run()
         refits = Refits(bundle)
-        resumed, straight = make(refits)(saved[-1]), make(Refits(bundle))()
+        resumed, straight = make(refits).run(saved[-1]), make(Refits(bundle)).run()
         assert len(refits.seen) == 1
         np.testing.assert_array_equal(resumed.points.values, straight.points.values)
 
@@ -291,4 +291,4 @@ class TestProgress:
 
         wanted = plan(forecaster, origins={"count": 2}, refit_every=1)
         with pytest.raises(TrainingError, match=r"refit at 2024-01-25T19:00:00Z failed: The loss"):
-            Run(forecaster, make_wave(), wanted, refit)()
+            Backtest(forecaster, make_wave(), wanted, refit).run()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models.backtesting.plan as backtest_plan
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
 from models.backtesting.points import BacktestResult, ClassPoints
 from models.errors import SpecError
@@ -60,7 +60,7 @@ def run(
     forecaster: Forecaster, bundle: bytes, data: SeriesData | None = None, **fields: Any
 ) -> BacktestResult:
     data = data or make_wave()
-    return Run(forecaster, data, plan(forecaster, data, **fields), Refits(bundle))()
+    return Backtest(forecaster, data, plan(forecaster, data, **fields), Refits(bundle)).run()
 
 
 def points_of(result: BacktestResult) -> ClassPoints:
@@ -188,7 +188,7 @@ class TestRefits:
         fields: dict[str, Any] = {"origins": {"start": at(520), "every": 10}, "refit_every": 2}
         one, other = Refits(bundle), Refits(bundle)
         before, after = (
-            Run(forecaster, each, plan(forecaster, each, **fields), refits)()
+            Backtest(forecaster, each, plan(forecaster, each, **fields), refits).run()
             for each, refits in ((data, one), (changed, other))
         )
         said, now = points_of(before).probabilities, points_of(after).probabilities
@@ -203,11 +203,11 @@ class TestRefits:
     ) -> None:
         wanted = plan(forecaster, origins={"every": 10}, refit_every=4)
         saved: list[bytes] = []
-        straight = Run(
+        straight = Backtest(
             forecaster, make_wave(), wanted, Refits(bundle), save_checkpoint=saved.append
-        )()
+        ).run()
         refits = Refits(bundle)
-        resumed = Run(forecaster, make_wave(), wanted, refits)(saved[0])
+        resumed = Backtest(forecaster, make_wave(), wanted, refits).run(saved[0])
         assert len(refits.seen) == 2
         np.testing.assert_array_equal(
             points_of(resumed).probabilities, points_of(straight).probabilities
@@ -219,7 +219,7 @@ class TestRefits:
         def refit(spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
             return train(spec, panel).bundle
 
-        report = Run(forecaster, make_wave(), wanted, refit)().report
+        report = Backtest(forecaster, make_wave(), wanted, refit).run().report
         assert report["refits"] == 2
         assert report["targets"]["value"]["skill"] > 0
 

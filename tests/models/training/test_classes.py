@@ -28,7 +28,7 @@ from models.serving.artefact import read_bundle
 from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
-from models.training.train import begin, train
+from models.training.train import prepare_training, train
 from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
@@ -178,7 +178,7 @@ class TestBalance:
     def test_a_single_class_cannot_be_learnt(self) -> None:
         spec = resolved(dead_band={"size": 9.9, "unit": "units"})
         with pytest.raises(DataError, match=r"down 0, flat \d+, up 0\. A smaller `dead_band`"):
-            begin(spec, make_wave())
+            prepare_training(spec, make_wave())
 
 
 class TestFigures:

@@ -21,7 +21,7 @@ class TestLikelyCause:
         assert said.startswith(
             "The likely cause: `optimizer.learning_rate` is 1, far above the usual 0.01 of sgd"
         )
-        assert "It may also be that gradients are not clipped" in said
+        assert "Other possible causes: gradients are not clipped" in said
 
     def test_large_inputs_that_are_not_scaled_are_named_with_their_size(self) -> None:
         said = causes(largest_input=41_250.5, scaler="none")
