@@ -29,7 +29,7 @@ class Evaluation:
             drift_mae, ar_mae, skill, best_baseline, ar_order, leads: [{lead, mae, ...}]}}}`, in
             the test part with `significance` of the difference from `naive` and from
             `best_baseline`. Errors are in the target's unit, `smape` in percent, `mase` and
-            `skill` without a unit; None where there is no figure.
+            `skill` without a unit; None for a figure that is not defined.
         residuals: `{definition, season_steps, validation | test: {target: {unit, leads}}}`.
         baselines: `{season: {steps, source}, ar: {target: {order, rows, logged}}}`.
         calibration: Of classes, how often the likeliest one was observed, by its predicted

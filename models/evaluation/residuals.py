@@ -27,8 +27,8 @@ def summarise_residuals(
 
     Returns:
         For each target one entry per lead: `{lead, count, mean, standard_deviation,
-        quantiles: {level: residual}, autocorrelation: {lag_1, season}}`; None where there is no
-        figure.
+        quantiles: {level: residual}, autocorrelation: {lag_1, season}}`; None for a figure that is
+        not defined.
     """
     lag_1 = _autocorrelation(residuals, 1, known=every_row)
     seasonal = _autocorrelation(residuals, season, known=every_row and season > 1)

@@ -99,7 +99,7 @@ def _constant_difference(differences: Values, names: tuple[str, str]) -> str:
     first, second = names
     mean = differences.mean()
     if mean == 0:
-        return f"There is no difference between {first} and {second}."
+        return f"On these origins {first} and {second} do not differ."
     verb = "better" if mean < 0 else "worse"
     return f"At every origin {first} is {verb} than {second} by the same amount."
 

@@ -23,7 +23,7 @@ def fit_temperatures(coding: ClassCoding, scores: Floats, labels: Floats, known:
         coding: The classes.
         scores: `(rows, outputs, scores)`, the network's outputs for validation rows.
         labels: `(rows, outputs)`, codes.
-        known: `(rows, outputs)`, 0 where there is no label.
+        known: `(rows, outputs)`, 0 where the label is missing.
 
     Returns:
         `(outputs,)` from 0.05 to 20; 1 where there are too few labels.

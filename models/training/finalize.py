@@ -111,7 +111,7 @@ def _validation_outputs(
 
 
 def _verified_inputs(prepared: Prepared, loader: Loader) -> list[Floats]:
-    """Inputs of a validation batch, or of a training batch if there is no validation part."""
+    """Inputs of a validation batch, or of a training batch without a validation part."""
     batch = next(loader.validation_batches(), None) or next(loader.train_batches(1))
     inputs = [each[:VERIFIED_ROWS] for each in batch.inputs]
     laid = prepared.dataset.highway

@@ -125,7 +125,7 @@ class TestRefused:
         assert body["detail"].startswith("Version 2 does not beat the present champion:")
         evidence = by_rival(body["evidence"])
         assert [line["passed"] for line in evidence.values()] == [True, True, False]
-        assert "There is no difference" in evidence["champion"]["sentence"]
+        assert "do not differ" in evidence["champion"]["sentence"]
         assert client.get(f"{MODEL}/versions/champion").json()["version"] == 1
 
     def test_one_below_the_margin(self, settings: Settings, client: TestClient, model: str) -> None:

@@ -151,11 +151,11 @@ class Refits:
         self.seen: list[SeriesData] = []
 
     def __call__(
-        self, spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]
+        self, spec: Spec, panel: Sequence[SeriesData], report: Callable[[float], None]
     ) -> bytes:
         (data,) = panel
         self.seen.append(data)
-        tell(0.5)
+        report(0.5)
         return self.bundle
 
 
@@ -252,18 +252,22 @@ class TestProgress:
     def test_it_goes_from_0_to_1_and_names_the_refit(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
-        told: list[tuple[str, float]] = []
+        reported: list[tuple[str, float]] = []
         wanted = plan(forecaster, origins={"every": 20}, refit_every=3)
         Backtest(
             forecaster,
             make_wave(),
             wanted,
             Refits(bundle),
-            notify=lambda phase, fraction: told.append((phase, fraction)),
+            notify=lambda phase, fraction: reported.append((phase, fraction)),
         ).run()
-        fractions = [fraction for _, fraction in told]
+        fractions = [fraction for _, fraction in reported]
         assert fractions == sorted(fractions) == [0.0, 0.25, 0.5, 0.75, 0.99]
-        assert [phase for phase, _ in told[::2]] == ["refit 1 of 2", "refit 2 of 2", "evaluating"]
+        assert [phase for phase, _ in reported[::2]] == [
+            "refit 1 of 2",
+            "refit 2 of 2",
+            "evaluating",
+        ]
 
     def test_a_resumed_run_does_not_train_again_what_it_has(
         self, forecaster: Forecaster, bundle: bytes
@@ -286,7 +290,9 @@ class TestProgress:
         np.testing.assert_array_equal(resumed.points.values, straight.points.values)
 
     def test_a_refit_that_fails_is_named(self, forecaster: Forecaster) -> None:
-        def refit(spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
+        def refit(
+            spec: Spec, panel: Sequence[SeriesData], report: Callable[[float], None]
+        ) -> bytes:
             raise TrainingError("The loss is not a number.")
 
         wanted = plan(forecaster, origins={"count": 2}, refit_every=1)

@@ -79,16 +79,16 @@ class TestPoints:
         data = make_wave()
         points = points_of(run(forecaster, bundle, origins={"every": 11}))
         values = forecaster.values_of(data)
-        for said, origin in zip(points.probabilities, points.origins, strict=True):
+        for predicted, origin in zip(points.probabilities, points.origins, strict=True):
             seen = data.times <= origin
             state = run_one(
                 forecaster.advance(forecaster.initial_state(), data.times[seen], values[seen])
             )
             np.testing.assert_allclose(
-                said, run_one(forecaster.forecast(state)).probabilities, atol=1e-6
+                predicted, run_one(forecaster.forecast(state)).probabilities, atol=1e-6
             )
 
-    def test_columns_say_what_was_said_and_what_came(
+    def test_columns_hold_predictions_and_observed_classes(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         value = make_wave().values[:, 0]
@@ -100,13 +100,13 @@ class TestPoints:
         assert list(shares) == ["down", "flat", "up"]
         np.testing.assert_allclose(sum(shares.values()), 1)
         rows = [520 + number // LEADS for number in range(len(points))]
-        came = [
+        actual = [
             direction(value[row + lead] - value[row])
             for row, lead in zip(rows, columns["lead"], strict=True)
         ]
-        assert list(columns["actual_class"]) == came
-        assert set(came) == {"down", "flat", "up"}
-        for number, name in enumerate(came):
+        assert list(columns["actual_class"]) == actual
+        assert set(actual) == {"down", "flat", "up"}
+        for number, name in enumerate(actual):
             row = {each: shares[each][number] for each in shares}
             assert columns["class"][number] == max(row, key=lambda each: row[each])
             assert columns["log_loss"][number] == pytest.approx(-np.log(row[name]))
@@ -161,10 +161,11 @@ class TestReport:
         value, first = make_wave().values[:, 0], 100
         report = run(forecaster, bundle, origins={"start": at(first), "every": 50}).report
         for lead in (1, 2):
-            came = [direction(value[row + lead] - value[row]) for row in range(first + 1 - LEADS)]
+            actual = [direction(value[row + lead] - value[row]) for row in range(first + 1 - LEADS)]
             # Laplace's rule of succession.
             wanted = {
-                name: (came.count(name) + 1) / (len(came) + 3) for name in ("down", "flat", "up")
+                name: (actual.count(name) + 1) / (len(actual) + 3)
+                for name in ("down", "flat", "up")
             }
             assert report["frequencies"]["value"][lead - 1] == pytest.approx(
                 {"lead": lead, **wanted}
@@ -191,14 +192,14 @@ class TestRefits:
             Backtest(forecaster, each, plan(forecaster, each, **fields), refits).run()
             for each, refits in ((data, one), (changed, other))
         )
-        said, now = points_of(before).probabilities, points_of(after).probabilities
-        np.testing.assert_array_equal(said[:3], now[:3])
-        assert (said[3:] != now[3:]).any()
+        predicted, now = points_of(before).probabilities, points_of(after).probabilities
+        np.testing.assert_array_equal(predicted[:3], now[:3])
+        assert (predicted[3:] != now[3:]).any()
         assert before.report["frequencies"] == after.report["frequencies"]
         for left, right in zip(one.seen[:2], other.seen[:2], strict=True):
             np.testing.assert_array_equal(left.values, right.values)
 
-    def test_a_resumed_run_has_what_was_said_before(
+    def test_a_resumed_run_has_the_earlier_forecasts(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         wanted = plan(forecaster, origins={"every": 10}, refit_every=4)
@@ -234,8 +235,8 @@ class TestNumberedClasses:
         shares = columns["probabilities"]
         assert isinstance(shares, dict)
         assert list(shares) == ["0", "1", "2"]
-        came = data.values[-len(result.points) :, 1].astype(int)
-        assert list(columns["actual_class"]) == [str(code) for code in came]
+        actual = data.values[-len(result.points) :, 1].astype(int)
+        assert list(columns["actual_class"]) == [str(code) for code in actual]
         assert result.report["targets"]["code"]["accuracy"] > 0.85
 
     def test_every_probability_counts_where_points_are_bounded(

@@ -134,7 +134,7 @@ class TestChampion:
         assert found.times[0] == times[HELD_OUT]
         assert found.times[-1] == times[ROWS - 4]
 
-    def test_rows_that_came_since_count(self, strong: Forecaster) -> None:
+    def test_rows_since_the_training_count(self, strong: Forecaster) -> None:
         found = held_out_losses(strong, None, Excerpt(make_wave(ROWS + 50), whole=True))
         assert len(found.times) == ROWS + 50 - HELD_OUT - 3
 
