@@ -35,6 +35,43 @@ class Backtest:
         save_checkpoint: Called with the forecasts so far after every refit.
         panel: Every series that the stored network learnt from, in its order, for refits to learn
             from. None for `data` alone.
+
+    Example:
+        `forecaster` is a small forecaster of an hourly series `"load"`, two steps ahead. Its
+        network predicts that every step adds 1 to the last value; here some steps add 2.
+
+        >>> import numpy as np
+        >>> from models.backtesting.plan import BacktestPlan, BacktestSpec
+        >>> from models.series import Channel, SeriesData
+        >>> hours = np.arange(72)
+        >>> data = SeriesData(
+        ...     name="load",
+        ...     kind="generic",
+        ...     channels=(Channel("load", "MW"),),
+        ...     times=np.datetime64("2024-01-01", "us") + hours * np.timedelta64(1, "h"),
+        ...     values=np.cumsum(1.0 + (hours % 5 == 0))[:, np.newaxis],
+        ...     cadence="1h",
+        ...     calendar="continuous",
+        ...     timezone="UTC",
+        ... )
+        >>> plan = BacktestPlan(
+        ...     BacktestSpec.model_validate({"origins": {"every": 4}}),
+        ...     grid=data.times,
+        ...     origins=np.array([60, 64, 68]),
+        ...     training_end=60,
+        ... )
+        >>> def no_refit(spec, panel, report):
+        ...     raise NotImplementedError
+        >>> result = Backtest(forecaster, data, plan, no_refit).run()
+        >>> result.points.values[:, :, 0].tolist()
+        [[75.0, 76.0], [79.0, 80.0], [84.0, 85.0]]
+        >>> result.points.actual[:, :, 0].tolist()
+        [[75.0, 76.0], [80.0, 81.0], [84.0, 86.0]]
+        >>> figures = result.report["targets"]["load"]
+        >>> round(figures["mae"], 3), round(figures["naive_mae"], 3), round(figures["skill"], 3)
+        (0.5, 2.0, 0.75)
+        >>> [(lead["lead"], round(lead["mae"], 3)) for lead in figures["leads"]]
+        [(1, 0.333), (2, 0.667)]
     """
 
     forecaster: Forecaster
