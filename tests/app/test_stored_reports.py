@@ -12,6 +12,8 @@ from app.schedules.tables import ScheduleRun
 from app.scores.tables import ClassScore, FoldedScore
 from app.stored_reports import ReportJson, with_current_names
 
+pytestmark = pytest.mark.unit
+
 OLD_LEAD = {"lead": 1, "log_loss": 0.9, "coin_accuracy": 0.4, "coin_log_loss": 1.1, "skill": 0.18}
 NEW_LEAD = {
     "lead": 1,
