@@ -21,8 +21,8 @@ from models.network.optimizers import make_optimizer
 from models.series import SeriesData
 from models.spec.presets import PRESETS
 from models.spec.spec import Spec
-from models.training.fitting import Feed
-from models.training.loaders import make_feed
+from models.training.fitting import Loader
+from models.training.loaders import make_loader
 
 GOALS = {"naive": 1.0, "5 % better": 0.95, "8 % better": 0.92}
 # A training that is not better after this number of epochs counts as not there.
@@ -54,8 +54,8 @@ class Run:
         self._preset = preset
         spec = resolve(Spec.model_validate(PRESETS[preset].spec), SeriesProfile.from_data(data))
         self._prepared = prepare(spec, data)
-        self._feed = make_feed(spec, self._prepared)
-        self._engine = _engine(spec, self._prepared, self._feed)
+        self._loader = make_loader(spec, self._prepared)
+        self._engine = _engine(spec, self._prepared, self._loader)
 
     def report(self, epochs: int) -> None:
         """Train, and print when each goal was reached, with and without compiling."""
@@ -65,7 +65,7 @@ class Run:
         print(f"{self._preset}: compiled in {compiling:.1f} s; naive {naive:.3f} degC")
         for epoch in range(1, epochs + 1):
             began = time.perf_counter()
-            run(self._engine.train, self._feed, self._feed.train_batches(epoch))
+            run(self._engine.train, self._loader, self._loader.train_batches(epoch))
             trained += time.perf_counter() - began
             error = self._validation_error()
             best = min(best, error)
@@ -82,28 +82,28 @@ class Run:
     def _compile(self) -> float:
         """Seconds of the first call of both steps, less those of a second one."""
         snapshot = self._engine.snapshot()
-        batch = next(iter(self._feed.train_batches(1)))
-        held_out = next(self._feed.validation_batches())
+        batch = next(iter(self._loader.train_batches(1)))
+        held_out = next(self._loader.validation_batches())
         calls = []
         for _ in range(2):
             began = time.perf_counter()
-            run(self._engine.train, self._feed, iter([batch]))
-            run(self._engine.test, self._feed, iter([held_out]))
+            run(self._engine.train, self._loader, iter([batch]))
+            run(self._engine.test, self._loader, iter([held_out]))
             calls.append(time.perf_counter() - began)
         self._engine.restore(snapshot)
         return calls[0] - calls[1]
 
     def _validation_error(self) -> float:
         scale = float(self._prepared.dataset.scaling.scale.mean())
-        return run(self._engine.test, self._feed, self._feed.validation_batches()) * scale
+        return run(self._engine.test, self._loader, self._loader.validation_batches()) * scale
 
 
-def run(step: Step, feed: Feed, batches: Iterator[Batch]) -> float:
+def run(step: Step, loader: Loader, batches: Iterator[Batch]) -> float:
     """Carry the states through batches; the mean loss."""
     states, total, weights = None, 0.0, 0.0
     for batch in batches:
         if states is None:
-            states = zero_states(feed.state_shapes, len(batch.features))
+            states = zero_states(loader.state_shapes, len(batch.features))
         loss, states = step(states, batch)
         weight = float(batch.weights.sum())
         total, weights = total + float(loss) * weight, weights + weight
@@ -121,7 +121,7 @@ def naive_error(prepared: Prepared) -> float:
     return float(np.nanmean(np.concatenate(changes)))
 
 
-def _engine(spec: Spec, prepared: Prepared, feed: Feed) -> Engine:
+def _engine(spec: Spec, prepared: Prepared, loader: Loader) -> Engine:
     network = build_network(
         spec.layers or [],
         spec.head,
@@ -131,7 +131,7 @@ def _engine(spec: Spec, prepared: Prepared, feed: Feed) -> Engine:
         seed=spec.seed,
     )
     optimizer = make_optimizer(
-        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=loader.updates_per_epoch
     )
     return make_engine(network, optimizer, objective_of(spec))
 

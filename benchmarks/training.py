@@ -25,7 +25,7 @@ from benchmarks.steps import (
 from models.checks.resolve import SeriesProfile, resolve
 from models.features.dataset import Batch
 from models.features.prepare import Prepared, prepare
-from models.features.windows import WindowFeed
+from models.features.windows import WindowLoader
 from models.network.backend import make_engine
 from models.network.builders import build_network
 from models.network.engine import Engine, zero_states
@@ -34,8 +34,8 @@ from models.network.optimizers import make_optimizer
 from models.series import SeriesData
 from models.spec.presets import PRESETS
 from models.spec.spec import LayerSpec, Spec
-from models.training.fitting import Feed
-from models.training.loaders import make_feed
+from models.training.fitting import Loader
+from models.training.loaders import make_loader
 
 ROUNDS = 15
 EPOCH_ROUNDS = 5
@@ -150,28 +150,28 @@ class Pass:
     def __init__(self, spec: dict[str, Any], data: SeriesData) -> None:
         resolved = resolve(Spec.model_validate(spec), SeriesProfile.from_data(data))
         prepared = prepare(resolved, data)
-        self._feed = whole_pass(make_feed(resolved, prepared))
+        self._loader = whole_pass(make_loader(resolved, prepared))
         self._engine = _engine(resolved, prepared)
         # Each row is labelled once: of windows by its own, of lanes by its step.
-        self.rows = sum(int(batch.weights.sum()) for batch in self._feed.train_batches(1))
+        self.rows = sum(int(batch.weights.sum()) for batch in self._loader.train_batches(1))
         self._run(steps=1)
 
     def seconds(self, part: int) -> float:
         """Train an n-th part of a pass."""
         began = time.perf_counter()
-        self._run(steps=self._feed.updates_per_epoch // part)
+        self._run(steps=self._loader.updates_per_epoch // part)
         return time.perf_counter() - began
 
     def _run(self, steps: int) -> None:
-        _run_steps(self._engine, self._feed, steps)
+        _run_steps(self._engine, self._loader, steps)
 
 
-def whole_pass(feed: Feed) -> Feed:
+def whole_pass(loader: Loader) -> Loader:
     """The same batches, every window once: an epoch of windows is usually cut short."""
-    if not isinstance(feed, WindowFeed):
-        return feed
-    updates = -(-len(feed.training.origins) // feed.batch_size)
-    return replace(feed, updates_per_epoch=updates)
+    if not isinstance(loader, WindowLoader):
+        return loader
+    updates = -(-len(loader.training.origins) // loader.batch_size)
+    return replace(loader, updates_per_epoch=updates)
 
 
 def _engine(spec: Spec, prepared: Prepared) -> Engine:
@@ -187,11 +187,11 @@ def _engine(spec: Spec, prepared: Prepared) -> Engine:
     return make_engine(network, optimizer, objective_of(spec))
 
 
-def _run_steps(engine: Engine, feed: Feed, steps: int) -> None:
+def _run_steps(engine: Engine, loader: Loader, steps: int) -> None:
     states: list[Any] | None = None
-    for _, batch in zip(range(steps), feed.train_batches(1), strict=False):
+    for _, batch in zip(range(steps), loader.train_batches(1), strict=False):
         if states is None:
-            states = zero_states(feed.state_shapes, len(batch.features))
+            states = zero_states(loader.state_shapes, len(batch.features))
         loss, states = engine.train(states, batch)
     float(loss)
 

@@ -18,8 +18,20 @@ CENTRAL_CLASSES = [
     ("models.serving.forecaster", "Forecaster"),
     ("models.serving.intervals", "Intervals"),
     ("models.serving.states", "State"),
+    ("models.backtesting.backtest", "Backtest"),
 ]
-MODULES = [*sorted({module for module, _ in CENTRAL_CLASSES}), "models.spec.search"]
+MODULES = [
+    *sorted({module for module, _ in CENTRAL_CLASSES}),
+    "models.spec.search",
+    "models.evaluation.baselines",
+    "models.evaluation.class_metrics",
+    "models.evaluation.correlation",
+    "models.evaluation.metrics",
+    "models.evaluation.origins",
+    "models.evaluation.significance",
+    "models.evaluation.stability_index",
+    "models.evaluation.student_t",
+]
 
 
 class TestExamples:

@@ -12,7 +12,7 @@ from app.registry.artefacts import forecasters
 from app.registry.queries import CHAMPION, VersionRow, find_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
 from models.backtesting.held_out_losses import Excerpt
-from models.backtesting.promotion import TITLES, Evidence, judge
+from models.backtesting.promotion import TITLES, Evidence, compare_with_rivals
 from models.errors import DataError
 
 # Observations that a web process reads for one comparison, in all and of each series of a panel:
@@ -84,7 +84,7 @@ def _compare(
     version, _, _, job = row
     rival = None if champion is None else forecasters.get(session, champion[0], champion[3])
     try:
-        return judge(
+        return compare_with_rivals(
             forecasters.get(session, version, job),
             rival,
             _excerpts(session, version.panel),

@@ -63,8 +63,8 @@ def point_alias(
     """Point an alias at a trained version.
 
     `champion` has to pass the gate: from the same origins of held-out data the version must beat
-    naive, seasonal naive (of classes: a coin) and the present champion by the margin of the
-    settings, and by more than luck. Otherwise the answer is a 409 with the table of `evidence`.
+    naive, seasonal naive (of classes: the class prior) and the present champion by the margin of
+    the settings, and by more than luck. Otherwise the answer is a 409 with the table of `evidence`.
     Other aliases pass.
     """
     return aliases.point(database, name, alias, body, settings.promotion_margin)

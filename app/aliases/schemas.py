@@ -56,7 +56,8 @@ class EvidenceRead(BaseModel):
     """A version beside one rival, from the same origins of held-out data."""
 
     against: str = Field(
-        description="`naive`, `seasonal_naive`, `champion`, or `coin` for a model of directions."
+        description="`naive` and `seasonal_naive`, or `class_prior` for a model of classes; "
+        "`champion`."
     )
     metric: str = Field(
         description="`mae` in the target's unit; `relative_mae`, the mean over several targets or "

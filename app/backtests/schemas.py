@@ -109,7 +109,7 @@ class BacktestRead(BacktestSummary):
         description="By target, over all leads and for each: errors of the forecasts and of the "
         "baselines on the same points, skill, and whether the difference is more than luck. Of "
         "classes accuracy, balanced accuracy, log loss and Brier score beside those of the most "
-        "frequent class and of a coin with the `frequencies` of the rows known at the first "
+        "frequent class and of the class prior, the `frequencies` of the rows known at the first "
         "origin, with a `calibration` table. `in_sample_origins` counts origins that the network "
         "has learnt from. Null until the job has succeeded."
     )
@@ -144,7 +144,7 @@ class BacktestClassPoint(BaseModel):
                     "actual_class": "flat",
                     "probabilities": {"down": 0.2, "flat": 0.3, "up": 0.5},
                     "log_loss": 1.2,
-                    "coin_log_loss": 1.1,
+                    "class_prior_log_loss": 1.1,
                 }
             ]
         }
@@ -163,8 +163,8 @@ class BacktestClassPoint(BaseModel):
         "`probability_up`."
     )
     log_loss: float | None = Field(
-        description="Minus the logarithm of the probability of what came."
+        description="Negative log-likelihood of the observed class, in nats."
     )
-    coin_log_loss: float | None = Field(
-        description="That of a coin with the class frequencies known at the first origin."
+    class_prior_log_loss: float | None = Field(
+        description="That of the class prior, the class frequencies known at the first origin."
     )

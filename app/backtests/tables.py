@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, Timestamp, utc_now
+from app.stored_reports import ReportJson
 
 
 class Backtest(Base):
@@ -26,6 +27,6 @@ class Backtest(Base):
     panel_revisions: Mapped[dict[str, int] | None] = mapped_column(Json)
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
-    report: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    report: Mapped[dict[str, Any] | None] = mapped_column(ReportJson)
     # NumPy's zip of arrays: see `app.backtests.points`.
     points: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)

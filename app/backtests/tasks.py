@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 import app.backtests.service as backtests
 from app.jobs.task import Publish, Task
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.points import BacktestResult
 from models.series import SeriesData
 from models.spec.spec import Spec
@@ -16,7 +16,7 @@ from models.training.train import train
 def run_backtest(task: Task) -> Publish:
     """Run the backtest that the job belongs to; the result is stored as the job ends."""
     given = task.read(lambda session: backtests.backtest_input(session, task.attempt.job_id))
-    run = Run(
+    backtest = Backtest(
         given.forecaster,
         given.data,
         given.plan,
@@ -25,11 +25,11 @@ def run_backtest(task: Task) -> Publish:
         save_checkpoint=task.save_checkpoint,
         panel=given.panel,
     )
-    return _publishing(task.attempt.job_id, run(task.load_checkpoint()))
+    return _publishing(task.attempt.job_id, backtest.run(task.load_checkpoint()))
 
 
-def _refit(spec: Spec, data: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
-    return train(spec, data, progress=lambda progress: tell(progress.fraction)).bundle
+def _refit(spec: Spec, data: Sequence[SeriesData], report: Callable[[float], None]) -> bytes:
+    return train(spec, data, progress=lambda progress: report(progress.fraction)).bundle
 
 
 def _publishing(job_id: str, result: BacktestResult) -> Publish:

@@ -39,7 +39,7 @@ class Measure:
         name: Of the figure, here and in the figures of the test part.
         table: Where the points are.
         error: Of a point.
-        reference: The same of naive, or of a coin with the frequencies of the classes.
+        reference: The same of the naive forecast, or of the class prior.
     """
 
     name: str
@@ -58,7 +58,7 @@ OF_CLASSES = Measure(
     "log_loss",
     ClassScore,
     sa.type_coerce(ClassScore.log_loss, sa.Float),
-    sa.type_coerce(ClassScore.coin_log_loss, sa.Float),
+    sa.type_coerce(ClassScore.class_prior_log_loss, sa.Float),
 )
 
 

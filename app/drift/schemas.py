@@ -26,7 +26,7 @@ class LiveErrorRead(BaseModel):
     steps: int = Field(description="The newest steps of the series that were scored.")
     points: int = Field(description="One for each forecast and lead due at these steps.")
     error: float
-    reference: float | None = Field(description="Of naive, or of a coin with their frequencies.")
+    reference: float | None = Field(description="Of the naive forecast, or of the class prior.")
     skill: float | None = Field(description="1 - error / reference.")
     expected: float | None = Field(
         description="The error on the test part of the training, of the same leads."

@@ -129,9 +129,10 @@ class ForecastPoint(BaseModel):
                 "(value less actual), `inside_80` and `inside_95`; null where it has not come yet. "
                 "Of a model of classes `actual`, `actual_class`, and how good the probabilities "
                 "were: `probability` (of what came), `log_loss`, `brier` (0 to 2) and `correct`, "
-                "with `coin_probability`, `coin_log_loss`, `coin_brier` of the frequencies in the "
-                "training rows and `majority_correct` of their most frequent class. A direction is "
-                "counted from `naive`; an unchanged value without a dead band has no class.",
+                "with `class_prior_probability`, `class_prior_log_loss` and "
+                "`class_prior_brier` of the frequencies in the training rows and "
+                "`majority_correct` of their most frequent class. A direction is counted from "
+                "`naive`; an unchanged value without a dead band has no class.",
             }
         },
     )

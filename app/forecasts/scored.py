@@ -15,7 +15,7 @@ from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 VALUE_FIGURES = ("actual", "error", "inside_80", "inside_95")
 CLASS_FIGURES = (
     *("probability", "log_loss", "brier", "correct"),
-    *("coin_probability", "coin_log_loss", "coin_brier", "majority_correct"),
+    *("class_prior_probability", "class_prior_log_loss", "class_prior_brier", "majority_correct"),
 )
 
 Points = list[dict[str, Any]]

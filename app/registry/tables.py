@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, Json, Timestamp, utc_now
 from app.series.tables import Series
+from app.stored_reports import ReportJson
 
 
 class Model(Base):
@@ -43,7 +44,7 @@ class ModelVersion(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     data: Mapped[dict[str, Any] | None] = mapped_column(Json)
     network: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(ReportJson)
     training: Mapped[dict[str, Any] | None] = mapped_column(Json)
     history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     # Much larger than the rest, and read only where one version is shown.
@@ -68,7 +69,7 @@ class VersionSeries(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     series_id: Mapped[int] = mapped_column(sa.ForeignKey("series.id"), index=True)
     data_revision: Mapped[int]
-    metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(ReportJson)
     series: Mapped[Series] = relationship(lazy="raise")
 
 
@@ -135,7 +136,7 @@ class AliasChange(Base):
     before: Mapped[int | None]
     forced: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str | None] = mapped_column(sa.Text)
-    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(ReportJson)
     # The schedule that did it.
     schedule: Mapped[int | None]
     changed_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, Timestamp, utc_now
+from app.stored_reports import ReportJson
 
 # No value is NULL here, not the JSON `null`: it is asked for.
 NullableJson = sa.JSON(none_as_null=True).with_variant(
@@ -78,6 +79,6 @@ class ScheduleRun(Base):
     data_ends: Mapped[dict[str, int | None]] = mapped_column(Json)
     promoted: Mapped[bool | None]
     reason: Mapped[str | None] = mapped_column(sa.Text)
-    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(ReportJson)
     started_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(Timestamp)

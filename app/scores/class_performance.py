@@ -1,4 +1,4 @@
-"""How forecasts of classes turned out: accuracy, log loss and Brier score, beside a coin's."""
+"""Performance of class forecasts: accuracy, log loss and Brier score, and the class prior's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,12 +61,12 @@ def _figures(sums: Sequence[_Sums], test: dict[str, Any]) -> dict[str, Any]:
     """The means over some leads, each point counting the same."""
     count = sum(each.count for each in sums)
     means = {name: sum(each.totals[name] for each in sums) / count for name in CLASS_MEANS}
-    coin = means["coin_log_loss"]
+    prior = means["class_prior_log_loss"]
     return {
         "count": count,
         **means,
         "balanced_accuracy": _balanced(sums),
-        "skill": 1 - means["log_loss"] / coin if coin else None,
+        "skill": 1 - means["log_loss"] / prior if prior else None,
         **{f"test_{name}": test.get(name) for name in ("accuracy", "log_loss", "skill")},
     }
 

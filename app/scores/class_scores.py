@@ -1,4 +1,4 @@
-"""Scores of forecasts of classes: what was said of the class that came, beside a coin."""
+"""Scores of class forecasts: the probability of the observed class, and of the class prior."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from app.scores.tables import ClassScore
 from app.series.tables import Series
 from models.arrays import Values
 from models.evaluation.class_metrics import point_scores
-from models.evaluation.class_prior import coin_shares
+from models.evaluation.class_prior import class_prior_shares
 from models.serving.forecast import Forecast
 from models.serving.forecaster import Forecaster
 
@@ -25,7 +25,7 @@ STEPS_AT_ONCE = 500
 KEY = ("forecast_id", "target", "lead")
 FIGURES = (
     *("code", "probability", "log_loss", "brier", "correct"),
-    *("coin_probability", "coin_log_loss", "coin_brier", "majority_correct"),
+    *("class_prior_probability", "class_prior_log_loss", "class_prior_brier", "majority_correct"),
 )
 
 
@@ -102,19 +102,19 @@ def _figures(
     known = ~np.isnan(codes)
     known_codes = codes[known].astype(np.int64)
     said = np.array([row.probabilities for row in rows], float)[known]
-    coin = point_scores(_coin(reader, series, rows)[known], known_codes)
+    prior = point_scores(_class_prior(reader, series, rows)[known], known_codes)
     columns = {
         "code": known_codes,
         **point_scores(said, known_codes),
-        **{f"coin_{name}": coin[name] for name in ("probability", "log_loss", "brier")},
-        "majority_correct": coin["correct"],
+        **{f"class_prior_{name}": prior[name] for name in ("probability", "log_loss", "brier")},
+        "majority_correct": prior["correct"],
     }
     return {name: _spread(columns[name], known) for name in FIGURES}
 
 
-def _coin(reader: Forecaster, series: str, rows: Sequence[Any]) -> Values:
-    """What the frequencies of the training rows say of each point, `(points, classes)`."""
-    shares = coin_shares(reader.manifest, series)
+def _class_prior(reader: Forecaster, series: str, rows: Sequence[Any]) -> Values:
+    """The class frequencies in the training rows for each point, `(points, classes)`."""
+    shares = class_prior_shares(reader.manifest, series)
     assert shares is not None, "the forecaster says classes"  # noqa: S101
     leads = reader.leads.tolist()
     lead = [leads.index(row.lead) for row in rows]
@@ -150,11 +150,11 @@ def _points() -> sa.Select[*tuple[Any, ...]]:
 
 def _set() -> sa.Update:
     names = ("actual", "revision", *FIGURES)
-    columns = ClassScore.__table__.c
+    columns = {name: getattr(ClassScore, name) for name in (*KEY, *names)}
     return (
         sa.update(ClassScore)
         .where(*(columns[name] == sa.bindparam(f"of_{name}") for name in KEY))
-        .values({name: sa.bindparam(name, type_=columns[name].type) for name in names})
+        .values({columns[name]: sa.bindparam(name, type_=columns[name].type) for name in names})
     )
 
 

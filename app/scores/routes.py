@@ -29,8 +29,8 @@ def show_performance(
 ) -> Performance:
     """Show how the forecasts turned out: error, skill, coverage and width, per lead and pooled.
 
-    Of a model of classes: accuracy, log loss and Brier score, beside those of a coin with the
-    frequencies of the training rows.
+    Of a model of classes: accuracy, log loss and Brier score, beside those of the class prior,
+    the class frequencies of the training rows.
 
     Forecasts made from the last complete step count, once their truth has come; of several from
     the same origin the last one counts. The windows end at the newest scored step of the model on

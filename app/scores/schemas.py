@@ -61,7 +61,8 @@ class TargetPerformance(Figures):
 class ClassFigures(BaseModel):
     """How probabilities of classes compare with what came.
 
-    The reference is a coin with the frequencies of the training rows, and the majority class.
+    The references are the class prior (the class frequencies in the training rows) and the
+    majority class.
     """
 
     count: int = Field(description="Points: one for each forecast and lead whose class has come.")
@@ -69,14 +70,16 @@ class ClassFigures(BaseModel):
     balanced_accuracy: float = Field(
         description="The mean of that over the classes that came, each counting the same."
     )
-    log_loss: float = Field(description="Minus the logarithm of the probability of what came.")
+    log_loss: float = Field(description="Negative log-likelihood of the observed class, in nats.")
     brier: float = Field(description="The squared distance from what came, from 0 to 2.")
     majority_accuracy: float = Field(description="Of always saying the most frequent class.")
-    coin_accuracy: float
-    coin_log_loss: float
-    coin_brier: float
+    class_prior_accuracy: float = Field(
+        description="The mean probability that the class prior gives to the observed class."
+    )
+    class_prior_log_loss: float
+    class_prior_brier: float
     skill: float | None = Field(
-        description="1 - log_loss / coin_log_loss: 0 is as good as the frequencies alone."
+        description="1 - log_loss / class_prior_log_loss: 0 is as good as the frequencies alone."
     )
     test_accuracy: float | None = Field(description="On the test part, at the training.")
     test_log_loss: float | None

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, FloatVector, Json, Timestamp
+from app.db import Base, FloatVector, Timestamp
+from app.stored_reports import ReportJson
 
 
 class AwaitedPoint:
@@ -58,7 +59,7 @@ class ClassScore(AwaitedPoint, Base):
     """A point that says how probable every class is, and what came of it.
 
     `code` is the class that came: empty until then, and where an observation belongs to none.
-    What a coin with the frequencies of the training rows would have said stands beside it.
+    The same figures of the class prior, the frequencies in the training rows, follow.
     """
 
     __tablename__ = "class_scores"
@@ -73,9 +74,10 @@ class ClassScore(AwaitedPoint, Base):
     log_loss: Mapped[float | None]
     brier: Mapped[float | None]
     correct: Mapped[bool | None]
-    coin_probability: Mapped[float | None]
-    coin_log_loss: Mapped[float | None]
-    coin_brier: Mapped[float | None]
+    # The columns keep the names that they have in databases of the last release.
+    class_prior_probability: Mapped[float | None] = mapped_column("coin_probability")
+    class_prior_log_loss: Mapped[float | None] = mapped_column("coin_log_loss")
+    class_prior_brier: Mapped[float | None] = mapped_column("coin_brier")
     majority_correct: Mapped[bool | None]
 
 
@@ -97,4 +99,4 @@ class FoldedScore(Base):
     target: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    sums: Mapped[dict[str, Any]] = mapped_column(Json)
+    sums: Mapped[dict[str, Any]] = mapped_column(ReportJson)

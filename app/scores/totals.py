@@ -15,9 +15,9 @@ CLASS_MEANS = {
     "log_loss": ClassScore.log_loss,
     "brier": ClassScore.brier,
     "majority_accuracy": ClassScore.majority_correct,
-    "coin_accuracy": ClassScore.coin_probability,
-    "coin_log_loss": ClassScore.coin_log_loss,
-    "coin_brier": ClassScore.coin_brier,
+    "class_prior_accuracy": ClassScore.class_prior_probability,
+    "class_prior_log_loss": ClassScore.class_prior_log_loss,
+    "class_prior_brier": ClassScore.class_prior_brier,
 }
 # In the place of the class that came, where values are forecast.
 NO_CLASS = -1

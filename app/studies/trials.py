@@ -16,7 +16,7 @@ from app.studies.tables import Study, Trial, TrialState
 from models.series import SeriesData
 from models.spec.search import Fields, Parameters, Search
 from models.spec.spec import Spec
-from models.training.sampling import PastTrial, State, judge, suggest
+from models.training.sampling import PastTrial, State, should_prune, suggest
 
 _SEEN_AS: dict[TrialState, State] = {
     TrialState.QUEUED: "failed",
@@ -79,7 +79,7 @@ def is_pruned(session: Session, job_id: str, *, epoch: int, loss: float, epochs:
     trial.losses = {**trial.losses, str(epoch): loss}
     session.flush()
     past = [_seen(other) for other in _trials(session, trial.study_id)]
-    pruned, trial.memory = judge(search, trial.study_id, past, trial.number, epochs=epochs)
+    pruned, trial.memory = should_prune(search, trial.study_id, past, trial.number, epochs=epochs)
     return pruned
 
 

@@ -1,4 +1,4 @@
-"""Plans of backtests: from which rows to forecast, and what each refit may learn from."""
+"""Plans of backtests: the rows to forecast from, and the data of each refit."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from models.series import SeriesData, iso
 from models.serving.forecaster import Forecaster
 from models.spec.base import SpecPart
 
-# Origins times leads times targets times what is kept of each: what one report holds.
+# Limit for the numbers in one report: origins times leads times targets times numbers per point.
 MOST_NUMBERS = 800_000
 MOST_REFITS = 200
 
@@ -45,7 +45,7 @@ class OriginsSpec(SpecPart):
 
 
 class BacktestSpec(SpecPart):
-    """Where to forecast from, and whether the network is trained again on the way."""
+    """Where to forecast from, and whether the network is trained again in between."""
 
     origins: OriginsSpec = OriginsSpec()
     window: Literal["expanding", "rolling"] = Field(
@@ -59,20 +59,20 @@ class BacktestSpec(SpecPart):
     refit_every: int | None = Field(
         None,
         ge=1,
-        description="Train again at the first origin and then once in so many, on rows up to "
-        "that origin only; null keeps the stored network for all origins.",
+        description="Train again at the first origin and then after every this many origins, only "
+        "on rows up to the origin; null uses the stored network for all origins.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestPlan:
-    """A backtest that can work.
+    """A checked plan of a backtest.
 
     Args:
-        spec: What was asked for.
+        spec: The request.
         grid: `(rows,)`, times of the rows that the forecaster steps through.
         origins: `(origins,)`, rows to forecast from, increasing.
-        training_end: The row after the last one that the stored network has learnt from.
+        training_end: The row after the last one that the stored network learnt from.
     """
 
     spec: BacktestSpec
@@ -82,7 +82,7 @@ class BacktestPlan:
 
     @property
     def groups(self) -> list[RowIndices]:
-        """Origins that are forecast by the same network, in order; each begins with its refit."""
+        """Origins by the network that forecasts from them, in order; refits are at their starts."""
         size = self.spec.refit_every or len(self.origins)
         return [self.origins[first : first + size] for first in range(0, len(self.origins), size)]
 
@@ -112,21 +112,21 @@ def plan_backtest(
     spec: BacktestSpec,
     panel: Iterable[SeriesData] | None = None,
 ) -> BacktestPlan:
-    """Choose the origins, and check that every part of the backtest can work.
+    """Choose the origins, and check that every part of the backtest is possible.
 
     Args:
         forecaster: The stored forecaster, as it reads the series.
         data: The series as it is now.
-        spec: What was asked for.
+        spec: The request.
         panel: Every series that the network learnt from, in its order; None for `data` alone.
-            They are looked at only if there are refits, one after the other.
+            They are read only if there are refits, one after the other.
 
     Raises:
         SpecError: With JSON pointers into `spec`.
     """
     grid = forecaster.rule.row_times(data.times)
     held_out = held_out_row(forecaster, grid, data.name)
-    if problems := list(_window_problems(spec)) or list(_outside(grid, spec.origins)):
+    if problems := list(_window_problems(spec)) or list(_outside_problems(grid, spec.origins)):
         raise SpecError(problems)
     origins = _choose_origins(forecaster, grid, spec.origins, default=held_out)
     plan = BacktestPlan(spec, grid, origins, held_out)
@@ -144,14 +144,14 @@ def plan_backtest(
 
 
 def held_out_row(forecaster: Forecaster, grid: Times, name: str) -> int:
-    """The first row of a series' grid that the stored network has not learnt from."""
+    """The first row of a series' grid after the training and validation parts."""
     splits = data_of(forecaster.manifest["data"], name)["splits"]
     validation = _row_after(grid, splits["train"]["last"])
     return _row_after(grid, splits["validation"]["last"]) or validation
 
 
 def _row_after(grid: Times, last: str | None) -> int:
-    """The row after a time of a manifest; 0 for none."""
+    """The row after a time of a manifest; 0 for None."""
     if last is None:
         return 0
     return int(np.searchsorted(grid, to_time(datetime.fromisoformat(last)), side="right"))
@@ -162,20 +162,19 @@ def _window_problems(spec: BacktestSpec) -> Iterator[Problem]:
     if rolling and spec.refit_every is None:
         yield Problem(
             "/refit_every",
-            "A rolling window needs `refit_every`: without refits nothing is learnt from it. "
-            "Received: null",
+            "A rolling window needs `refit_every`: without refits it has no effect. Received: null",
         )
     if rolling and spec.train_rows is None:
         yield Problem("/train_rows", "A rolling window needs `train_rows`. Received: null")
     if not rolling and spec.train_rows is not None:
         yield Problem(
             "/train_rows",
-            "`train_rows` is the length of a rolling window; an expanding one has all rows. "
+            "`train_rows` is the length of a rolling window; an expanding window has all rows. "
             f"Received: {spec.train_rows}",
         )
 
 
-def _outside(grid: Times, spec: OriginsSpec) -> Iterator[Problem]:
+def _outside_problems(grid: Times, spec: OriginsSpec) -> Iterator[Problem]:
     for name in ("start", "end"):
         moment = getattr(spec, name)
         if moment is not None and not grid[0] <= to_time(moment) <= grid[-1]:
@@ -221,7 +220,7 @@ def _choose_origins(
 
 def _too_early(forecaster: Forecaster, row: int) -> str:
     return (
-        f"`origins.start` must have {forecaster.least_rows} rows of history up to it, which the "
+        f"`origins.start` must have at least {forecaster.least_rows} rows up to it, which the "
         f"forecaster needs. Received: a time with {row + 1}"
     )
 

@@ -1,4 +1,4 @@
-"""Points of backtests: what was said of one target from one origin, and what came of it."""
+"""Points of backtests: one forecast of one target from one origin, with the actual value."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import RowIndices, Times, Values
-from models.evaluation.temperature import log_losses
+from models.evaluation.class_metrics import known_log_losses
 from models.features.classes import ClassCoding
 
 Names = npt.NDArray[np.str_]
-# Origins, leads and targets of some points, as indices of the same length.
+# Indices of origins, leads and targets of points, three arrays of the same length.
 Places = tuple[npt.NDArray[np.intp], ...]
-# A column of a table, or several that belong together, by name.
+# A column of a table, or several by name, such as one for each class.
 Column = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Points(ABC):
-    """What all points have, whatever is predicted.
+    """The axes of points of values or of classes.
 
     Args:
         origins: `(origins,)`, times of the rows forecast from.
-        times: `(origins, leads)`, when what is predicted is due.
+        times: `(origins, leads)`, times that are forecast.
         leads: `(leads,)`, steps ahead.
         targets: `(targets,)`, names.
     """
@@ -43,19 +43,19 @@ class Points(ABC):
         return int(np.prod(self.shape))
 
     def columns(self, first: int, stop: int) -> dict[str, Column]:
-        """Points by number, in the order of origin, lead and target, as columns of a table."""
+        """Points `first` to `stop - 1` by origin, lead and target, as columns of a table."""
         origin, lead, target = places = np.unravel_index(np.arange(first, stop), self.shape)
         return {
             "origin": self.origins[origin],
             "time": self.times[origin, lead],
             "lead": self.leads[lead],
             "target": self.targets[target],
-            **self._own_columns(places),
+            **self._value_columns(places),
         }
 
     @abstractmethod
-    def _own_columns(self, places: Places) -> dict[str, Column]:
-        """The columns of one kind of points."""
+    def _value_columns(self, places: Places) -> dict[str, Column]:
+        """The columns of predictions and actual values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class ValuePoints(Points):
 
     Args:
         values: `(origins, leads, targets)`, the forecasts.
-        actual: The same shape: what came.
-        naive: The same shape: what the naive forecast said.
-        seasonal_naive: The same shape: what the seasonal naive forecast said.
+        actual: The actual values, the same shape.
+        naive: The naive forecasts, the same shape.
+        seasonal_naive: The seasonal naive forecasts, the same shape.
     """
 
     values: Values
@@ -74,7 +74,7 @@ class ValuePoints(Points):
     naive: Values
     seasonal_naive: Values
 
-    def _own_columns(self, places: Places) -> dict[str, Column]:
+    def _value_columns(self, places: Places) -> dict[str, Column]:
         actual = self.actual[places]
         return {
             "value": self.values[places],
@@ -92,8 +92,8 @@ class ClassPoints(Points):
     Args:
         classes: `(classes,)`, names in the order of their codes.
         probabilities: `(origins, leads, targets, classes)`; NaN where no forecast could be made.
-        shares: `(leads, targets, classes)`, what a coin says.
-        actual: `(origins, leads, targets)`, the codes that came; NaN is missing.
+        shares: `(leads, targets, classes)`, the class prior.
+        actual: `(origins, leads, targets)`, codes of the observed classes; NaN is missing.
     """
 
     classes: Names
@@ -101,20 +101,21 @@ class ClassPoints(Points):
     shares: Values
     actual: Values
 
-    def _own_columns(self, places: Places) -> dict[str, Column]:
-        said, actual = self.probabilities[places], self.actual[places]
-        # Probabilities are missing together.
-        told = ~np.isnan(said[:, 0])
+    def _value_columns(self, places: Places) -> dict[str, Column]:
+        probabilities, actual = self.probabilities[places], self.actual[places]
+        # The probabilities of a point are either all known or all missing.
+        predicted = ~np.isnan(probabilities[:, 0])
+        compared = np.where(predicted, actual, np.nan)
         return {
-            "class": self._names(np.where(told, said.argmax(axis=-1), np.nan)),
+            "class": self._names(np.where(predicted, probabilities.argmax(axis=-1), np.nan)),
             "actual_class": self._names(actual),
-            "probabilities": dict(zip(self.classes.tolist(), said.T, strict=True)),
-            "log_loss": _where_known(actual, told, said),
-            "coin_log_loss": _where_known(actual, told, self.shares[places[1:]]),
+            "probabilities": dict(zip(self.classes.tolist(), probabilities.T, strict=True)),
+            "log_loss": known_log_losses(probabilities, compared),
+            "class_prior_log_loss": known_log_losses(self.shares[places[1:]], compared),
         }
 
     def _names(self, codes: Values) -> npt.NDArray[Any]:
-        """The names of codes; None where there is none."""
+        """The names of codes; None for NaN."""
         known = ~np.isnan(codes)
         names = np.full(len(codes), None, object)
         names[known] = self.classes[codes[known].astype(np.int64)]
@@ -123,10 +124,10 @@ class ClassPoints(Points):
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What was said from every origin, what came, and how good that was.
+    """The forecasts of a backtest, the actual values, and figures of their errors.
 
     Args:
-        points: All that was said and came.
+        points: Forecasts and actual values.
         report: `{origins, refits, in_sample_origins, targets: {target: {..., leads,
             significance}}}` with the figures of a training's report; of values with `season` and
             `ar`, of classes with `frequencies` and `calibration`.
@@ -137,12 +138,5 @@ class BacktestResult:
 
 
 def numbers_per_point(coding: ClassCoding | None) -> int:
-    """How many numbers are kept of a point: four of values, and of classes one for each."""
+    """How many numbers a point stores: four of values; of classes one for each, and the label."""
     return 4 if coding is None else len(coding.names) + 1
-
-
-def _where_known(actual: Values, told: npt.NDArray[np.bool_], said: Values) -> Values:
-    """Log losses of points, NaN where nothing was said or came."""
-    losses, known = np.full(len(actual), np.nan), told & ~np.isnan(actual)
-    losses[known] = log_losses(said[known], actual[known].astype(np.int64))
-    return losses

@@ -1,4 +1,4 @@
-"""Promotion: whether a forecaster beats the baselines and the present champion."""
+"""Promotion: whether a forecaster beats the baselines and the current champion."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,23 +16,24 @@ from models.serving.forecaster import Forecaster
 TITLES = {
     "naive": "the naive forecast",
     "seasonal_naive": "the seasonal naive forecast",
-    "coin": "a coin with the class frequencies",
+    "class_prior": "the class prior",
     "champion": "the present champion",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A forecaster beside one rival.
+    """The comparison of a forecaster with one rival.
 
     Args:
-        against: `naive` and `seasonal_naive`, or `coin` where classes are predicted; `champion`.
+        against: `naive` and `seasonal_naive`, or `class_prior` where classes are
+            predicted; `champion`.
         metric: `mae` in the target's unit; `relative_mae` in units of the naive forecast's MAE,
-            the mean over several targets or series; `log_loss` of probabilities.
-        value: The forecaster's; None if it cannot be had.
-        other: The rival's.
+            the mean over several targets or series; `log_loss` of probabilities, in nats.
+        value: The metric of the forecaster; None without compared origins.
+        other: That of the rival.
         skill: 1 - value / other.
-        p_value: Of the Diebold-Mariano test; None if there is no test.
+        p_value: That of the Diebold-Mariano test; None if no test is possible.
         origins: How many origins were compared.
         passed: Whether the rival is beaten.
         sentence: What it means.
@@ -53,7 +54,7 @@ class Evidence:
         return asdict(self)
 
 
-def judge(
+def compare_with_rivals(
     candidate: Forecaster,
     champion: Forecaster | None,
     excerpts: Iterable[Excerpt],
@@ -63,20 +64,20 @@ def judge(
 ) -> list[Evidence]:
     """Compare a forecaster with its rivals, on the same origins of every series.
 
-    A rival is beaten if the skill over it reaches the margin and the difference is more than
-    luck by a Diebold-Mariano test. Losses are absolute errors, or log losses of probabilities.
-    Where there are several targets or series, errors are divided by the naive forecast's mean
+    A rival is beaten if the skill relative to it is at least the margin and the Diebold-Mariano
+    test finds the difference significant. Losses are absolute errors, or log losses of
+    probabilities. With several targets or series, errors are divided by the naive forecast's mean
     error of each, and the loss of a moment is their mean.
 
     Args:
-        candidate: Who is to be champion.
-        champion: Who is now; None if nobody is.
+        candidate: The forecaster to be promoted.
+        champion: The current champion; None if there is none.
         excerpts: Each series that the candidate learnt from; one is in memory at a time.
         margin: The least skill.
-        name: Of the candidate, for the sentences.
+        name: The candidate's name in the sentences.
 
     Returns:
-        One line for each rival.
+        One comparison for each rival.
     """
     objection = None if champion is None else _objection(candidate, champion)
     rival = champion if objection is None else None
@@ -87,21 +88,21 @@ def judge(
         _compare(losses, against, metric, margin, name) for against in TITLES if against in rivals
     ]
     if objection is not None:
-        sentence = f"That {name} is better than the present champion cannot be told: {objection}."
+        sentence = f"A comparison of {name} with the present champion is not possible: {objection}."
         found.append(Evidence("champion", metric, None, None, None, None, 0, False, sentence))
     return found
 
 
 def _objection(candidate: Forecaster, champion: Forecaster) -> str | None:
-    """Why two forecasters' losses are not about the same thing."""
-    mine, its = (set(_series_names(each)) for each in (candidate, champion))
+    """Why the losses of two forecasters cannot be compared; None if they can."""
+    of_candidate, of_champion = (set(_series_names(each)) for each in (candidate, champion))
     conditions = {
         "they have different targets": candidate.targets == champion.targets,
         "they do not predict the same classes": candidate.classes == champion.classes,
         "their steps differ": candidate.rule.step == champion.rule.step,
         "their aggregates differ": candidate.rule.aggregate == champion.rule.aggregate,
-        "they share no lead": bool(np.isin(candidate.leads, champion.leads).any()),
-        "they learnt from different series": bool(mine & its),
+        "they have no common lead": bool(np.isin(candidate.leads, champion.leads).any()),
+        "they learnt from different series": bool(of_candidate & of_champion),
     }
     return next((objection for objection, holds in conditions.items() if not holds), None)
 
@@ -121,16 +122,16 @@ def _compare(
     losses: Sequence[Losses], against: str, metric: str, margin: float, name: str
 ) -> Evidence:
     shared = [each for each in losses if against in each.rivals]
-    own, other = _pooled(shared, against, relative=metric == "relative_mae")
-    overlap = _overlap(shared, len(own))
-    test = diebold_mariano(own, other, overlap=overlap, names=(name, TITLES[against]))
-    there = np.isfinite(own)
-    value, rival = (float(each[there].mean()) if there.any() else np.nan for each in (own, other))
+    pair = _pooled(shared, against, relative=metric == "relative_mae")
+    overlap = _overlap(shared, len(pair[0]))
+    test = diebold_mariano(*pair, overlap=overlap, names=(name, TITLES[against]))
+    known = np.isfinite(pair[0])
+    value, rival = (float(each[known].mean()) if known.any() else np.nan for each in pair)
     skill = 1 - value / rival if rival > 0 else np.nan
     certain = test.p_value is not None and test.p_value < SIGNIFICANT
     sentence = test.sentence
     if certain and 0 < skill < margin:
-        sentence += f" But its error is only {skill:.2%} less, and {margin:.2%} is asked for."
+        sentence += f" But its error is only {skill:.2%} smaller, and the margin is {margin:.2%}."
     return Evidence(
         against=against,
         metric=metric,
@@ -145,22 +146,22 @@ def _compare(
 
 
 def _pooled(losses: Sequence[Losses], against: str, *, relative: bool) -> tuple[Values, Values]:
-    """Losses of the forecaster and of a rival at every moment of any series, `(moments,)` each."""
+    """Losses of the candidate and of a rival at every moment of any series, `(moments,)` each."""
     moments = np.unique(np.concatenate([each.times for each in losses]))
     sums, counts = np.zeros((2, len(moments))), np.zeros(len(moments))
     for each in losses:
         at = np.searchsorted(moments, each.times)
-        scale = _naive_scale(each) if relative else np.ones(each.own.shape[1])
-        pair = np.stack([each.own, each.rivals[against]]) / scale
-        there = np.isfinite(pair).all(axis=0)
-        sums[:, at] += np.where(there, pair, 0.0).sum(axis=2)
-        counts[at] += there.sum(axis=1)
-    own, other = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return own, other
+        scale = _naive_scale(each) if relative else np.ones(each.candidate.shape[1])
+        pair = np.stack([each.candidate, each.rivals[against]]) / scale
+        known = np.isfinite(pair).all(axis=0)
+        sums[:, at] += np.where(known, pair, 0.0).sum(axis=2)
+        counts[at] += known.sum(axis=1)
+    candidate, rival = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return candidate, rival
 
 
 def _naive_scale(losses: Losses) -> Values:
-    """The naive forecast's mean loss, `(targets,)`; NaN where it is perfect or nothing is there."""
+    """The naive forecast's mean loss, `(targets,)`; NaN where it is perfect or has no loss."""
     known = np.isfinite(losses.rivals["naive"])
     total = np.where(known, losses.rivals["naive"], 0.0).sum(axis=0)
     mean = total / np.maximum(known.sum(axis=0), 1)
@@ -168,6 +169,6 @@ def _naive_scale(losses: Losses) -> Values:
 
 
 def _overlap(losses: Sequence[Losses], moments: int) -> int:
-    """How many later moments overlap with one: more where the series' moments differ."""
+    """How many later moments overlap with one; more if the series have different moments."""
     most = max(len(each.times) for each in losses)
     return ceil(max(each.overlap for each in losses) * moments / most) if most else 0

@@ -1,4 +1,4 @@
-"""Refits of backtests: what a network that is trained again at an origin may learn from."""
+"""Refits of backtests: the data and the spec of a network that is trained again at an origin."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from models.spec.spec import Spec, SplitSpec
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a refit sees of one series.
+    """The part of one series that a refit learns from.
 
     Args:
         data: The part of the series.
-        rows: Rows of the forecaster's grid in it.
+        rows: How many rows of the forecaster's grid it has.
     """
 
     data: SeriesData
@@ -29,14 +29,13 @@ class Cut:
 def cut(
     forecaster: Forecaster, data: SeriesData, moment: np.datetime64, most_rows: int | None
 ) -> Cut:
-    """The observations of a series up to a moment, and no later one.
+    """The observations of a series up to a moment.
 
     Args:
         forecaster: A forecaster that learnt from the series.
         data: The whole series.
         moment: The origin of the refit.
-        most_rows: How many rows of the series' own grid a rolling window has at most; None
-            for all.
+        most_rows: The length of a rolling window in rows of the series' grid; None for all rows.
     """
     grid = forecaster.for_series(data.name).rule.row_times(data.times)
     rows = int(np.searchsorted(grid, moment, side="right"))
@@ -50,12 +49,12 @@ def cut(
 def refit_spec(forecaster: Forecaster, cuts: Iterable[Cut]) -> Spec:
     """The resolved spec of a refit.
 
-    The share of validation rows is that of the stored network; there is no test part.
+    The share of validation rows is that of the stored network, and the test part is empty.
 
     Args:
         forecaster: The stored forecaster.
-        cuts: What the refit sees of every series that the stored network learnt from, in its
-            order. They are read one after the other: only one need be in memory.
+        cuts: The part of every series that the stored network learnt from, in its order. They are
+            read one after the other, so only one needs to be in memory.
 
     Raises:
         SpecError: If these are too few rows for the spec.
@@ -84,7 +83,7 @@ def check_first_refit(
     moment: np.datetime64,
     train_rows: int | None,
 ) -> None:
-    """Try the first refit of a backtest, which has the fewest rows.
+    """Check the first refit of a backtest, which has the fewest rows.
 
     Args:
         forecaster: The stored forecaster, as it reads the series that is forecast.
@@ -106,14 +105,14 @@ def check_first_refit(
     try:
         refit_spec(forecaster, (cut(forecaster, each, moment, train_rows) for each in panel))
     except SpecError as error:
-        when = f"The refit at {iso(moment)} cannot work:"
+        when = f"The refit at {iso(moment)} is not possible:"
         raise SpecError(
             [Problem(pointer, f"{when} {problem.message}") for problem in error.problems]
         ) from error
 
 
 def _check_panel(forecaster: Forecaster, profiles: list[SeriesProfile]) -> None:
-    """A refit on some of the series would test another network."""
+    """Check that refits learn from all series of the stored network, and that each has rows."""
     stored = forecaster.manifest["panel"] or [forecaster.manifest["series"]]
     names, found = [each["name"] for each in stored], [each.name for each in profiles]
     if names != found:
@@ -121,8 +120,8 @@ def _check_panel(forecaster: Forecaster, profiles: list[SeriesProfile]) -> None:
     empty = [
         Problem(
             f"/series/{position}",
-            f"The series {each.name!r}, which the model learnt from, must have begun. "
-            "Received: no rows so far",
+            f"The series {each.name!r}, which the model learnt from, must have rows at the first "
+            "origin. Received: 0 rows",
         )
         for position, each in enumerate(profiles)
         if each.rows == 0

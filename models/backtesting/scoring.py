@@ -1,6 +1,6 @@
-"""Judges of backtests: what was said beside what came, and beside what is said without a network.
+"""Score the forecasts of a backtest against actual values and forecasts without a network.
 
-Baselines, and the frequencies of classes, are learnt from the rows up to the first origin.
+Baselines and class priors learn from the rows up to the first origin.
 """
 
 from typing import Any
@@ -10,35 +10,35 @@ import numpy as np
 from models.arrays import Values
 from models.backtesting.plan import BacktestPlan
 from models.backtesting.points import BacktestResult, ClassPoints, ValuePoints
-from models.evaluation.baseline_set import BaselineSet
+from models.evaluation.baselines import naive, seasonal_naive
 from models.evaluation.class_comparison import ClassComparison, shares_of
-from models.evaluation.comparison import Comparison
-from models.evaluation.metrics import seasonal_scale
+from models.evaluation.origins import overlap
+from models.evaluation.reference import Reference
 from models.features.classes import ClassCoding
 from models.features.features import clean_rows
 from models.series import SeriesData
 from models.serving.forecaster import Forecaster
 
 
-def judge(
-    forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, said: Values
+def score(
+    forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, predicted: Values
 ) -> BacktestResult:
-    """Judge what was said from the origins of a backtest.
+    """Compare the forecasts from the origins of a backtest with the actual values.
 
     Args:
         forecaster: The stored forecaster, as it reads the series.
         data: The series.
         plan: The backtest.
-        said: `(origins, leads, targets)` in original units, or with another axis the
+        predicted: `(origins, leads, targets)` in original units, or with another axis the
             probabilities of classes; NaN is missing.
     """
     if forecaster.classes is not None:
-        return _judge_classes(forecaster, forecaster.classes, data, plan, said)
-    return _judge_values(forecaster, data, plan, said)
+        return _score_classes(forecaster, forecaster.classes, data, plan, predicted)
+    return _score_values(forecaster, data, plan, predicted)
 
 
 def target_rows(forecaster: Forecaster, data: SeriesData) -> Values:
-    """What came, on the grid that a forecaster steps through.
+    """The actual values on the grid of a forecaster.
 
     Args:
         forecaster: Any forecaster of the series' channels.
@@ -54,37 +54,30 @@ def target_rows(forecaster: Forecaster, data: SeriesData) -> Values:
     return chosen
 
 
-def _judge_values(
+def _score_values(
     forecaster: Forecaster, data: SeriesData, plan: BacktestPlan, values: Values
 ) -> BacktestResult:
     leads, at = forecaster.leads, plan.origins
     rows = target_rows(forecaster, data)
     known = rows[: at[0] + 1]
-    transform = forecaster.manifest["targets"]["scaling"]["transform"]
-    baselines = BaselineSet.fit(known, forecaster.calendar.season_steps, transform)
-    others = baselines.forecasts(rows, leads, at)
-    actual = rows[at[:, np.newaxis] + leads]
-    # The comparison turns the arrays of forecasts into those of errors.
-    naive, seasonal_naive = (others[name].copy() for name in ("naive", "seasonal_naive"))
-    scale = seasonal_scale(known, baselines.season.steps)
-    comparison = Comparison.of(actual, values.copy(), others, scale)
-    targets = comparison.report(forecaster.targets, leads.tolist())
-    for target, row in enumerate(targets.values()):
-        best = row["best_baseline"]
-        row["significance"] = comparison.significance(target, best, _overlap(plan, forecaster))
+    reference = Reference.fit(forecaster, rows, known, forecaster.calendar.season_steps)
+    baselines = reference.baselines
+    # The comparison overwrites the forecasts with their errors.
+    comparison = reference.compare(values.copy(), at)
+    targets = comparison.report(forecaster.targets, leads.tolist(), _overlap(forecaster, plan))
     return BacktestResult(
         points=ValuePoints(
-            **_frame(forecaster, plan),
+            **_axes(forecaster, plan),
             values=values,
-            actual=actual,
-            naive=naive,
-            seasonal_naive=seasonal_naive,
+            actual=reference.labels(at),
+            naive=naive(rows, leads, at),
+            seasonal_naive=seasonal_naive(rows, leads, baselines.season.steps, at),
         ),
         report={**plan.report(), **baselines.to_json(forecaster.targets), "targets": targets},
     )
 
 
-def _judge_classes(
+def _score_classes(
     forecaster: Forecaster,
     coding: ClassCoding,
     data: SeriesData,
@@ -98,12 +91,9 @@ def _judge_classes(
     shares, actual = shares_of(labels[: len(known)], coding), labels[len(known) :]
     comparison = ClassComparison.of(coding, probabilities, shares, actual)
     names = forecaster.targets, forecaster.leads.tolist()
-    targets = comparison.report(*names)
-    for target, row in enumerate(targets.values()):
-        row["significance"] = comparison.significance(target, _overlap(plan, forecaster))
     return BacktestResult(
         points=ClassPoints(
-            **_frame(forecaster, plan),
+            **_axes(forecaster, plan),
             classes=np.array(coding.names),
             probabilities=probabilities,
             shares=shares,
@@ -113,13 +103,13 @@ def _judge_classes(
             **plan.report(),
             "frequencies": comparison.frequencies(*names),
             "calibration": comparison.calibration(*names),
-            "targets": targets,
+            "targets": comparison.report(*names, _overlap(forecaster, plan)),
         },
     )
 
 
-def _frame(forecaster: Forecaster, plan: BacktestPlan) -> dict[str, Any]:
-    """Which points there are."""
+def _axes(forecaster: Forecaster, plan: BacktestPlan) -> dict[str, Any]:
+    """Origins, times, leads and targets of the points."""
     return {
         "origins": plan.grid[plan.origins],
         "times": plan.grid[plan.origins[:, np.newaxis] + forecaster.leads],
@@ -128,6 +118,5 @@ def _frame(forecaster: Forecaster, plan: BacktestPlan) -> dict[str, Any]:
     }
 
 
-def _overlap(plan: BacktestPlan, forecaster: Forecaster) -> int:
-    """How many later origins' forecasts overlap with one origin's."""
-    return (int(forecaster.leads[-1]) - 1) // plan.spec.origins.every
+def _overlap(forecaster: Forecaster, plan: BacktestPlan) -> int:
+    return overlap(forecaster.leads, plan.spec.origins.every)

@@ -1,4 +1,4 @@
-"""AR(p), the linear forecast that a network has to beat, for all origins and leads at once."""
+"""AR(p): the linear baseline, forecast for all origins and leads at once."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,15 +13,15 @@ from models.features.scaling import positive_log
 
 LEAST_FARTHEST_ORDER = 48
 MOST_ORDER = 336
-# Below that the mean is all there is to say.
+# With fewer rows the forecast is their mean.
 LEAST_ROWS = 4
-# Estimation reads the last rows only: more do not move the coefficients and cost time.
+# Estimation reads only the last rows: more of them hardly change the coefficients and cost time.
 MOST_ROWS = 20_000
-# What is left of a series of unit variance when it is explained but for rounding; and, far
-# below, what keeps sums of products invertible where it is.
+# The residual variance of a series of unit variance that is explained except for rounding; and a
+# much smaller number, which keeps its matrix of products invertible.
 PERFECT_VARIANCE = 1e-9
 RIDGE = 1e-12
-# An explosive model stops to grow there: its errors are large enough to be seen.
+# The weights of an explosive model stop growing here: its errors are large enough to be seen.
 LARGEST_WEIGHT = 1e9
 LARGEST_EXPONENT = 700.0
 # Windows are gathered in pieces of about a hundred megabytes.
@@ -30,17 +30,17 @@ VALUES_PER_PIECE = 12_000_000
 
 @dataclass(frozen=True, slots=True)
 class Autoregression:
-    """`z[t] = intercept + sum over i of coefficients[i] * z[t - 1 - i]`, of one target.
+    """An autoregression of one target: `z[t] = intercept + sum_i coefficients[i] * z[t - 1 - i]`.
 
-    z is the value, or its logarithm, less `mean` and over `scale`.
+    z is `(value - mean) / scale`, or the same of the value's logarithm.
 
     Args:
-        intercept: A number.
-        coefficients: `(order,)`, that of the last value first.
-        mean: Of the rows it was fitted on, in the target's unit or its logarithm.
+        intercept: In units of `scale`.
+        coefficients: `(order,)` of float64, that of the last value first.
+        mean: Mean of the rows it was fitted on, in the target's unit or its logarithm.
         scale: Their standard deviation.
-        logged: Whether the model is one of logarithms.
-        rows: Rows it was fitted on.
+        logged: Whether it models logarithms.
+        rows: How many rows it was fitted on.
     """
 
     intercept: float
@@ -52,25 +52,26 @@ class Autoregression:
 
     @property
     def order(self) -> int:
-        """How many earlier values the forecast of the next one reads."""
+        """How many previous values a forecast reads."""
         return len(self.coefficients)
 
     @classmethod
     def fit(cls, column: Values, season: int, *, logged: bool = False) -> Self:
-        """Estimate by conditional least squares, with the order of least AIC.
+        """Estimate by conditional least squares, with the order that minimises AIC.
 
-        Orders from 0 to twice the season and at least 48 are compared, but never more than
-        a quarter of the rows or 336, all on the same rows; the last 20,000 rows count. This is
-        `statsmodels.tsa.ar_model.ar_select_order` with `ic="aic"`, with one Cholesky
-        decomposition in the place of a regression for every order (Golub & Van Loan 2013, Matrix
-        Computations, 5.3.2), of sums of products that are shifted from lag to lag (the covariance
-        method: Makhoul 1975, Linear prediction, doi:10.1109/PROC.1975.9792).
+        All orders from 0 up to a limit are compared on the same rows. The limit is twice the
+        season, at least 48, at most 336 and at most a quarter of the rows; only the last 20,000
+        rows are read. The result is that of `statsmodels.tsa.ar_model.ar_select_order` with
+        `ic="aic"`, computed by one Cholesky decomposition instead of a regression for every order
+        (Golub & Van Loan 2013, Matrix Computations, 5.3.2) from sums of products that are shifted
+        from lag to lag (the covariance method: Makhoul 1975, Linear prediction,
+        doi:10.1109/PROC.1975.9792).
 
         Args:
-            column: `(rows,)` of training rows in original units; NaN is missing and stands for
+            column: `(rows,)` of training rows in original units; NaN is missing and replaced by
                 the value before it.
             season: Steps in a season.
-            logged: Model logarithms: for positive targets that move by ratios.
+            logged: Model logarithms, for positive targets that change by ratios.
         """
         known = _filled(column, logged)
         known = known[np.isfinite(known)][-MOST_ROWS:]
@@ -86,9 +87,9 @@ class Autoregression:
     def forecast(self, column: Values, leads: Leads, at: Origins) -> Values:
         """Forecast from many rows.
 
-        Every lead is a linear function of the last `order` values, so the recursion over
-        leads runs once over weights, not once for every origin (Hyndman & Athanasopoulos,
-        FPP3, 9.8, iterated forecasts).
+        Every lead is a linear function of the last `order` values. So the recursion over leads
+        runs once over weights, not for every origin (iterated forecasts: Hyndman &
+        Athanasopoulos, FPP3, 9.8).
 
         Args:
             column: `(rows,)` in original units; NaN is missing.
@@ -96,17 +97,18 @@ class Autoregression:
             at: `(origins,)`, the rows to forecast from.
 
         Returns:
-            `(origins, leads)`; NaN where fewer than `order` rows were observed.
+            `(origins, leads)` in original units; NaN at origins with fewer than `order` rows up to
+            them.
         """
         constants, weights = self._weights(leads)
         standard = (_filled(column, self.logged) - self.mean) / self.scale
-        said = np.full((len(at), len(leads)), np.nan)
+        predicted = np.full((len(at), len(leads)), np.nan)
         whole = np.flatnonzero(at >= max(self.order, 1) - 1)
         piece = max(1, VALUES_PER_PIECE // max(self.order, 1))
         for first in range(0, len(whole), piece):
             some = whole[first : first + piece]
-            said[some] = constants + _windows(standard, at[some], self.order) @ weights.T
-        values = said * self.scale + self.mean
+            predicted[some] = constants + _windows(standard, at[some], self.order) @ weights.T
+        values = predicted * self.scale + self.mean
         return np.exp(np.minimum(values, LARGEST_EXPONENT)) if self.logged else values
 
     def _weights(self, leads: Leads) -> tuple[Values, Values]:
@@ -120,7 +122,7 @@ class Autoregression:
         return np.array([each[0] for each in chosen]), np.stack([each[1] for each in chosen])
 
     def _one_step_farther(self, constant: float, weight: Values) -> tuple[float, Values]:
-        """The next lead: the newest value is replaced by the forecast of it."""
+        """Constant and weights of the next lead: the newest value is replaced by its forecast."""
         if self.order == 0:
             return constant, weight
         farther = weight[0] * self.coefficients
@@ -133,10 +135,10 @@ class Autoregression:
 def autoregressive(
     models: list[Autoregression], values: Values, leads: Leads, at: Origins
 ) -> Values:
-    """Forecasts of every target by its own model.
+    """Forecasts of every target by its model.
 
     Args:
-        models: One per target.
+        models: One for each target.
         values: `(rows, targets)`; NaN is missing.
         leads: `(leads,)`, steps ahead, increasing.
         at: `(origins,)`, the rows to forecast from.
@@ -154,7 +156,7 @@ def _filled(column: Values, logged: bool) -> Values:
 
 
 def _windows(column: Values, at: Origins, order: int) -> Values:
-    """The last `order` values at some rows, the newest first: `(rows, order)`."""
+    """The last `order` values at each row, the newest first: `(rows, order)`."""
     if order == 0:
         return np.empty((len(at), 0))
     windows: Values = sliding_window_view(column, order)[at - order + 1, ::-1]
@@ -162,10 +164,11 @@ def _windows(column: Values, at: Origins, order: int) -> Values:
 
 
 def _least_squares(column: Values, farthest: int) -> Values:
-    """Intercept and coefficients of the order of least AIC, `(1 + order,)`.
+    """Intercept and coefficients of the order that minimises AIC, `(1 + order,)`.
 
-    The regressors of a larger order begin with those of a smaller one, so one triangle
-    holds them all: the squares in its last column below a row are that order's residual sum.
+    The regressors of a larger order begin with those of a smaller one, so one triangular factor
+    serves all orders: the residual sum of squares of an order is the sum of the squares in the
+    last column below that order's row.
     """
     rows = len(column) - farthest
     products = _products(column, farthest)
@@ -180,9 +183,10 @@ def _least_squares(column: Values, farthest: int) -> Values:
 
 
 def _products(column: Values, farthest: int) -> Values:
-    """Sums of products of 1, the lags from 1 to `farthest`, and the value itself.
+    """The matrix of sums of products of 1, the lags from 1 to `farthest`, and the value itself.
 
-    A window one lag earlier differs by a product at each end, so only the first row is summed.
+    A sum one lag earlier differs by one product at each end, so only the first row is summed in
+    full.
     """
     rows, lags = len(column) - farthest, farthest + 1
     head, tail = column[farthest - 1 :: -1] if farthest else column[:0], column[:-lags:-1]

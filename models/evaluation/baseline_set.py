@@ -1,4 +1,4 @@
-"""The baselines of one report: fitted once on training rows, asked from the same origins."""
+"""The baselines of one report: fitted once on training rows, forecast from the same origins."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,11 +14,11 @@ BASELINES = ("naive", "seasonal_naive", "drift", "ar")
 
 @dataclass(frozen=True, slots=True)
 class BaselineSet:
-    """What every report compares a forecaster with.
+    """The baselines that every report compares a forecaster with.
 
     Args:
-        season: Of the seasonal naive forecast.
-        autoregressions: One AR(p) per target.
+        season: The season of the seasonal naive forecast.
+        autoregressions: One AR(p) for each target.
     """
 
     season: Season
@@ -26,12 +26,12 @@ class BaselineSet:
 
     @classmethod
     def fit(cls, rows: Values, natural_season: int, transform: Transform) -> Self:
-        """Choose the season and estimate AR(p); the others have nothing to learn.
+        """Choose the season and estimate AR(p); the other baselines have no parameters.
 
         Args:
             rows: `(rows, targets)` of training rows in original units; NaN is missing.
-            natural_season: Steps in the cadence's own cycle; 1 if it has none.
-            transform: Of the forecaster's targets; with `log_return` AR(p) models logarithms.
+            natural_season: Steps in the cadence's natural cycle; 1 if it has none.
+            transform: That of the forecaster's targets; with `log_return` AR(p) models logarithms.
         """
         season = find_season(rows, natural_season)
         logged = transform == "log_return"
@@ -40,7 +40,7 @@ class BaselineSet:
         )
 
     def forecasts(self, values: Values, leads: Leads, at: Origins) -> dict[str, Values]:
-        """What each baseline says from the same origins, by its name.
+        """The forecasts of each baseline from the same origins, by its name.
 
         Args:
             values: `(rows, targets)` of the whole series; NaN is missing.
@@ -48,15 +48,15 @@ class BaselineSet:
             at: `(origins,)`, the rows to forecast from.
 
         Returns:
-            `(origins, leads, targets)` for each name of `BASELINES`.
+            `(origins, leads, targets)` in original units for each name of `BASELINES`.
         """
-        said = (
+        forecasts = (
             naive(values, leads, at),
             seasonal_naive(values, leads, self.season.steps, at),
             drift(values, leads, at),
             autoregressive(self.autoregressions, values, leads, at),
         )
-        return dict(zip(BASELINES, said, strict=True))
+        return dict(zip(BASELINES, forecasts, strict=True))
 
     def to_json(self, targets: tuple[str, ...]) -> dict[str, Any]:
         """Season, and the order and rows of every target's AR(p)."""

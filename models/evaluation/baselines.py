@@ -1,4 +1,4 @@
-"""Forecasts that anybody can make: what a forecaster has to beat, on the same origins."""
+"""Simple forecasts without a network, which a forecaster has to beat from the same origins."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ Origins = npt.NDArray[np.int64]
 
 
 def naive(values: Values, leads: Leads, at: Origins | None = None) -> Values:
-    """Say at every row that nothing will change (Hyndman & Athanasopoulos, FPP3, 5.2).
+    """The naive forecast: no change (Hyndman & Athanasopoulos, FPP3, 5.2).
 
     Args:
         values: `(rows, targets)`; NaN is missing.
@@ -20,24 +20,32 @@ def naive(values: Values, leads: Leads, at: Origins | None = None) -> Values:
 
     Returns:
         `(origins, leads, targets)`: the last observed value for every lead.
+
+    Example:
+        >>> naive(np.array([[1.0], [4.0]]), np.array([1, 2]))[:, :, 0].tolist()
+        [[1.0, 1.0], [4.0, 4.0]]
     """
     origins = np.arange(len(values)) if at is None else at
     return np.repeat(last_observed(values)[origins, np.newaxis], len(leads), axis=1)
 
 
 def seasonal_naive(values: Values, leads: Leads, season: int, at: Origins | None = None) -> Values:
-    """Say that the next season repeats the last one (Hyndman & Athanasopoulos, FPP3, 5.2).
+    """The seasonal naive forecast: the last season is repeated (FPP3, 5.2).
 
     Args:
-        values: `(rows, targets)`; NaN is missing, and then the last observed value before it
-            stands in.
+        values: `(rows, targets)`; NaN is missing and replaced by the last observed value before
+            it.
         leads: `(leads,)`, steps ahead.
         season: Steps in a season; 1 gives the naive forecast.
         at: `(origins,)`, the rows to forecast from; None for all.
 
     Returns:
         `(origins, leads, targets)`: the value at the same place of the last complete season;
-        NaN where the series is younger than that.
+        NaN where the series has not had one yet.
+
+    Example:
+        >>> seasonal_naive(np.array([[1.0], [4.0]]), np.array([1, 2, 3]), 2)[1, :, 0].tolist()
+        [1.0, 4.0, 1.0]
     """
     filled = last_observed(values)
     seasons_back = -(-leads // season)
@@ -49,7 +57,7 @@ def seasonal_naive(values: Values, leads: Leads, season: int, at: Origins | None
 
 
 def drift(values: Values, leads: Leads, at: Origins | None = None) -> Values:
-    """Say that the mean change so far goes on (Hyndman & Athanasopoulos, FPP3, 5.2).
+    """The drift forecast: the mean change so far continues (FPP3, 5.2).
 
     Args:
         values: `(rows, targets)`; NaN is missing.
@@ -60,6 +68,10 @@ def drift(values: Values, leads: Leads, at: Origins | None = None) -> Values:
         `(origins, leads, targets)`: the last observed value and, for every step ahead, the
         change from the first to the last observed value over the rows between. At the first
         value it is the naive forecast.
+
+    Example:
+        >>> drift(np.array([[1.0], [3.0]]), np.array([1, 2]))[1, :, 0].tolist()
+        [5.0, 7.0]
     """
     filled = last_observed(values)
     observed = ~np.isnan(values)
@@ -68,5 +80,5 @@ def drift(values: Values, leads: Leads, at: Origins | None = None) -> Values:
     origins = np.arange(len(values)) if at is None else at
     steps = np.maximum(origins[:, np.newaxis] - began, 1)
     slope = (filled[origins] - first) / steps
-    said: Values = filled[origins, np.newaxis] + leads[:, np.newaxis] * slope[:, np.newaxis]
-    return said
+    predicted: Values = filled[origins, np.newaxis] + leads[:, np.newaxis] * slope[:, np.newaxis]
+    return predicted

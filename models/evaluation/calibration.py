@@ -1,4 +1,4 @@
-"""Calibration: intervals are fitted on validation rows, and their coverage is counted per part."""
+"""Fit intervals on validation rows, and count their coverage in each held-out part."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -8,24 +8,23 @@ import numpy as np
 
 from models.arrays import RowIndices, Times, Values
 from models.evaluation.baselines import Leads
+from models.evaluation.origins import MOST_WINDOWS, origins_within
 from models.features.dataset import SplitName, Track
 from models.serving.forecast import Outputs
 from models.serving.forecaster import Forecaster
 from models.serving.intervals import LEVELS, Intervals
 
 PARTS: tuple[SplitName, ...] = ("validation", "test")
-# The levels that figures are given for by name, and per lead.
+# Levels whose figures have names of their own, and are reported per lead.
 NAMED_LEVELS = (80.0, 95.0)
 # Origins times leads times targets: bounds memory to some hundred megabytes.
 MOST_POINTS = 1_000_000
-# A windowed network reads a whole window for each origin.
-MOST_WINDOWS = 4096
 
 
 def fit_intervals(
     forecaster: Forecaster, times: Times, values: Values, track: Track
 ) -> Intervals | None:
-    """Set the widths of intervals by the errors on validation rows.
+    """Fit the widths of intervals to the errors on validation rows.
 
     Args:
         forecaster: The exported forecaster.
@@ -34,14 +33,15 @@ def fit_intervals(
         track: Where the parts lie among the served grid rows.
 
     Returns:
-        The intervals, whose widths move with the errors after validation, of a windowed network
-        those of the last `MOST_WINDOWS` rows at most; None if validation is too short.
+        The intervals; None if validation is too short. When they are served their widths follow
+        the errors after validation; for a windowed network at most those of the last
+        `MOST_WINDOWS` rows.
     """
     origins = _origins(forecaster, track, "validation")
     scaled = forecaster.scaled_outputs(times, values, origins)
     first = track.test
     if forecaster.windowed:
-        # Whoever makes a state from the start reads a window for each row from here on.
+        # Making a state from the start reads one window for each row from here.
         first = max(first, len(scaled.times) - MOST_WINDOWS)
     return Intervals.fit(
         forecaster.quantiles, scaled.predicted, scaled.labels, since=scaled.times[first - 1] + 1
@@ -51,7 +51,7 @@ def fit_intervals(
 def coverage_report(
     forecaster: Forecaster, times: Times, values: Values, track: Track
 ) -> dict[str, Any]:
-    """Count how often the truth lies inside, adapted as it would have been when served.
+    """Count how often the actual value lies inside, with widths adapted as in serving.
 
     Args:
         forecaster: A forecaster with intervals; the other arguments are those of
@@ -65,7 +65,7 @@ def coverage_report(
     origins = [_origins(forecaster, track, part) for part in PARTS]
     outputs = forecaster.outputs(times, values, at=np.concatenate(origins), levels=LEVELS)
     borders = np.cumsum([0, *(len(rows) for rows in origins)])
-    # One target at a time: what the figures are made of is many times as large as the forecasts.
+    # One target at a time: bounds of all levels are many times as large as the forecasts.
     return {
         part: {
             name: _report(_some(outputs, slice(*span), target), forecaster.leads)
@@ -76,7 +76,7 @@ def coverage_report(
 
 
 def _some(outputs: Outputs, rows: slice, target: int) -> Outputs:
-    """What was said at some of the origins of a target: without the axis of targets."""
+    """The forecasts of one target from some of the origins, without the axis of targets."""
     return replace(
         outputs,
         actual=outputs.actual[:, target],
@@ -89,18 +89,11 @@ def _some(outputs: Outputs, rows: slice, target: int) -> Outputs:
 
 def _origins(forecaster: Forecaster, track: Track, part: SplitName) -> RowIndices:
     """Evenly spaced rows of a part whose labels all lie in it."""
-    first, stop = track.span(part)
-    leads = forecaster.leads
-    rows = np.arange(first, max(first, stop - int(leads[-1])))
-    most = max(1, MOST_POINTS // (len(leads) * len(forecaster.targets)))
-    most = min(most, MOST_WINDOWS) if forecaster.windowed else most
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return origins_within(forecaster, track.span(part), most_points=MOST_POINTS)
 
 
 def _report(outputs: Outputs, leads: Leads) -> dict[str, Any]:
-    """The figures of a target."""
+    """The figures of one target."""
     actual = outputs.actual[outputs.origins[:, np.newaxis] + leads]
     inside = (outputs.lower <= actual) & (actual <= outputs.upper)
     known = ~np.isnan(actual + outputs.values)
@@ -134,7 +127,7 @@ def _figures(
 
 
 def _pinball(outputs: Outputs, actual: Values) -> Values:
-    """The pinball loss of median and bounds, averaged (Gneiting 2011, arXiv 0912.0902)."""
+    """The mean pinball loss of median and bounds (Gneiting 2011, arXiv 0912.0902)."""
     losses = [0.5 * np.abs(actual - outputs.values)]
     for level, lower, upper in zip(LEVELS, outputs.lower, outputs.upper, strict=True):
         tail = (1 - level / 100) / 2

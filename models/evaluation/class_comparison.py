@@ -1,4 +1,4 @@
-"""Comparison of classes: probabilities that were said beside a coin's, and what they say."""
+"""Comparison of predicted class probabilities with the class prior on the same points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +13,24 @@ from models.evaluation.class_metrics import (
     calibration_table,
     class_rows,
     figures_of,
+    known_log_losses,
 )
+from models.evaluation.comparison import by_target_and_lead, loss_by_origin
 from models.evaluation.significance import diebold_mariano
-from models.evaluation.temperature import log_losses
 from models.features.class_balance import frequencies
 from models.features.classes import ClassCoding
 
 
 @dataclass(frozen=True, slots=True)
 class ClassComparison:
-    """What was said in some rows, what a coin would have said, and what came.
+    """Predicted probabilities, the class prior, and the observed classes.
 
     Args:
-        coding: Of the classes.
-        probabilities: `(origins, leads, targets, classes)`.
-        shares: `(leads, targets, classes)`, the frequencies that are known: what a coin says.
-        labels: `(origins, leads, targets)`, codes; NaN where nothing was said or came.
+        coding: The classes.
+        probabilities: `(origins, leads, targets, classes)`; NaN is missing.
+        shares: `(leads, targets, classes)`, the class prior: the frequencies known so far.
+        labels: `(origins, leads, targets)`, codes; NaN where the prediction or the observation
+            is missing.
     """
 
     coding: ClassCoding
@@ -37,41 +39,47 @@ class ClassComparison:
     labels: Values
 
     @classmethod
-    def of(cls, coding: ClassCoding, said: Values, shares: Values, labels: Values) -> Self:
-        """Compare probabilities where there are any."""
-        told = ~np.isnan(said).any(axis=-1)
-        return cls(coding, said, shares, np.where(told, labels, np.nan))
+    def of(cls, coding: ClassCoding, predicted: Values, shares: Values, labels: Values) -> Self:
+        """Compare where there are both a prediction and an observation."""
+        known = ~np.isnan(predicted).any(axis=-1)
+        return cls(coding, predicted, shares, np.where(known, labels, np.nan))
 
-    def report(self, targets: Sequence[str], leads: Sequence[int]) -> dict[str, dict[str, Any]]:
-        """`{target: {accuracy, ..., classes, leads: [{lead, accuracy, ...}]}}`.
+    def report(
+        self, targets: Sequence[str], leads: Sequence[int], overlap: int | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Figures by target, over all leads and for each lead.
 
-        The figures beside `leads` are over all of them; `skill` is 1 - log_loss / coin_log_loss.
+        Args:
+            targets: Names.
+            leads: Steps ahead.
+            overlap: How many later origins' labels overlap with one origin's; None leaves
+                `significance` out.
+
+        Returns:
+            `{target: {accuracy, ..., classes, leads: [{lead, accuracy, ...}], significance}}`.
+            `skill` is 1 - log_loss / class_prior_log_loss; figures beside `leads` are over all
+            leads.
         """
-        return {
-            name: {
-                **self._row(None, target),
-                "leads": [
-                    {"lead": steps, **self._row(lead, target)} for lead, steps in enumerate(leads)
-                ],
-            }
-            for target, name in enumerate(targets)
-        }
+        report = by_target_and_lead(targets, leads, self._row)
+        if overlap is not None:
+            for target, row in enumerate(report.values()):
+                row["significance"] = self.significance(target, overlap)
+        return report
 
     def significance(self, target: int, overlap: int) -> dict[str, Any]:
-        """Whether the difference from the coin is more than luck, by the mean log loss over leads.
+        """Test the difference from the class prior, by the mean log loss over leads.
 
         Args:
             target: Its position.
             overlap: How many later origins' labels overlap with one origin's.
         """
-        coin = np.broadcast_to(self.shares, self.probabilities.shape)
+        prior = np.broadcast_to(self.shares, self.probabilities.shape)
         losses = [
-            _loss_by_origin(each[:, :, target], self.labels[..., target])
-            for each in (self.probabilities, coin)
+            loss_by_origin(known_log_losses(each, self.labels))[:, target]
+            for each in (self.probabilities, prior)
         ]
-        names = ("the model", "a coin with the class frequencies")
-        test = diebold_mariano(*losses, overlap=overlap, names=names)
-        return {"coin": {"baseline": "coin", **test.to_json()}}
+        test = diebold_mariano(*losses, overlap=overlap, names=("the model", "the class prior"))
+        return {"class_prior": {"baseline": "class_prior", **test.to_json()}}
 
     def calibration(
         self, targets: Sequence[str], leads: Sequence[int]
@@ -79,9 +87,9 @@ class ClassComparison:
         """`{target: [{lead, expected_calibration_error, bins}]}`."""
         return {
             name: [
-                {"lead": steps, **calibration_table(said, codes)}
+                {"lead": steps, **calibration_table(probabilities, codes)}
                 for lead, steps in enumerate(leads)
-                for said, _, codes in [self._at(lead, target)]
+                for probabilities, _, codes in [self._at(lead, target)]
             ]
             for target, name in enumerate(targets)
         }
@@ -89,7 +97,7 @@ class ClassComparison:
     def frequencies(
         self, targets: Sequence[str], leads: Sequence[int]
     ) -> dict[str, list[dict[str, Any]]]:
-        """What the coin says: `{target: [{lead, <class>: share}]}`."""
+        """The class prior: `{target: [{lead, <class>: share}]}`."""
         names = self.coding.names
         return {
             name: [
@@ -99,19 +107,19 @@ class ClassComparison:
             for target, name in enumerate(targets)
         }
 
-    def _row(self, lead: int | None, target: int) -> dict[str, Any]:
-        said, shares, codes = self._at(lead, target)
-        figures, baselines = figures_of(said, codes), baseline_figures(shares, codes)
-        loss, coin_loss = figures["log_loss"], baselines["coin_log_loss"]
+    def _row(self, target: int, lead: int | None) -> dict[str, Any]:
+        probabilities, shares, codes = self._at(lead, target)
+        figures, baselines = figures_of(probabilities, codes), baseline_figures(shares, codes)
+        loss, prior_loss = figures["log_loss"], baselines["class_prior_log_loss"]
         return {
             **figures,
             **baselines,
-            "skill": None if loss is None or not coin_loss else 1 - loss / coin_loss,
-            "classes": class_rows(self.coding.names, said, codes),
+            "skill": None if loss is None or not prior_loss else 1 - loss / prior_loss,
+            "classes": class_rows(self.coding.names, probabilities, codes),
         }
 
     def _at(self, lead: int | None, target: int) -> tuple[Values, Values, Codes]:
-        """Probabilities, shares and codes where a label is there, of one lead or of all.
+        """Probabilities, class prior and codes where a label is known, of one lead or of all.
 
         Returns:
             `(origins, classes)` twice, and `(origins,)`.
@@ -120,8 +128,8 @@ class ClassComparison:
         codes = self.labels[:, leads, target]
         known = ~np.isnan(codes)
         shares = np.broadcast_to(self.shares, self.probabilities.shape)
-        said, coin = (each[:, leads, target][known] for each in (self.probabilities, shares))
-        return said, coin, codes[known].astype(np.int64)
+        predicted, prior = (each[:, leads, target][known] for each in (self.probabilities, shares))
+        return predicted, prior, codes[known].astype(np.int64)
 
 
 def shares_of(labels: Values, coding: ClassCoding) -> Values:
@@ -129,16 +137,7 @@ def shares_of(labels: Values, coding: ClassCoding) -> Values:
 
     Args:
         labels: `(rows, leads, targets)`, codes; NaN is missing.
-        coding: Of the classes.
+        coding: The classes.
     """
     counts = np.stack([(labels == code).sum(axis=0) for code in range(len(coding.names))], axis=-1)
     return frequencies(counts)
-
-
-def _loss_by_origin(probabilities: Values, labels: Values) -> Values:
-    """`(origins,)`, the mean log loss over the leads that have a label; NaN where none has."""
-    known = ~np.isnan(labels)
-    losses = np.zeros(labels.shape)
-    losses[known] = log_losses(probabilities[known], labels[known].astype(np.int64))
-    count = known.sum(axis=-1)
-    return np.where(count > 0, losses.sum(axis=-1) / np.maximum(count, 1), np.nan)

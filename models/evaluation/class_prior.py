@@ -1,4 +1,4 @@
-"""The coin: what would be said of classes by their frequencies in the training rows alone."""
+"""The class prior: the frequencies of the classes in the training rows, as a forecast."""
 
 from typing import Any
 
@@ -7,16 +7,17 @@ import numpy as np
 from models.arrays import Values
 
 
-def coin_shares(manifest: dict[str, Any], name: str) -> Values | None:
-    """The frequencies of the classes that a forecaster of classes is compared with.
+def class_prior_shares(manifest: dict[str, Any], name: str) -> Values | None:
+    """The class frequencies that a forecaster of classes is compared with.
 
     Args:
-        manifest: The forecaster's.
-        name: Of a series. One that the forecaster did not learn from has the mean frequencies
-            of those that it did.
+        manifest: The forecaster's manifest.
+        name: Name of a series. For one that the forecaster did not learn from these are the
+            mean frequencies of the series that it learnt from.
 
     Returns:
-        `(leads, targets, classes)`, each row with the sum 1; None where values are predicted.
+        `(leads, targets, classes)` of float64 that sum to 1 over the classes; None where values
+        are predicted.
     """
     coding = manifest["targets"]["classes"]
     if coding is None:
@@ -26,9 +27,8 @@ def coin_shares(manifest: dict[str, Any], name: str) -> Values | None:
         several = [baselines[name]] if name in baselines else list(baselines.values())
     else:
         several = [baselines]
-    found: Values = np.mean(
-        [_shares(manifest["targets"]["names"], coding["names"], each) for each in several], axis=0
-    )
+    targets, classes = manifest["targets"]["names"], coding["names"]
+    found: Values = np.mean([_shares(targets, classes, each) for each in several], axis=0)
     return found
 
 

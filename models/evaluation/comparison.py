@@ -1,6 +1,6 @@
-"""Comparison: errors of a forecaster and of its baselines on the same points, and what they say."""
+"""Comparison of a forecaster's errors with those of its baselines on the same points."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from models.evaluation.significance import diebold_mariano
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Errors where the forecaster and all its baselines say something.
+    """Errors where the forecaster and all its baselines have a forecast.
 
     Args:
         actual: `(origins, leads, targets)` in original units; NaN is missing.
@@ -36,39 +36,58 @@ class Comparison:
     scale: Values
 
     @classmethod
-    def of(cls, actual: Values, said: Values, others: dict[str, Values], scale: Values) -> Self:
-        """Compare forecasts of the forecaster, `said`, and of others where all have a value.
+    def of(
+        cls, actual: Values, predicted: Values, baselines: dict[str, Values], scale: Values
+    ) -> Self:
+        """Compare the forecaster and its baselines where all of them have a value.
 
-        The arrays of the forecasts become those of the errors: there are no copies.
+        The arrays of the forecasts are overwritten with the errors, which saves their copies.
+
+        Args:
+            actual: `(origins, leads, targets)` in original units; NaN is missing.
+            predicted: The forecaster's forecasts, the same shape.
+            baselines: Those of each baseline, by name.
+            scale: `(targets,)`, the divisor of MASE.
         """
-        every = (said, *others.values())
+        every = (predicted, *baselines.values())
         missing = np.isnan(actual)
         for forecasts in every:
             missing |= np.isnan(forecasts)
         for errors in every:
             np.subtract(errors, actual, out=errors)
             errors[missing] = np.nan
-        return cls(actual, said, others, scale)
+        return cls(actual, predicted, baselines, scale)
 
-    def report(self, targets: Sequence[str], leads: Sequence[int]) -> dict[str, dict[str, Any]]:
-        """`{target: {mae, ..., best_baseline, leads: [{lead, mae, ...}]}}`.
+    def report(
+        self, targets: Sequence[str], leads: Sequence[int], overlap: int | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Figures by target, over all leads and for each lead.
 
-        The figures beside `leads` are over all of them.
+        Args:
+            targets: Names.
+            leads: Steps ahead.
+            overlap: How many later origins' forecasts overlap with one origin's; None leaves
+                `significance` out.
+
+        Returns:
+            `{target: {mae, ..., best_baseline, leads: [{lead, mae, ...}], significance}}`; the
+            figures beside `leads` are over all leads.
         """
         pooled, by_lead = self._pooled().figures(), self.figures()
-        return {
-            name: {
-                **_row(pooled, 0, target),
-                "leads": [
-                    {"lead": lead, **_row(by_lead, index, target)}
-                    for index, lead in enumerate(leads)
-                ],
-            }
-            for target, name in enumerate(targets)
-        }
+
+        def row(target: int, lead: int | None) -> dict[str, Any]:
+            return _row(pooled, 0, target) if lead is None else _row(by_lead, lead, target)
+
+        report = by_target_and_lead(targets, leads, row)
+        if overlap is not None:
+            for target, figures in enumerate(report.values()):
+                figures["significance"] = self.significance(
+                    target, figures["best_baseline"], overlap
+                )
+        return report
 
     def figures(self) -> dict[str, Errors]:
-        """Every figure as `(leads, targets)`."""
+        """Every figure by its name, `(leads, targets)` each."""
         mae = mean_absolute_error(self.model)
         others = {
             f"{name}_mae": mean_absolute_error(errors) for name, errors in self.baselines.items()
@@ -83,13 +102,13 @@ class Comparison:
         }
 
     def significance(self, target: int, best: str | None, overlap: int) -> dict[str, Any]:
-        """Whether the difference from naive and from the best baseline is more than luck.
+        """Test the differences from the naive forecast and from the best baseline.
 
         The loss of an origin is its mean absolute error over leads.
 
         Args:
             target: Its position.
-            best: The name of the best baseline, or None if there is nothing to compare.
+            best: The name of the best baseline; None if no origin has an error.
             overlap: How many later origins' forecasts overlap with one origin's.
         """
         names = {"naive": "naive", "best_baseline": best}
@@ -125,24 +144,47 @@ _TITLES = {
 }
 
 
+def by_target_and_lead(
+    targets: Sequence[str], leads: Sequence[int], row: Callable[[int, int | None], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """A report with a row for each target, and in it one for each lead.
+
+    Args:
+        targets: Names.
+        leads: Steps ahead.
+        row: From the positions of a target and of a lead to figures; a lead of None stands for
+            all leads together.
+
+    Returns:
+        `{target: {**row, leads: [{lead, **row}]}}`.
+    """
+    return {
+        name: {
+            **row(target, None),
+            "leads": [{"lead": steps, **row(target, lead)} for lead, steps in enumerate(leads)],
+        }
+        for target, name in enumerate(targets)
+    }
+
+
 def _row(figures: dict[str, Errors], lead: int, target: int) -> dict[str, Any]:
     row = {name: finite(figure[lead, target]) for name, figure in figures.items()}
     return {**row, "best_baseline": best_baseline(row)}
 
 
 def best_baseline(row: dict[str, float | None]) -> str | None:
-    """The name of the baseline of least MAE in a row of figures; the first of equals."""
+    """The baseline with the smallest MAE in a row of figures; the first of equal ones."""
     errors = {name: error for name in _TITLES if (error := row.get(f"{name}_mae")) is not None}
     return min(errors, key=lambda name: errors[name]) if errors else None
 
 
 def loss_by_origin(errors: Errors) -> Values:
-    """Mean absolute error over the leads that are there.
+    """Mean absolute error over the leads that have one; of losses their mean.
 
     Args:
         errors: `(origins, leads, targets)`; NaN is missing.
 
     Returns:
-        `(origins, targets)`; NaN where no lead is there.
+        `(origins, targets)`; NaN where all leads are missing.
     """
     return mean_absolute_error(errors.swapaxes(0, 1))

@@ -1,4 +1,4 @@
-"""How a column moves with its own past."""
+"""Autocovariance and autocorrelation of columns."""
 
 import numpy as np
 
@@ -13,8 +13,13 @@ def autocovariances(column: Values, lags: int) -> Values:
         lags: The farthest lag, less than `rows`.
 
     Returns:
-        `(lags + 1,)`: sums of products of deviations from the mean over `rows`, so that they
-        are a positive semi-definite sequence (Brockwell & Davis 1991, Time Series, 7.2.1).
+        `(lags + 1,)`: sums of products of deviations from the mean, divided by `rows` at every
+        lag, which makes the sequence positive semi-definite (Brockwell & Davis 1991, Time
+        Series, 7.2.1).
+
+    Example:
+        >>> autocovariances(np.array([1.0, 2.0, 3.0]), 1).round(6).tolist()
+        [0.666667, 0.0]
     """
     rows = len(column)
     spectrum = np.fft.rfft(column - column.mean(), 2 * rows)
@@ -24,11 +29,11 @@ def autocovariances(column: Values, lags: int) -> Values:
 
 
 def autocorrelation(values: Values, lag: int) -> Values:
-    """The correlation of every column with itself `lag` rows earlier, over pairs that are there.
+    """The correlation of every column with itself `lag` rows earlier.
 
     Args:
-        values: `(rows, ...)`; NaN is missing.
-        lag: From 1.
+        values: `(rows, ...)`; NaN is missing, and pairs with it are left out.
+        lag: In rows, at least 1.
 
     Returns:
         `(...)`; NaN where a column has no such pair or does not vary.

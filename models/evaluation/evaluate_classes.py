@@ -1,13 +1,13 @@
-"""Evaluation of classes: what is served, against the majority class and a coin."""
+"""Evaluation of a class forecaster against the majority class and the class prior."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from models.arrays import RowIndices, Times, Values
 from models.evaluation.class_comparison import ClassComparison, shares_of
-from models.evaluation.evaluate import HELD_OUT, PARTS, Evaluation, origins_of, spacing
+from models.evaluation.evaluate import HELD_OUT, MOST_POINTS, PARTS, Evaluation
+from models.evaluation.origins import origins_within, overlap, spacing
 from models.features.classes import ClassCoding
 from models.features.dataset import Track
 from models.serving.forecaster import Forecaster
@@ -26,28 +26,33 @@ def evaluate_classes(
 
     Returns:
         `metrics`: `{part: {target: {accuracy, balanced_accuracy, log_loss, brier,
-        majority_accuracy, coin_accuracy, coin_log_loss, coin_brier, skill, classes, leads}}}`,
-        where `skill` is 1 - log_loss / coin_log_loss, in the test part with `significance` of the
-        difference from the coin. `baselines`: the frequencies of the classes in training.
-        `calibration`: tables of the held-out parts by target and lead. No residuals: classes
-        have none.
+        majority_accuracy, class_prior_accuracy, class_prior_log_loss, class_prior_brier, skill,
+        classes, leads}}}`, where `skill` is 1 - log_loss / class_prior_log_loss, in the test part
+        with `significance` of the difference from the class prior. `baselines`: the class
+        frequencies in the training rows. `calibration`: tables of the held-out parts by target
+        and lead. Classes have no residuals.
+
+    Raises:
+        ValueError: If the forecaster predicts values.
     """
     coding = forecaster.classes
     if coding is None:
         raise ValueError("`forecaster` must predict classes.")
     names = forecaster.targets, forecaster.leads.tolist()
-    said = {part: _say(forecaster, coding, times, values, track.span(part)) for part in PARTS}
-    shares = shares_of(said["train"].labels, coding)
+    predictions = {
+        part: _predict(forecaster, coding, times, values, track.span(part)) for part in PARTS
+    }
+    shares = shares_of(predictions["train"].labels, coding)
     compared = {
         part: ClassComparison.of(coding, each.probabilities, shares, each.labels)
-        for part, each in said.items()
+        for part, each in predictions.items()
     }
-    metrics: dict[str, Any] = {part: each.report(*names) for part, each in compared.items()}
-    overlap = (int(forecaster.leads[-1]) - 1) // spacing(said["test"].origins)
-    for target, row in enumerate(metrics["test"].values()):
-        row["significance"] = compared["test"].significance(target, overlap)
+    tested = overlap(forecaster.leads, spacing(predictions["test"].origins))
     return Evaluation(
-        metrics=metrics,
+        metrics={
+            part: each.report(*names, tested if part == "test" else None)
+            for part, each in compared.items()
+        },
         residuals={},
         baselines={"frequencies": compared["train"].frequencies(*names)},
         calibration={part: compared[part].calibration(*names) for part in HELD_OUT},
@@ -55,8 +60,8 @@ def evaluate_classes(
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What was said in one part of the split, and what came.
+class _Predictions:
+    """Predicted probabilities and observed classes of one part of the split.
 
     Args:
         origins: `(origins,)`, rows.
@@ -69,16 +74,16 @@ class _Said:
     labels: Values
 
 
-def _say(
+def _predict(
     forecaster: Forecaster,
     coding: ClassCoding,
     times: Times,
     values: Values,
     span: tuple[int, int],
-) -> _Said:
-    at = origins_of(forecaster, span)
+) -> _Predictions:
+    at = origins_within(forecaster, span, most_points=MOST_POINTS)
     at = at[at >= forecaster.least_rows - 1]
     found = forecaster.scaled_outputs(times, values, at)
     known = ~np.isnan(found.predicted).any(axis=-1)
     labels = np.where(known, found.labels, np.nan)
-    return _Said(at, coding.probabilities(found.predicted), labels)
+    return _Predictions(at, coding.probabilities(found.predicted), labels)

@@ -1,7 +1,7 @@
-"""The leakage audit: that nothing of a later part of the split was learnt from or looked at.
+"""The leakage audit: check that training and forecasts use nothing of later parts of the split.
 
-It does not trust the code that it audits: it counts in the batches that training reads, and it
-changes the future and looks whether the past moves.
+It does not rely on the code that it audits: it counts labels in the batches that training reads,
+and it changes future values and checks that nothing before them changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,28 +14,29 @@ import numpy.typing as npt
 from models.arrays import RowIndices, Times, Values
 from models.errors import TrainingError
 from models.features.dataset import Batch, Dataset, SplitName, Track
-from models.features.lanes import LaneFeed, Lanes
+from models.features.lanes import LaneLoader, Lanes
 from models.features.prepare import FittedPanel, Prepared, PreparedSeries, TrackPiece, fit_panel
-from models.features.windows import WindowFeed, Windows
+from models.features.windows import WindowLoader, Windows
 from models.grid.splits import split_bounds
 from models.series import SeriesData, as_panel, iso
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
 
-# What the forecast probe reads around its cut, in grid rows, and how many origins it asks.
+# Grid rows that the forecast probe reads before and after its cut, and its number of origins.
 PROBE_ROWS_BEFORE = 2000
 PROBE_ROWS_AFTER = 200
 PROBE_ORIGINS = 64
-# Every later value is moved to another row and made that much larger.
+# Every later value is moved to another row and multiplied by this.
 PROBE_FACTOR = 3.0
 WINDOWS_AT_ONCE = 65_536
 
+# Rows of a batch, and whether the label at each lead of a row has a weight: `(..., leads)`.
 Learnt = tuple[RowIndices, npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question of the audit, whether it was passed, and the answer in words."""
+    """One check of the audit: its code, whether it passed, and what was found."""
 
     code: str
     passed: bool
@@ -46,25 +47,25 @@ def audit_training(
     spec: Spec,
     data: SeriesData | Sequence[SeriesData],
     prepared: Prepared,
-    feed: LaneFeed | WindowFeed,
+    loader: LaneLoader | WindowLoader,
 ) -> list[Check]:
-    """Check scalers, labels and features before anything is learnt.
+    """Check scalers, labels and features before the first epoch.
 
     Args:
         spec: The resolved spec.
         data: The whole series, or those of a panel.
         prepared: What training reads.
-        feed: Its batches.
+        loader: Its batches.
 
     Returns:
-        The checks; of a panel those of scalers and features for each series.
+        The checks; for a panel those of scalers and features for each series.
     """
-    # Before the labels: those are of the batches that training then keeps.
+    # Before the labels, because reading these fills the cache of batches: less memory at once.
     probes = _future_probe(spec, as_panel(data), prepared)
     return [
         *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
-        _labels_stay(prepared.dataset, "train", _learnt(feed, "train")),
-        _labels_stay(prepared.dataset, "validation", _learnt(feed, "validation")),
+        _labels_stay(prepared.dataset, "train", _learnt(loader, "train")),
+        _labels_stay(prepared.dataset, "validation", _learnt(loader, "validation")),
         *probes,
     ]
 
@@ -72,13 +73,13 @@ def audit_training(
 def audit_forecasts(
     forecaster: Forecaster, series: Sequence[PreparedSeries], known: Sequence[int] = ()
 ) -> list[Check]:
-    """Check that what is served does not look ahead: change the future, ask about the past.
+    """Check that served forecasts do not look ahead: change future values and compare.
 
     Args:
         forecaster: The exported forecaster.
         series: What it was trained on.
-        known: Columns that are declared as known of the future: it looks ahead at them on
-            purpose.
+        known: Columns that are declared as known in the future, which forecasts read ahead on
+            purpose; they are not changed.
 
     Returns:
         A check for each series.
@@ -128,14 +129,14 @@ def audit_report(checks: list[Check]) -> dict[str, Any]:
 
 
 def _about(panel: Sequence[PreparedSeries], series: PreparedSeries, check: Check) -> Check:
-    """The check with the name of its series, where there are several."""
+    """The check; in a panel its sentence names the series."""
     if len(panel) == 1:
         return check
     return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
 
 
 def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
-    """Scalers were fitted on rows of the training part."""
+    """Check that scalers were fitted on rows of the training part only."""
     train = split_bounds(series.times, spec.split).train
     first, last = series.times[train.start], series.times[train.stop - 1]
     fitted = series.fitted
@@ -149,7 +150,7 @@ def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
 
 
 def _labels_stay(dataset: Dataset, part: SplitName, batches: Iterable[Learnt]) -> Check:
-    """No row of another part has a loss, and no label lies in a later part."""
+    """Check that only rows of the part have a loss, and that no label lies in a later part."""
     labels = outside = 0
     for rows, learnt in batches:
         first, stop = _borders(dataset.tracks, part, rows)
@@ -164,12 +165,14 @@ def _labels_stay(dataset: Dataset, part: SplitName, batches: Iterable[Learnt]) -
     )
 
 
-def _learnt(feed: LaneFeed | WindowFeed, part: Literal["train", "validation"]) -> Iterator[Learnt]:
-    """Rows and, for each of their leads, whether its label has a weight: `(..., leads)`."""
-    if isinstance(feed, WindowFeed):
-        return _learnt_in_windows(feed.training if part == "train" else feed.validation)
-    lanes = feed.training if part == "train" else feed.validation
-    batches = feed.train_batches(1) if part == "train" else feed.validation_batches()
+def _learnt(
+    loader: LaneLoader | WindowLoader, part: Literal["train", "validation"]
+) -> Iterator[Learnt]:
+    """The rows of every batch, and which of their labels have a weight."""
+    if isinstance(loader, WindowLoader):
+        return _learnt_in_windows(loader.training if part == "train" else loader.validation)
+    lanes = loader.training if part == "train" else loader.validation
+    batches = loader.train_batches(1) if part == "train" else loader.validation_batches()
     return iter(()) if lanes is None else _learnt_in_lanes(lanes, batches)
 
 
@@ -193,10 +196,10 @@ def _weighted(dataset: Dataset, weights: npt.NDArray[np.float32]) -> npt.NDArray
 def _borders(
     tracks: tuple[Track, ...], part: SplitName, rows: RowIndices
 ) -> tuple[RowIndices, RowIndices]:
-    """First row and stop of a part, in the track of each row."""
+    """First row and stop of a part, in the track that each row belongs to."""
     number = np.searchsorted([track.end for track in tracks], rows, side="right")
     number = np.minimum(number, len(tracks) - 1)
-    # Not `Track.span`, which training itself reads.
+    # Computed here instead of by `Track.span`, which training itself uses.
     spans = {
         "train": [(track.train, track.validation) for track in tracks],
         "validation": [(track.validation, track.test) for track in tracks],
@@ -206,7 +209,7 @@ def _borders(
 
 
 def _future_probe(spec: Spec, panel: Sequence[SeriesData], prepared: Prepared) -> list[Check]:
-    """Prepare everything once more, each series with another future after its training part."""
+    """Prepare all series again with changed values after their training parts, and compare."""
     borders = [
         each.times[each.track.validation] if each.track.validation < len(each.times) else None
         for each in prepared.series
@@ -232,10 +235,10 @@ def _changed(data: SeriesData, border: np.datetime64 | None) -> SeriesData:
 def _probe_checks(
     prepared: Prepared, other: FittedPanel, borders: Sequence[np.datetime64 | None]
 ) -> list[list[Check]]:
-    """What became of each series' scalers and features."""
-    # The highway's lags are chosen with validation rows, and are no scaler.
-    own, changed = prepared.pipeline, replace(other.rule.pipeline, lags=prepared.pipeline.lags)
-    pipeline_moved = changed.to_json() != own.to_json()
+    """Whether the scalers and features of each series changed."""
+    # The highway's lags are chosen on validation rows and are not a scaler, so they stay.
+    fitted, changed = prepared.pipeline, replace(other.rule.pipeline, lags=prepared.pipeline.lags)
+    pipeline_moved = changed.to_json() != fitted.to_json()
     rows, moved = _moved_features(prepared.dataset, other.pieces())
     found = []
     for position, border in enumerate(borders):
@@ -252,7 +255,7 @@ _NOTHING_TO_CHANGE = [
     Check(
         f"future_probe_{what}",
         True,
-        "Nothing lies after the training part that could be changed.",
+        "The series has no values after its training part.",
     )
     for what in ("scalers", "features")
 ]
@@ -275,14 +278,14 @@ def _probed(border: np.datetime64, scalers_moved: bool, rows: int, moved: int) -
 
 
 def _changed_from(moment: np.datetime64, *, but_known: bool = False) -> str:
-    values = "all values but those known of the future" if but_known else "all values"
+    values = "all values except those known in the future" if but_known else "all values"
     return f"With {values} from {iso(moment)} on permuted and multiplied by {PROBE_FACTOR:g},"
 
 
 def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[RowIndices, RowIndices]:
-    """Rows of each series before the end of training, over its tracks, and how many differ.
+    """How many rows each series has before the end of training, and how many of them differ.
 
-    The other features are compared as they come and are never there all at once.
+    The other features are compared piece by piece, which needs less memory than all at once.
     """
     series = np.array([track.series for track in one.tracks])
     ends = np.array([track.validation for track in one.tracks])
@@ -299,16 +302,16 @@ def _moved_features(one: Dataset, other: Iterable[TrackPiece]) -> tuple[RowIndic
 
 
 def _with_another_future(
-    times: Times, values: Values, start: np.datetime64, kept: Sequence[int] = ()
+    times: Times, values: Values, start: np.datetime64, unchanged: Sequence[int] = ()
 ) -> Values:
-    """Rows from a moment on permuted and multiplied, but for some columns."""
+    """Rows from a moment on permuted and multiplied, except in the columns `unchanged`."""
     first = int(np.searchsorted(times, start))
     changed = values.copy()
     order = np.random.default_rng(0).permutation(len(values) - first)
     # In place: the changed series is a copy already.
     np.take(values[first:], order, axis=0, out=changed[first:], mode="clip")
     changed[first:] *= PROBE_FACTOR
-    changed[:, kept] = values[:, kept]
+    changed[:, unchanged] = values[:, unchanged]
     return changed
 
 
@@ -319,6 +322,6 @@ def _rows_that_differ(one: Values, other: Values) -> int:
 def _differing(
     one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]
 ) -> npt.NDArray[np.bool_]:
-    """Rows that are not the same to the last bit; NaN is NaN."""
+    """Which rows are not bitwise the same, where NaN equals NaN: `(rows,)`."""
     differ = (one != other) & ~(np.isnan(one) & np.isnan(other))
     return np.asarray(differ.any(axis=tuple(range(1, one.ndim))))

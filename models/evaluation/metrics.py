@@ -1,4 +1,4 @@
-"""How far forecasts are from what came, in the targets' own units."""
+"""Error measures of point forecasts, by lead and target."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,11 @@ def mean_absolute_error(errors: Errors) -> Errors:
         errors: `(origins, leads, targets)`; NaN is not counted.
 
     Returns:
-        `(leads, targets)`; NaN where no origin counts.
+        `(leads, targets)` in the targets' units; NaN where no origin counts.
+
+    Example:
+        >>> mean_absolute_error(np.array([[[1.0]], [[-2.0]], [[np.nan]]])).tolist()
+        [[1.5]]
     """
     return _mean(np.abs(errors))
 
@@ -27,7 +31,11 @@ def root_mean_squared_error(errors: Errors) -> Errors:
         errors: `(origins, leads, targets)`; NaN is not counted.
 
     Returns:
-        `(leads, targets)`; NaN where no origin counts.
+        `(leads, targets)` in the targets' units; NaN where no origin counts.
+
+    Example:
+        >>> root_mean_squared_error(np.array([[[3.0]], [[-4.0]]])).round(4).tolist()
+        [[3.5355]]
     """
     return np.sqrt(_mean(np.square(errors)))
 
@@ -44,6 +52,10 @@ def symmetric_percentage_error(errors: Errors, actual: Errors) -> Errors:
 
     Returns:
         `(leads, targets)`; NaN where no origin counts.
+
+    Example:
+        >>> symmetric_percentage_error(np.array([[[1.0]]]), np.array([[[2.0]]])).tolist()
+        [[40.0]]
     """
     size = np.abs(actual) + np.abs(actual + errors)
     return _mean(200 * np.abs(errors) / np.where(size == 0, 1.0, size))
@@ -60,7 +72,12 @@ def seasonal_scale(values: Values, season: int) -> Values:
         season: Steps in a season; taken as 1 where the span is shorter than that.
 
     Returns:
-        `(targets,)`; NaN where nothing changes or nothing can be compared.
+        `(targets,)` in the targets' units; NaN where the values do not change or no pair of them
+        is known.
+
+    Example:
+        >>> seasonal_scale(np.array([[1.0], [5.0], [2.0], [7.0]]), 2).tolist()
+        [1.5]
     """
     lag = season if len(values) > season else 1
     scale = _mean(np.abs(values[lag:] - values[:-lag]))
@@ -73,12 +90,16 @@ def skill(error: Errors, naive_error: Errors) -> Errors:
     Args:
         error: Any shape.
         naive_error: The same shape.
+
+    Example:
+        >>> skill(np.array([1.0, 3.0]), np.array([2.0, 2.0])).tolist()
+        [0.5, -0.5]
     """
     return 1 - error / np.where(naive_error > 0, naive_error, np.nan)
 
 
 def _mean(numbers: Errors) -> Errors:
-    """The mean over the first axis of what is not NaN, without numpy's warning for nothing."""
+    """The mean over the first axis, without NaN and without the warning of `np.nanmean`."""
     counted = ~np.isnan(numbers)
     total = np.where(counted, numbers, 0.0).sum(axis=0)
     count = counted.sum(axis=0)
@@ -86,5 +107,5 @@ def _mean(numbers: Errors) -> Errors:
 
 
 def finite(number: float) -> float | None:
-    """A figure for JSON, which has no NaN: what cannot be had is None."""
+    """A figure for JSON, which has no NaN: None in its place."""
     return float(number) if np.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""Reports of a panel: what its series' reports say together."""
+"""Reports of a panel, pooled from the reports of its series."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -8,15 +8,16 @@ from models.evaluation.comparison import best_baseline
 
 Report = dict[str, Any]
 
-# What tells rows of figures in a list apart.
+# Fields that identify a row in a list of figures.
 LABELS = ("lead", "level")
 
 
 def pool_data(series: Sequence[Report]) -> Report:
-    """Rows, span and splits of all series, with each series' own as `series`.
+    """Rows, span and splits of all series together, and of each one as `series`.
 
     Args:
-        series: `{name, rows, first, last, splits, sha256}` of each; a single one is the whole.
+        series: `{name, rows, first, last, splits, sha256}` of each; a single series is reported
+            without `series`.
     """
     if len(series) == 1:
         return {name: series[0][name] for name in ("rows", "first", "last", "splits")}
@@ -29,21 +30,21 @@ def pool_data(series: Sequence[Report]) -> Report:
 
 
 def data_of(data: Report, name: str) -> Report:
-    """What the report `data` of a model says of one of its series."""
+    """The part of a model's report `data` about one of its series."""
     return next((each for each in data.get("series", ()) if each["name"] == name), data)
 
 
 def pool_metrics(series: Sequence[Report]) -> Report:
-    """Means over the series that have a figure: every series counts the same, however long.
+    """Means over the series that have a figure; long and short series count the same.
 
     Args:
         series: For each series `{part: {target: {figure: number, leads: [{lead, ...}]}}}`.
 
     Returns:
-        The same for all; figures are means over the series, `rmse` is the root of the mean
-        square, `skill` and `best_baseline` compare the mean errors. `ar_order` is None and there
-        is no `significance`: they belong to one series. A single series' figures are as they
-        were.
+        The same for all. Figures are means over the series, `rmse` is the root of the mean
+        square, `skill` and `best_baseline` compare the mean errors. `ar_order` is None and
+        `significance` is left out, because they belong to one series. The figures of a single
+        series are returned unchanged.
     """
     if len(series) == 1:
         return series[0]
@@ -56,7 +57,7 @@ def pool_metrics(series: Sequence[Report]) -> Report:
 
 
 def _pool_span(spans: Sequence[Report]) -> Report:
-    """Times are ISO 8601 in UTC, so that their order is that of their texts."""
+    """Rows and span of all parts; times are ISO 8601 in UTC, so their texts sort by time."""
     held = [span for span in spans if span["rows"]]
     return {
         "rows": sum(span["rows"] for span in held),
@@ -76,7 +77,7 @@ def _pool_row(rows: Sequence[Report]) -> Report:
 
 
 def _pool(name: str, found: Sequence[Any]) -> Any:
-    """The mean of a figure; of lists of rows, such as `leads`, that of each row."""
+    """The mean of a figure; of lists of rows, such as `leads`, the means of each row."""
     if name in LABELS:
         return found[0]
     if isinstance(found[0], list):

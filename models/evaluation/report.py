@@ -1,4 +1,4 @@
-"""Judgement: intervals and figures of a trained forecaster on every series that it learnt from."""
+"""Quality report of a trained forecaster: intervals and figures on every series it learnt from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.serving.preprocessing import Preprocessor
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class QualityReport:
     """How good a forecaster is.
 
     Args:
@@ -42,7 +42,8 @@ def put_intervals(
 ) -> None:
     """Fit the intervals of every series, and put them into the manifest where serving looks.
 
-    A series with too few validation rows has the mean widths of the others of its panel.
+    A series with too few validation rows gets the mean widths of the other series of its panel;
+    without any fitted series the manifest stays as it is.
     """
     blank = Forecaster(manifest, session)
     found = [
@@ -54,14 +55,14 @@ def put_intervals(
         return
     stored = [(each or Intervals.mean(fitted)).to_json() for each in found]
     manifest["intervals"] = stored[0]
-    for entry, own in zip(manifest["panel"], stored, strict=False):
-        entry["intervals"] = own
+    for entry, intervals in zip(manifest["panel"], stored, strict=False):
+        entry["intervals"] = intervals
 
 
 def describe_inputs(
     manifest: dict[str, Any], series: Sequence[PreparedSeries]
 ) -> dict[str, dict[str, Any]]:
-    """What the inputs of each series were like, by its name: for the manifest's `stability`."""
+    """The input distributions of each series, by its name: the manifest's `stability`."""
     found = {}
     for each in series:
         reader = Preprocessor(manifest, known_fit(manifest, each.fit.name))
@@ -76,8 +77,8 @@ def describe_inputs(
     return found
 
 
-def judge(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> Judgement:
-    """Measure a forecaster as it will be served, on each of its series.
+def report_quality(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> QualityReport:
+    """Evaluate a forecaster as it will be served, on each of its series.
 
     Args:
         forecaster: The exported forecaster with its intervals.
@@ -85,28 +86,28 @@ def judge(forecaster: Forecaster, series: Sequence[PreparedSeries]) -> Judgement
     """
     found = {each.fit.name: _evaluate(forecaster, each) for each in series}
     metrics = {name: each.metrics for name, each in found.items()}
-    return Judgement(
+    return QualityReport(
         metrics=pool_metrics(list(metrics.values())),
         metrics_by_series=metrics,
         diagnostics={
-            what: _alone_or_by_name({name: getattr(each, what) for name, each in found.items()})
+            what: _single_or_by_name({name: getattr(each, what) for name, each in found.items()})
             for what in ("baselines", "residuals", "calibration")
         },
     )
 
 
 def _evaluate(forecaster: Forecaster, series: PreparedSeries) -> Evaluation:
-    own = forecaster.for_series(series.fit.name)
-    if own.classes is not None:
-        return evaluate_classes(own, *series.observed, series.track)
-    found = evaluate(own, *series.observed, series.track, series.fit.calendar.season_steps)
-    if own.intervals is not None:
-        _merge(found.metrics, coverage_report(own, *series.observed, series.track))
+    fitted = forecaster.for_series(series.fit.name)
+    if fitted.classes is not None:
+        return evaluate_classes(fitted, *series.observed, series.track)
+    found = evaluate(fitted, *series.observed, series.track, series.fit.calendar.season_steps)
+    if fitted.intervals is not None:
+        _merge(found.metrics, coverage_report(fitted, *series.observed, series.track))
     return found
 
 
 def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
-    """Put the figures about intervals beside those about errors."""
+    """Add the figures about intervals to those about errors."""
     for part, targets in coverage.items():
         for target, figures in targets.items():
             of_target = metrics[part][target]
@@ -115,8 +116,8 @@ def _merge(metrics: dict[str, Any], coverage: dict[str, Any]) -> None:
             of_target |= figures
 
 
-def _alone_or_by_name(reports: Mapping[str, dict[str, Any] | None]) -> dict[str, Any] | None:
-    """One series' report, or those of a panel by name; None where there is nothing to report."""
+def _single_or_by_name(reports: Mapping[str, dict[str, Any] | None]) -> dict[str, Any] | None:
+    """One series' report, or those of a panel by name; None if all are empty."""
     if not any(reports.values()):
         return None
     return dict(reports) if len(reports) > 1 else next(iter(reports.values()))

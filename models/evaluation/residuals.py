@@ -1,4 +1,4 @@
-"""Residuals: what is left of the actual values when the forecasts are taken away."""
+"""Residuals, actual value less forecast: distribution and autocorrelation."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ def summarise_residuals(
 
     Args:
         residuals: `(origins, leads, targets)`, actual less forecast in the targets' units, in
-            the order of time; NaN is left out.
+            time order; NaN is left out.
         leads: Steps ahead.
         season: Steps in a season; 1 if there is none.
-        every_row: Whether every row is an origin. If they are thinned out, neighbours are
-            further than a step apart, and autocorrelations are None.
+        every_row: Whether every row is an origin. If not, neighbours are more than one step
+            apart, and autocorrelations are None.
 
     Returns:
         For each target one entry per lead: `{lead, count, mean, standard_deviation,
-        quantiles: {level: residual}, autocorrelation: {lag_1, season}}`; what cannot be had is
-        None.
+        quantiles: {level: residual}, autocorrelation: {lag_1, season}}`; None for a figure that is
+        not defined.
     """
     lag_1 = _autocorrelation(residuals, 1, known=every_row)
     seasonal = _autocorrelation(residuals, season, known=every_row and season > 1)

@@ -1,4 +1,4 @@
-"""The season of a series: that of its cadence, or the one that its rows show."""
+"""The season of a series: that of its cadence, or one found by autocorrelation."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,11 +12,11 @@ from models.features.filling import last_observed
 Source = Literal["cadence", "autocorrelation", "none"]
 
 LONGEST_SEASON = 1000
-# A series that is searched has been seen through that many seasons at least.
+# A season is looked for only if the series holds at least this many of it.
 LEAST_SEASONS = 3
 LEAST_CORRELATION = 0.3
 LEAST_RISE = 0.3
-# Multiples of a season correlate about as well: the first that comes near the best is it.
+# Multiples of a season correlate about as well, so the first peak near the highest one counts.
 NEARLY_BEST = 0.9
 # One-sided 90 %, as in the M4 competition's test for seasonality.
 QUANTILE = 1.645
@@ -24,7 +24,7 @@ QUANTILE = 1.645
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """Steps in a season, 1 if there is none, and what says so."""
+    """Steps in a season, 1 if there is none, and how it was found."""
 
     steps: int
     source: Source
@@ -38,16 +38,16 @@ def find_season(rows: Values, natural: int) -> Season:
     """Choose the season of the seasonal naive forecast and of MASE.
 
     The rule: the natural cycle of the cadence (a day of hours, a year of months, a session of
-    bars), if it has one. Otherwise the autocorrelation of the rows less their straight line, the
-    mean over targets, is searched for peaks at lags from 2 to a third of the rows. A peak counts
-    if it reaches 0.3, stands 0.3 above the trough before it, and reaches the limit of the M4
+    bars), if it has one. Otherwise the autocorrelation of the detrended rows, averaged over
+    targets, is searched for peaks at lags from 2 to a third of the rows. A peak counts if it is at
+    least 0.3, at least 0.3 above the trough before it, and at least the limit of the M4
     competition's test (Makridakis, Spiliotis & Assimakopoulos 2020,
     doi:10.1016/j.ijforecast.2019.04.014): 1.645 * sqrt((1 + 2 * sum r^2) / n) with the sum over
-    all shorter lags. The season is the first peak that reaches nine tenths of the highest one.
+    all shorter lags. The season is the first peak with at least nine tenths of the highest one.
 
     Args:
         rows: `(rows, targets)` of training rows; NaN is missing.
-        natural: Steps in the cadence's own cycle; 1 if it has none.
+        natural: Steps in the cadence's natural cycle; 1 if it has none.
     """
     if natural > 1:
         return Season(natural, "cadence")
@@ -60,7 +60,7 @@ def find_season(rows: Values, natural: int) -> Season:
 
 
 def _mean_correlation(rows: Values) -> Values:
-    """Autocorrelations without the trend, the mean over targets, `(lags + 1,)`."""
+    """Autocorrelations of the detrended rows, averaged over targets, `(lags + 1,)`."""
     lags = min(len(rows) // LEAST_SEASONS, LONGEST_SEASON)
     if lags < 2:
         return np.zeros(1)
@@ -71,14 +71,14 @@ def _mean_correlation(rows: Values) -> Values:
 
 
 def _without_trend(column: Values) -> Values:
-    """A column less its straight line by least squares; 0 where nothing was observed yet."""
+    """A column less its least-squares line; 0 before the first observation."""
     known = np.flatnonzero(np.isfinite(column))
     left: Values = np.zeros(len(column))
     if len(known) > 1:
         time = known - known.mean()
         level = column[known] - column[known].mean()
         left[known] = level - time * (time @ level) / (time @ time)
-    # What rounding leaves of a straight line is no season.
+    # The rounding errors of a straight line are not a season.
     return left if left.std() > 1e-9 * np.abs(column[known]).max(initial=0.0) else left * 0
 
 

@@ -1,4 +1,4 @@
-"""Population stability: how far the inputs that come have moved from those of the training."""
+"""Population stability index: how far new inputs have moved from the training inputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from models.features.features import ChannelFeature, Encoding
 from models.features.scaling import positive_log
 
 BINS = 10
-# A bin that one of the two never saw would make the index infinite.
+# An empty bin would make the index infinite.
 LEAST_SHARE = 1e-4
-# Rows of a window. Of fewer rows the index of equal populations is not small: about
+# Rows of a window. With fewer rows the index of two samples of one population is not small: about
 # (BINS - 1) / rows (Yurdakul 2018, chapter 3).
 LEAST_WINDOW, MOST_WINDOW = 50, 200
 
@@ -23,12 +23,12 @@ def stability_index(expected: Values, actual: Values) -> float:
 
     `sum((actual - expected) * log(actual / expected))` (Siddiqi 2006, Credit Risk Scorecards,
     chapter 8; its statistics: Yurdakul 2018, Statistical Properties of Population Stability
-    Index). By custom a change is small below 0.1 and large above 0.25. Shares below 0.0001
-    count as that.
+    Index). By convention a change is small below 0.1 and large above 0.25. Shares below 0.0001
+    count as 0.0001.
 
     Args:
         expected: `(bins,)`, shares that sum to 1.
-        actual: `(bins,)`, the same of what came later.
+        actual: `(bins,)`, the same of the new values.
 
     Example:
         >>> round(stability_index(np.array([0.5, 0.5]), np.array([0.8, 0.2])), 4)
@@ -40,11 +40,11 @@ def stability_index(expected: Values, actual: Values) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The distribution of some values over the deciles of the training.
+    """The distribution of values over the deciles of the training values.
 
     Args:
-        edges: `(bins - 1,)`, increasing. Deciles that are equal are one.
-        shares: `(bins + 1,)` that sum to 1; the last is that of missing values.
+        edges: `(bins - 1,)`, increasing; equal deciles count once.
+        shares: `(bins + 1,)` that sum to 1; the last one is that of missing values.
     """
 
     edges: Values
@@ -52,7 +52,7 @@ class Histogram:
 
     @classmethod
     def fit(cls, values: Values) -> Self:
-        """Learn the deciles of `(rows,)` values; NaN is missing."""
+        """The deciles of `(rows,)` values; NaN is missing."""
         present = values[np.isfinite(values)]
         inner = np.linspace(0, 1, BINS + 1)[1:-1]
         edges = np.unique(np.quantile(present, inner)) if len(present) else np.empty(0)
@@ -70,11 +70,11 @@ class WatchedChannel:
     Args:
         name: The channel's name.
         column: Its column in the rows.
-        encoding: How it enters; log returns are compared as such.
-        reference: The column that log returns are taken against.
-        histogram: Of the training rows.
+        encoding: How it enters the network; log returns are compared as log returns.
+        reference: The column that log returns are relative to.
+        histogram: That of the training rows.
         usual: The largest index of a window of the held-out rows, on which the test errors
-            were measured; None if there was no whole window.
+            were measured; None if they are shorter than a window.
     """
 
     name: str
@@ -85,7 +85,7 @@ class WatchedChannel:
     usual: float | None
 
     def index(self, rows: Values) -> float:
-        """The stability index of `(1 + rows, channels)`, of which the first only comes before."""
+        """The stability index of `(1 + rows, channels)`; the first row is only a reference."""
         values = _entering(rows, self.column, self.encoding, self.reference)
         return self.histogram.index(values[1:])
 
@@ -117,11 +117,11 @@ class WatchedChannel:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """What the inputs of one series were like at the training.
+    """The input distributions of one series in the training rows.
 
     Args:
         window_rows: How many rows are compared at once.
-        channels: One entry per channel that the network reads.
+        channels: One entry for each channel that the network reads.
     """
 
     window_rows: int
@@ -137,14 +137,14 @@ class Stability:
         train: slice,
         end: int,
     ) -> Self:
-        """Learn from the rows of a training.
+        """Learn the distributions from the training rows.
 
         Args:
             features: How each channel enters the network.
             names: Names of the columns.
             rows: `(rows, channels)` in original units; NaN is missing.
             train: The training rows.
-            end: Where the held-out rows end, which follow them.
+            end: The row after the held-out rows, which follow the training rows.
         """
         window = min(max(end - train.stop, LEAST_WINDOW), MOST_WINDOW)
         windows = list(_windows_before(end, train.stop, window))
@@ -159,7 +159,7 @@ class Stability:
         return cls(window, tuple(watched(feature) for feature in features))
 
     def to_json(self) -> dict[str, Any]:
-        """The whole as plain values."""
+        """Window and channels as plain values."""
         channels = [channel.to_json() for channel in self.channels]
         return {"window_rows": self.window_rows, "channels": channels}
 
@@ -178,7 +178,7 @@ def _shares(edges: Values, values: Values) -> Values:
 
 
 def _entering(rows: Values, column: int, encoding: Encoding, reference: int) -> Values:
-    """The values of a channel as levels, or as log returns, of which the first is missing."""
+    """The values of a channel as levels, or as log returns with the first one missing."""
     now = rows[:, column]
     if encoding != "log_return":
         return now
@@ -187,6 +187,6 @@ def _entering(rows: Values, column: int, encoding: Encoding, reference: int) -> 
 
 
 def _windows_before(end: int, start: int, rows: int) -> Iterator[slice]:
-    """Windows one after the other that lie between two rows, the last first."""
+    """Adjacent windows between two rows, the last one first."""
     for stop in range(end, start + rows - 1, -rows):
         yield slice(stop - rows, stop)

@@ -1,4 +1,4 @@
-"""The tail of Student's t distribution, without SciPy: a web process has to know it, too."""
+"""The tail of Student's t distribution without SciPy, which a web process does not have."""
 
 from math import exp, lgamma, log, log1p
 
@@ -9,11 +9,11 @@ _EXACT = 1e-15
 
 
 def two_sided_tail(statistic: float, degrees: int) -> float:
-    """How probable a statistic at least that far from 0 is.
+    """The two-sided p-value: the probability of a statistic at least as far from 0.
 
     Abramowitz & Stegun (1964), Handbook of Mathematical Functions, 26.7.1 and 26.5.27: it is the
     regularised incomplete beta function I_x(n / 2, 1 / 2) at x = n / (n + t^2) for n degrees of
-    freedom. That is read off its continued fraction, on whichever side this converges fast
+    freedom. Its continued fraction is evaluated at x or at 1 - x, whichever converges faster
     (NIST DLMF 8.17.4 and 8.17.22).
 
     >>> round(two_sided_tail(2.0, 10), 6)
@@ -28,7 +28,7 @@ def two_sided_tail(statistic: float, degrees: int) -> float:
         return 1.0
     x, rest = 1 / (1 + ratio), ratio / (1 + ratio)
     a, b = degrees / 2, 0.5
-    # The same for both sides: x^a (1 - x)^b / B(a, b).
+    # The factor in front, the same for x and 1 - x: x^a (1 - x)^b / B(a, b).
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) - a * log1p(ratio) + b * log(rest))
     if x < (a + 1) / (a + b + 2):
         return front * _continued_fraction(x, a, b) / a

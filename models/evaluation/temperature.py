@@ -1,17 +1,18 @@
-"""Temperature: scores are divided by a number that makes their probabilities come true.
+"""Temperature scaling: calibrate class probabilities by one divisor of the scores.
 
-Temperature scaling (Guo, Pleiss, Sun & Weinberger 2017, arXiv 1706.04599): one number for each
-lead of each target, that of the least log loss on validation rows. It changes no ranking, and so
-no accuracy.
+Guo, Pleiss, Sun & Weinberger 2017, arXiv 1706.04599. There is one temperature for each lead of
+each target, that with the smallest log loss on validation rows. It does not change the order of
+the classes, and so not the accuracy.
 """
 
 import numpy as np
 
 from models.arrays import Floats, Values
+from models.evaluation.class_metrics import Codes, log_losses
 from models.features.classes import ClassCoding
 
 LOWEST, HIGHEST = 0.05, 20.0
-# A temperature learnt from fewer labels is worth less than none.
+# With fewer labels a temperature does more harm than good.
 LEAST_LABELS = 50
 
 
@@ -19,10 +20,10 @@ def fit_temperatures(coding: ClassCoding, scores: Floats, labels: Floats, known:
     """Find the temperature of every lead and target.
 
     Args:
-        coding: Of the classes.
-        scores: `(rows, outputs, scores)` that the network gave to validation rows.
+        coding: The classes.
+        scores: `(rows, outputs, scores)`, the network's outputs for validation rows.
         labels: `(rows, outputs)`, codes.
-        known: `(rows, outputs)`, 0 where there is no label.
+        known: `(rows, outputs)`, 0 where the label is missing.
 
     Returns:
         `(outputs,)` from 0.05 to 20; 1 where there are too few labels.
@@ -37,22 +38,8 @@ def fit_temperatures(coding: ClassCoding, scores: Floats, labels: Floats, known:
     return found
 
 
-def log_losses(probabilities: Values, codes: "np.ndarray[tuple[int], np.dtype[np.int_]]") -> Values:
-    """Minus the logarithm of the probability of what came, `(rows,)`.
-
-    Args:
-        probabilities: `(rows, classes)`.
-        codes: `(rows,)`, the classes that came.
-    """
-    chosen = np.take_along_axis(probabilities, codes[:, np.newaxis], axis=-1)[:, 0]
-    losses: Values = -np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
-    return losses
-
-
-def _best(
-    coding: ClassCoding, scores: Values, codes: "np.ndarray[tuple[int], np.dtype[np.int_]]"
-) -> float:
-    # Installed with the training libraries; nothing is calibrated in a web process.
+def _best(coding: ClassCoding, scores: Values, codes: Codes) -> float:
+    # SciPy is installed with the training libraries, and a web process calibrates nothing.
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:

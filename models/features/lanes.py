@@ -121,7 +121,7 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneFeed:
+class LaneLoader:
     """Batches of a stateful run: the chunks of the training lanes, the same in every epoch.
 
     Args:

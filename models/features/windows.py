@@ -148,7 +148,7 @@ MOST_VALIDATION_WINDOWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class WindowFeed:
+class WindowLoader:
     """Batches of a windowed run: windows, each with a state that starts from zero.
 
     Args:

@@ -1,4 +1,4 @@
-"""What depends on the Keras backend in use: the engine, the device, determinism."""
+"""Everything that depends on the Keras backend in use: engine, device, determinism."""
 
 import keras
 
@@ -11,10 +11,10 @@ from models.network.losses import Objective
 def make_engine(
     network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
 ) -> Engine:
-    """The engine of the Keras backend in use.
+    """The training engine for the Keras backend in use.
 
     Raises:
-        TrainingError: If there is none for it.
+        TrainingError: If the backend is neither TensorFlow nor JAX.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -45,11 +45,11 @@ def gpu_name() -> str | None:
 
 
 def make_deterministic() -> None:
-    """Let every operation of this process give the same result again, also on a GPU.
+    """Make every operation of this process deterministic, also on a GPU.
 
-    TensorFlow is free to add in any order unless told otherwise (its guide to
-    `tf.config.experimental.enable_op_determinism`). JAX has no such switch in the process;
-    there the flag `--xla_gpu_deterministic_ops=true` in `XLA_FLAGS` does it, and a CPU needs none.
+    By default TensorFlow may add numbers in any order (see its documentation of
+    `tf.config.experimental.enable_op_determinism`). JAX has no such switch within the process: on a
+    GPU it needs the flag `--xla_gpu_deterministic_ops=true` in `XLA_FLAGS`, on a CPU nothing.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -1,7 +1,7 @@
-"""Networks: a functional Keras model whose states are inputs and outputs.
+"""Build networks as functional Keras models whose states are inputs and outputs.
 
-No layer keeps a state of its own. The stateful network reads `x` and the states and returns
-`y` and the new states, so that training, serving and tests carry the state in plain sight.
+Layers do not store states. The stateful network reads `x` and the states and returns `y` and the
+new states, so that training, serving and tests pass the states explicitly.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ RECURRENT: dict[str, type[keras.layers.Layer]] = {
 CELL_NAMES = {keras.layers.EinsumDense: "highway"} | {
     layer: cell for cell, layer in RECURRENT.items()
 }
-# Nothing is learnt there, and nothing is done that a reader must know of.
+# Layers without weights that a description of the network leaves out.
 UNLISTED = (
     keras.layers.InputLayer,
     keras.layers.Reshape,
@@ -52,26 +52,27 @@ def build_network(
 
     Args:
         layers: The recurrent stack.
-        head: What follows it.
+        head: Dropout, dense layers and activation after the stack.
         features: Inputs per step.
-        outputs: Leads times targets times quantiles.
+        outputs: Outputs per step: leads times targets times quantiles or class scores.
         stateful: Whether states are inputs and outputs, with an output at every step.
             Otherwise states start from zero and only the last step has an output.
         seed: The same seed gives the same weights.
-        steps: Steps per batch. Only layers that unroll their loop need to know it, and then the
-            network reads so many and no others.
-        members: Networks of an ensemble, each with layers, states and outputs of its own. Their
-            layers are numbered on, as those of one stack.
-        future: Numbers that are known of the steps ahead, for the heads of all members.
+        steps: Steps per batch. Only layers with an unrolled loop need it; the network then reads
+            exactly this many steps.
+        members: Networks of an ensemble, each with separate layers, states and outputs. Their
+            layers are numbered consecutively, as if they were one stack.
+        future: Known future inputs per step, for the heads of all members.
 
     Returns:
         A model from `[x, *states]` to `[y, *new states]`. `x` is `(batch, steps, features)`,
         a state `(batch, units)`, `y` `(batch, steps, members * outputs)`, or
-        `(batch, members * outputs)` if not stateful. If anything is known of the future there is
-        an input `future` after `x`, `(batch, steps, future)`, or `(batch, future)` if not stateful.
+        `(batch, members * outputs)` if not stateful. With known future inputs there is an input
+        `future` after `x`, `(batch, steps, future)`, or `(batch, future)` if not stateful. All
+        are float32.
 
     Raises:
-        TrainingError: If a layer insists on cuDNN and there is no GPU.
+        TrainingError: If a layer requires cuDNN and the worker has no GPU.
     """
     _check_cudnn(layers)
     keras.utils.set_random_seed(seed)
@@ -83,15 +84,17 @@ def build_network(
         known = keras.Input(shape=(*((None,) if stateful else ()), future), name=FUTURE)
         inputs.append(known)
     new_states: list[Any] = []
-    said = []
+    member_outputs = []
     for member, name in enumerate(output_names(members)):
         y, states, after = _member(
             x, layers, head, member, output=(name, outputs), stateful=stateful, future=known
         )
-        said.append(y)
+        member_outputs.append(y)
         inputs += states
         new_states += after
-    y = said[0] if members == 1 else keras.layers.Concatenate(name="members")(said)
+    y = member_outputs[0]
+    if members > 1:
+        y = keras.layers.Concatenate(name="members")(member_outputs)
     return keras.Model(inputs, [y, *new_states], name="forecaster")
 
 
@@ -105,7 +108,7 @@ def _member(
     stateful: bool,
     future: Any,
 ) -> tuple[Any, list[Any], list[Any]]:
-    """One network of an ensemble: its output, its states and its new states."""
+    """One network of an ensemble: its output, its state inputs and its new states."""
     sequence = x
     inputs: list[Any] = []
     new_states: list[Any] = []
@@ -131,25 +134,25 @@ def output_names(members: int) -> list[str]:
 
 
 def average_members(network: keras.Model, members: int) -> keras.Model:
-    """A network whose output is the mean of its members'; the layers are shared."""
+    """A network whose output is the mean of its members' outputs; it shares their layers."""
     if members == 1:
         return network
-    said = [network.get_layer(name).output for name in output_names(members)]
-    mean = keras.layers.Average(name="mean")(said)
+    outputs = [network.get_layer(name).output for name in output_names(members)]
+    mean = keras.layers.Average(name="mean")(outputs)
     return keras.Model(network.inputs, [mean, *network.outputs[1:]], name="forecaster")
 
 
 def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> keras.Model:
-    """Put a fitted highway beside a network.
+    """Add a fitted highway to the output of a network.
 
     Args:
         network: What `build_network` returned.
         highway: Its weights are copied.
-        quantiles: Outputs for each lead and target, all moved alike.
+        quantiles: Outputs for each lead and target; all get the same highway forecast added.
 
     Returns:
         A model from `[x, lags, *states]` to `[y, *new states]` that shares the layers of
-        `network`; a known `future` stays after `x`. `lags` is
+        `network`; an input `future` stays after `x`. `lags` is
         `(batch, steps, targets, lags)`, or `(batch, targets, lags)` if `network` has an output
         for the last step only.
     """
@@ -174,30 +177,33 @@ def add_highway(network: keras.Model, highway: Highway, quantiles: int = 1) -> k
 
 
 def scale_outputs(network: keras.Model, shares: Floats, members: int = 1) -> None:
-    """Multiply every output of a network that ends in linear layers.
+    """Multiply every output of a network whose last layers are linear.
 
     Args:
         network: What `build_network` returned; its last layers are changed in place.
         shares: `(outputs,)`.
         members: Networks of the ensemble.
     """
-    for name in output_names(members):
-        layer = network.get_layer(name)
+    for layer in _output_layers(network, members):
         layer.set_weights([weight * shares for weight in layer.get_weights()])
 
 
 def start_outputs(network: keras.Model, biases: Floats, members: int = 1) -> None:
-    """Let an untrained network say some numbers, but for what its random weights add.
+    """Set the biases of an untrained network's last layers, so that its outputs start near them.
 
     Args:
         network: What `build_network` returned; its last layers are changed in place.
         biases: `(outputs,)`.
         members: Networks of the ensemble.
     """
-    for name in output_names(members):
-        layer = network.get_layer(name)
+    for layer in _output_layers(network, members):
         kernel, _ = layer.get_weights()
         layer.set_weights([kernel, biases])
+
+
+def _output_layers(network: keras.Model, members: int) -> list[keras.layers.Layer]:
+    """The last layer of every member."""
+    return [network.get_layer(name) for name in output_names(members)]
 
 
 def state_shapes(layers: list[LayerSpec]) -> list[tuple[str, int]]:
@@ -219,8 +225,8 @@ def _state_inputs(layer: LayerSpec, index: int) -> list[Any]:
 def _check_cudnn(layers: list[LayerSpec]) -> None:
     if any(layer.use_cudnn is True for layer in layers) and device_name() != "gpu":
         raise TrainingError(
-            '`use_cudnn` true needs a worker with a GPU; "auto" uses one where there is one. '
-            "Received: a worker without"
+            '`use_cudnn` true needs a worker with a GPU; "auto" uses cuDNN if there is one. '
+            "Received: a worker without a GPU"
         )
 
 
@@ -236,7 +242,7 @@ def _recurrent_layer(
         made = keras.layers.Bidirectional(made, layer.bidirectional.merge_mode, name=name)
         directions = [made.forward_layer, made.backward_layer]
     for direction in directions:
-        # Keras 3.15's SimpleRNN takes this argument and forgets it.
+        # SimpleRNN of Keras 3.15 accepts this argument and ignores it.
         direction.activity_regularizer = arguments.get("activity_regularizer")
     return made
 
@@ -252,7 +258,7 @@ def _head(
 ) -> Any:
     """Dropout, dense layers and the output layer, given by its name and width.
 
-    What is known of the future is not dropped.
+    Known future inputs get no dropout.
     """
     name, outputs = output
     y = _dropped(sequence, head.dropout, f"{name.replace('output', 'head')}_dropout", every_step)
@@ -274,7 +280,7 @@ def _dropped(sequence: Any, rate: float, name: str, every_step: bool) -> Any:
 
 
 def describe_network(network: keras.Model) -> dict[str, Any]:
-    """Layers with cell (as in the spec), output shape and parameters, and the total of them."""
+    """`{layers: [{name, cell, shape, parameters}], parameters}`; `cell` is that of the spec."""
     layers = [
         {
             "name": layer.name,
@@ -289,7 +295,7 @@ def describe_network(network: keras.Model) -> dict[str, Any]:
 
 
 def _cell_name(layer: keras.layers.Layer) -> str:
-    """The cell of a recurrent layer, read in one direction or in both; else Keras' name."""
+    """The cell of a recurrent layer, also of a bidirectional one; else the name of the class."""
     inner = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
     cell: str = CELL_NAMES.get(type(inner), type(inner).__name__.lower())
     return cell

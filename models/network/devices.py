@@ -1,4 +1,4 @@
-"""Devices: what a training runs on, and which kernel runs a recurrent layer there."""
+"""The device and machine of a training, and which kernel runs a recurrent layer there."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from models.spec.spec import LayerSpec
 Device = Literal["cpu", "gpu"]
 
 CPU_INFO = Path("/proc/cpuinfo")
-# What the libraries choose their CPU kernels by: another set may add in another order.
+# The libraries choose CPU kernels by these: another set may add numbers in another order.
 INSTRUCTION_SETS = (
     "sse4_2", "avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16",
     "amx_tile", "amx_bf16", "asimd", "asimddp", "bf16", "sve", "sve2",
@@ -22,7 +22,7 @@ INSTRUCTION_SETS = (
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What runs a recurrent layer: its name, and why it is this one."""
+    """The kernel that runs a recurrent layer: its name, and why it was chosen."""
 
     name: Literal["xla", "cudnn", "loop"]
     reason: str
@@ -31,8 +31,8 @@ class Kernel:
 def recurrent_kernel(layer: LayerSpec, device: Device, backend: str = "tensorflow") -> Kernel:
     """The kernel that runs a layer in training.
 
-    The rule is that of Keras 3.15 (`cudnn_ok` in `keras/src/backend/*/rnn.py`): cuDNN knows LSTM
-    and GRU with the usual activations, with biases and without recurrent dropout.
+    The rule is that of Keras 3.15 (`cudnn_ok` in `keras/src/backend/*/rnn.py`): cuDNN supports
+    LSTM and GRU with the default activations, with biases and without recurrent dropout.
 
     Args:
         layer: The layer.
@@ -50,12 +50,12 @@ def recurrent_kernel(layer: LayerSpec, device: Device, backend: str = "tensorflo
 
 def _on_cpu(layer: LayerSpec, backend: str) -> Kernel:
     if backend == "tensorflow" and has_kernel(layer):
-        return Kernel("xla", "On a CPU XLA compiles our own loop over the steps.")
+        return Kernel("xla", "On a CPU XLA compiles the loop of this package over the steps.")
     return Kernel("xla", "On a CPU XLA compiles Keras' loop over the steps.")
 
 
 def describe_kernels(layers: list[LayerSpec], device: Device, backend: str) -> list[dict[str, str]]:
-    """One `{layer, name, reason}` per recurrent layer."""
+    """One `{layer, name, reason}` for each recurrent layer."""
     kernels = [recurrent_kernel(layer, device, backend) for layer in layers]
     return [
         {"layer": f"{layer.cell}_{index}", "name": kernel.name, "reason": kernel.reason}
@@ -64,14 +64,14 @@ def describe_kernels(layers: list[LayerSpec], device: Device, backend: str) -> l
 
 
 def machine_facts(gpu: str | None) -> dict[str, Any]:
-    """What kind of machine this is: on two of the same kind the same training gives the same.
+    """The kind of machine: on two machines of one kind the same training gives the same weights.
 
     Args:
-        gpu: The GPU's name, if training runs on one.
+        gpu: Name of the GPU that training runs on; None for the CPU.
 
     Returns:
-        `architecture`, `processor`, `instruction_sets`, `threads` (CPUs that the process may
-        use: the libraries take as many threads) and `gpu`.
+        `architecture`, `processor`, `instruction_sets`, `threads` (the number of CPUs that the
+        process may use, and of threads that the libraries start) and `gpu`.
     """
     name, instruction_sets = read_cpu_info(CPU_INFO.read_text() if CPU_INFO.exists() else "")
     return {
@@ -91,7 +91,7 @@ def usable_cpus() -> int:
 
 
 def read_cpu_info(text: str) -> tuple[str | None, list[str]]:
-    """A processor's name and instruction sets from Linux' `/proc/cpuinfo`; None where absent."""
+    """A processor's name, None if absent, and instruction sets from Linux' `/proc/cpuinfo`."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
         name, _, value = line.partition(":")
@@ -119,7 +119,7 @@ _CUDNN_NEEDS: dict[str, Any] = {
     "use_bias": True,
     "recurrent_dropout": 0.0,
     "unroll": False,
-    # A GRU's own; other cells have None.
+    # Only of a GRU; other cells have None.
     "reset_after": True,
 }
 

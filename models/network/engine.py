@@ -1,7 +1,7 @@
 """The training engine: one compiled step around a network, on TensorFlow or JAX.
 
-`Model.fit` spends as long around the step as in it. Here the step is compiled as a whole, and
-the loop around it does nothing but feed it.
+`Model.fit` spends as much time between steps as in them. Here the whole step is compiled, and
+the loop around it only passes batches to it.
 """
 
 from abc import ABC, abstractmethod
@@ -23,11 +23,11 @@ class Engine(ABC):
     """Trains one network step by step.
 
     Args:
-        network: From `[x, *states]` to `[y, *new states]`, with `future` after `x` if it has it.
+        network: From `[x, *states]` to `[y, *new states]`, with `future` after `x` if it reads it.
         optimizer: A Keras optimizer that was not used yet.
-        objective: What it is trained for. The penalties of the layers' regularizers are learnt from
-            as well, but not reported: losses of training and validation, and of runs with and
-            without them, can be compared.
+        objective: The loss. The penalties of the layers' regularizers are minimised too but not
+            reported, so that losses of training and validation, and of runs with and without
+            regularizers, can be compared.
     """
 
     def __init__(
@@ -43,36 +43,37 @@ class Engine(ABC):
         """Update the weights once.
 
         Args:
-            states: The recurrent states that the batch begins with; none if it has none.
-            batch: Features, labels and weights, and the known future if the network reads it.
+            states: The recurrent states at the start of the batch, `(batch, units)` each; empty
+                for a network without states.
+            batch: Features, labels and weights, and known future inputs if the network reads them.
 
         Returns:
-            The mean loss, and the states that the batch ends with.
+            The mean loss, and the states at the end of the batch.
         """
 
     @abstractmethod
     def test(self, states: list[Tensor], batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """Compute the mean loss of a batch without learning from it, as `train` does."""
+        """Compute mean loss and states of a batch as `train` does, without changing the weights."""
 
     def snapshot(self) -> dict[str, Arrays]:
-        """All variables: weights, others (seeds of random masks) and the optimizer's."""
+        """All variables: `trainable` weights, `other` (seeds of random masks) and `optimizer`."""
         return {name: _arrays(variables) for name, variables in self._groups().items()}
 
     def weights(self) -> Arrays:
-        """The weights."""
+        """The trainable weights."""
         return _arrays(self.network.trainable_variables)
 
     def restore(self, snapshot: dict[str, Arrays]) -> None:
-        """Go back to the variables of a snapshot."""
+        """Set all variables to those of a snapshot."""
         for name, variables in self._groups().items():
             _assign(variables, snapshot[name])
 
-    def finish(self, weights: Arrays) -> None:
-        """Leave the network with these weights."""
+    def set_weights(self, weights: Arrays) -> None:
+        """Set the trainable weights of the network."""
         _assign(self.network.trainable_variables, weights)
 
     def set_learning_rate(self, rate: float) -> None:
-        """Go on with another learning rate; the optimizer has no schedule of its own."""
+        """Change the learning rate of an optimizer without a schedule."""
         self.optimizer.learning_rate = rate
 
     def _groups(self) -> dict[str, list[keras.Variable]]:
@@ -84,17 +85,17 @@ class Engine(ABC):
 
 
 def zero_states(shapes: Sequence[tuple[str, int]], batch: int) -> list[Tensor]:
-    """States at the beginning of a series, one tensor `(batch, units)` each."""
+    """Zero states for the start of a series, a tensor `(batch, units)` for each."""
     return [ops.zeros((batch, units)) for _, units in shapes]
 
 
 def mean_loss(penalty: Penalty, y: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of all penalties; 0 if nothing has a weight."""
+    """The weighted mean of all penalties; 0 if all weights are 0."""
     return ops.sum(penalty(y, labels) * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def total_penalty(penalties: Sequence[Tensor]) -> Tensor:
-    """The sum of the layers' penalties in float32, whatever they were computed in."""
+    """The sum of the layers' penalties in float32, also in mixed precision."""
     return sum((ops.cast(each, "float32") for each in penalties), ops.zeros(()))
 
 

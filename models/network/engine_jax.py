@@ -1,4 +1,4 @@
-"""The training step on JAX: Keras' stateless calls, variables as arrays in and out."""
+"""The training step on JAX: stateless calls of Keras that take and return variables as arrays."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def gpu_name() -> str | None:
 
 
 class JaxEngine(Engine):
-    """Holds the variables' values as arrays; the network's own are brought up to date when read."""
+    """Stores the variables as arrays, and copies them into the network when they are read."""
 
     def __init__(
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective
@@ -43,17 +43,17 @@ class JaxEngine(Engine):
         return super().snapshot()
 
     def weights(self) -> Arrays:
-        """The weights."""
+        """The trainable weights; see `Engine.weights`."""
         self._write()
         return super().weights()
 
     def restore(self, snapshot: dict[str, Arrays]) -> None:
-        """Go back to the variables of a snapshot."""
+        """Set all variables; see `Engine.restore`."""
         super().restore(snapshot)
         self._held = self._read()
 
     def set_learning_rate(self, rate: float) -> None:
-        """Go on with another learning rate; see `Engine.set_learning_rate`."""
+        """Change the learning rate; see `Engine.set_learning_rate`."""
         self._write()
         super().set_learning_rate(rate)
         self._held = self._read()
@@ -102,7 +102,7 @@ class JaxEngine(Engine):
         return loss, states_after, other, total_penalty(losses)
 
     def _scaled(self, loss: Tensor, optimizer: list[Any]) -> Tensor:
-        """The loss as the optimizer wants it: scaled, where gradients are float16."""
+        """The loss that the optimizer differentiates: scaled if gradients are float16."""
         values = list(zip(self.optimizer.variables, optimizer, strict=True))
         with keras.StatelessScope(state_mapping=values):
             return self.optimizer.scale_loss(loss)

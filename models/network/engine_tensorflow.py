@@ -1,4 +1,4 @@
-"""The training step on TensorFlow: variables in place, compiled with XLA on the CPU."""
+"""The training step on TensorFlow: updates variables in place, compiled with XLA on the CPU."""
 
 import keras
 import tensorflow as tf
@@ -23,15 +23,15 @@ def gpu_name() -> str | None:
 
 
 def uses_xla() -> bool:
-    """Whether steps are compiled with XLA: on the CPU, where it is up to three times as fast.
+    """Whether steps are compiled with XLA: on the CPU, where this is up to three times as fast.
 
-    On a GPU the recurrent layers run in cuDNN, which XLA cannot compile and does not beat.
+    On a GPU recurrent layers run in cuDNN, which XLA cannot compile and is not slower.
     """
     return not has_gpu()
 
 
 class TensorFlowEngine(Engine):
-    """Keras refuses `stateless_apply` on TensorFlow, so the step updates variables in place."""
+    """Updates variables in place, because Keras has no `stateless_apply` on TensorFlow."""
 
     def __init__(
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, objective: Objective

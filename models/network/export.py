@@ -1,7 +1,7 @@
-"""Export: the trained network as an ONNX graph of fused recurrent operators.
+"""Export a trained network as an ONNX graph of fused recurrent operators.
 
 The graph is built from the weights, not traced, so that a layer becomes one `LSTM`, `GRU` or
-`RNN` operator whose first and last states are inputs and outputs of the graph.
+`RNN` operator whose initial and final states are inputs and outputs of the graph.
 Operators: https://onnx.ai/onnx/operators/
 """
 
@@ -30,24 +30,25 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
     Args:
         network: What `build_network` returned, with trained weights.
         spec: The spec that it was built from.
-        highway: What is added to the network's output, as by `add_highway`.
+        highway: The highway whose forecast is added to the output, as by `add_highway`.
 
     Returns:
-        The serialised graph. Inputs: `x` `(batch, time, features)`, `future`
+        The serialised graph, all float32. Inputs: `x` `(batch, time, features)`, `future`
         `(batch, time, known)` if the network reads it, with a highway `lags`
         `(batch, time, targets, lags)` (both without `time` if not stateful), and for a stateful
-        network the states `(batch, units)`; outputs: `y` and the new states.
+        network the states `(batch, units)`. Outputs: `y` `(batch, time, outputs)`, without `time`
+        if not stateful, and the new states.
     """
     stateful = spec.mode == "stateful"
     parts = GraphParts()
     parts.inputs.append(tensor("x", ["batch", "time", network.inputs[0].shape[-1]]))
     parts.node("Transpose", ["x"], ["sequence"], perm=[1, 0, 2])
     future = _future(parts, network, stateful=stateful)
-    said = [_member(parts, network, spec, member, future) for member in range(spec.ensemble)]
-    y = said[0]
-    if len(said) > 1:
+    members = [_member(parts, network, spec, member, future) for member in range(spec.ensemble)]
+    y = members[0]
+    if len(members) > 1:
         y = "members_mean"
-        parts.node("Mean", said, [y])
+        parts.node("Mean", members, [y])
     if stateful:
         parts.node("Transpose", [y], ["batch_first"], perm=[1, 0, 2])
         y = "batch_first"
@@ -58,7 +59,7 @@ def export_onnx(network: keras.Model, spec: Spec, highway: Highway | None = None
 
 
 def _future(parts: GraphParts, network: keras.Model, *, stateful: bool) -> str | None:
-    """Add the input of what is known of the future, time first, if the network reads it."""
+    """Add the input of known future values if the network reads it; time is the first axis."""
     known = next((each for each in network.inputs if each.name == FUTURE), None)
     if known is None:
         return None
@@ -73,7 +74,7 @@ def _future(parts: GraphParts, network: keras.Model, *, stateful: bool) -> str |
 def _member(
     parts: GraphParts, network: keras.Model, spec: Spec, member: int, future: str | None
 ) -> str:
-    """Add one network of the ensemble; returns the name of its output."""
+    """Add one network of the ensemble and return the name of its output."""
     layers = spec.layers or []
     sequence = "sequence"
     for position, layer in enumerate(layers):
@@ -106,7 +107,7 @@ def _head(parts: GraphParts, sequence: str, network: keras.Model, spec: Spec, me
 
 
 def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tuple[str, list[str]]:
-    """The operator and the inputs that make up the graph's output."""
+    """The operator and the inputs that compute the graph's output."""
     if highway is None:
         return "Identity", [y]
     stateful, quantiles = spec.mode == "stateful", len(spec.quantiles or MEDIAN)
@@ -114,7 +115,7 @@ def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tupl
     steps = ["time"] if stateful else []
     place = 1 + any(each.name == FUTURE for each in parts.inputs)
     parts.inputs.insert(place, tensor("lags", ["batch", *steps, targets, lags]))
-    # A row of lags for each target, times that target's own matrix.
+    # A row of lags for each target, times the matrix of that target.
     axis = parts.weight("lags_axis", np.array([-2]))
     parts.node("Unsqueeze", ["lags", axis], ["lags_row"])
     weights = parts.weight("highway", highway.weights)
@@ -127,7 +128,7 @@ def _sum(parts: GraphParts, y: str, highway: Highway | None, spec: Spec) -> tupl
     parts.node("Reshape", ["highway_by_lead", flat], ["highway_outputs"])
     if quantiles == 1:
         return "Add", [y, "highway_outputs"]
-    # All quantiles of a lead and target are moved alike.
+    # All quantiles of a lead and target get the same highway forecast added.
     each = parts.weight("highway_each", np.repeat(np.arange(leads * targets), quantiles))
     parts.node("Gather", ["highway_outputs", each], ["highway_quantiles"], axis=-1)
     return "Add", [y, "highway_quantiles"]
@@ -152,22 +153,23 @@ def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) 
         inputs: `x` `(batch, steps, features)` and, if the network has a highway, `lags`.
 
     Returns:
-        The largest absolute difference over outputs and new states, in scaled units; where
-        an output exceeds 1, a share of the largest one, because float32 has seven digits.
+        The largest absolute difference over outputs and new states, in scaled units; if an
+        output exceeds 1, relative to the largest one, because float32 has seven digits.
 
     Raises:
-        TrainingError: If it is above 1e-5, so that nothing wrong is ever served.
+        TrainingError: If it is above 1e-5, so that a wrong graph is never served.
     """
     states = [
         np.zeros((len(inputs[0]), state.shape[-1]), np.float32)
         for state in network.inputs[len(inputs) :]
     ]
-    wanted = keras.tree.flatten(network([*inputs, *states], training=False))
-    got = run_session(open_session(graph), [*inputs, *states])
+    expected = keras.tree.flatten(network([*inputs, *states], training=False))
+    exported = run_session(open_session(graph), [*inputs, *states])
     differences = [
-        _difference(keras.ops.convert_to_numpy(a), b) for a, b in zip(wanted, got, strict=True)
+        _difference(keras.ops.convert_to_numpy(a), b)
+        for a, b in zip(expected, exported, strict=True)
     ]
-    # Python's max would pass over a NaN.
+    # Python's max would ignore a NaN.
     largest = float(np.max(differences))
     if not largest <= LARGEST_DIFFERENCE:
         raise TrainingError(
@@ -177,5 +179,5 @@ def verify_export(network: keras.Model, graph: bytes, inputs: Sequence[Floats]) 
     return largest
 
 
-def _difference(wanted: Floats, got: Floats) -> float:
-    return float(np.abs(wanted - got).max() / max(1.0, np.abs(wanted).max()))
+def _difference(expected: Floats, exported: Floats) -> float:
+    return float(np.abs(expected - exported).max() / max(1.0, np.abs(expected).max()))

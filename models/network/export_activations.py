@@ -1,4 +1,4 @@
-"""Activations of dense layers as ONNX operators, by the definitions of Keras 3.
+"""Activations of dense layers as ONNX operators, as Keras 3 defines them.
 
 Definitions: https://keras.io/api/layers/activations/; operators: https://onnx.ai/onnx/operators/.
 """
@@ -33,11 +33,11 @@ _OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def add_activation(parts: GraphParts, source: str, name: str) -> str:
-    """Add an activation; returns the name of its output.
+    """Add an activation and return the name of its output.
 
     Args:
         parts: The graph.
-        source: What it is applied to, the last axis being the layer's units.
+        source: Name of its input, whose last axis holds the layer's units.
         name: One of `models.spec.layers.DenseActivation`.
     """
     output = f"{source}_{name}"
@@ -63,7 +63,7 @@ def _mish(parts: GraphParts, source: str, output: str) -> None:
 
 
 def _gelu(parts: GraphParts, source: str, output: str) -> None:
-    """`x * (1 + erf(x / sqrt(2))) / 2`, not its approximation (arXiv 1606.08415)."""
+    """`x * (1 + erf(x / sqrt(2))) / 2`, exact (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
     root = parts.weight(f"{output}_root", np.array(math.sqrt(0.5), np.float32))
     parts.node("Mul", [source, root], [f"{output}_scaled"])
     parts.node("Erf", [f"{output}_scaled"], [f"{output}_erf"])

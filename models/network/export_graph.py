@@ -1,4 +1,4 @@
-"""The ONNX graph while it is being built: nodes, weights, inputs and outputs."""
+"""Parts of an ONNX graph while it is built: nodes, weights, inputs and outputs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ IR_VERSION = 8
 
 @dataclass
 class GraphParts:
-    """Nodes and weights of the graph while it is being built."""
+    """Nodes, weights, inputs and outputs of the graph while it is built."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: list[onnx.TensorProto] = field(default_factory=list)
@@ -31,7 +31,7 @@ class GraphParts:
 
 
 def serialised(parts: GraphParts) -> bytes:
-    """The graph as bytes, checked against the operators' definitions."""
+    """The graph as bytes, checked by `onnx.checker`."""
     graph = helper.make_graph(
         parts.nodes, "forecaster", parts.inputs, parts.outputs, initializer=parts.weights
     )
@@ -42,5 +42,5 @@ def serialised(parts: GraphParts) -> bytes:
 
 
 def tensor(name: str, shape: list[str | int]) -> onnx.ValueInfoProto:
-    """An input or output of float32; a name in its shape stands for any number."""
+    """An input or output of float32; a name in its shape stands for any size."""
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -1,4 +1,4 @@
-"""Recurrent layers as fused ONNX operators: gates reordered, states as inputs and outputs.
+"""Recurrent layers as fused ONNX operators, with reordered gates and states as inputs and outputs.
 
 Operators: https://onnx.ai/onnx/operators/onnx__LSTM.html, .../onnx__GRU.html, .../onnx__RNN.html.
 """
@@ -12,7 +12,7 @@ from models.network.export_graph import GraphParts, tensor
 from models.spec.layers import LayerSpec
 
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
-# Keras keeps gates side by side in this order; ONNX wants them in its own.
+# The order of the gates in the weights of Keras, and of ONNX.
 KERAS_GATES = {"rnn": "h", "lstm": "ifco", "gru": "zrh"}
 ONNX_GATES = {"rnn": "h", "lstm": "iofc", "gru": "zrh"}
 
@@ -44,10 +44,11 @@ def add_recurrent(
 
     Args:
         parts: The graph.
-        sequence: What it reads, `(time, batch, inputs)`.
+        sequence: Name of its input, `(time, batch, inputs)`.
         index: Its position in the stack.
         layer: Its spec.
-        weights: As Keras keeps them; those of the backward direction after the forward one's.
+        weights: Those of the Keras layer; of a bidirectional one the backward weights follow the
+            forward ones.
         stateful: Whether its states are inputs and outputs of the graph.
         last: Whether it is the last of the stack.
 
@@ -81,10 +82,10 @@ def add_recurrent(
 
 
 def _merged(parts: GraphParts, source: str, axis: int, index: int, mode: str) -> str:
-    """Both directions as one, as Keras' Bidirectional merges them."""
+    """Merge both directions as Bidirectional of Keras does."""
     output = f"layer_{index}"
     if mode == "concat":
-        # Direction after batch; then the two lots of units side by side.
+        # The axis of directions after the batch; then the units of both directions in one axis.
         order, shape = ([1, 0, 2], [0, -1]) if axis == 0 else ([0, 2, 1, 3], [0, 0, -1])
         parts.node("Transpose", [source], [f"sides_{index}"], perm=order)
         flat = parts.weight(f"sides_shape_{index}", np.array(shape))
@@ -116,7 +117,7 @@ def _state_output(parts: GraphParts, final: str, name: str, units: int) -> None:
 
 
 def _reversed(parts: GraphParts, sequence: str, index: int) -> str:
-    """The sequence with its last step first, as `go_backwards` reads it."""
+    """The sequence with its last step first, for `go_backwards`."""
     bounds = {"from": -1, "to": np.iinfo(np.int64).min, "axis": 0, "by": -1}
     constants = [
         parts.weight(f"reverse_{name}_{index}", np.array([value], np.int64))
@@ -129,7 +130,7 @@ def _reversed(parts: GraphParts, sequence: str, index: int) -> str:
 def _operator_weights(
     parts: GraphParts, index: int, layer: LayerSpec, weights: list[Floats]
 ) -> list[str]:
-    """The operator's W, R and B: gates reordered, one leading axis for the directions."""
+    """Names of the operator's W, R and B: reordered gates, the first axis for directions."""
     count = len(weights) // (2 if layer.bidirectional else 1)
     ways = [weights[first : first + count] for first in range(0, len(weights), count)]
     return [
@@ -148,11 +149,11 @@ def _gates_first(cell: str, matrix: Floats) -> Floats:
 
 
 def _bias(layer: LayerSpec, weights: list[Floats]) -> Floats:
-    """Input and recurrent bias, `(1, 2 * gates * units)`; few of Keras' cells have the second."""
+    """Input and recurrent bias, `(1, 2 * gates * units)`; most Keras cells have only the first."""
     width = weights[0].shape[-1]
     if not layer.use_bias:
         return np.zeros((1, 2 * width), np.float32)
-    # Only a GRU that resets after the matrix product keeps both rows.
+    # Only a GRU that resets after the matrix product has both rows.
     rows = weights[2] if weights[2].ndim == 2 else [weights[2], np.zeros_like(weights[2])]
     ordered = [_gates_first(layer.cell, row[np.newaxis])[..., 0] for row in rows]
     return np.concatenate(ordered, axis=-1)

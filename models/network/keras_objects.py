@@ -1,4 +1,4 @@
-"""The arguments of a layer as Keras takes them: names and objects become Keras' own."""
+"""Arguments of a layer spec as arguments of a Keras layer."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import keras
 from models.spec.keras_arguments import Role
 from models.spec.spec import LayerSpec
 
-_ROOMS: dict[Role, Any] = {
+_MODULES: dict[Role, Any] = {
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
-# Said by the spec alone: what the builder makes of them is not an argument of the layer.
+# Fields that the builder reads itself: they are not arguments of the Keras layer.
 _NOT_KERAS = {
     "cell",
     "bidirectional",
@@ -24,25 +24,25 @@ _NOT_KERAS = {
 
 
 def layer_arguments(layer: LayerSpec) -> dict[str, Any]:
-    """Keyword arguments of the Keras layer, but for those that follow from its position.
+    """Keyword arguments of the Keras layer, without those that depend on its position.
 
     Args:
-        layer: Its `null` fields are left out, so that Keras' own defaults hold.
+        layer: Its `null` fields are left out, so that the defaults of Keras apply.
     """
     given = layer.model_dump(exclude=_NOT_KERAS, exclude_none=True)
     return {field: _keras_value(field, value) for field, value in given.items()}
 
 
 def _keras_value(field: str, value: Any) -> Any:
-    for role, room in _ROOMS.items():
+    for role, module in _MODULES.items():
         if field.endswith(f"_{role}"):
-            return _made(room, value)
+            return _made(module, value)
     return value
 
 
-def _made(room: Any, value: str | dict[str, Any]) -> Any:
-    """Keras' object for a name, or for a name with arguments."""
-    # Not `room.get(name)`: it does not know every name, and `constant` not without arguments.
+def _made(module: Any, value: str | dict[str, Any]) -> Any:
+    """The Keras object for a name, or for a name with arguments."""
+    # Not `module.get(name)`: it lacks some names and refuses `constant` without arguments.
     given = {"name": value} if isinstance(value, str) else value
     arguments = {key: argument for key, argument in given.items() if key != "name"}
-    return getattr(room, given["name"])(**arguments)
+    return getattr(module, given["name"])(**arguments)

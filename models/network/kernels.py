@@ -1,4 +1,4 @@
-"""Which loop over time a recurrent layer is trained with on a CPU: ours, or Keras' own."""
+"""Which loop over time trains a recurrent layer on a CPU: that of this package, or of Keras."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from models.spec.spec import LayerSpec
 
 
 def has_kernel(layer: LayerSpec) -> bool:
-    """Whether `kernels_tensorflow` trains a layer; Keras' own loop trains the others.
+    """Whether `kernels_tensorflow` trains a layer; the loop of Keras trains the others.
 
     Args:
         layer: A recurrent layer.
@@ -16,13 +16,13 @@ def has_kernel(layer: LayerSpec) -> bool:
 
 
 def is_covered(arguments: Mapping[str, Any]) -> bool:
-    """Whether the arguments of a Keras recurrent layer are those that the kernels know.
+    """Whether the kernels support a Keras recurrent layer with these arguments.
 
-    They know what cuDNN knows, with or without a bias: the classic activations, no dropout
+    They support what cuDNN supports, with or without a bias: the default activations, no dropout
     between steps, and a GRU that resets after its matrix product.
 
     Args:
-        arguments: Arguments by Keras' names; an absent one, or None, is Keras' default.
+        arguments: Arguments by their names in Keras; an absent one, or None, is the default.
     """
     usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}
     absent = ("recurrent_dropout", "activity_regularizer", "bidirectional")

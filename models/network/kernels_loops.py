@@ -1,9 +1,9 @@
-"""Recurrent loops with gradients of their own, compiled for the CPU.
+"""Recurrent loops with hand-written gradients, compiled for the CPU.
 
-TensorFlow's gradient of a loop does in every step what one operation can do for all of them.
-Here the inputs have met their weights before the loop, the loop forward leaves the derivatives
-of its activations behind, the loop back only propagates, and the gradient of the weights is one
-matrix product at the end (Appleyard et al. 2016, arXiv 1604.01946, section 3).
+TensorFlow's gradient of a loop repeats in every step what one operation can do for all steps.
+Here the inputs are multiplied by their weights before the loop, the forward loop stores the
+derivatives of its activations, the backward loop only propagates, and the gradient of the weights
+is one matrix product at the end (Appleyard et al. 2016, arXiv 1604.01946, section 3).
 
 All sequences are `(steps, batch, width)` of float32.
 """
@@ -31,7 +31,7 @@ def simple_rnn_loop(
         h0: `(batch, units)`.
 
     Returns:
-        All `h` and the last one, and the function of their gradients.
+        All `h` `(steps, batch, units)` and the last one, and the function of their gradients.
     """
 
     def forward(step: Tensor, h: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -66,7 +66,7 @@ def lstm_loop(
         c0: `(batch, units)`.
 
     Returns:
-        All `h`, the last `h` and `c`, and the function of their gradients.
+        All `h` `(steps, batch, units)`, the last `h` and `c`, and the function of their gradients.
     """
     units = recurrent.shape[0]
 
@@ -106,11 +106,11 @@ def gru_loop(
     Args:
         projected: `(steps, batch, 3 * units)`, the inputs times their weights.
         recurrent: `(units, 3 * units)`.
-        bias: `(3 * units,)`, added to the states' product.
+        bias: `(3 * units,)`, added to `h R`.
         h0: `(batch, units)`.
 
     Returns:
-        All `h` and the last one, and the function of their gradients.
+        All `h` `(steps, batch, units)` and the last one, and the function of their gradients.
     """
     units = recurrent.shape[0]
     parts = [2 * units, units]
@@ -149,14 +149,14 @@ def gru_loop(
 def _run(
     body: Step, steps: Tensor, states: list[Tensor], widths: list[int], *, backwards: bool = False
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Run a body over the steps; its last states, and each of its outputs of all steps.
+    """Run a body over the steps and return its last states, and each output of all steps.
 
     Args:
         body: From the number of a step and the states to new states and outputs.
         steps: How many steps.
-        states: What the first step gets.
+        states: The states of the first step, `(batch, units)` each.
         widths: Width of each output.
-        backwards: Whether the last step is first.
+        backwards: Whether to run from the last step to the first.
     """
     shapes = [(states[0].shape[0], width) for width in widths]
     arrays = [tf.TensorArray(tf.float32, steps, element_shape=shape) for shape in shapes]
@@ -174,7 +174,7 @@ def _run(
 
 
 def _shifted(first: Tensor, sequence: Tensor) -> Tensor:
-    """The value before each step of a sequence."""
+    """The value before each step of a sequence, which begins after `first`."""
     return tf.concat([first[tf.newaxis], sequence[:-1]], 0)
 
 

@@ -1,6 +1,6 @@
-"""Recurrent layers of Keras trained with the loops of `models.network.kernels_loops`.
+"""Train recurrent layers of Keras with the loops of `models.network.kernels_loops`.
 
-Networks stay plain Keras models. What is trained is a second model over the same variables.
+A network stays a plain Keras model. Training runs a second model over the same variables.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from models.network.losses import Tensor
 
 
 def with_kernels(network: keras.Model) -> keras.Model:
-    """The same network over the same variables, its recurrent layers looped by kernels.
+    """The same network over the same variables, with kernels for its recurrent layers.
 
     Args:
         network: A functional model; it is not changed, and its layers are shared.
@@ -32,10 +32,11 @@ def _with_kernel(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
-    """Calls a recurrent layer of Keras with a kernel in place of the layer's own loop.
+    """Calls a recurrent layer of Keras with a kernel instead of the loop of Keras.
 
     Args:
-        layer: A built `SimpleRNN`, `LSTM` or `GRU` that `is_covered`; its variables are used.
+        layer: A built `SimpleRNN`, `LSTM` or `GRU` whose configuration `is_covered`; its variables
+            are used.
     """
 
     def __init__(self, layer: keras.layers.Layer) -> None:
@@ -44,7 +45,7 @@ class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
         self.supports_masking = True
 
     def compute_mask(self, sequence: Tensor, previous_mask: Any) -> Any:
-        """The layer's own."""
+        """The mask that the layer computes."""
         return self.layer.compute_mask(sequence, previous_mask)
 
     def call(
@@ -54,13 +55,13 @@ class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor | list[Tensor]:
-        """What the layer returns: its output, and its states if it returns them.
+        """Run the layer; returns its output, and its states if the layer returns them.
 
         Args:
             sequence: `(batch, steps, features)`.
             initial_state: `(batch, units)`, one of them or a list; zeros if None.
-            mask: Steps to leave out; with one Keras' own loop runs.
-            training: Whether inputs are dropped.
+            mask: Steps to leave out; with a mask the loop of Keras runs.
+            training: Whether dropout is applied to the inputs.
         """
         layer, cell = self.layer, self.layer.cell
         if mask is not None:
@@ -72,13 +73,13 @@ class KernelLayer(keras.layers.Layer):  # type: ignore[misc]
             inputs = tf.reverse(inputs, axis=[0])
         loop = LOOPS[type(layer)]
         outputs, *states = loop(cell, inputs, keras.tree.flatten(initial_state))
-        # The loop knows its widths when it runs; the layers that follow are built before.
+        # The loop's shapes are known when it runs, but the following layers are built before.
         outputs = tf.ensure_shape(outputs, (sequence.shape[1], sequence.shape[0], layer.units))
         result = tf.transpose(outputs, (1, 0, 2)) if layer.return_sequences else states[0]
         return [result, *states] if layer.return_state else result
 
     def _dropped(self, sequence: Tensor, training: bool) -> Tensor:
-        """The inputs under one mask for all steps, drawn as Keras draws it."""
+        """The inputs with dropout by one mask for all steps, drawn as Keras draws it."""
         cell = self.layer.cell
         if not (training and cell.dropout):
             return sequence
@@ -106,8 +107,8 @@ def _gru(cell: Any, inputs: Tensor, states: list[Tensor]) -> Any:
     return gru_loop(projected, recurrent, recurrent_bias, *states)
 
 
-# From a cell, its inputs `(steps, batch, features)` and its states to all outputs and the
-# states after the last step.
+# From a cell, its inputs `(steps, batch, features)` and its states to the outputs of all steps and
+# the states after the last one.
 LOOPS: dict[type[keras.layers.Layer], Callable[[Any, Tensor, list[Tensor]], Any]] = {
     keras.layers.SimpleRNN: _simple_rnn,
     keras.layers.LSTM: _lstm,
@@ -116,6 +117,6 @@ LOOPS: dict[type[keras.layers.Layer], Callable[[Any, Tensor, list[Tensor]], Any]
 
 
 def _projected(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """The inputs of all steps times their weights, in one matrix product."""
+    """The inputs of all steps times their weights, plus the bias, in one matrix product."""
     projected = tf.tensordot(inputs, tf.convert_to_tensor(kernel), 1)
     return projected if bias is None else projected + bias

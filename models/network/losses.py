@@ -1,4 +1,4 @@
-"""Losses: what an error of one lead and target costs, on the Keras backend in use."""
+"""Losses of one lead and target as functions on the Keras backend in use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from models.spec.spec import Spec
 
 # A tensor of the Keras backend in use: TensorFlow's or JAX's.
 Tensor = Any
-# From outputs and labels to penalties of the labels' shape.
+# From outputs and labels to losses of the labels' shape.
 Penalty = Callable[[Tensor, Tensor], Tensor]
 MEDIAN = (0.5,)
 
 
 def huber(delta: float) -> Callable[[Tensor], Tensor]:
-    """Squares up to `delta`, a straight line beyond it (Huber 1964)."""
+    """Half the square up to `delta`, linear beyond it (Huber 1964, doi:10.1214/aoms/1177703732)."""
 
     def size_of(error: Tensor) -> Tensor:
         size = ops.abs(error)
@@ -29,7 +29,7 @@ def huber(delta: float) -> Callable[[Tensor], Tensor]:
 
 
 def log_cosh(error: Tensor) -> Tensor:
-    """`log(cosh(error))`, written so that large errors do not overflow."""
+    """`log(cosh(error))`, computed so that large errors do not overflow."""
     return ops.logaddexp(error, -error) - float(np.log(2.0))
 
 
@@ -42,19 +42,19 @@ ERRORS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def pinball(quantiles: Sequence[float]) -> Penalty:
-    """The mean pinball loss of some quantiles (Koenker & Bassett 1978, doi:10.2307/1913643)."""
+    """The mean pinball loss over quantiles (Koenker & Bassett 1978, doi:10.2307/1913643)."""
     levels = np.array(quantiles, np.float32)
 
     def penalty(y: Tensor, labels: Tensor) -> Tensor:
-        said = ops.reshape(y, (*ops.shape(labels), len(levels)))
-        error = ops.expand_dims(labels, -1) - said
+        predicted = ops.reshape(y, (*ops.shape(labels), len(levels)))
+        error = ops.expand_dims(labels, -1) - predicted
         return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
 
     return penalty
 
 
 def cross_entropy(classes: int) -> Penalty:
-    """Minus the logarithm of the probability that a softmax of scores gives to the label."""
+    """Negative log-likelihood of the label under a softmax of scores, in nats."""
 
     def penalty(y: Tensor, labels: Tensor) -> Tensor:
         scores = ops.reshape(y, (*ops.shape(labels), classes))
@@ -65,16 +65,16 @@ def cross_entropy(classes: int) -> Penalty:
 
 
 def binary_cross_entropy(y: Tensor, labels: Tensor) -> Tensor:
-    """The same where a score is that of label 1 and its logistic function the probability."""
+    """Negative log-likelihood where the logistic function of a score is the probability of 1."""
     return ops.softplus(y) - labels * y
 
 
 def weighted(penalty: Penalty, weights: Values) -> Penalty:
-    """A penalty that counts by the label.
+    """A penalty multiplied by the weight of the label's class.
 
     Args:
-        penalty: What is weighted.
-        weights: `(outputs, classes)`, of each class in each label of a row.
+        penalty: The penalty without weights.
+        weights: `(outputs, classes)`, the weight of each class for each output.
     """
     table = weights.astype(np.float32)
 
@@ -87,13 +87,13 @@ def weighted(penalty: Penalty, weights: Values) -> Penalty:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a network is trained for.
+    """The loss that a network is trained with, and the one that is reported.
 
     Args:
-        penalty: Of outputs and labels, with the shape of the labels.
-        members: Networks of an ensemble whose outputs lie side by side. Each learns on its own;
-            what is reported of rows that are not learnt from is the loss of their mean.
-        learning: The penalty of rows that are learnt from, where it is another one.
+        penalty: From outputs and labels to losses of the labels' shape.
+        members: Networks of an ensemble whose outputs are concatenated. Each is trained
+            separately; the reported loss of validation rows is that of their mean.
+        learning: The penalty of training rows, if it is a different one.
     """
 
     penalty: Penalty
@@ -101,12 +101,12 @@ class Objective:
     learning: Penalty | None = None
 
     def learnt(self, y: Tensor, labels: Tensor) -> Tensor:
-        """The members' mean penalty; `y` is `(..., members * outputs)`."""
+        """The mean of the members' penalties; `y` is `(..., members * outputs)`."""
         penalty = self.learning or self.penalty
         if self.members == 1:
             return penalty(y, labels)
-        said = ops.split(y, self.members, axis=-1)
-        return ops.mean(ops.stack([penalty(each, labels) for each in said]), axis=0)
+        outputs = ops.split(y, self.members, axis=-1)
+        return ops.mean(ops.stack([penalty(each, labels) for each in outputs]), axis=0)
 
     def reported(self, y: Tensor, labels: Tensor) -> Tensor:
         """The penalty of the members' mean output."""
@@ -118,12 +118,12 @@ class Objective:
 
 
 def objective_of(spec: Spec, class_weights: Values | None = None) -> Objective:
-    """What a resolved spec is trained for.
+    """The objective of a resolved spec.
 
     Args:
         spec: The spec.
-        class_weights: `(outputs, classes)`, how much an error on each class counts in training;
-            None for all alike.
+        class_weights: `(outputs, classes)`, the weight of each class in training; None weighs all
+            classes the same.
     """
     penalty = _penalty_of(spec)
     learning = None if class_weights is None else weighted(penalty, class_weights)
@@ -140,17 +140,17 @@ def _penalty_of(spec: Spec) -> Penalty:
 
 
 def outputs_per_label(spec: Spec) -> int:
-    """How many numbers a network says of each lead of a target: quantiles, or scores."""
+    """Outputs of a network for each lead of a target: its quantiles, or class scores."""
     coding = ClassCoding.of(spec)
     return len(spec.quantiles or MEDIAN) if coding is None else coding.outputs
 
 
 def of_error(loss: str, huber_delta: float | None = None) -> Penalty:
-    """A penalty that depends on the error alone.
+    """A penalty that depends only on the error.
 
     Args:
         loss: One of `ERRORS`.
-        huber_delta: Where Huber's line begins, in scaled units; None for 1.
+        huber_delta: The error from which the Huber loss is linear, in scaled units; None for 1.
     """
     size = ERRORS[loss] if huber_delta is None else huber(huber_delta)
     return lambda y, labels: size(y - labels)

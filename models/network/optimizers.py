@@ -1,4 +1,4 @@
-"""Optimizers and learning rates: a spec's optimizer as Keras', and rates that follow a loss."""
+"""Keras optimizers of specs, and learning rates that depend on losses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,9 +27,9 @@ def make_optimizer(
     """The Keras optimizer of a spec.
 
     Args:
-        spec: Name and arguments; `null` is Keras' default.
-        epochs: The most epochs of the run, for schedules that end with it.
-        updates_per_epoch: Updates in each, for schedules that count epochs.
+        spec: Name and arguments; `null` means the default of Keras.
+        epochs: The largest number of epochs of the run, for schedules that end with it.
+        updates_per_epoch: Updates per epoch, for schedules that count epochs.
     """
     rate = _rate(spec, epochs, updates_per_epoch)
     arguments = spec.model_dump(exclude={"name", "learning_rate", "schedule"}, exclude_none=True)
@@ -58,13 +58,13 @@ def _rate(spec: OptimizerSpec, epochs: int, updates_per_epoch: int) -> Any:
 
 
 def plateau_rate(spec: OptimizerSpec, losses: Sequence[float]) -> float:
-    """The learning rate after some epochs, as Keras' ReduceLROnPlateau has it.
+    """The learning rate after some epochs, by the rule of ReduceLROnPlateau of Keras.
 
-    It follows from the losses alone, so a run that goes on from a checkpoint needs no
-    counters beside its history.
+    It depends only on the losses, so a run that resumes from a checkpoint needs nothing but its
+    history.
 
     Args:
-        spec: Its schedule is `reduce_on_plateau`; arguments left out have Keras' defaults.
+        spec: Its schedule is `reduce_on_plateau`; missing arguments have the defaults of Keras.
         losses: The monitored loss of every epoch so far.
 
     Example:

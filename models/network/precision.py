@@ -1,7 +1,7 @@
-"""Precision: training in half the bits, with weights, states and forecasts in float32.
+"""Mixed precision: compute in 16 bits, with weights, states and forecasts in float32.
 
-Mixed precision computes in float16 or bfloat16 and keeps the weights in float32 (Micikevicius
-et al. 2018, arXiv 1710.03740). What is exported is the float32 network with those weights.
+Training computes in float16 or bfloat16 and stores the weights in float32 (Micikevicius et al.
+2018, arXiv 1710.03740). The exported network is a float32 network with the same weights.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ Build = Callable[[], keras.Model]
 
 
 def require_precision(spec: Spec, device: Device) -> None:
-    """Refuse what the device is no good for.
+    """Refuse a precision that the device does not support.
 
     Raises:
-        TrainingError: If float16 is asked for on a CPU, which has no arithmetic for it: it would
-            be emulated, slower and less exact than float32.
+        TrainingError: If a spec asks for float16 on a CPU, which would emulate it: slower and less
+            exact than float32.
     """
     if spec.precision == "mixed_float16" and device == "cpu":
         raise TrainingError(
@@ -31,7 +31,7 @@ def require_precision(spec: Spec, device: Device) -> None:
 
 
 def build_for_training(spec: Spec, build: Build) -> keras.Model:
-    """The network that is trained: in the spec's precision, its inputs and outputs in float32."""
+    """The network to train: in the spec's precision, with inputs and outputs in float32."""
     if spec.precision == "float32":
         return build()
     with _policy(spec.precision):
@@ -41,7 +41,7 @@ def build_for_training(spec: Spec, build: Build) -> keras.Model:
 
 
 def network_to_serve(spec: Spec, trained: keras.Model, build: Build) -> keras.Model:
-    """The network that is exported: float32 with the trained weights."""
+    """The network to export: in float32, with the trained weights."""
     if spec.precision == "float32":
         return trained
     network = build()
@@ -50,7 +50,7 @@ def network_to_serve(spec: Spec, trained: keras.Model, build: Build) -> keras.Mo
 
 
 def scale_losses(spec: Spec, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer with dynamic loss scaling, without which small float16 gradients are zero."""
+    """The optimizer, for float16 with dynamic loss scaling: small gradients would become zero."""
     if spec.precision != "mixed_float16":
         return optimizer
     return keras.optimizers.LossScaleOptimizer(optimizer)

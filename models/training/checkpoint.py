@@ -1,4 +1,4 @@
-"""Checkpoints: everything that training needs to go on after a crash, as plain bytes."""
+"""Checkpoints: the state of a training run as bytes, from which it resumes after a crash."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -16,14 +16,14 @@ _GROUPS = ("trainable", "other", "optimizer", "best")
 
 @dataclass
 class TrainingRun:
-    """How far a training run has come.
+    """The progress of a training run.
 
     Args:
-        epoch: Epochs done.
-        history: One `{epoch, loss, val_loss, seconds}` per epoch.
+        epoch: Completed epochs.
+        history: One `{epoch, loss, val_loss, seconds}` for each epoch.
         best_epoch: The epoch with the smallest monitored loss; 0 before the first.
         best_loss: That loss, or None before the first epoch.
-        best_weights: The weights after it.
+        best_weights: The weights after that epoch.
         seconds: Time spent in epochs.
     """
 
@@ -39,7 +39,7 @@ def write_checkpoint(fingerprint: str, run: TrainingRun, variables: Arrays) -> b
     """Serialise a run: an uncompressed `npz` of numbers and one JSON text.
 
     Args:
-        fingerprint: Names the spec and the training arrays that the run belongs to.
+        fingerprint: Identifies the spec and the training arrays that the run belongs to.
         run: Counters, history and best weights.
         variables: The engine's snapshot: weights, seeds of random masks, optimizer.
     """
@@ -60,11 +60,11 @@ def read_checkpoint(stored: bytes, fingerprint: str) -> tuple[TrainingRun, Array
 
     Args:
         stored: What `write_checkpoint` returned.
-        fingerprint: The run that is about to start.
+        fingerprint: That of the run that is about to start.
 
     Returns:
-        The run and its variables; None if the checkpoint is damaged or of another spec or
-        other data, so that training starts over instead of failing.
+        The run and its variables; None if the checkpoint is damaged or belongs to another spec
+        or other data, so that training starts again instead of failing.
     """
     try:
         with np.load(BytesIO(stored), allow_pickle=False) as archive:

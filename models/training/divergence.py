@@ -1,4 +1,4 @@
-"""Divergence: why a loss stopped being a number, guessed from the spec and the data."""
+"""Likely causes of a loss that became NaN or infinite, from the spec and the data."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,9 @@ FLOAT16_MAXIMUM = 65_504
 
 
 def likely_causes(spec: Spec, largest_input: float) -> str:
-    """What may have made the weights grow without bound, the likeliest first, with the remedy.
+    """Sentences about why the weights may have diverged, likeliest first, each with a remedy.
 
-    Gradients of recurrent networks explode where a step multiplies them again and again
+    Gradients of recurrent networks explode if each step multiplies them by a factor above 1
     (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063).
 
     Args:
@@ -34,7 +34,7 @@ def likely_causes(spec: Spec, largest_input: float) -> str:
         One or more sentences.
     """
     first, *others = list(_causes(spec, largest_input)) or [_too_high(spec)]
-    also = f" It may also be that {'; '.join(others)}." if others else ""
+    also = f" Other possible causes: {'; '.join(others)}." if others else ""
     return f"The likely cause: {first}.{also}"
 
 

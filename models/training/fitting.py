@@ -1,4 +1,4 @@
-"""Fitting: epochs over batches, with progress, checkpoints, early stopping and restore."""
+"""Run epochs over batches with progress, checkpoints, early stopping and restore."""
 
 import math
 import statistics
@@ -18,7 +18,7 @@ Phase = Literal["preparing", "compiling", "training", "exporting", "evaluating"]
 AfterEpoch = Callable[[int, float | None], None]
 
 PROGRESS_SECONDS = 0.5
-# Epochs of a small series take milliseconds: losing a second of work costs less than saving.
+# Epochs of a small series take milliseconds: losing a second of work costs less than saving it.
 CHECKPOINT_SECONDS = 1.0
 
 
@@ -27,13 +27,13 @@ class Progress:
     """How far a training run is; floats are finite or None.
 
     Args:
-        phase: What is being done.
-        fraction: Of the whole run, from 0 to 1.
+        phase: The current phase.
+        fraction: The completed fraction of the whole run, from 0 to 1.
         epoch: The epoch being trained, from 1; 0 before the first.
-        epochs: The most epochs there will be.
+        epochs: The largest number of epochs.
         loss: The last known training loss.
         val_loss: The last known validation loss.
-        eta_seconds: The time left if no epoch is spared by early stopping.
+        eta_seconds: The remaining time without early stopping.
     """
 
     phase: Phase
@@ -45,15 +45,15 @@ class Progress:
     eta_seconds: float | None
 
 
-class Feed(Protocol):
-    """Where batches come from: lanes of a series, or windows."""
+class Loader(Protocol):
+    """A source of batches: lanes of a series, or windows."""
 
     def train_batches(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, always the same for the same epoch."""
+        """The batches of an epoch; the same epoch always gives the same batches."""
         ...
 
     def validation_batches(self) -> Iterator[Batch]:
-        """The batches of the validation span, in the order of time."""
+        """The batches of the validation span, in time order."""
         ...
 
     @property
@@ -63,24 +63,24 @@ class Feed(Protocol):
 
     @property
     def state_shapes(self) -> list[tuple[str, int]]:
-        """The states carried from batch to batch; none if batches are independent."""
+        """Name and units of the states carried from batch to batch; none if there are none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """The rules of a run.
+    """The settings of a run.
 
     Args:
-        epochs: The most epochs.
-        early_stopping: When to stop and go back to the best epoch; None for never.
-        fingerprint: Names the spec and the data, for checkpoints.
-        save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
-        after_epoch: Called once after each epoch with its number and its validation loss. What
-            it raises ends the run.
-        causes: Says what a loss that is no number is likely to come from.
-        rate_after: The learning rate after epochs with these monitored losses; None if it does
-            not depend on them.
+        epochs: The largest number of epochs.
+        early_stopping: When to stop and restore the best epoch; None for never.
+        fingerprint: Identifies the spec and the data in checkpoints.
+        save_checkpoint: Stores a checkpoint after an epoch, at most once a second.
+        after_epoch: Called after each epoch with its number and its validation loss. An exception
+            from it ends the run.
+        causes: Returns sentences about likely causes of a loss that is not finite.
+        rate_after: Returns the learning rate after epochs with these monitored losses; None if
+            the rate does not depend on them.
     """
 
     epochs: int
@@ -96,26 +96,26 @@ class Fitter:
     """Runs the epochs of one training run."""
 
     def __init__(
-        self, engine: Engine, feed: Feed, plan: FitPlan, progress: Callable[[Progress], None]
+        self, engine: Engine, loader: Loader, plan: FitPlan, progress: Callable[[Progress], None]
     ) -> None:
         self._engine = engine
-        self._feed = feed
+        self._loader = loader
         self._plan = plan
         self._progress = progress
         self._run = TrainingRun()
         self._reported_at = self._saved_at = time.perf_counter()
 
     def fit(self, checkpoint: bytes | None) -> TrainingRun:
-        """Train until the last epoch or until early stopping.
+        """Train until the last epoch or early stopping.
 
         Args:
-            checkpoint: Where to go on from; None starts over.
+            checkpoint: What to resume from; None starts with the first epoch.
 
         Returns:
-            The run, its `best_weights` those to keep.
+            The run; the weights to serve are its `best_weights`.
 
         Raises:
-            TrainingError: If the loss stops being a number.
+            TrainingError: If the loss becomes NaN or infinite, or no training row has a label.
         """
         self._resume(checkpoint)
         self._report("compiling", 0)
@@ -137,7 +137,7 @@ class Fitter:
         began = time.perf_counter()
         loss = self._train_epoch(epoch)
         val_loss = self._pass(
-            self._engine.test, self._feed.validation_batches(), lambda done: self._tick(1.0)
+            self._engine.test, self._loader.validation_batches(), lambda done: self._tick(1.0)
         )
         if not all(math.isfinite(value) for value in (loss, val_loss) if value is not None):
             raise TrainingError(self._diverged(epoch))
@@ -147,7 +147,7 @@ class Fitter:
         self._run.history.append(
             {"epoch": epoch, "loss": loss, "val_loss": val_loss, "seconds": round(seconds, 4)}
         )
-        self._keep_best(epoch, self._monitored(loss, val_loss))
+        self._update_best(epoch, self._monitored(loss, val_loss))
         if self._plan.rate_after is not None:
             self._engine.set_learning_rate(self._plan.rate_after(self._monitored_losses()))
         self._save()
@@ -160,14 +160,14 @@ class Fitter:
             self._report("training", part_of_epoch)
 
     def _train_epoch(self, epoch: int) -> float:
-        updates = self._feed.updates_per_epoch
+        updates = self._loader.updates_per_epoch
         loss = self._pass(
             self._engine.train,
-            self._feed.train_batches(epoch),
+            self._loader.train_batches(epoch),
             lambda done: self._tick(done / updates),
         )
         if loss is None:
-            raise TrainingError("No training row has a known target within its leads.")
+            raise TrainingError("No training row has a known target value within its leads.")
         return loss
 
     def _pass(
@@ -176,12 +176,12 @@ class Fitter:
         batches: Iterator[Batch],
         tick: Callable[[int], None],
     ) -> float | None:
-        """Carry the states through batches; the mean loss over all weights, None without any."""
+        """Carry the states through batches; the weighted mean loss, None if all weights are 0."""
         losses, weights = [], []
         states: list[Tensor] | None = None
         for done, batch in enumerate(batches, start=1):
             if states is None:
-                states = zero_states(self._feed.state_shapes, len(batch.features))
+                states = zero_states(self._loader.state_shapes, len(batch.features))
             loss, states = step(states, batch)
             losses.append(loss)
             weights.append(float(batch.weights.sum()))
@@ -194,29 +194,29 @@ class Fitter:
         )
 
     def _monitored(self, loss: float, val_loss: float | None) -> float:
-        """The validation loss, unless there is none or the training loss is asked for."""
+        """The validation loss; the training loss if there is none or the spec monitors it."""
         stopping = self._plan.early_stopping
         return loss if val_loss is None or (stopping and stopping.monitor == "loss") else val_loss
 
     def _monitored_losses(self) -> list[float]:
         return [self._monitored(row["loss"], row["val_loss"]) for row in self._run.history]
 
-    def _keep_best(self, epoch: int, monitored: float) -> None:
+    def _update_best(self, epoch: int, monitored: float) -> None:
         best = self._run.best_loss
-        # Without early stopping nothing is restored: the last epoch is the one to keep.
+        # Without early stopping the weights of the last epoch are used.
         if self._plan.early_stopping is None or best is None or monitored < best:
             self._run.best_epoch, self._run.best_loss = epoch, monitored
             self._run.best_weights = self._engine.weights()
 
     def _diverged(self, epoch: int) -> str:
-        """What the owner of a run needs to know; the best weights so far are saved first."""
-        said = f"The loss is not a number any more in epoch {epoch}. {self._plan.causes()}"
+        """The message for the owner of the run; the best weights so far are saved first."""
+        message = f"The loss is not finite in epoch {epoch}. {self._plan.causes()}"
         if self._run.epoch == 0 or self._plan.save_checkpoint is None:
-            return said
+            return message
         variables = {**self._engine.snapshot(), "trainable": self._run.best_weights}
         self._plan.save_checkpoint(self._checkpoint(variables))
         return (
-            f"{said} The checkpoint keeps the weights of epoch {self._run.best_epoch}, the best "
+            f"{message} The checkpoint keeps the weights of epoch {self._run.best_epoch}, the best "
             f"before it (loss {self._run.best_loss:.4g})."
         )
 
@@ -231,7 +231,7 @@ class Fitter:
         return write_checkpoint(self._plan.fingerprint, self._run, variables)
 
     def _epoch_seconds(self) -> float:
-        """The usual length of an epoch: the first one compiles the steps and takes longer."""
+        """The median length of an epoch: the first one also compiles and takes longer."""
         return float(statistics.median(row["seconds"] for row in self._run.history))
 
     def _report(self, phase: Phase, part_of_epoch: float) -> None:

@@ -1,4 +1,4 @@
-"""SHA-256 of weights and of training arrays, and reading weights back."""
+"""SHA-256 of weights and of training arrays, and reading weights from a `.keras` file."""
 
 import hashlib
 import io
@@ -14,17 +14,16 @@ from models.features.dataset import Dataset
 
 Weights = dict[str, npt.NDArray[Any]]
 
-
 WEIGHTS_FILE = "model.weights.h5"
 
 
 def arrays_sha256(dataset: Dataset) -> str:
-    """SHA-256 of what the network sees: features, and the values that labels are made of.
+    """SHA-256 of what the network sees: features, and the values that labels are made from.
 
     Args:
-        dataset: Its `features` `(rows, features)` float32, `actual` and `base`
-            `(rows, targets)` float64, and the rows at which the parts of its tracks begin; of
-            a panel also whose tracks they are, and the scaling of each series.
+        dataset: Hashed are `features` `(rows, features)` of float32, `actual` and `base`
+            `(rows, targets)` of float64, and the rows at which the parts of its tracks begin; of
+            a panel also the series of each track, and the scaling of each series.
     """
     tracks = [[track.train, track.validation, track.test, track.end] for track in dataset.tracks]
     arrays: Weights = {
@@ -41,7 +40,7 @@ def arrays_sha256(dataset: Dataset) -> str:
 
 
 def read_weights(keras_file: bytes) -> Weights:
-    """The weights in a `.keras` file, by their path in it; seeds of random masks are not in it."""
+    """The weights in a `.keras` file by their path in it; it has no seeds of random masks."""
     weights: Weights = {}
 
     def keep(path: str, entry: Any) -> None:
@@ -56,7 +55,7 @@ def read_weights(keras_file: bytes) -> Weights:
 
 
 def weights_sha256(weights: Weights) -> str:
-    """SHA-256 over names, shapes, types and bytes, in the order of names."""
+    """SHA-256 over names, dtypes, shapes and little-endian bytes, in the order of names."""
     return _sha256(weights)
 
 

@@ -1,4 +1,4 @@
-"""The manifest: what serving must know of a forecaster, and what it was trained on."""
+"""The manifest: everything serving needs about a forecaster, and what it was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,17 +23,17 @@ from models.training.loaders import member_states
 def describe(
     spec: Spec, panel: Sequence[SeriesData], prepared: Prepared, network: keras.Model
 ) -> dict[str, Any]:
-    """Everything that serving needs, and what was trained on which data.
+    """The manifest of a trained network.
 
     Args:
         spec: The resolved spec.
         panel: The series.
-        prepared: What became of them.
-        network: As it will be served.
+        prepared: The same series, prepared for training.
+        network: The network as it will be served.
 
     Returns:
         Plain values. Grid, calendar, scales and intervals are those of the first series; `panel`
-        holds those of each where there are several. Intervals are put there later.
+        holds those of each series if there are several. Intervals are added later.
     """
     data, fit = panel[0], prepared.series[0].fit
     channels = [prepared.channels[column] for column in prepared.targets]
@@ -74,14 +74,14 @@ def describe(
 
 
 def _panel_entries(prepared: Prepared) -> list[dict[str, Any]]:
-    """What belongs to each series of a panel; none where there is one series."""
+    """Grid and scales of each series of a panel; empty for a single series."""
     if len(prepared.series) == 1:
         return []
     return [{**each.fit.to_json(), "intervals": None} for each in prepared.series]
 
 
 def _least_rows(spec: Spec) -> int:
-    """Rows before the first forecast: the burn-in without loss, or a whole window."""
+    """Rows needed for the first forecast: the burn-in without loss, or a whole window."""
     if spec.mode == "stateful":
         return max(1, spec.burn_in or 0)
     return 1 - int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
@@ -113,15 +113,14 @@ def _series_report(series: PreparedSeries) -> dict[str, Any]:
 
 
 def _known_future_sentence(prepared: Prepared) -> str | None:
-    """What the report's errors took as known, for its reader."""
+    """A sentence about the channels that the reported errors assume to be known in advance."""
     columns = prepared.pipeline.known_columns
     if not columns:
         return None
     names = ", ".join(prepared.channels[column].name for column in sorted(columns))
     return (
-        f"The errors were measured with the true values of {names} at the target times, as if "
-        "they had been known exactly; a forecast is as good as the values that come with its "
-        "request."
+        f"The errors were measured with the actual values of {names} at the target times, as if "
+        "they had been known exactly; a forecast is as accurate as the values in its request."
     )
 
 

@@ -1,4 +1,4 @@
-"""Reproducibility: what a training was made of, and whether a second one gives the same weights."""
+"""Reproducibility: compare two trainings of the same spec and data, and explain differences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from models.serving.session import open_session
 from models.training.hashing import Weights, read_weights, weights_sha256
 from models.training.trained import Trained
 
-# Enough origins to show how far forecasts are apart, few enough for a windowed network.
+# Enough origins to show how far forecasts differ, few enough for a windowed network.
 COMPARED_ORIGINS = 256
 UNEXPLAINED = (
-    "Nothing that is recorded differs: an operation that is not deterministic on this device, or "
-    "a change of the program, is left."
+    "No recorded difference explains it. What remains is an operation that is not deterministic "
+    "on this device, or a change of the program."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is stored of a training.
+    """The stored record of a training.
 
     Args:
-        spec: The spec that training is to follow.
+        spec: The resolved spec.
         data: With `sha256` of the series' values and `arrays_sha256` of the training arrays.
         training: With `weights_sha256`, `versions`, `device` and `machine`.
-        artefact: The bundle's parts.
+        artefact: The parts of the bundle.
     """
 
     spec: Mapping[str, Any]
@@ -41,14 +41,14 @@ class Record:
 
     @classmethod
     def of(cls, trained: Trained) -> Self:
-        """The record of a training that has just ended."""
+        """The record of a training in this process."""
         return cls(trained.spec, trained.data, trained.training, read_bundle(trained.bundle))
 
 
 def compare(
     stored: Record, retrained: Record, data: SeriesData | Sequence[SeriesData]
 ) -> dict[str, Any]:
-    """Say whether a second training gave the same weights, and if not, what differs.
+    """Check whether a second training gave the same weights, and if not, what differs.
 
     Args:
         stored: The first training.
@@ -58,8 +58,8 @@ def compare(
     Returns:
         `identical`, `weights_sha256` and `data_sha256` as `{stored, retrained}`,
         `largest_weight_difference`, `largest_forecast_difference` by target in original units,
-        and `differences`: sentences, none if identical. A difference is None where the shapes
-        of the two are not the same.
+        and `differences`: sentences, none if identical. A difference is None if the two have
+        different shapes.
     """
     first, second = read_weights(stored.artefact.keras), read_weights(retrained.artefact.keras)
     weights = {"stored": _recorded_hash(stored, first), "retrained": weights_sha256(second)}
@@ -85,12 +85,12 @@ def compare(
 
 
 def _recorded_hash(record: Record, weights: Weights) -> str:
-    """The hash in the record; trainings before there was one have only their weights."""
+    """The recorded hash; that of the weights for trainings from before it was recorded."""
     return str(record.training.get("weights_sha256") or weights_sha256(weights))
 
 
 def _causes(stored: Record, retrained: Record, weights: Weights) -> Iterator[str]:
-    """What may have led to other weights, the nearest first."""
+    """What may have led to different weights, the most direct cause first."""
     yield from _changed("spec", stored.artefact.manifest["spec"], retrained.spec)
     for name, what in (("sha256", "The series' values"), ("arrays_sha256", "The training arrays")):
         hashes = {"stored": stored.data.get(name), "retrained": retrained.data[name]}
@@ -108,7 +108,7 @@ def _causes(stored: Record, retrained: Record, weights: Weights) -> Iterator[str
 
 
 def _differs(hashes: Mapping[str, str | None]) -> bool:
-    """Whether two hashes are not the same; one that was never stored cannot say."""
+    """Whether two hashes differ; False if the first was never stored."""
     return hashes["stored"] is not None and hashes["stored"] != hashes["retrained"]
 
 
@@ -124,7 +124,7 @@ def _changed(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> It
 
 def _effects(apart: float | None, forecasts: dict[str, float] | None) -> Iterator[str]:
     if apart is None:
-        yield "The weights have other names or shapes."
+        yield "The weights have different names or shapes."
     elif apart > 0:
         yield f"Weights differ by at most {apart:.3g}."
     for target, difference in (forecasts or {}).items():
@@ -142,7 +142,7 @@ def _largest_difference(first: Weights, second: Weights) -> float | None:
 def _forecast_difference(
     first: Bundle, second: Bundle, panel: Sequence[SeriesData]
 ) -> dict[str, float] | None:
-    """How far forecasts from the same last origins are apart, by target in original units."""
+    """The largest difference of forecasts from the last origins, by target in original units."""
     made = [
         np.concatenate([_last_forecasts(artefact, data) for data in panel])
         for artefact in (first, second)
@@ -156,7 +156,7 @@ def _forecast_difference(
 
 
 def _last_forecasts(artefact: Bundle, data: SeriesData) -> npt.NDArray[np.float64]:
-    """Forecasts from the last origins, `(origins, leads, targets)`."""
+    """Forecasts from the last `COMPARED_ORIGINS` rows, `(origins, leads, targets)`."""
     forecaster = Forecaster(artefact.manifest, open_session(artefact.onnx)).for_series(data.name)
     columns = [data.channel_names.index(name) for name in artefact.manifest["channels"]]
     rows = data_of(artefact.manifest["data"], data.name)["rows"]

@@ -1,8 +1,8 @@
 """Sampling and pruning by Optuna, without its storage: a study is rebuilt from its trials.
 
-The trials live wherever the caller keeps them. Here they are laid into an Optuna study in
-memory, which is asked one question and forgotten. That costs milliseconds for a thousand
-trials. Workers only: nothing light may import this room.
+The caller stores the trials. Each function here builds an Optuna study in memory from them, asks
+it once and drops it, which takes milliseconds for a thousand trials. Only workers import this
+module, because Optuna is slow to import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,10 +28,10 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-# Random trials before the first one that has learnt from others, as Optuna has it, but not
-# more than a third of a small budget.
+# Random trials before the first one that learns from others: Optuna's default, but at most a
+# third of a small budget.
 STARTUP_TRIALS = 10
-# A value of a small space would otherwise be tried twice while others wait.
+# How often to draw again, so that a small space has no value tried twice before all are tried.
 DRAWS = 20
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -39,14 +39,14 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class PastTrial:
-    """A trial as another one sees it.
+    """A trial of a study, as sampling and pruning of other trials need it.
 
     Args:
-        state: Where it stands; a failed one teaches nothing.
-        parameters: Its values by pointer, or None before they are drawn.
-        value: The loss of a complete one.
-        losses: Validation losses by epoch, where they were looked at.
-        memory: What the pruner noted about it; stored as it came from `judge`.
+        state: Its state; sampling ignores failed trials.
+        parameters: Its values by JSON pointer, or None before they are drawn.
+        value: The loss of a complete trial.
+        losses: Validation losses by epoch, of the epochs that were reported.
+        memory: The pruner's notes about it, stored as `should_prune` returned them.
     """
 
     state: State
@@ -61,13 +61,13 @@ def suggest(search: Search, name: str, past: Sequence[PastTrial], number: int) -
 
     Args:
         search: Method, space and seed.
-        name: The study's name, part of nothing but messages.
+        name: The study's name; only messages contain it.
         past: The other trials so far, running ones included.
-        number: The trial's own number: with the seed it decides about chance.
+        number: The trial's number; with the seed of the search it seeds the sampler.
 
     Returns:
-        A value for every dimension of the space. One that was drawn before is avoided, as
-        long as the space has others.
+        A value for every dimension of the space, by JSON pointer. If another trial has the same
+        values, they are drawn again, `DRAWS` times in all.
     """
     seen = [trial.parameters for trial in past]
     study = _study(search, name, past, seed=_seed(search.seed, number))
@@ -84,7 +84,7 @@ def suggest(search: Search, name: str, past: Sequence[PastTrial], number: int) -
 
 
 def pruning_epochs(search: Search, epochs: int) -> list[int]:
-    """The epochs after which a trial of so many may be pruned; the last one is not among them."""
+    """The epochs after which a trial of `epochs` epochs may be pruned, without the last one."""
     if search.method != "hyperband":
         return []
     filled = search.filled()
@@ -95,20 +95,21 @@ def pruning_epochs(search: Search, epochs: int) -> list[int]:
     return found
 
 
-def judge(
+def should_prune(
     search: Search, name: str, past: Sequence[PastTrial], number: int, *, epochs: int
 ) -> tuple[bool, dict[str, Any]]:
-    """Whether a running trial is to be pruned after its last known epoch.
+    """Decide whether to prune a running trial after its last known epoch.
 
     Args:
-        search: Factor and least epochs of Hyperband.
-        name: The study's name; with the number it says to which bracket a trial belongs.
+        search: Its `factor` and `min_epochs` are those of Hyperband (Li et al. 2018, arXiv
+            1603.06560).
+        name: The study's name; with the number it determines the bracket of a trial.
         past: All trials in the order of their numbers, this one with its newest loss.
-        number: Which one is asked about.
+        number: The number of the trial in question.
         epochs: The epochs of a trial that is never pruned.
 
     Returns:
-        The answer, and the trial's `memory` to be kept.
+        Whether to prune, and the trial's new `memory`, which the caller stores.
     """
     study = _study(search, name, past, seed=0)
     filled = search.filled()
@@ -141,7 +142,7 @@ def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
 def _frozen(
     search: Search, trial: PastTrial, distributions: dict[str, BaseDistribution]
 ) -> FrozenTrial:
-    """The trial in Optuna's form; one that has no parameters yet takes its place as a failure."""
+    """The trial in Optuna's form; without parameters it is a failed one that holds its number."""
     if trial.parameters is None:
         return create_trial(state=TrialState.FAIL)
     values = trial.parameters
@@ -160,7 +161,7 @@ def _distributions(search: Search) -> dict[str, BaseDistribution]:
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
-    """Optuna draws places of values where there are countably many, else the values."""
+    """Optuna draws positions of values if they can be counted, otherwise the values."""
     count = dimension.count
     if count is None:
         low, high = dimension.low or 0.0, dimension.high or 0.0
@@ -179,5 +180,5 @@ def _decode(dimension: Dimension, drawn: Any) -> Any:
 
 
 def _seed(seed: int, number: int) -> int:
-    """A seed of its own for every trial."""
+    """A different seed for every trial."""
     return (seed * 1_000_003 + number) % 2**32

@@ -1,4 +1,4 @@
-"""Training: from a spec and a series to a bundle with its report."""
+"""Train a forecaster: from a spec and a series to a bundle with its report."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ import onnxruntime
 from models.checks.layers import steps_per_row
 from models.checks.resolve import SeriesProfile, resolve
 from models.evaluation.leakage_audit import audit_forecasts, audit_report, audit_training
-from models.evaluation.report import describe_inputs, judge, put_intervals
+from models.evaluation.report import describe_inputs, put_intervals, report_quality
 from models.features.class_balance import ClassBalance
 from models.features.highway_fitting import Choice, choose_highway
 from models.features.known_effects import KnownEffects
 from models.features.lags import LaidHighway
-from models.features.lanes import LaneFeed
+from models.features.lanes import LaneLoader
 from models.features.prepare import Prepared, prepare
-from models.features.windows import WindowFeed
+from models.features.windows import WindowLoader
 from models.network.backend import device_name, gpu_name, make_deterministic, make_engine
 from models.network.builders import build_network, start_outputs
 from models.network.devices import describe_kernels, machine_facts
@@ -45,17 +45,17 @@ from models.serving.session import open_session
 from models.spec.spec import Spec
 from models.training.checkpoint import TrainingRun
 from models.training.divergence import likely_causes
-from models.training.finalize import finish
+from models.training.finalize import finalize
 from models.training.fitting import AfterEpoch, FitPlan, Fitter, Phase, Progress
 from models.training.hashing import read_weights, weights_sha256
-from models.training.loaders import make_feed
+from models.training.loaders import make_loader
 from models.training.manifest import describe
 from models.training.trained import Trained
 from models.training.warm_start import WarmStart
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 
-# What share of a run's fraction the epochs are; the rest is before and after them.
+# The epochs run between these fractions of a run; the rest comes before and after them.
 FIT_BEGINS, FIT_ENDS = 0.05, 0.9
 
 
@@ -64,7 +64,7 @@ def train(
     data: SeriesData | Sequence[SeriesData],
     *,
     start: WarmStart | None = None,
-    progress: Report = lambda progress: None,
+    progress: ReportProgress = lambda progress: None,
     checkpoint: bytes | None = None,
     save_checkpoint: Callable[[bytes], None] | None = None,
 ) -> Trained:
@@ -72,35 +72,35 @@ def train(
 
     Args:
         spec: What to train; `Spec()` is a sensible forecaster for any series.
-        data: The whole series, or those of a panel: one network learns from all of them, each
-            split, scaled and carried through on its own.
-        start: Whose weights to begin with; by default random ones. Where they do not fit, the
-            training begins afresh, and the report says why.
-        progress: Called at least twice a second while epochs run. What it raises ends the
+        data: The whole series, or those of a panel: one network learns from all of them, and each
+            has its own split, scales and states.
+        start: The forecaster whose weights to begin with; by default they are random. If its
+            weights do not fit, they are random too, and the report says why.
+        progress: Called at least twice a second while epochs run. An exception from it ends the
             training, which is how a run is cancelled.
-        checkpoint: What an earlier, interrupted run of the same spec and data saved last.
-        save_checkpoint: Takes a checkpoint after an epoch, at most once a second.
+        checkpoint: The last checkpoint of an interrupted run of the same spec and data.
+        save_checkpoint: Stores a checkpoint after an epoch, at most once a second.
 
     Returns:
         The bundle and its report.
 
     Raises:
         SpecError: If the spec cannot work on this series.
-        TrainingError: If the loss stops being a number, the export does not agree or the audit
-            finds that something of the future was seen.
+        TrainingError: If the loss becomes NaN or infinite, the exported graph does not agree with
+            Keras, or the audit finds that something of a later part was used.
     """
     began = time.perf_counter()
     panel = as_panel(data)
     spec = resolve(spec, [SeriesProfile.from_data(each) for each in panel])
     notify = _Notifier(progress, spec.epochs or 1)
     notify("preparing", 0.0)
-    begun = begin(spec, panel)
-    prepared, feed = begun.prepared, begun.feed
-    checks = audit_training(spec, panel, prepared, feed)
+    inputs = prepare_training(spec, panel)
+    prepared, loader = inputs.prepared, inputs.loader
+    checks = audit_training(spec, panel, prepared, loader)
     audit_report(checks)
     fitted = fit(
         spec,
-        begun,
+        inputs,
         notify.fitting,
         start=start,
         checkpoint=checkpoint,
@@ -110,22 +110,22 @@ def train(
     network = network_to_serve(spec, fitted.network, partial(_network, spec, prepared))
 
     notify("exporting", FIT_ENDS)
-    finished = finish(network, spec, prepared, feed)
-    manifest = describe(spec, panel, prepared, finished.network)
-    keras_bytes = _keras_bytes(finished.network)
+    final = finalize(network, spec, prepared, loader)
+    manifest = describe(spec, panel, prepared, final.network)
+    keras_bytes = _keras_bytes(final.network)
     notify("evaluating", (FIT_ENDS + 1) / 2)
-    session = open_session(finished.graph)
-    series, known_columns, choice = prepared.series, prepared.pipeline.known_columns, begun.choice
+    session = open_session(final.graph)
+    series, known_columns, choice = prepared.series, prepared.pipeline.known_columns, inputs.choice
     has_intervals = prepared.dataset.classes is None
-    # The report reads the series themselves: arrays and batches would be as much again.
-    del begun, prepared, feed
+    # Evaluation reads the series, not the training arrays and batches, which take as much memory.
+    del inputs, prepared, loader
     if has_intervals:
         put_intervals(manifest, session, series)
     served = Forecaster(manifest, session)
     audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
     manifest["stability"] = describe_inputs(manifest, series)
-    found = judge(served, series)
-    diagnostics = {**found.diagnostics, "audit": audit}
+    quality = report_quality(served, series)
+    diagnostics = {**quality.diagnostics, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
         "fit_seconds": round(run.seconds, 3),
@@ -139,19 +139,19 @@ def train(
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "highway": choice and choice.report,
         "start": fitted.start,
-        **finished.report,
+        **final.report,
     }
-    manifest |= {"metrics": found.metrics, "history": run.history, "training": training}
+    manifest |= {"metrics": quality.metrics, "history": run.history, "training": training}
     manifest |= diagnostics
     notify("evaluating", 1.0)
     return Trained(
-        bundle=write_bundle(Bundle(manifest, keras_bytes, finished.graph)),
+        bundle=write_bundle(Bundle(manifest, keras_bytes, final.graph)),
         manifest=manifest,
         spec=manifest["spec"],
         data=manifest["data"],
         network=manifest["network"],
-        metrics=found.metrics,
-        metrics_by_series=found.metrics_by_series,
+        metrics=quality.metrics,
+        metrics_by_series=quality.metrics_by_series,
         diagnostics=diagnostics,
         history=run.history,
         training=training,
@@ -159,36 +159,50 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """Everything that training reads, before its first epoch."""
+class TrainingInputs:
+    """Everything that training reads, before its first epoch.
+
+    Args:
+        prepared: Arrays of the series; with a highway the labels are its residuals.
+        choice: How the highway was chosen; None if the spec has none.
+        loader: The batches.
+        balance: Class frequencies; None if values are predicted.
+    """
 
     prepared: Prepared
     choice: Choice | None
-    feed: LaneFeed | WindowFeed
+    loader: LaneLoader | WindowLoader
     balance: ClassBalance | None
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A network after its epochs, with the best weights, and what it began with."""
+    """A network after its epochs.
+
+    Args:
+        network: With the best weights.
+        run: The history of its epochs.
+        start: The result of `WarmStart.apply`; None without a warm start.
+    """
 
     network: keras.Model
     run: TrainingRun
     start: dict[str, Any] | None
 
 
-def begin(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> Begun:
-    """Prepare what a resolved spec learns from; errors are those of `train`."""
+def prepare_training(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> TrainingInputs:
+    """Prepare arrays, highway and batches of a resolved spec; errors are those of `train`."""
     make_deterministic()
     require_precision(spec, device_name())
-    prepared, choice = lay_highway(spec, prepare(spec, data))
-    return Begun(prepared, choice, make_feed(spec, prepared), ClassBalance.of(prepared.dataset))
+    prepared, choice = fit_highway(spec, prepare(spec, data))
+    balance = ClassBalance.of(prepared.dataset)
+    return TrainingInputs(prepared, choice, make_loader(spec, prepared), balance)
 
 
 def fit(
     spec: Spec,
-    begun: Begun,
-    progress: Report,
+    inputs: TrainingInputs,
+    progress: ReportProgress,
     *,
     start: WarmStart | None = None,
     checkpoint: bytes | None = None,
@@ -196,14 +210,14 @@ def fit(
     after_epoch: AfterEpoch = lambda epoch, val_loss: None,
 ) -> Fitted:
     """Run the epochs of a resolved spec; arguments and errors are those of `train`."""
-    prepared, feed, balance = begun.prepared, begun.feed, begun.balance
+    prepared, loader, balance = inputs.prepared, inputs.loader, inputs.balance
     network = build_for_training(spec, lambda: _network(spec, prepared))
     weights = None if balance is None else balance.weights(spec)
     if balance is not None and weights is None:
         start_outputs(network, balance.first_scores, spec.ensemble)
-    started = None if start is None else start.give(network, prepared.series)
+    started = None if start is None else start.apply(network, prepared.series)
     optimizer = make_optimizer(
-        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+        spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=loader.updates_per_epoch
     )
     engine = make_engine(network, scale_losses(spec, optimizer), objective_of(spec, weights))
     plan = FitPlan(
@@ -215,15 +229,15 @@ def fit(
         after_epoch=after_epoch,
         rate_after=_rate_after(spec),
     )
-    run = Fitter(engine, feed, plan, progress).fit(checkpoint)
-    engine.finish(run.best_weights)
+    run = Fitter(engine, loader, plan, progress).fit(checkpoint)
+    engine.set_weights(run.best_weights)
     return Fitted(network, run, started)
 
 
 class _Notifier:
-    """Puts the phases of a run on one scale from 0 to 1."""
+    """Maps the phases of a run to one fraction from 0 to 1."""
 
-    def __init__(self, progress: Report, epochs: int) -> None:
+    def __init__(self, progress: ReportProgress, epochs: int) -> None:
         self._progress = progress
         self._last = Progress("preparing", 0.0, 0, epochs, None, None, None)
 
@@ -232,7 +246,7 @@ class _Notifier:
         self._send(replace(self._last, phase=phase, fraction=fraction, eta_seconds=None))
 
     def fitting(self, fit: Progress) -> None:
-        """Report the epochs' own progress."""
+        """Report progress within the epochs."""
         self._send(replace(fit, fraction=FIT_BEGINS + (FIT_ENDS - FIT_BEGINS) * fit.fraction))
 
     def _send(self, progress: Progress) -> None:
@@ -241,7 +255,7 @@ class _Notifier:
 
 
 def _rate_after(spec: Spec) -> Callable[[list[float]], float] | None:
-    """What the learning rate becomes as losses come in; None if it does not follow them."""
+    """The learning rate as a function of the losses so far; None if it does not depend on them."""
     if spec.optimizer.schedule.name != "reduce_on_plateau":
         return None
     return lambda losses: plateau_rate(spec.optimizer, losses)
@@ -261,8 +275,8 @@ def _network(spec: Spec, prepared: Prepared) -> keras.Model:
     )
 
 
-def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None]:
-    """Fit the spec's highway, if it has one, and take what it says off the labels."""
+def fit_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None]:
+    """Fit the spec's highway, if it has one; labels become the residuals of its forecasts."""
     if spec.highway is None:
         return prepared, None
     dataset = prepared.dataset
@@ -281,8 +295,10 @@ def lay_highway(spec: Spec, prepared: Prepared) -> tuple[Prepared, Choice | None
 
 
 def _fingerprint(spec: Spec, prepared: Prepared, start: WarmStart | None) -> str:
-    began_with = [] if start is None else [start.sha256]
-    text = json.dumps([spec.to_json(), prepared.sha256, _versions(), *began_with], sort_keys=True)
+    start_weights = [] if start is None else [start.sha256]
+    text = json.dumps(
+        [spec.to_json(), prepared.sha256, _versions(), *start_weights], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -298,7 +314,7 @@ def _versions() -> dict[str, str]:
 
 
 def _keras_bytes(network: keras.Model) -> bytes:
-    """The network in Keras' own format, which can only be written to a file."""
+    """The network in Keras' format, which Keras only writes to a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         network.save(path)

@@ -1,4 +1,4 @@
-"""One trial of a study: the epochs of a spec and nothing after them, judged by validation loss."""
+"""One trial of a study: train a spec and return its score on the validation part."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from models.errors import TrainingError
 from models.series import SeriesData
 from models.spec.spec import Spec
 from models.training.fitting import AfterEpoch, Progress
-from models.training.train import begin, fit, train
+from models.training.train import fit, prepare_training, train
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What became of a trial.
+    """The result of a trial.
 
     Args:
-        value: What is minimised, after the epoch whose weights would be kept.
-        epochs: Epochs that were run.
+        value: The minimised value, at the epoch whose weights would be served.
+        epochs: How many epochs were run.
         seconds: Time spent in them.
     """
 
@@ -36,27 +36,27 @@ def run_trial(
     checkpoint: bytes | None = None,
     save_checkpoint: Callable[[bytes], None] | None = None,
 ) -> Score:
-    """Train a spec as `models.training.train.train` does, but export and evaluate nothing.
+    """Train a spec as `models.training.train.train` does, without export and evaluation.
 
     Args:
         spec: A resolved spec with a validation part.
         data: The whole series.
         progress: Called at least twice a second.
-        after_epoch: Called with the number and the validation loss of each epoch; what it
-            raises ends the trial.
-        checkpoint: What an interrupted run of the same trial saved last.
-        save_checkpoint: Takes a checkpoint after an epoch.
+        after_epoch: Called with the number and the validation loss of each epoch; an exception
+            from it ends the trial.
+        checkpoint: The last checkpoint of an interrupted run of the same trial.
+        save_checkpoint: Stores a checkpoint after an epoch.
 
     Returns:
-        The trial's score. Without early stopping that of the last epoch, as its weights are
-        the ones a training keeps.
+        The validation loss of the best epoch; without early stopping that of the last epoch,
+        whose weights a training would use.
 
     Raises:
-        TrainingError: If the loss stops being a number, or no validation row has a label.
+        TrainingError: If the loss becomes NaN or infinite, or no validation row has a label.
     """
     run = fit(
         spec,
-        begin(spec, data),
+        prepare_training(spec, data),
         progress,
         checkpoint=checkpoint,
         save_checkpoint=save_checkpoint,
@@ -64,7 +64,7 @@ def run_trial(
     ).run
     value = run.history[run.best_epoch - 1]["val_loss"]
     if value is None:
-        raise TrainingError("No validation row has a known target within its leads.")
+        raise TrainingError("No validation row has a known target value within its leads.")
     return Score(value, run.epoch, run.seconds)
 
 
@@ -76,11 +76,11 @@ def run_measured_trial(
     checkpoint: bytes | None = None,
     save_checkpoint: Callable[[bytes], None] | None = None,
 ) -> Score:
-    """Train a spec to the end, and measure it as its report will: against the naive forecast.
+    """Train a spec with export and evaluation, and score it relative to a baseline.
 
-    Arguments and errors are those of `run_trial`. The value is the mean absolute error on the
-    validation part over the naive forecast's, all leads pooled, mean of the targets; of classes
-    the log loss over that of a coin with the class frequencies.
+    Arguments and errors are those of `run_trial`. The value is the ratio of the mean absolute
+    error on the validation part to that of the naive forecast, over all leads, averaged over
+    targets; of classes the ratio of the log loss to that of the class prior.
     """
     trained = train(
         spec, data, progress=progress, checkpoint=checkpoint, save_checkpoint=save_checkpoint
@@ -89,8 +89,8 @@ def run_measured_trial(
     return Score(fmean(ratios), trained.training["epochs"], trained.training["fit_seconds"])
 
 
-# What a forecaster's figure is divided by, by its name.
-_REFERENCES = {"mae": "naive_mae", "log_loss": "coin_log_loss"}
+# The figure that a forecaster's figure is divided by.
+_REFERENCES = {"mae": "naive_mae", "log_loss": "class_prior_log_loss"}
 
 
 def _ratio(figures: dict[str, Any]) -> float:

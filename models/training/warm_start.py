@@ -1,4 +1,4 @@
-"""Warm starts: the weights of an earlier forecaster are the first weights of the next one."""
+"""Warm starts: begin a training with the weights of an earlier forecaster."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,11 +22,11 @@ LayerWeights = dict[str, list[npt.NDArray[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
-    """An earlier forecaster, as it was served.
+    """An earlier forecaster whose weights a training begins with.
 
     Args:
-        artefact: Its bundle's parts.
-        sha256: Of its weights; names what a training was started from.
+        artefact: The parts of its bundle.
+        sha256: SHA-256 of its weights, which identifies what a training was started from.
     """
 
     artefact: Bundle
@@ -37,28 +37,28 @@ class WarmStart:
         """The forecaster in a bundle.
 
         Raises:
-            ArtefactError: If the bundle is damaged or of another format.
+            ArtefactError: If the bundle is damaged or has an unknown format.
         """
         artefact = read_bundle(bundle)
         return cls(artefact, weights_sha256(read_weights(artefact.keras)))
 
-    def give(self, network: keras.Model, series: Sequence[PreparedSeries]) -> dict[str, Any]:
-        """Let a new network begin with these weights, if it can and may.
+    def apply(self, network: keras.Model, series: Sequence[PreparedSeries]) -> dict[str, Any]:
+        """Set the weights of a new network, if they fit and may be used.
 
-        All of its layers take them over, or none does. The highway is no part of this: it is
-        solved for anew.
+        All of its layers get them, or none does. The highway is not included: it is fitted again.
 
         Args:
             network: What `build_network` returned; changed in place.
-            series: What it is going to learn from. A forecaster that has learnt from rows of
-                their test parts must not be the start: the test errors would be too good.
+            series: What it is going to learn from. Weights that were trained on rows of their
+                test parts are refused, because the test errors would be too small.
 
         Returns:
-            `weights_sha256`, `taken`, and as `reason` a sentence that says why they were not.
+            `weights_sha256`; `taken`, whether the weights were set; and `reason`, a sentence that
+            says why they were not, else None.
         """
         weights = _weights_by_layer(self.artefact.keras)
         refusals = chain(
-            (said for each in series if (said := self._has_seen(each)) is not None),
+            (seen for each in series if (seen := self._has_seen(each)) is not None),
             _misfits(network, weights),
         )
         reason = next(refusals, None)
@@ -76,8 +76,8 @@ class WarmStart:
         if np.datetime64(learnt_until.removesuffix("Z")) < series.times[series.track.test]:
             return None
         return (
-            f"It had learnt from {series.fit.name} up to {learnt_until}, and the test part now "
-            f"begins at {test}."
+            f"The earlier forecaster learnt from {series.fit.name} up to {learnt_until}, and the "
+            f"test part now begins at {test}."
         )
 
 
@@ -87,8 +87,8 @@ def _misfits(network: keras.Model, weights: LayerWeights) -> Iterator[str]:
         here = [weight.shape for weight in layer.get_weights()]
         if there != here:
             yield (
-                f"The layer `{layer.name}` has weights of the shapes {here} now; there it had "
-                f"{there or 'none'}."
+                f"The layer `{layer.name}` now has weights of the shapes {here}; in the earlier "
+                f"forecaster it had {there or 'none'}."
             )
 
 

@@ -125,14 +125,14 @@ class TestRefused:
         assert body["detail"].startswith("Version 2 does not beat the present champion:")
         evidence = by_rival(body["evidence"])
         assert [line["passed"] for line in evidence.values()] == [True, True, False]
-        assert "There is no difference" in evidence["champion"]["sentence"]
+        assert "do not differ" in evidence["champion"]["sentence"]
         assert client.get(f"{MODEL}/versions/champion").json()["version"] == 1
 
     def test_one_below_the_margin(self, settings: Settings, client: TestClient, model: str) -> None:
         strict = settings.model_copy(update={"promotion_margin": 0.999})
         with TestClient(create_app(strict)) as other:
             body = check_problem(promote(other, 1), 409)
-        assert "99.90% is asked for" in body["evidence"][0]["sentence"]
+        assert "the margin is 99.90%" in body["evidence"][0]["sentence"]
 
     def test_one_that_cannot_be_compared(
         self, client: TestClient, weak: str, database: Database
@@ -142,7 +142,7 @@ class TestRefused:
         body = check_problem(promote(client, 2), 409)
         champion = by_rival(body["evidence"])["champion"]
         assert (champion["passed"], champion["value"]) == (False, None)
-        assert "share no lead" in champion["sentence"]
+        assert "have no common lead" in champion["sentence"]
 
 
 class TestForced:

@@ -60,7 +60,7 @@ class TestPoints:
             assert point["log_loss"] == pytest.approx(-np.log(shares[point["actual_class"]]))
             assert "value" not in point
         figures = client.get(path).json()["report"]["targets"]["y"]
-        for name in ("log_loss", "coin_log_loss"):
+        for name in ("log_loss", "class_prior_log_loss"):
             assert figures[name] == pytest.approx(np.mean([point[name] for point in points]))
 
     def test_csv_has_a_column_for_each_class(
@@ -74,7 +74,7 @@ class TestPoints:
         assert list(rows[0]) == [
             *("origin", "time", "lead", "target", "class", "actual_class"),
             *shares,
-            *("log_loss", "coin_log_loss"),
+            *("log_loss", "class_prior_log_loss"),
         ]
         for row, point in zip(rows, points, strict=True):
             assert row["class"] == point["class"]
@@ -103,7 +103,7 @@ class TestReport:
         assert set(tested) == set(trained)
         assert set(tested["leads"][0]) == set(trained["leads"][0])
         assert tested["log_loss"] == pytest.approx(trained["log_loss"])
-        assert tested["significance"]["coin"]["sentence"]
+        assert tested["significance"]["class_prior"]["sentence"]
         assert report["calibration"]["y"] == version["calibration"]["test"]["y"]
         assert [row["lead"] for row in report["frequencies"]["y"]] == [1, 2, 3]
         assert sum(report["frequencies"]["y"][0][name] for name in CLASSES) == pytest.approx(1)

@@ -75,7 +75,7 @@ class TestProbabilities:
         version = client.get("/v1/models/weekly-direction/versions/1").json()
         figures = version["metrics"]["test"]["y"]
         assert {"accuracy", "balanced_accuracy", "log_loss", "brier"} <= set(figures)
-        assert {"majority_accuracy", "coin_log_loss", "skill"} <= set(figures["leads"][0])
+        assert {"majority_accuracy", "class_prior_log_loss", "skill"} <= set(figures["leads"][0])
         assert version["calibration"]["test"]["y"][0]["bins"]
         assert version["residuals"] is None
 

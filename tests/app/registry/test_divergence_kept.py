@@ -51,7 +51,7 @@ class TestDiverged:
         last = job["progress"]["epoch"]
         assert last >= 1
         assert job["error"].startswith(
-            f"The loss is not a number any more in epoch {last + 1}. The likely cause: "
+            f"The loss is not finite in epoch {last + 1}. The likely cause: "
             "`optimizer.learning_rate` is 3, far above the usual 0.01 of sgd: lower it."
         )
         assert "gradients are not clipped" in job["error"]

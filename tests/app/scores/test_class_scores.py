@@ -1,4 +1,4 @@
-"""Scores of classes: what was said of the class that came, by hand, beside a coin's."""
+"""Scores of classes: what was said of the class that came, by hand, beside the class prior's."""
 
 from math import log
 from typing import Any
@@ -14,8 +14,13 @@ from tests.app.scores.test_scores import append, performance, row
 BAND = DIRECTION["dead_band"]["size"] / 1e4  # type: ignore[index]
 CLASSES = ["down", "flat", "up"]
 FIGURES = ("probability", "log_loss", "brier", "correct")
-COIN_FIGURES = ("coin_probability", "coin_log_loss", "coin_brier", "majority_correct")
-NOTHING = dict.fromkeys(("actual", "actual_class", *FIGURES, *COIN_FIGURES))
+PRIOR_FIGURES = (
+    "class_prior_probability",
+    "class_prior_log_loss",
+    "class_prior_brier",
+    "majority_correct",
+)
+NOTHING = dict.fromkeys(("actual", "actual_class", *FIGURES, *PRIOR_FIGURES))
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def deployed(database: Database, direction: str) -> str:
 
 
 @pytest.fixture
-def coin(client: TestClient, deployed: str) -> list[dict[str, float]]:
+def prior(client: TestClient, deployed: str) -> list[dict[str, float]]:
     """What the frequencies of the training rows say, by lead."""
     version = client.get(f"/v1/models/{deployed}/versions/1").json()
     rows: list[dict[str, float]] = version["baselines"]["frequencies"]["y"]
@@ -45,7 +50,7 @@ def brier(shares: dict[str, float], came: str) -> float:
 def scored(made: dict[str, Any], actual: float, frequencies: dict[str, float]) -> dict[str, Any]:
     """The point as it must be once its truth has come."""
     came, shares = class_of(actual, made["naive"]), made["probabilities"]
-    coin = {name: frequencies[name] for name in CLASSES}
+    prior = {name: frequencies[name] for name in CLASSES}
     return made | {
         "actual": actual,
         "actual_class": came,
@@ -53,16 +58,16 @@ def scored(made: dict[str, Any], actual: float, frequencies: dict[str, float]) -
         "log_loss": pytest.approx(-log(shares[came])),
         "brier": pytest.approx(brier(shares, came)),
         "correct": made["class"] == came,
-        "coin_probability": pytest.approx(coin[came]),
-        "coin_log_loss": pytest.approx(-log(coin[came])),
-        "coin_brier": pytest.approx(brier(coin, came)),
-        "majority_correct": max(coin, key=lambda name: coin[name]) == came,
+        "class_prior_probability": pytest.approx(prior[came]),
+        "class_prior_log_loss": pytest.approx(-log(prior[came])),
+        "class_prior_brier": pytest.approx(brier(prior, came)),
+        "majority_correct": max(prior, key=lambda name: prior[name]) == came,
     }
 
 
 class TestPoints:
     def test_each_is_scored_as_its_class_comes_is_corrected_and_is_taken_back(
-        self, client: TestClient, deployed: str, coin: list[dict[str, float]]
+        self, client: TestClient, deployed: str, prior: list[dict[str, float]]
     ) -> None:
         made = append(client, ROWS, 10.0)
         first, second, third = made["points"]
@@ -70,14 +75,14 @@ class TestPoints:
         append(client, ROWS + 1, 10.04)
         append(client, ROWS + 2, 11.0)
         assert read_forecast(client, made["id"])["points"] == [
-            scored(first, 10.04, coin[0]),
-            scored(second, 11.0, coin[1]),
+            scored(first, 10.04, prior[0]),
+            scored(second, 11.0, prior[1]),
             third | NOTHING,
         ]
         put_rows(client, [row(ROWS + 1, 9.0), row(ROWS + 2, None)])
         again = read_forecast(client, made["id"])
         assert again["points"] == [
-            scored(first, 9.0, coin[0]),
+            scored(first, 9.0, prior[0]),
             second | NOTHING,
             third | NOTHING,
         ]
@@ -129,9 +134,9 @@ class TestPerformance:
                 "log_loss": "log_loss",
                 "brier": "brier",
                 "majority_accuracy": "majority_correct",
-                "coin_accuracy": "coin_probability",
-                "coin_log_loss": "coin_log_loss",
-                "coin_brier": "coin_brier",
+                "class_prior_accuracy": "class_prior_probability",
+                "class_prior_log_loss": "class_prior_log_loss",
+                "class_prior_brier": "class_prior_brier",
             }
             for name, column in means.items():
                 mean = sum(p[column] for p in some) / len(some)
@@ -141,7 +146,9 @@ class TestPerformance:
                 sum(p["correct"] for p in each) / len(each) for each in came.values() if each
             ]
             assert figures["balanced_accuracy"] == pytest.approx(sum(recalls) / len(recalls))
-            skill = 1 - sum(p["log_loss"] for p in some) / sum(p["coin_log_loss"] for p in some)
+            skill = 1 - sum(p["log_loss"] for p in some) / sum(
+                p["class_prior_log_loss"] for p in some
+            )
             assert figures["skill"] == pytest.approx(skill)
             for name in ("accuracy", "log_loss", "skill"):
                 assert figures[f"test_{name}"] == test[name]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import models.backtesting.plan as backtest_plan
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
 from models.backtesting.points import BacktestResult
 from models.backtesting.refits import cut, refit_spec
@@ -151,16 +151,16 @@ class Refits:
         self.seen: list[SeriesData] = []
 
     def __call__(
-        self, spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]
+        self, spec: Spec, panel: Sequence[SeriesData], report: Callable[[float], None]
     ) -> bytes:
         (data,) = panel
         self.seen.append(data)
-        tell(0.5)
+        report(0.5)
         return self.bundle
 
 
 def run(forecaster: Forecaster, data: SeriesData, refits: Refits, **fields: Any) -> BacktestResult:
-    return Run(forecaster, data, plan(forecaster, data, **fields), refits)()
+    return Backtest(forecaster, data, plan(forecaster, data, **fields), refits).run()
 
 
 class TestRun:
@@ -252,18 +252,22 @@ class TestProgress:
     def test_it_goes_from_0_to_1_and_names_the_refit(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
-        told: list[tuple[str, float]] = []
+        reported: list[tuple[str, float]] = []
         wanted = plan(forecaster, origins={"every": 20}, refit_every=3)
-        Run(
+        Backtest(
             forecaster,
             make_wave(),
             wanted,
             Refits(bundle),
-            notify=lambda phase, fraction: told.append((phase, fraction)),
-        )()
-        fractions = [fraction for _, fraction in told]
+            notify=lambda phase, fraction: reported.append((phase, fraction)),
+        ).run()
+        fractions = [fraction for _, fraction in reported]
         assert fractions == sorted(fractions) == [0.0, 0.25, 0.5, 0.75, 0.99]
-        assert [phase for phase, _ in told[::2]] == ["refit 1 of 2", "refit 2 of 2", "evaluating"]
+        assert [phase for phase, _ in reported[::2]] == [
+            "refit 1 of 2",
+            "refit 2 of 2",
+            "evaluating",
+        ]
 
     def test_a_resumed_run_does_not_train_again_what_it_has(
         self, forecaster: Forecaster, bundle: bytes
@@ -275,20 +279,22 @@ class TestProgress:
             if phase == "refit 3 of 3":
                 raise _Stop
 
-        def make(refits: Refits, **options: Any) -> Run:
-            return Run(forecaster, make_wave(), wanted, refits, **options)
+        def make(refits: Refits, **options: Any) -> Backtest:
+            return Backtest(forecaster, make_wave(), wanted, refits, **options)
 
         with pytest.raises(_Stop):
-            make(Refits(bundle), notify=stop_in_the_third, save_checkpoint=saved.append)()
+            make(Refits(bundle), notify=stop_in_the_third, save_checkpoint=saved.append).run()
         refits = Refits(bundle)
-        resumed, straight = make(refits)(saved[-1]), make(Refits(bundle))()
+        resumed, straight = make(refits).run(saved[-1]), make(Refits(bundle)).run()
         assert len(refits.seen) == 1
         np.testing.assert_array_equal(resumed.points.values, straight.points.values)
 
     def test_a_refit_that_fails_is_named(self, forecaster: Forecaster) -> None:
-        def refit(spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
+        def refit(
+            spec: Spec, panel: Sequence[SeriesData], report: Callable[[float], None]
+        ) -> bytes:
             raise TrainingError("The loss is not a number.")
 
         wanted = plan(forecaster, origins={"count": 2}, refit_every=1)
         with pytest.raises(TrainingError, match=r"refit at 2024-01-25T19:00:00Z failed: The loss"):
-            Run(forecaster, make_wave(), wanted, refit)()
+            Backtest(forecaster, make_wave(), wanted, refit).run()

@@ -1,4 +1,4 @@
-"""Backtests of classes: probabilities that were said, the classes that came, a coin by hand."""
+"""Class backtests: predicted probabilities, observed classes, and the class prior by hand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models.backtesting.plan as backtest_plan
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
 from models.backtesting.points import BacktestResult, ClassPoints
 from models.errors import SpecError
@@ -60,7 +60,7 @@ def run(
     forecaster: Forecaster, bundle: bytes, data: SeriesData | None = None, **fields: Any
 ) -> BacktestResult:
     data = data or make_wave()
-    return Run(forecaster, data, plan(forecaster, data, **fields), Refits(bundle))()
+    return Backtest(forecaster, data, plan(forecaster, data, **fields), Refits(bundle)).run()
 
 
 def points_of(result: BacktestResult) -> ClassPoints:
@@ -79,16 +79,16 @@ class TestPoints:
         data = make_wave()
         points = points_of(run(forecaster, bundle, origins={"every": 11}))
         values = forecaster.values_of(data)
-        for said, origin in zip(points.probabilities, points.origins, strict=True):
+        for predicted, origin in zip(points.probabilities, points.origins, strict=True):
             seen = data.times <= origin
             state = run_one(
                 forecaster.advance(forecaster.initial_state(), data.times[seen], values[seen])
             )
             np.testing.assert_allclose(
-                said, run_one(forecaster.forecast(state)).probabilities, atol=1e-6
+                predicted, run_one(forecaster.forecast(state)).probabilities, atol=1e-6
             )
 
-    def test_columns_say_what_was_said_and_what_came(
+    def test_columns_hold_predictions_and_observed_classes(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         value = make_wave().values[:, 0]
@@ -100,13 +100,13 @@ class TestPoints:
         assert list(shares) == ["down", "flat", "up"]
         np.testing.assert_allclose(sum(shares.values()), 1)
         rows = [520 + number // LEADS for number in range(len(points))]
-        came = [
+        actual = [
             direction(value[row + lead] - value[row])
             for row, lead in zip(rows, columns["lead"], strict=True)
         ]
-        assert list(columns["actual_class"]) == came
-        assert set(came) == {"down", "flat", "up"}
-        for number, name in enumerate(came):
+        assert list(columns["actual_class"]) == actual
+        assert set(actual) == {"down", "flat", "up"}
+        for number, name in enumerate(actual):
             row = {each: shares[each][number] for each in shares}
             assert columns["class"][number] == max(row, key=lambda each: row[each])
             assert columns["log_loss"][number] == pytest.approx(-np.log(row[name]))
@@ -122,7 +122,7 @@ class TestPoints:
         assert [name is None for name in columns["actual_class"]] == [False, False, False, True]
         assert np.isnan(columns["log_loss"]).tolist() == [False, False, False, True]
         assert all(columns["class"])
-        assert result.report["targets"]["value"]["significance"]["coin"]["origins"] == 2
+        assert result.report["targets"]["value"]["significance"]["class_prior"]["origins"] == 2
 
 
 class TestReport:
@@ -133,11 +133,15 @@ class TestReport:
         hits = columns["class"] == columns["actual_class"]
         assert target["accuracy"] == pytest.approx(hits.mean())
         assert target["log_loss"] == pytest.approx(np.mean(columns["log_loss"]))
-        assert target["coin_log_loss"] == pytest.approx(np.mean(columns["coin_log_loss"]))
-        assert target["skill"] == pytest.approx(1 - target["log_loss"] / target["coin_log_loss"])
+        assert target["class_prior_log_loss"] == pytest.approx(
+            np.mean(columns["class_prior_log_loss"])
+        )
+        assert target["skill"] == pytest.approx(
+            1 - target["log_loss"] / target["class_prior_log_loss"]
+        )
         second = np.asarray(columns["lead"]) == 2
         assert target["leads"][1]["accuracy"] == pytest.approx(hits[second].mean())
-        assert target["significance"]["coin"]["origins"] == 44
+        assert target["significance"]["class_prior"]["origins"] == 44
         assert "season" not in result.report
 
     def test_a_training_s_test_figures_are_a_backtest_of_the_test_part(
@@ -151,16 +155,17 @@ class TestReport:
         assert report["targets"]["value"]["classes"] == trained["classes"]
         assert report["calibration"] == manifest["calibration"]["test"]
 
-    def test_the_coin_knows_the_rows_up_to_the_first_origin(
+    def test_the_class_prior_knows_the_rows_up_to_the_first_origin(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         value, first = make_wave().values[:, 0], 100
         report = run(forecaster, bundle, origins={"start": at(first), "every": 50}).report
         for lead in (1, 2):
-            came = [direction(value[row + lead] - value[row]) for row in range(first + 1 - LEADS)]
+            actual = [direction(value[row + lead] - value[row]) for row in range(first + 1 - LEADS)]
             # Laplace's rule of succession.
             wanted = {
-                name: (came.count(name) + 1) / (len(came) + 3) for name in ("down", "flat", "up")
+                name: (actual.count(name) + 1) / (len(actual) + 3)
+                for name in ("down", "flat", "up")
             }
             assert report["frequencies"]["value"][lead - 1] == pytest.approx(
                 {"lead": lead, **wanted}
@@ -184,26 +189,26 @@ class TestRefits:
         fields: dict[str, Any] = {"origins": {"start": at(520), "every": 10}, "refit_every": 2}
         one, other = Refits(bundle), Refits(bundle)
         before, after = (
-            Run(forecaster, each, plan(forecaster, each, **fields), refits)()
+            Backtest(forecaster, each, plan(forecaster, each, **fields), refits).run()
             for each, refits in ((data, one), (changed, other))
         )
-        said, now = points_of(before).probabilities, points_of(after).probabilities
-        np.testing.assert_array_equal(said[:3], now[:3])
-        assert (said[3:] != now[3:]).any()
+        predicted, now = points_of(before).probabilities, points_of(after).probabilities
+        np.testing.assert_array_equal(predicted[:3], now[:3])
+        assert (predicted[3:] != now[3:]).any()
         assert before.report["frequencies"] == after.report["frequencies"]
         for left, right in zip(one.seen[:2], other.seen[:2], strict=True):
             np.testing.assert_array_equal(left.values, right.values)
 
-    def test_a_resumed_run_has_what_was_said_before(
+    def test_a_resumed_run_has_the_earlier_forecasts(
         self, forecaster: Forecaster, bundle: bytes
     ) -> None:
         wanted = plan(forecaster, origins={"every": 10}, refit_every=4)
         saved: list[bytes] = []
-        straight = Run(
+        straight = Backtest(
             forecaster, make_wave(), wanted, Refits(bundle), save_checkpoint=saved.append
-        )()
+        ).run()
         refits = Refits(bundle)
-        resumed = Run(forecaster, make_wave(), wanted, refits)(saved[0])
+        resumed = Backtest(forecaster, make_wave(), wanted, refits).run(saved[0])
         assert len(refits.seen) == 2
         np.testing.assert_array_equal(
             points_of(resumed).probabilities, points_of(straight).probabilities
@@ -215,7 +220,7 @@ class TestRefits:
         def refit(spec: Spec, panel: Sequence[SeriesData], tell: Callable[[float], None]) -> bytes:
             return train(spec, panel).bundle
 
-        report = Run(forecaster, make_wave(), wanted, refit)().report
+        report = Backtest(forecaster, make_wave(), wanted, refit).run().report
         assert report["refits"] == 2
         assert report["targets"]["value"]["skill"] > 0
 
@@ -230,8 +235,8 @@ class TestNumberedClasses:
         shares = columns["probabilities"]
         assert isinstance(shares, dict)
         assert list(shares) == ["0", "1", "2"]
-        came = data.values[-len(result.points) :, 1].astype(int)
-        assert list(columns["actual_class"]) == [str(code) for code in came]
+        actual = data.values[-len(result.points) :, 1].astype(int)
+        assert list(columns["actual_class"]) == [str(code) for code in actual]
         assert result.report["targets"]["code"]["accuracy"] > 0.85
 
     def test_every_probability_counts_where_points_are_bounded(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.arrays import Times
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestPlan, BacktestSpec, plan_backtest
 from models.backtesting.points import BacktestResult, ValuePoints
 from models.backtesting.refits import cut, refit_spec
@@ -83,7 +83,7 @@ def run(
 ) -> BacktestResult:
     data = panel[series]
     wanted = plan(forecaster, panel, series, **fields)
-    return Run(forecaster.for_series(data.name), data, wanted, refit, panel=panel)()
+    return Backtest(forecaster.for_series(data.name), data, wanted, refit, panel=panel).run()
 
 
 def said(result: BacktestResult) -> Any:
@@ -164,7 +164,7 @@ class TestRefused:
         found = self.problems(forecaster, panel, origins={"start": at(LATER - 1)})
         assert list(found) == ["/origins/start"]
         assert found["/origins/start"].startswith(
-            "The refit at 2024-01-05T03:00:00Z cannot work: The series 'large'"
+            "The refit at 2024-01-05T03:00:00Z is not possible: The series 'large'"
         )
 
     def test_a_series_that_had_just_begun(

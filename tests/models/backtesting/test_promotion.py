@@ -8,7 +8,7 @@ import pytest
 
 import models.backtesting.held_out_losses as losses_module
 from models.backtesting.held_out_losses import Excerpt, held_out_losses
-from models.backtesting.promotion import Evidence, judge
+from models.backtesting.promotion import Evidence, compare_with_rivals
 from models.series import SeriesData
 from models.serving.forecaster import Forecaster
 from models.training.train import train
@@ -62,26 +62,26 @@ def direction(trained_direction: Trained) -> Forecaster:
     return Forecaster.from_bundle(trained_direction.bundle)
 
 
-def judged(
+def compared(
     candidate: Forecaster,
     champion: Forecaster | None = None,
     *excerpts: Excerpt,
     margin: float = 0.0,
 ) -> dict[str, Evidence]:
     given = excerpts or (Excerpt(part(ROWS), whole=True),)
-    found = judge(candidate, champion, given, margin=margin, name="version 2")
+    found = compare_with_rivals(candidate, champion, given, margin=margin, name="version 2")
     return {each.against: each for each in found}
 
 
 class TestBaselines:
     def test_a_first_champion_meets_the_baselines_only(self, strong: Forecaster) -> None:
-        found = judged(strong)
+        found = compared(strong)
         assert list(found) == ["naive", "seasonal_naive"]
         assert all(each.passed for each in found.values()), found
 
     def test_the_figures_are_those_of_the_report(self, good: Trained, strong: Forecaster) -> None:
         row = good.metrics["test"]["value"]
-        naive = judged(strong)["naive"]
+        naive = compared(strong)["naive"]
         assert (naive.metric, naive.origins) == ("mae", ROWS - HELD_OUT - 3)
         assert naive.value == pytest.approx(row["mae"], rel=1e-9)
         assert naive.other == pytest.approx(row["naive_mae"], rel=1e-9)
@@ -89,21 +89,21 @@ class TestBaselines:
         assert naive.p_value == pytest.approx(row["significance"]["naive"]["p_value"], rel=1e-6)
 
     def test_one_that_does_not_beat_the_season_is_refused(self, weak: Forecaster) -> None:
-        found = judged(weak)
+        found = compared(weak)
         assert found["naive"].passed
         assert not found["seasonal_naive"].passed
         assert "version 2 is worse than the seasonal naive" in found["seasonal_naive"].sentence
 
     def test_the_margin_has_to_be_reached(self, strong: Forecaster) -> None:
-        skill = judged(strong)["seasonal_naive"].skill
+        skill = compared(strong)["seasonal_naive"].skill
         assert skill is not None
-        assert judged(strong, margin=skill)["seasonal_naive"].passed
-        refused = judged(strong, margin=skill + 1e-6)["seasonal_naive"]
+        assert compared(strong, margin=skill)["seasonal_naive"].passed
+        refused = compared(strong, margin=skill + 1e-6)["seasonal_naive"]
         assert not refused.passed
-        assert "is asked for" in refused.sentence
+        assert "the margin is" in refused.sentence
 
     def test_nothing_to_compare_is_no_evidence(self, strong: Forecaster) -> None:
-        found = judged(strong, None, Excerpt(part(HELD_OUT + 3), whole=True))
+        found = compared(strong, None, Excerpt(part(HELD_OUT + 3), whole=True))
         assert [each.origins for each in found.values()] == [0, 0]
         assert not any(each.passed for each in found.values())
         assert "Too few origins" in found["naive"].sentence
@@ -111,15 +111,15 @@ class TestBaselines:
 
 class TestChampion:
     def test_a_better_one_beats_it(self, strong: Forecaster, weak: Forecaster) -> None:
-        found = judged(strong, weak)
+        found = compared(strong, weak)
         assert list(found) == ["naive", "seasonal_naive", "champion"]
         assert found["champion"].passed
 
     def test_a_worse_one_does_not(self, strong: Forecaster, weak: Forecaster) -> None:
-        assert not judged(weak, strong)["champion"].passed
+        assert not compared(weak, strong)["champion"].passed
 
     def test_it_does_not_beat_itself(self, strong: Forecaster) -> None:
-        found = judged(strong, strong)["champion"]
+        found = compared(strong, strong)["champion"]
         assert (found.passed, found.skill, found.p_value) == (False, 0.0, None)
 
     @pytest.mark.parametrize("swapped", [False, True])
@@ -134,47 +134,47 @@ class TestChampion:
         assert found.times[0] == times[HELD_OUT]
         assert found.times[-1] == times[ROWS - 4]
 
-    def test_rows_that_came_since_count(self, strong: Forecaster) -> None:
+    def test_rows_since_the_training_count(self, strong: Forecaster) -> None:
         found = held_out_losses(strong, None, Excerpt(make_wave(ROWS + 50), whole=True))
         assert len(found.times) == ROWS + 50 - HELD_OUT - 3
 
     def test_leads_are_those_that_both_have(self, strong: Forecaster) -> None:
         other = loaded(part(ROWS), horizon=None, leads=[2, 5], **POOR)
-        found = judged(strong, other)
+        found = compared(strong, other)
         alone = held_out_losses(strong, None, Excerpt(part(ROWS), whole=True))
         assert found["champion"].origins == ROWS - HELD_OUT - 3
-        assert found["naive"].value != pytest.approx(float(alone.own.mean()), rel=1e-6)
+        assert found["naive"].value != pytest.approx(float(alone.candidate.mean()), rel=1e-6)
 
     @pytest.mark.parametrize(
         ("fields", "words"),
         [
             ({"targets": ["lead"]}, "different targets"),
             ({"cadence": "2h"}, "steps differ"),
-            ({"horizon": None, "leads": [7]}, "share no lead"),
+            ({"horizon": None, "leads": [7]}, "have no common lead"),
             ({"task": "direction"}, "same classes"),
         ],
     )
     def test_what_cannot_be_compared_is_not_beaten(
         self, strong: Forecaster, fields: dict[str, Any], words: str
     ) -> None:
-        found = judged(strong, loaded(part(ROWS), **{**POOR, **fields}))
+        found = compared(strong, loaded(part(ROWS), **{**POOR, **fields}))
         assert found["naive"].passed
         assert not found["champion"].passed
         assert words in found["champion"].sentence
 
     def test_one_of_another_series_cannot_be_compared(self, strong: Forecaster) -> None:
         other = loaded(replace(part(ROWS), name="other"), **POOR)
-        assert "different series" in judged(strong, other)["champion"].sentence
+        assert "different series" in compared(strong, other)["champion"].sentence
 
 
 class TestSeveral:
     def test_errors_of_targets_are_in_units_of_naive_s(self) -> None:
         wide = loaded(part(ROWS), targets=["value", "lead"], **GOOD)
-        found = judged(wide)
+        found = compared(wide)
         assert found["naive"].metric == "relative_mae"
         assert found["naive"].other == pytest.approx(1.0)
         losses = held_out_losses(wide, None, Excerpt(part(ROWS), whole=True))
-        by_target = losses.own.mean(axis=0) / losses.rivals["naive"].mean(axis=0)
+        by_target = losses.candidate.mean(axis=0) / losses.rivals["naive"].mean(axis=0)
         assert found["naive"].value == pytest.approx(by_target.mean())
 
     def test_series_of_a_panel_count_the_same_whatever_their_scale(self) -> None:
@@ -183,9 +183,9 @@ class TestSeveral:
         large = replace(large, values=1000 * large.values)
         panel = Forecaster.from_bundle(train(small(**GOOD), [small_one, large]).bundle)
         excerpts = [Excerpt(each, whole=True) for each in (small_one, large)]
-        found = judged(panel, None, *excerpts)["naive"]
+        found = compared(panel, None, *excerpts)["naive"]
         each = [held_out_losses(panel, None, excerpt) for excerpt in excerpts]
-        shares = [one.own.mean() / one.rivals["naive"].mean() for one in each]
+        shares = [one.candidate.mean() / one.rivals["naive"].mean() for one in each]
         assert found.value == pytest.approx(np.mean(shares))
         assert found.origins == 87
 
@@ -193,32 +193,32 @@ class TestSeveral:
         small_one, other = part(600), replace(make_wave(600, seed=1), name="other")
         panel = Forecaster.from_bundle(train(small(**GOOD), [small_one, other]).bundle)
         excerpts = [Excerpt(each, whole=True) for each in (small_one, other)]
-        found = judged(panel, loaded(small_one, **POOR), *excerpts)
+        found = compared(panel, loaded(small_one, **POOR), *excerpts)
         assert found["champion"].origins == 87
         assert found["champion"].passed
 
 
 class TestClasses:
-    def test_they_have_to_beat_a_coin(self, direction: Forecaster) -> None:
-        found = judged(direction)
-        assert list(found) == ["coin"]
-        coin = found["coin"]
-        assert (coin.metric, coin.passed) == ("log_loss", True)
-        assert coin.other == pytest.approx(np.log(2), abs=0.01)
+    def test_they_have_to_beat_the_class_prior(self, direction: Forecaster) -> None:
+        found = compared(direction)
+        assert list(found) == ["class_prior"]
+        prior = found["class_prior"]
+        assert (prior.metric, prior.passed) == ("log_loss", True)
+        assert prior.other == pytest.approx(np.log(2), abs=0.01)
 
     def test_the_log_loss_is_that_of_the_report(
         self, trained_direction: Trained, direction: Forecaster
     ) -> None:
-        coin = judged(direction)["coin"]
+        prior = compared(direction)["class_prior"]
         row = trained_direction.metrics["test"]["value"]
-        assert coin.value == pytest.approx(row["log_loss"], rel=1e-9)
-        # The coin of the report knows the training rows only.
-        assert coin.other == pytest.approx(row["coin_log_loss"], rel=1e-2)
+        assert prior.value == pytest.approx(row["log_loss"], rel=1e-9)
+        # The class prior of the report knows the training rows only.
+        assert prior.other == pytest.approx(row["class_prior_log_loss"], rel=1e-2)
 
     def test_and_the_champion(self, direction: Forecaster) -> None:
         hasty = loaded(part(ROWS), task="direction", highway=None, epochs=1)
-        assert judged(direction, hasty)["champion"].passed
-        assert not judged(hasty, direction)["champion"].passed
+        assert compared(direction, hasty)["champion"].passed
+        assert not compared(hasty, direction)["champion"].passed
 
 
 class TestBounds:
@@ -231,8 +231,8 @@ class TestBounds:
         assert found.times[0] == whole.times[ROWS - 120]
         all_of_it = held_out_losses(strong, None, Excerpt(whole, whole=True))
         # A small network has forgotten after 40 rows how it began.
-        expected = all_of_it.own[-len(found.own) :]
-        assert found.own == pytest.approx(expected, abs=0.02)
+        expected = all_of_it.candidate[-len(found.candidate) :]
+        assert found.candidate == pytest.approx(expected, abs=0.02)
 
     def test_very_many_origins_are_thinned_out(
         self, strong: Forecaster, monkeypatch: pytest.MonkeyPatch

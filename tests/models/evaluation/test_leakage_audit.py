@@ -21,7 +21,7 @@ from models.features.windows import Windows
 from models.series import SeriesData
 from models.serving.forecast import Outputs
 from models.serving.forecaster import Forecaster
-from models.training.loaders import make_feed
+from models.training.loaders import make_loader
 from models.training.train import train
 from tests.models.conftest import make_wave
 from tests.models.training.test_train import small
@@ -34,7 +34,7 @@ def audited(data: SeriesData | None = None, **fields: Any) -> list[Check]:
     data = data or make_wave()
     spec = resolve(small(**fields), SeriesProfile.from_data(data))
     prepared = models.features.prepare.prepare(spec, data)
-    return audit_training(spec, data, prepared, make_feed(spec, prepared))
+    return audit_training(spec, data, prepared, make_loader(spec, prepared))
 
 
 def failed(checks: list[Check]) -> list[str]:
@@ -67,7 +67,7 @@ class TestHonestTraining:
     def test_without_later_parts_nothing_can_be_changed(self) -> None:
         checks = audited(split={"validation": 0, "test": 0})
         assert failed(checks) == []
-        assert "Nothing lies after the training part" in checks[-1].sentence
+        assert "The series has no values after its training part" in checks[-1].sentence
 
     @pytest.mark.parametrize("mode", [STATEFUL, WINDOWED])
     def test_labels_leave_the_gap_that_they_need(self, mode: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ class TestSentence:
 
     @pytest.mark.parametrize(
         ("difference", "sentence"),
-        [(0.0, "There is no difference"), (-0.1, "better than"), (0.1, "worse than")],
+        [(0.0, "do not differ"), (-0.1, "better than"), (0.1, "worse than")],
     )
     def test_a_difference_that_never_varies_is_said_in_words(
         self, difference: float, sentence: str

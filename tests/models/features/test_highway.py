@@ -285,11 +285,11 @@ class TestRules:
         assert caught.value.problems[0].pointer == "/highway/lags"
 
     def test_null_means_none(self) -> None:
-        from models.training.train import lay_highway
+        from models.training.train import fit_highway
 
         data = make_wave(300)
         spec = resolve(Spec(highway=None, horizon=2), SeriesProfile.from_data(data))
-        prepared, choice = lay_highway(spec, prepare(spec, data))
+        prepared, choice = fit_highway(spec, prepare(spec, data))
         assert choice is None
         assert prepared.dataset.highway is None
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.features.dataset import Dataset, Track
-from models.features.lanes import LaneFeed, Lanes, LaneSizes, default_lane_sizes
+from models.features.lanes import LaneLoader, Lanes, LaneSizes, default_lane_sizes
 from models.features.scaling import TargetScaling
 
 pytestmark = pytest.mark.unit
@@ -46,9 +46,9 @@ class TestLanes:
             np.testing.assert_array_equal(lanes.rows(chunk + 1)[:, 0], lanes.rows(chunk)[:, -1] + 1)
 
     def test_batches_come_in_the_order_of_time_in_every_epoch(self) -> None:
-        feed = LaneFeed.of(counting(42, 42, 42), LaneSizes(3, 2, 0), [])
+        loader = LaneLoader.of(counting(42, 42, 42), LaneSizes(3, 2, 0), [])
         first, again = (
-            [batch.features[:, 0, 0].tolist() for batch in feed.train_batches(epoch)]
+            [batch.features[:, 0, 0].tolist() for batch in loader.train_batches(epoch)]
             for epoch in (1, 2)
         )
         assert first == again == sorted(first)
@@ -71,20 +71,20 @@ class TestLanes:
         assert lanes.batch(0).weights[1, :, 0].tolist() == [0, 0, 0, 1, 1]
 
     def test_validation_is_warmed_up_on_training_rows(self) -> None:
-        feed = LaneFeed.of(counting(60, 40, 50), LaneSizes(5, 2, 0), [])
-        assert feed.validation is not None
-        assert feed.validation.starts[0] == 35
+        loader = LaneLoader.of(counting(60, 40, 50), LaneSizes(5, 2, 0), [])
+        assert loader.validation is not None
+        assert loader.validation.starts[0] == 35
         rows = np.concatenate(
             [
-                feed.validation.rows(k)[b.weights[..., 0] > 0]
-                for k, b in enumerate(feed.validation_batches())
+                loader.validation.rows(k)[b.weights[..., 0] > 0]
+                for k, b in enumerate(loader.validation_batches())
             ]
         )
         assert sorted(rows.tolist()) == list(range(40, 49))
 
     def test_without_validation_rows_there_are_no_validation_batches(self) -> None:
-        feed = LaneFeed.of(counting(40, 40, 40), LaneSizes(5, 2, 0), [])
-        assert list(feed.validation_batches()) == []
+        loader = LaneLoader.of(counting(40, 40, 40), LaneSizes(5, 2, 0), [])
+        assert list(loader.validation_batches()) == []
 
 
 class TestDefaultSizes:

@@ -124,7 +124,7 @@ class TestMemory:
         assert peak_bytes(lambda: prepare(spec, data)) < 2.8 * data.values.nbytes
 
     def test_the_future_probe_copies_the_series_and_not_its_features(self) -> None:
-        from models.training.loaders import make_feed
+        from models.training.loaders import make_loader
 
         data = self.walks()
         spec = resolve(
@@ -132,8 +132,8 @@ class TestMemory:
             SeriesProfile.from_data(data),
         )
         found = prepare(spec, data)
-        feed = make_feed(spec, found)
-        peak = peak_bytes(lambda: audit_training(spec, data, found, feed))
+        loader = make_loader(spec, found)
+        peak = peak_bytes(lambda: audit_training(spec, data, found, loader))
         assert peak < 2 * data.values.nbytes
 
 

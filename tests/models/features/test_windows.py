@@ -5,7 +5,7 @@ import pytest
 
 from models.features.dataset import Dataset, Track
 from models.features.scaling import TargetScaling
-from models.features.windows import WindowFeed, Windows, window_offsets
+from models.features.windows import WindowLoader, Windows, window_offsets
 
 pytestmark = pytest.mark.unit
 
@@ -54,9 +54,9 @@ class TestWindows:
 
     def test_ordered_batches_go_on_from_epoch_to_epoch_and_begin_again(self) -> None:
         windows = Windows.of(counting(12, 12), "train", window_offsets(1, 1))
-        feed = WindowFeed(windows, windows, 4, updates_per_epoch=2, seed=0, shuffle=False)
+        loader = WindowLoader(windows, windows, 4, updates_per_epoch=2, seed=0, shuffle=False)
         epochs = [
-            [batch.features[:, -1, 0].tolist() for batch in feed.train_batches(epoch)]
+            [batch.features[:, -1, 0].tolist() for batch in loader.train_batches(epoch)]
             for epoch in (1, 2)
         ]
         assert epochs == [[[0, 1, 2, 3], [4, 5, 6, 7]], [[8, 9, 0, 1], [2, 3, 4, 5]]]

@@ -82,7 +82,7 @@ def check_outputs_are_pulled_by_the_activity_regularizer() -> None:
         states = zero_states(state_shapes([LayerSpec(cell="rnn", units=UNITS)]), LANES)
         found = []
         for _ in range(2):
-            engine.finish(engine.weights())
+            engine.set_weights(engine.weights())
             outputs = engine.network.get_layer("rnn_0")(features, initial_state=states)
             found.append(float(np.abs(np.asarray(outputs[0])).mean()))
             for _ in range(20):

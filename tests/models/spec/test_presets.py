@@ -21,7 +21,7 @@ from models.network.optimizers import make_optimizer
 from models.series import Channel, SeriesData, SeriesKind
 from models.spec.presets import PRESETS
 from models.spec.spec import EarlyStoppingSpec, Spec
-from models.training.loaders import make_feed
+from models.training.loaders import make_loader
 from models.training.train import train
 
 HOUR = np.timedelta64(1, "h")
@@ -382,7 +382,7 @@ class TestOnRealData:
     def updates(self, name: str, data: SeriesData) -> None:
         spec = resolve(specified(name), SeriesProfile.from_data(data))
         prepared = prepare(spec, data)
-        feed = make_feed(spec, prepared)
+        loader = make_loader(spec, prepared)
         network = build_network(
             spec.layers or [],
             spec.network_head,
@@ -392,15 +392,15 @@ class TestOnRealData:
             seed=0,
         )
         optimizer = make_optimizer(
-            spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=feed.updates_per_epoch
+            spec.optimizer, epochs=spec.epochs or 1, updates_per_epoch=loader.updates_per_epoch
         )
         engine = make_engine(network, optimizer, objective_of(spec))
-        batch = next(iter(feed.train_batches(1)))
-        states: list[Any] = zero_states(feed.state_shapes, len(batch.features))
+        batch = next(iter(loader.train_batches(1)))
+        states: list[Any] = zero_states(loader.state_shapes, len(batch.features))
         losses = [float(engine.train(states, batch)[0]) for _ in range(4)]
         assert np.isfinite(losses).all()
         assert min(losses[1:]) < losses[0]
-        engine.finish(engine.weights())
+        engine.set_weights(engine.weights())
         assert verify_export(network, export_onnx(network, spec), [batch.features]) <= 1e-5
 
     @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("jena-")])

@@ -28,7 +28,7 @@ from models.serving.artefact import read_bundle
 from models.serving.batching import run_one
 from models.serving.forecaster import Forecaster
 from models.spec.spec import Spec
-from models.training.train import begin, train
+from models.training.train import prepare_training, train
 from models.training.trained import Trained
 from tests.models.conftest import make_wave, steps_compiled
 
@@ -178,30 +178,30 @@ class TestBalance:
     def test_a_single_class_cannot_be_learnt(self) -> None:
         spec = resolved(dead_band={"size": 9.9, "unit": "units"})
         with pytest.raises(DataError, match=r"down 0, flat \d+, up 0\. A smaller `dead_band`"):
-            begin(spec, make_wave())
+            prepare_training(spec, make_wave())
 
 
 class TestFigures:
-    said = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]])
-    came = np.array([0, 1, 1, 2])
+    predicted = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]])
+    actual = np.array([0, 1, 1, 2])
 
     def test_by_hand(self) -> None:
-        found = figures_of(self.said, self.came)
+        found = figures_of(self.predicted, self.actual)
         assert found["accuracy"] == 0.5
         assert found["balanced_accuracy"] == pytest.approx((1 + 0.5 + 0) / 3)
         assert found["log_loss"] == pytest.approx(-np.log([0.7, 0.8, 0.3, 0.2]).mean())
         squares = [0.3**2 + 0.2**2 + 0.1**2, 0.06, 0.3**2 + 0.7**2 + 0.4**2, 0.04 + 0.36 + 0.64]
         assert found["brier"] == pytest.approx(np.mean(squares))
 
-    def test_a_coin_with_the_frequencies(self) -> None:
+    def test_the_class_prior(self) -> None:
         shares = np.tile([0.5, 0.3, 0.2], (4, 1))
-        found = baseline_figures(shares, self.came)
+        found = baseline_figures(shares, self.actual)
         assert found["majority_accuracy"] == 0.25
-        assert found["coin_accuracy"] == pytest.approx((0.5 + 0.3 + 0.3 + 0.2) / 4)
-        assert found["coin_log_loss"] == pytest.approx(-np.log([0.5, 0.3, 0.3, 0.2]).mean())
+        assert found["class_prior_accuracy"] == pytest.approx((0.5 + 0.3 + 0.3 + 0.2) / 4)
+        assert found["class_prior_log_loss"] == pytest.approx(-np.log([0.5, 0.3, 0.3, 0.2]).mean())
 
     def test_the_rows_of_the_classes(self) -> None:
-        down, flat, up = class_rows(("down", "flat", "up"), self.said, self.came)
+        down, flat, up = class_rows(("down", "flat", "up"), self.predicted, self.actual)
         assert (down["share"], down["said_share"], down["precision"], down["recall"]) == (
             0.25,
             0.25,
@@ -211,15 +211,15 @@ class TestFigures:
         assert (flat["precision"], flat["recall"]) == (0.5, 0.5)
         assert (up["precision"], up["recall"]) == (0.0, 0.0)
 
-    def test_nothing_came(self) -> None:
+    def test_nothing_was_observed(self) -> None:
         empty, none = np.empty((0, 2)), np.empty(0, np.int64)
         assert set(figures_of(empty, none).values()) == {None}
         assert set(baseline_figures(empty, none).values()) == {None}
         assert calibration_table(empty, none) == {"expected_calibration_error": None, "bins": []}
 
     def test_the_calibration_table_compares_confidence_with_accuracy(self) -> None:
-        said = np.array([[0.95, 0.05]] * 4 + [[0.45, 0.55]] * 2)
-        found = calibration_table(said, np.array([0, 0, 0, 1, 1, 1]))
+        predicted = np.array([[0.95, 0.05]] * 4 + [[0.45, 0.55]] * 2)
+        found = calibration_table(predicted, np.array([0, 0, 0, 1, 1, 1]))
         low, high = found["bins"]
         assert (low["from"], low["origins"], low["accuracy"]) == (0.5, 2, 1.0)
         assert (high["from"], high["origins"], high["accuracy"]) == (0.9, 4, 0.75)
@@ -234,9 +234,12 @@ class TestTemperature:
         spec = coding(dead_band={"size": 1})
         shares = spec.probabilities(true)[:, 0]
         labels = (generator.uniform(size=(4_000, 1)) > shares.cumsum(axis=1)).sum(axis=1)
-        said = (3 * true).astype(np.float32)
+        predicted = (3 * true).astype(np.float32)
         found = fit_temperatures(
-            spec, said, labels[:, np.newaxis].astype(np.float32), np.ones((4_000, 1), np.float32)
+            spec,
+            predicted,
+            labels[:, np.newaxis].astype(np.float32),
+            np.ones((4_000, 1), np.float32),
         )
         assert found[0] == pytest.approx(3, rel=0.15)
 
@@ -259,7 +262,7 @@ class TestDirection:
         figures = trained.metrics["test"]["value"]
         assert figures["accuracy"] > figures["majority_accuracy"] + 0.2
         assert figures["skill"] > 0.4
-        assert figures["significance"]["coin"]["p_value"] < 0.01
+        assert figures["significance"]["class_prior"]["p_value"] < 0.01
         assert [row["class"] for row in figures["leads"][1]["classes"]] == ["down", "flat", "up"]
 
     def test_the_report_says_how_well_probabilities_come_true(self, trained: Trained) -> None:
@@ -320,7 +323,7 @@ class TestDirection:
 
 
 class TestClassification:
-    def test_codes_are_found_and_told_apart(self) -> None:
+    def test_codes_are_found_and_distinguished(self) -> None:
         spec = {**SMALL, "task": "classification", "targets": ["code"], "horizon": 1}
         found = train(Spec.model_validate({**spec, "epochs": 25}), coded())
         assert (found.spec["classes"], found.spec["transform"]) == (3, "none")

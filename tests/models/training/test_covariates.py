@@ -117,7 +117,7 @@ class TestWorth:
     def test_the_report_says_that_true_values_were_used(
         self, data: SeriesData, trained: Trained
     ) -> None:
-        assert "true values of promo" in trained.data["known_future"]
+        assert "actual values of promo" in trained.data["known_future"]
         assert trained_on(data, {**SMALL, "known_future": []}).data["known_future"] is None
 
 
@@ -182,7 +182,7 @@ class TestAudit:
         audit = trained.diagnostics["audit"]
         assert audit["passed"]
         (probe,) = (c for c in audit["checks"] if c["code"] == "future_probe_forecasts")
-        assert "all values but those known of the future" in probe["sentence"]
+        assert "all values except those known in the future" in probe["sentence"]
 
 
 class TestServing:

@@ -1,4 +1,4 @@
-"""The sentence about a loss that is no number any more."""
+"""The sentence about a loss that is not finite."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ def causes(largest_input: float = 3.0, **fields: Any) -> str:
 @pytest.mark.unit
 class TestLikelyCause:
     def test_a_rate_far_above_the_usual_comes_first(self) -> None:
-        said = causes(optimizer={"name": "sgd", "learning_rate": 1.0}, scaler="none")
-        assert said.startswith(
+        sentence = causes(optimizer={"name": "sgd", "learning_rate": 1.0}, scaler="none")
+        assert sentence.startswith(
             "The likely cause: `optimizer.learning_rate` is 1, far above the usual 0.01 of sgd"
         )
-        assert "It may also be that gradients are not clipped" in said
+        assert "Other possible causes: gradients are not clipped" in sentence
 
     def test_large_inputs_that_are_not_scaled_are_named_with_their_size(self) -> None:
-        said = causes(largest_input=41_250.5, scaler="none")
-        assert said == (
+        sentence = causes(largest_input=41_250.5, scaler="none")
+        assert sentence == (
             "The likely cause: inputs are not scaled and reach 4.125e+04: set `scaler` to standard."
         )
 
@@ -37,17 +37,17 @@ class TestLikelyCause:
         assert "clipped" not in causes(optimizer={**CAREFUL, "clipnorm": None, clip: 1.0})
 
     def test_gradients_that_are_not_clipped_are(self) -> None:
-        said = causes(optimizer={**CAREFUL, "clipnorm": None})
-        assert said.startswith("The likely cause: gradients are not clipped")
+        sentence = causes(optimizer={**CAREFUL, "clipnorm": None})
+        assert sentence.startswith("The likely cause: gradients are not clipped")
 
     def test_an_activation_without_a_bound_is_named_by_its_layer(self) -> None:
-        said = causes(layers=[{"cell": "lstm"}, {"cell": "rnn", "activation": "relu"}])
-        assert "`layers.1.activation` relu has no bound" in said
-        assert "layers.0" not in said
+        sentence = causes(layers=[{"cell": "lstm"}, {"cell": "rnn", "activation": "relu"}])
+        assert "`layers.1.activation` relu has no bound" in sentence
+        assert "layers.0" not in sentence
 
     def test_gates_without_a_bound_are_named_too(self) -> None:
-        said = causes(layers=[{"cell": "gru", "recurrent_activation": "softplus"}])
-        assert "`layers.0.recurrent_activation` softplus has no bound" in said
+        sentence = causes(layers=[{"cell": "gru", "recurrent_activation": "softplus"}])
+        assert "`layers.0.recurrent_activation` softplus has no bound" in sentence
         assert "recurrent_activation" not in causes(layers=[{"cell": "rnn"}])
 
     def test_float16_may_overflow(self) -> None:

@@ -71,7 +71,7 @@ def fitter(
     epochs: int,
     patience: int | None = None,
     *,
-    feed: TwoChunks | None = None,
+    loader: TwoChunks | None = None,
     reports: list[Progress] | None = None,
     saved: list[bytes] | None = None,
 ) -> Fitter:
@@ -79,7 +79,7 @@ def fitter(
     save = None if saved is None else saved.append
     plan = FitPlan(epochs, stopping, "print", save, lambda: "The likely cause: none.")
     progress = (lambda report: None) if reports is None else reports.append
-    return Fitter(cast(Engine, engine), feed or TwoChunks(), plan, progress)
+    return Fitter(cast(Engine, engine), loader or TwoChunks(), plan, progress)
 
 
 class TestEpochs:
@@ -90,7 +90,7 @@ class TestEpochs:
 
     def test_rows_without_any_label_are_refused(self) -> None:
         with pytest.raises(TrainingError, match="No training row has a known target"):
-            fitter(ScriptedEngine([1.0]), epochs=1, feed=TwoChunks(weight=0.0)).fit(None)
+            fitter(ScriptedEngine([1.0]), epochs=1, loader=TwoChunks(weight=0.0)).fit(None)
 
 
 class TestDivergence:

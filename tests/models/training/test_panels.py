@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.backtesting.backtest import Run
+from models.backtesting.backtest import Backtest
 from models.backtesting.plan import BacktestSpec, plan_backtest
 from models.checks.resolve import SeriesProfile, resolve
 from models.errors import DataError
@@ -23,7 +23,7 @@ from models.serving.forecaster import Forecaster, State
 from models.serving.intervals import LEVELS, Intervals
 from models.spec.spec import Spec
 from models.training.hashing import arrays_sha256
-from models.training.loaders import make_feed
+from models.training.loaders import make_loader
 from models.training.reproducibility import Record, compare
 from models.training.train import train
 from models.training.trained import Trained
@@ -152,7 +152,7 @@ class TestAudit:
         # The second preparation sees another future, and finds another mean.
         scales["mean"] = 1.0
         failed = [
-            c for c in audit_training(spec, panel, made, make_feed(spec, made)) if not c.passed
+            c for c in audit_training(spec, panel, made, make_loader(spec, made)) if not c.passed
         ]
         assert [check.code for check in failed] == ["future_probe_scalers", "future_probe_features"]
         assert all(check.sentence.startswith("In the series 'large'") for check in failed)
@@ -190,7 +190,7 @@ class TestBacktest:
         own, data = forecaster.for_series("large"), panel[1]
         plan = plan_backtest(own, data, BacktestSpec())
         assert plan.origins.tolist() == list(range(255, 297))
-        result = Run(own, data, plan, refit=never)()
+        result = Backtest(own, data, plan, refit=never).run()
         expected = trained.metrics_by_series["large"]["test"]["value"]
         # The training's report has the same origins; its baselines know the training rows only.
         assert result.report["targets"]["value"]["mae"] == pytest.approx(expected["mae"])

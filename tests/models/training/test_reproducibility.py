@@ -210,4 +210,4 @@ class TestCompare:
         found = compare(Record.of(trained), Record.of(small), make_wave())
         assert found["largest_weight_difference"] is None
         assert found["largest_forecast_difference"] is None
-        assert "The weights have other names or shapes." in found["differences"]
+        assert "The weights have different names or shapes." in found["differences"]

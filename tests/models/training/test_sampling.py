@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.spec.search import Search
-from models.training.sampling import PastTrial, judge, pruning_epochs, suggest
+from models.training.sampling import PastTrial, pruning_epochs, should_prune, suggest
 
 pytestmark = pytest.mark.unit
 
@@ -84,7 +84,7 @@ def run_hyperband(asked: Search, losses: list[float], epochs: int) -> list[PastT
         for epoch in pruning_epochs(asked, epochs):
             known = {**trial.losses, epoch: value}
             trial = PastTrial("running", drawn, losses=known, memory=trial.memory)
-            pruned, memory = judge(asked, "study", [*past, trial], number, epochs=epochs)
+            pruned, memory = should_prune(asked, "study", [*past, trial], number, epochs=epochs)
             trial = PastTrial("pruned" if pruned else "running", drawn, None, known, memory)
             if pruned:
                 break

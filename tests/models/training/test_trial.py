@@ -107,11 +107,13 @@ class TestRunMeasuredTrial:
         expected = sum(target["mae"] / target["naive_mae"] for target in report) / 2
         assert score.value == pytest.approx(expected, rel=1e-6)
 
-    def test_of_classes_it_is_the_log_loss_over_that_of_a_coin(self, wave: SeriesData) -> None:
+    def test_of_classes_it_is_the_log_loss_over_that_of_the_class_prior(
+        self, wave: SeriesData
+    ) -> None:
         spec = resolved(wave, task="direction")
         score = run_measured_trial(spec, wave, progress=lambda _: None)
         figures = train(spec, wave).metrics["validation"]["value"]
-        expected = figures["log_loss"] / figures["coin_log_loss"]
+        expected = figures["log_loss"] / figures["class_prior_log_loss"]
         assert score.value == pytest.approx(expected, rel=1e-6)
 
     def test_without_a_naive_error_there_is_no_value(self) -> None:

@@ -53,7 +53,7 @@ def given(before: Trained, rows: int = 600, **changes: Any) -> dict[str, Any]:
         seed=1,
     )
     untouched = [weights.copy() for weights in network.get_weights()]
-    found = WarmStart.of(before.bundle).give(network, prepared.series)
+    found = WarmStart.of(before.bundle).apply(network, prepared.series)
     same = map(np.array_equal, network.get_weights(), untouched)
     assert all(same) != found["taken"]
     return found
@@ -83,11 +83,11 @@ class TestTaken:
 class TestRefused:
     def test_another_network(self, before: Trained) -> None:
         wider = given(before, layers=[{"cell": "gru", "units": 4}])
-        assert "The layer `gru_0` has weights of the shapes" in wider["reason"]
+        assert "The layer `gru_0` now has weights of the shapes" in wider["reason"]
 
     def test_a_layer_that_was_not_there(self, before: Trained) -> None:
         deeper = given(before, layers=[*SPEC["layers"], {"cell": "lstm", "units": 2}])
-        assert "there it had none" in deeper["reason"]
+        assert "in the earlier forecaster it had none" in deeper["reason"]
 
     def test_one_that_has_learnt_from_the_test_part(self, before: Trained) -> None:
         start = given(before, rows=BEFORE, split={"test": 0.5})
