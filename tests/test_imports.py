@@ -25,12 +25,9 @@ def loaded_by(statement: str) -> set[str]:
 
 
 class TestWebProcess:
-    def test_it_starts_without_training_libraries(self) -> None:
+    def test_it_starts_without_libraries_that_train_or_read_files(self) -> None:
         loaded = loaded_by("from app.main import create_app; create_app()")
         assert not loaded & TRAINING
-
-    def test_it_starts_without_the_libraries_that_read_files(self) -> None:
-        loaded = loaded_by("from app.main import create_app; create_app()")
         assert not loaded & HEAVY_READERS
 
     def test_a_backtest_is_planned_and_judged_without_them(self) -> None:

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from app.main import create_app
 from app.settings import Settings
 
 
 @pytest.fixture
-def locked(settings: Settings) -> Iterator[TestClient]:
+def locked(application: FastAPI, settings: Settings) -> Iterator[TestClient]:
     """The application with a key."""
     with_key = settings.model_copy(update={"api_key": SecretStr("s3cret-ключ")})
-    with TestClient(create_app(with_key), raise_server_exceptions=False) as client:
+    application.state.settings = with_key
+    with TestClient(application, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, children_of, eventually
 
 
+@pytest.mark.one_database
 class TestCancel:
     def test_it_ends_the_process_and_frees_the_worker(self, fleet: Fleet) -> None:
         worker = fleet.counting_worker()
@@ -43,6 +44,7 @@ class TestLight:
         eventually(lambda: len(children_of(worker)) == 1, "the process is gone")
 
 
+@pytest.mark.one_database
 class TestCancelParent:
     def test_children_that_run_and_wait_end_with_it(self, fleet: Fleet) -> None:
         with fleet.database.transaction() as session:

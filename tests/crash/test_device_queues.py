@@ -55,6 +55,7 @@ class TestQueues:
         ]
         assert results == [{"gpus": "0"}, {"gpus": ""}, {"gpus": "0"}]
 
+    @pytest.mark.one_database
     def test_a_job_whose_gpu_worker_died_waits_for_the_next_one(
         self, fleet: Fleet, cpu_worker: Forked
     ) -> None:

@@ -13,6 +13,7 @@ SHORT_SILENCE_SECONDS = 8
 
 
 class TestKilled:
+    @pytest.mark.one_database
     def test_the_next_worker_of_the_machine_goes_on_where_the_job_was(self, fleet: Fleet) -> None:
         worker = fleet.counting_worker()
         job_id = fleet.enqueue("count", **LONG)
@@ -27,6 +28,7 @@ class TestKilled:
         assert job.result["first"] > 0
         assert job.result["attempt"] == 2
 
+    @pytest.mark.one_database
     def test_another_worker_takes_over_when_the_first_stays_silent(self, fleet: Fleet) -> None:
         workers = [fleet.counting_worker(lost_seconds=SHORT_SILENCE_SECONDS) for _ in range(2)]
         job_id = fleet.enqueue("count", **LONG)

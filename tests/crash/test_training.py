@@ -3,6 +3,7 @@
 import math
 
 import httpx2
+import pytest
 
 from app.jobs.tables import JobState
 from tests.crash.conftest import Fleet, are_gone, eventually, kill
@@ -38,6 +39,8 @@ def train(client: httpx2.Client) -> str:
     return job_id
 
 
+# Studies train for real on SQLite (`test_studies.py`); jobs that count are killed on both.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 class TestNothingAcknowledgedIsLost:
     def test_web_and_worker_are_killed_and_one_version_is_trained_as_if_they_were_not(
         self, fleet: Fleet

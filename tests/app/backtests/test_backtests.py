@@ -158,6 +158,7 @@ class TestResult:
         assert datetime.fromisoformat(last["time"]) == START + (ROWS - 1) * WEEK
         assert last["actual"] == weekly_value(ROWS - 1)
 
+    @pytest.mark.slow
     @pytest.mark.one_database
     def test_refits_are_trained_on_rolling_rows(
         self, client: TestClient, model: str, work: Callable[[str], None]

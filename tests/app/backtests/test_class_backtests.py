@@ -108,6 +108,7 @@ class TestReport:
         assert [row["lead"] for row in report["frequencies"]["y"]] == [1, 2, 3]
         assert sum(report["frequencies"]["y"][0][name] for name in CLASSES) == pytest.approx(1)
 
+    @pytest.mark.slow
     def test_refits_are_trained_as_classes(
         self, client: TestClient, work: Callable[[str], None]
     ) -> None:

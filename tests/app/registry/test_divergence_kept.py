@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from fastapi.testclient import TestClient
 
 from app.db import Database
@@ -42,7 +43,9 @@ def diverged(client: TestClient, database: Database) -> dict[str, Any]:
     return job
 
 
+@pytest.mark.slow
 class TestDiverged:
+    @pytest.mark.one_database
     def test_the_epoch_the_cause_and_the_kept_weights_are_named(
         self, client: TestClient, database: Database, weekly: str
     ) -> None:

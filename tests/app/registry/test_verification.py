@@ -74,6 +74,7 @@ class TestRequest:
         assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
 
 
+@pytest.mark.slow
 class TestOutcome:
     @pytest.mark.one_database
     def test_a_version_is_identical_to_its_repetition(
@@ -89,6 +90,7 @@ class TestOutcome:
         }
         assert result["data_sha256"]["retrained"] == stored["data"]["arrays_sha256"]
 
+    @pytest.mark.one_database
     def test_rows_that_came_later_do_not_count(
         self, client: TestClient, database: Database, model: str
     ) -> None:

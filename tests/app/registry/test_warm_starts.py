@@ -30,6 +30,7 @@ def run(client: TestClient, database: Database, job_id: str) -> dict[str, Any]:
     return job
 
 
+@pytest.mark.slow
 class TestTrained:
     # The same lines run on both databases in the tests of training and verification.
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -37,6 +37,7 @@ class TestNotice:
             np.ones(2**60, np.uint8)
         assert is_out_of_memory(caught.value)
 
+    @pytest.mark.slow
     def test_a_failed_allocation_of_tensorflow(self) -> None:
         command = [sys.executable, "-c", EXHAUST_TENSORFLOW]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)

@@ -178,6 +178,7 @@ class TestReport:
         assert (report["in_sample_origins"], report["origins"]["count"]) == (10, 20)
 
 
+@pytest.mark.slow
 class TestRefits:
     def test_the_future_of_an_origin_does_not_change_what_it_says(
         self, forecaster: Forecaster, bundle: bytes
@@ -225,6 +226,7 @@ class TestRefits:
         assert report["targets"]["value"]["skill"] > 0
 
 
+@pytest.mark.slow
 class TestNumberedClasses:
     def test_codes_are_their_own_names(self) -> None:
         data = coded()

@@ -180,6 +180,7 @@ class TestRefused:
         assert list(found) == ["/train_rows"]
 
 
+@pytest.mark.slow
 class TestRun:
     @pytest.mark.parametrize("series", [0, 1])
     def test_each_is_forecast_with_its_own_fit(
@@ -231,6 +232,7 @@ class TestRun:
         assert (said(one) != said(another)).all()
 
 
+@pytest.mark.slow
 class TestKnownFuture:
     def test_what_is_known_ahead_is_known_to_refits_of_panels(self) -> None:
         panel = [shop("small"), shop("large", 600, 1000.0)]

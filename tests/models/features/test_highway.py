@@ -254,6 +254,7 @@ class TestForecaster:
         assert b"lags" in read_bundle(trained.bundle).onnx
 
 
+@pytest.mark.slow
 class TestShrinkage:
     def test_noise_is_shrunk_away(self) -> None:
         from models.training.train import train

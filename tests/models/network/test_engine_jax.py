@@ -84,6 +84,7 @@ def on_jax() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 class TestOnJax:
     @pytest.mark.parametrize("name", CHECKS)
     def test_every_check_of_an_engine_holds(self, on_jax: dict[str, Any], name: str) -> None:

@@ -84,6 +84,7 @@ def has_cell(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.RNN)
 
 
+@pytest.mark.slow
 class TestNumbers:
     @settings(max_examples=12)
     @given(

@@ -166,6 +166,7 @@ def specs(draw: st.DrawFn, modes: tuple[str, ...] = ("stateful", "windowed")) ->
     )
 
 
+@pytest.mark.slow
 class TestRandomSpecs:
     @settings(max_examples=25)
     @given(spec=specs(), seed=st.integers(0, 1000), steps=st.integers(1, 9))

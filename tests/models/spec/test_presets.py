@@ -376,6 +376,7 @@ def bars(shared_data: Path) -> SeriesData:
     )
 
 
+@pytest.mark.slow
 class TestOnRealData:
     """A few updates with each recipe's own batches, then the exported graph against Keras."""
 

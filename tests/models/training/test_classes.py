@@ -257,6 +257,7 @@ def trained() -> Trained:
     return train(Spec.model_validate({**SMALL, "dead_band": band}), make_wave())
 
 
+@pytest.mark.slow
 class TestDirection:
     def test_it_learns_what_can_be_known(self, trained: Trained) -> None:
         figures = trained.metrics["test"]["value"]
@@ -322,6 +323,7 @@ class TestDirection:
         assert set(found.diagnostics["calibration"]) == {"wave", "other"}
 
 
+@pytest.mark.slow
 class TestClassification:
     def test_codes_are_found_and_distinguished(self) -> None:
         spec = {**SMALL, "task": "classification", "targets": ["code"], "horizon": 1}

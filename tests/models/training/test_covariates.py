@@ -100,6 +100,7 @@ def forecaster(trained: Trained) -> Forecaster:
     return Forecaster.from_bundle(trained.bundle)
 
 
+@pytest.mark.slow
 class TestWorth:
     def test_what_is_known_of_the_target_time_is_worth_a_wide_margin(
         self, data: SeriesData
@@ -185,6 +186,7 @@ class TestAudit:
         assert "all values except those known in the future" in probe["sentence"]
 
 
+@pytest.mark.slow
 class TestServing:
     @pytest.mark.parametrize(
         "fields",

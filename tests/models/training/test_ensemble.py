@@ -70,6 +70,7 @@ class TestObjective:
         assert float(objective.reported(y, labels)[0, 0]) == 0
 
 
+@pytest.mark.slow
 class TestTraining:
     def test_the_report_counts_all_members(self, trained: Trained) -> None:
         cells = [layer["cell"] for layer in trained.network["layers"]]

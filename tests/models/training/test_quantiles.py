@@ -65,6 +65,7 @@ class TestPinball:
         assert best == pytest.approx(np.quantile(labels, 0.9), abs=0.06)
 
 
+@pytest.mark.slow
 class TestForecaster:
     def test_the_network_has_an_output_for_each_quantile(self, trained: Trained) -> None:
         assert trained.manifest["targets"]["quantiles"] == [0.1, 0.5, 0.9]

@@ -70,6 +70,7 @@ def dataset(**changes: Any) -> Dataset:
     return replace(whole, **changes)
 
 
+@pytest.mark.slow
 class TestProcesses:
     def test_two_fresh_processes_give_the_same_weights(self, trained: Trained) -> None:
         training, data = train_in_a_process()
@@ -135,6 +136,7 @@ class TestWeights:
         assert weights_sha256({"a": values}) == weights_sha256({"a": values.astype(">f4")})
 
 
+@pytest.mark.slow
 class TestCompare:
     def test_a_training_is_identical_to_itself(self, trained: Trained) -> None:
         found = compare(Record.of(trained), Record.of(trained), make_wave())

@@ -211,6 +211,7 @@ class TestServing:
             run_one(forecaster.forecast(state))
 
 
+@pytest.mark.slow
 class TestReproducibility:
     def test_the_same_seed_gives_the_same_weights(self) -> None:
         first, same = (train(small(seed=1), make_wave()) for _ in range(2))
@@ -222,6 +223,7 @@ class _Stop(Exception):
     """What a cancelled run raises in its progress callback."""
 
 
+@pytest.mark.slow
 class TestCheckpoint:
     @pytest.mark.parametrize("mode", ["stateful", "windowed"])
     def test_a_resumed_run_ends_like_one_that_was_not_interrupted(
@@ -271,6 +273,7 @@ class TestTrouble:
         assert np.isfinite(trained.metrics["test"]["value"]["mae"])
 
 
+@pytest.mark.slow
 class TestModes:
     def test_windowed_streams_like_the_whole_pass(self) -> None:
         data = make_wave()

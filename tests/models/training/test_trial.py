@@ -31,6 +31,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 class TestRunTrial:
     def test_its_value_is_the_validation_loss_of_the_epoch_that_training_keeps(
         self, wave: SeriesData
@@ -97,6 +98,7 @@ class TestRunTrial:
             run_trial(spec, data, progress=lambda _: None)
 
 
+@pytest.mark.slow
 class TestRunMeasuredTrial:
     def test_its_value_is_the_error_of_the_report_over_the_naive_one(
         self, wave: SeriesData

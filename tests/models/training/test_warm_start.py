@@ -59,6 +59,7 @@ def given(before: Trained, rows: int = 600, **changes: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 class TestTaken:
     def test_training_goes_on_from_the_weights(self, before: Trained) -> None:
         # Steps of no length leave the weights where the training began.
