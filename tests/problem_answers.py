@@ -11,7 +11,7 @@ from app.errors import TYPE_PREFIX
 from app.openapi import types_of
 from app.problems import PROBLEM_JSON
 
-# Starlette's own: they belong to no operation, or to a body that is no form.
+# Starlette's own: they belong to no operation, or to a body that is not a form.
 UNLISTED = {"not-found", "method-not-allowed", "bad-request"}
 
 

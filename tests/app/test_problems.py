@@ -127,7 +127,7 @@ class TestServerErrors:
         self, settings: Settings, client: TestClient, postgres_server: sa.URL
     ) -> None:
         if settings.database_url.startswith("sqlite"):
-            pytest.skip("SQLite is no server that could be gone")
+            pytest.skip("SQLite has no server that could stop")
         name = sa.make_url(settings.database_url).database
         admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:

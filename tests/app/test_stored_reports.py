@@ -22,7 +22,7 @@ NEW_LEAD = {
     "class_prior_log_loss": 1.1,
     "skill": 0.18,
 }
-OLD_TEST = {"baseline": "coin", "p_value": 0.01, "sentence": "Better than a coin."}
+OLD_TEST = {"baseline": "coin", "p_value": 0.01, "sentence": "Better, p = 0.01."}
 NEW_TEST = {**OLD_TEST, "baseline": "class_prior"}
 OLD_METRICS = {
     "test": {

@@ -16,12 +16,12 @@ from tests.processes import running_service, wait_for_job
 
 @pytest.fixture
 def heard() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The address of a receiver on this machine, and what it was told."""
-    told: list[dict[str, Any]] = []
+    """The address of a receiver on this machine, and the events it received."""
+    reported: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reported.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -30,7 +30,7 @@ def heard() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", told
+    yield f"http://127.0.0.1:{server.server_port}/", reported
     server.shutdown()
     server.server_close()
 
@@ -38,7 +38,7 @@ def heard() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def test_new_rows_lead_to_a_new_champion_and_webhooks_hear_of_it(
     tmp_path: Path, heard: tuple[str, list[dict[str, Any]]]
 ) -> None:
-    address, told = heard
+    address, reported = heard
     settings = {"STATECAST_SCHEDULES_SECONDS": "0.2", "STATECAST_WEBHOOK_PRIVATE": "true"}
     with running_service(f"sqlite:///{tmp_path}/statecast.db", **settings) as client:
 
@@ -76,9 +76,9 @@ def test_new_rows_lead_to_a_new_champion_and_webhooks_hear_of_it(
         (issued,) = put(ROWS + 20, 1)
         assert (issued["version"], issued.get("error")) == (2, None)
         assert len(client.get(f"{path}/runs").json()["items"]) == 1
-        eventually(lambda: len(told) == 3, "the receiver hears of all")
+        eventually(lambda: len(reported) == 3, "the receiver hears of all")
     finished = {"model": "m", "state": "succeeded", "error": None}
-    assert [(each["event"], each["data"]) for each in told] == [
+    assert [(each["event"], each["data"]) for each in reported] == [
         ("training.finished", {**finished, "version": 1, "job": first}),
         ("training.finished", {**finished, "version": 2, "job": run["job"]}),
         ("alias.changed", {"model": "m", "alias": "champion", "version": 2, "action": "set"}),

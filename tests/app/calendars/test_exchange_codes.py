@@ -57,7 +57,7 @@ class TestCreate:
         body = {"name": "nifty", "kind": "ohlc", "calendar": "nse"}
         answer = client.post("/v1/series", json=body)
         assert (answer.status_code, answer.json()["calendar"]) == (201, "XNSE")
-        # There is no XNSE in the library: Bombay keeps the same days.
+        # The library lacks XNSE: Bombay has the same days.
         hours = stored(database)["XNSE"].hours
         assert (hours["code"], hours["timezone"]) == ("XNSE", "Asia/Kolkata")
         monkeypatch.setattr(service, "CHILD_COMMAND", FAILING)
@@ -222,7 +222,7 @@ class TestQuality:
         assert "09:30:00 to 16:00:00 in America/New_York" in wrong[0]["message"]
         assert client.get("/v1/series/right/quality").json()["issues"] == []
 
-    def test_sessions_learnt_from_rows_are_told(self, client: TestClient) -> None:
+    def test_sessions_learnt_from_rows_are_reported(self, client: TestClient) -> None:
         body = {"name": "bars", "kind": "ohlc", "timezone": "Asia/Kolkata"}
         client.post("/v1/series", json=body)
         # Three weeks of 9:00, then 9:20 to 10:05 by quarters; no Wednesday in the second one.

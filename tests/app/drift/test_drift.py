@@ -41,7 +41,7 @@ def as_held_out(first: int) -> list[list[Any]]:
 
 
 def events(database: Database) -> list[dict[str, Any]]:
-    """What webhooks are told of drift."""
+    """The webhook events about drift."""
     with database.reading() as session:
         found = session.scalars(sa.select(WebhookDelivery).order_by(WebhookDelivery.id))
         return [json.loads(each.body) for each in found if each.event == "drift.found"]
@@ -52,8 +52,8 @@ def deployed(database: Database, model: str) -> str:
     """The small model as champion, and a webhook that hears of drift."""
     point(database, model, "champion", 1)
     with database.transaction() as session:
-        told = {"url": "https://example.com", "events": ["drift.found"], "secret": "s" * 16}
-        session.add(Webhook(**told))
+        reported = {"url": "https://example.com", "events": ["drift.found"], "secret": "s" * 16}
+        session.add(Webhook(**reported))
     return model
 
 
@@ -99,7 +99,7 @@ class TestFigures:
 
 
 class TestWatch:
-    def test_it_is_told_once_and_again_only_after_it_turned_back(
+    def test_it_is_reported_once_and_again_only_after_it_turned_back(
         self, client: TestClient, database: Database, deployed: str
     ) -> None:
         settings = Settings()
@@ -137,7 +137,7 @@ class TestWatch:
         assert len(events(database)) == 1
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-    def test_what_cannot_be_told_is_logged_once_and_looked_at_after_the_next_write(
+    def test_what_cannot_be_computed_is_logged_once_and_looked_at_after_the_next_write(
         self,
         client: TestClient,
         database: Database,

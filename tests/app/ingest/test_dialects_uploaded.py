@@ -36,5 +36,5 @@ class TestDialects:
         self, client: TestClient, case: Refused
     ) -> None:
         problem = check_problem(send(client, case.content, **case.query), 422)
-        assert case.said in problem["detail"]
+        assert case.sentence in problem["detail"]
         assert series_names(client) == []

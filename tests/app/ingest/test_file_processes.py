@@ -125,13 +125,13 @@ class TestDisk:
         monkeypatch: pytest.MonkeyPatch,
         number: int,
         status: int,
-        said: str,
+        sentence: str,
     ) -> None:
         def broken(**_: Any) -> Any:
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(receiving, "SpooledTemporaryFile", broken)
-        assert said in check_problem(send(client, TEXT), status)["detail"]
+        assert sentence in check_problem(send(client, TEXT), status)["detail"]
         assert series_names(client) == []
 
 

@@ -117,4 +117,4 @@ class TestInspect:
     ) -> None:
         found = inspect(client, case.content, **case.query)
         assert found["readable"] is False
-        assert case.said in found["problems"][0]["message"]
+        assert case.sentence in found["problems"][0]["message"]

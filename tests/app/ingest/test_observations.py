@@ -208,7 +208,7 @@ class TestThinning:
 
 
 class TestQuality:
-    def test_gaps_missing_values_and_flat_lines_are_told(self, client: TestClient) -> None:
+    def test_gaps_missing_values_and_flat_lines_are_reported(self, client: TestClient) -> None:
         create(client, "s")
         clock = hours(12)
         rows = [[clock[n], n, 5, None if n < 3 else n] for n in range(12) if n not in (6, 7)]
@@ -251,7 +251,7 @@ class TestQuality:
         assert "sentinel" not in [issue["code"] for issue in again["issues"]]
         assert again["channels"][4]["missing"] == 2
 
-    def test_an_empty_series_has_nothing_to_judge(self, client: TestClient) -> None:
+    def test_an_empty_series_has_nothing_to_check(self, client: TestClient) -> None:
         create(client, "s")
         quality = client.get("/v1/series/s/quality").json()
         assert (quality["rows"], quality["gaps"]["count"], quality["channels"]) == (0, 0, [])

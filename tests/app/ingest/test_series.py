@@ -106,8 +106,8 @@ class TestUpdate:
         values = [-200, 3, -999, -200, -200, None, 4]
         put_rows(client, [list(row) for row in zip(days, values, strict=True)])
 
-        def patch(*missing: float, **told: object) -> dict[str, Any]:
-            body = {"channels": [{"name": "y", "missing": missing, **told}]}
+        def patch(*missing: float, **reported: object) -> dict[str, Any]:
+            body = {"channels": [{"name": "y", "missing": missing, **reported}]}
             return client.patch("/v1/series/weekly", json=body).json()
 
         def stored(**query: int) -> list[object]:
@@ -115,8 +115,8 @@ class TestUpdate:
             return [row[1] for row in answer["rows"]]
 
         answer = patch(-200, -999, unit="m")
-        told = (answer["revision"], answer["rows_updated"], answer["made_missing"])
-        assert told == (2, 4, {"y": 4})
+        reported = (answer["revision"], answer["rows_updated"], answer["made_missing"])
+        assert reported == (2, 4, {"y": 4})
         put_rows(client, [[days[3], 7]])
         client.delete(f"/v1/series/weekly/observations?start={days[4]}&end={days[4]}")
         put_rows(client, [[days[4], None]])
@@ -133,7 +133,7 @@ class TestUpdate:
         assert patch()["brought_back"] == {"y": 2}
         assert stored() == [-200, 3, -999, 7, None, None, 4]
 
-    def test_what_is_not_said_of_a_channel_stays(self, client: TestClient) -> None:
+    def test_what_is_not_given_for_a_channel_stays(self, client: TestClient) -> None:
         create(client, "s", channels=[{"name": "y", "unit": "deg", "missing": [-9]}])
         body = {"channels": [{"name": "y", "angular": True}]}
         (channel,) = client.patch("/v1/series/s", json=body).json()["channels"]

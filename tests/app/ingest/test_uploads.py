@@ -51,7 +51,7 @@ class TestUpload:
         assert (made["kind"], made["calendar"]) == ("ohlc", "sessions")
         assert [channel["name"] for channel in made["channels"]] == ["open", "high", "low", "close"]
 
-    def test_values_that_came_as_missing_come_back_with_their_file(
+    def test_values_that_arrived_as_missing_come_back_with_their_file(
         self, client: TestClient
     ) -> None:
         channels = [{"name": "a", "missing": [3]}, {"name": "b"}]
@@ -222,9 +222,9 @@ class TestRefusals:
         ],
     )
     def test_what_cannot_be_read_is_refused_and_nothing_is_stored(
-        self, client: TestClient, content: bytes, said: str
+        self, client: TestClient, content: bytes, sentence: str
     ) -> None:
-        assert said in check_problem(send(client, content), 422)["detail"]
+        assert sentence in check_problem(send(client, content), 422)["detail"]
         assert series_names(client) == []
 
     def test_another_kind_than_the_series_is_refused(self, client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""What a client is told about jobs that ask for a device."""
+"""What a client sees of jobs that ask for a device."""
 
 from typing import Any
 

@@ -133,14 +133,14 @@ class TestFollow:
         succeed(database, attempt)
         with client.stream("GET", f"/v1/jobs/{attempt.job_id}/events") as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
-            told = events(stream.iter_lines())
-        assert [(e["id"], e["event"], e["data"]["state"]) for e in told] == [
+            reported = events(stream.iter_lines())
+        assert [(e["id"], e["event"], e["data"]["state"]) for e in reported] == [
             ("1", "state", "queued"),
             ("2", "state", "running"),
             ("3", "progress", "running"),
             ("4", "state", "succeeded"),
         ]
-        assert told[-1]["data"] == client.get(f"/v1/jobs/{attempt.job_id}").json()
+        assert reported[-1]["data"] == client.get(f"/v1/jobs/{attempt.job_id}").json()
 
     def test_a_client_that_comes_back_gets_what_it_missed(
         self, client: TestClient, database: Database
@@ -159,9 +159,9 @@ class TestFollow:
         ending = threading.Timer(0.5, succeed, (database, attempt))
         ending.start()
         with client.stream("GET", f"/v1/jobs/{attempt.job_id}/events") as stream:
-            told = events(stream.iter_lines())
+            reported = events(stream.iter_lines())
         ending.join()
-        assert [event["data"]["state"] for event in told] == ["queued", "running", "succeeded"]
+        assert [event["data"]["state"] for event in reported] == ["queued", "running", "succeeded"]
 
     def test_an_unknown_job_is_a_404(self, client: TestClient) -> None:
         assert client.get("/v1/jobs/nothing/events").status_code == 404

@@ -67,7 +67,7 @@ def test_a_state_that_differs_is_made_again(
     assert len(values(read_forecast(client, entry["id"]))) == 4
 
 
-def test_a_state_that_cannot_be_replayed_is_told_and_left_as_it_is(
+def test_a_state_that_cannot_be_replayed_is_reported_and_left_as_it_is(
     client: TestClient, database: Database, deployed: str
 ) -> None:
     put_rows(client, weekly_rows(ROWS, 1))

@@ -53,5 +53,5 @@ def column(table: Table, name: str) -> list[float | None]:
 
 
 def rejections(table: Table) -> list[tuple[int, str]]:
-    """The lines kept aside, with the kind of reason."""
+    """The quarantined lines, with the code of the reason."""
     return [(rejected.line, rejected.code) for rejected in table.rejected]

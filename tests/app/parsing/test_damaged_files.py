@@ -78,7 +78,7 @@ def read(content: bytes) -> Table | None:
 
 
 def require_truth(table: Table | None, *, but: int = 0) -> None:
-    """Every row of a table is true, but for so many; a missing value is no wrong one."""
+    """At most a number of rows differ from the truth; a missing value does not count."""
     if table is None:
         return
     wrong = 0

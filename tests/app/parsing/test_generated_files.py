@@ -55,7 +55,7 @@ dialects = st.builds(
     start=st.integers(0, 90 * 365 * 24 * 60).map(lambda n: FIRST + timedelta(minutes=n)),
     step=st.sampled_from([timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)]),
 )
-# Two decimals, so that every number is told from thousands and is exact as text.
+# Two decimals, so that a number cannot be read as thousands and is exact as text.
 numbers = st.one_of(st.none(), st.integers(-99_999, 99_999).map(lambda n: n / 100))
 tables = st.integers(1, 3).flatmap(
     lambda width: st.lists(

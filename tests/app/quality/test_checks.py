@@ -21,13 +21,13 @@ def judged(
     name: str = "t",
     *,
     times: npt.NDArray[np.datetime64] | None = None,
-    **told: Any,
+    **reported: Any,
 ) -> dict[str, Finding]:
     """The doubts about one hourly channel by their codes."""
     if times is None:
         times = np.datetime64("2024-01-01", "us") + np.arange(len(column)) * np.timedelta64(1, "h")
     values = np.asarray(column, dtype=float)[:, np.newaxis]
-    return {doubt.code: doubt for doubt in check_values(Sample([name], times, values, **told))}
+    return {doubt.code: doubt for doubt in check_values(Sample([name], times, values, **reported))}
 
 
 def temperatures(seed: int = 0) -> npt.NDArray[np.float64]:
@@ -179,7 +179,7 @@ class TestClockChanges:
         return hours[~np.isin(hours, np.array(gone, dtype="datetime64[us]"))]
 
     def doubt(self, times: npt.NDArray[np.datetime64], timezone: str = "UTC") -> Finding | None:
-        """What is said of the clocks."""
+        """The findings about clock changes."""
         values = np.random.default_rng(6).normal(size=len(times))
         return judged(values, times=times, timezone=timezone).get("clock_changes")
 

@@ -15,7 +15,7 @@ from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
 from tests.app.test_problems import check_problem
 
-# One update an epoch: the loss grows from epoch to epoch until it is no number any more.
+# One update an epoch: the loss grows from epoch to epoch until it is not a number.
 DIVERGING = {
     "mode": "windowed",
     "lookback": 4,

@@ -222,7 +222,7 @@ class TestDelete:
         check_problem(client.get(f"/v1/models/{model}"), 404)
         check_problem(client.get(f"/v1/forecasts/{forecast}"), 404)
 
-    def test_a_model_of_the_same_name_starts_anew(
+    def test_a_model_of_the_same_name_starts_again(
         self, client: TestClient, model: str, trainer: Trainer
     ) -> None:
         client.delete(f"/v1/models/{model}")

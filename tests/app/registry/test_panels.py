@@ -147,7 +147,7 @@ class TestBacktest:
         self, client: TestClient, panel: str, work: Callable[[str], dict[str, Any]]
     ) -> None:
         path = f"/v1/models/{panel}/backtests"
-        # 15 % of its 200 rows are for testing, and the last four are no origins.
+        # 15 % of its 200 rows are for testing, and the last four cannot be origins.
         queued = client.post(path, json={"series": "large"}).json()
         assert queued["origins"] == 26
         assert work(queued["id"])["error"] is None
@@ -327,7 +327,7 @@ class TestUnseenSeries:
         assert forecast(client, name, series="tiny") == body
 
     @pytest.mark.parametrize("batches", [[20], [1] * 20, [9, 2, 9]])
-    def test_streamed_equals_replayed_also_where_its_scale_is_learnt_anew(
+    def test_streamed_equals_replayed_also_where_its_scale_is_learnt_again(
         self, client: TestClient, panel: str, batches: list[int]
     ) -> None:
         version = client.get(f"/v1/models/{panel}/versions/1").json()

@@ -91,7 +91,7 @@ class TestOutcome:
         assert result["data_sha256"]["retrained"] == stored["data"]["arrays_sha256"]
 
     @pytest.mark.one_database
-    def test_rows_that_came_later_do_not_count(
+    def test_rows_that_arrived_later_do_not_count(
         self, client: TestClient, database: Database, model: str
     ) -> None:
         body = {"columns": ["time", "y"], "rows": [["2000-01-01T00:00:00Z", 99.0]]}

@@ -1,4 +1,4 @@
-"""Cleaning: what policies let go is gone, and nobody who forecasts notices."""
+"""Cleaning deletes what policies do not keep, and forecasts do not change."""
 
 import subprocess
 import sys

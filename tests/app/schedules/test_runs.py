@@ -1,4 +1,4 @@
-"""Runs: begun once whoever looks, missed once, promoted by the gate, never lost or doubled."""
+"""Runs begin once on any number of workers, make up for missed times once, and are promoted."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -179,8 +179,12 @@ class TestEnd:
         self, client: TestClient, database: Database, begun: ScheduleRun, trainer: Trainer
     ) -> None:
         with database.transaction() as session:
-            told = {"url": "https://example.com", "events": ["alias.changed"], "secret": "s" * 16}
-            session.add(Webhook(**told))
+            reported = {
+                "url": "https://example.com",
+                "events": ["alias.changed"],
+                "secret": "s" * 16,
+            }
+            session.add(Webhook(**reported))
         end_training(database, trainer.trained, begun.training_job)
         (run,) = runs(database)
         assert run.finished_at is None

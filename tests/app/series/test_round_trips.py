@@ -117,8 +117,10 @@ class TestFiles:
         assert client.get(path, headers={"accept": media}).json()["revision"] == 1
 
     def test_metadata_that_makes_no_sense_is_passed_over(self, client: TestClient) -> None:
-        said = {b"unit": b"x" * 99, b"missing": b"[[", b"angular": b"maybe"}
-        schema = pa.schema([pa.field("time", pa.string()), pa.field("a", pa.float64(), True, said)])
+        sentence = {b"unit": b"x" * 99, b"missing": b"[[", b"angular": b"maybe"}
+        schema = pa.schema(
+            [pa.field("time", pa.string()), pa.field("a", pa.float64(), True, sentence)]
+        )
         days = [f"2024-01-{day:02}" for day in range(1, 5)]
         target = io.BytesIO()
         with pa.ipc.new_stream(target, schema) as writer:

@@ -78,7 +78,7 @@ class Story:
         self.replaced: list[tuple[int, int, str, float | None, float | None, bool]] = []
 
     def act(self, name: str, given_values: Any) -> None:
-        """Write, delete or restore; what came of it is compared with what should."""
+        """Write, delete or restore; the result is compared with the expected one."""
         before = self.states[-1]
         after, report = getattr(self, name)(given_values)
         if after != before:
@@ -128,11 +128,11 @@ class Story:
         ends = [times[here[0]], times[here[-1]]] if here else [None, None]
         assert [shown["first"], shown["last"]] == ends
         keys = ("revision", "channel", "old", "new", "deleted")
-        told = [
+        reported = [
             (times.index(item["time"]), *(item[key] for key in keys))
             for item in corrections(self.client, limit=2)
         ]
-        assert told == sorted(self.replaced, key=lambda item: item[:3])
+        assert reported == sorted(self.replaced, key=lambda item: item[:3])
 
 
 @settings(
@@ -249,8 +249,10 @@ class TestCorrections:
                 "upload": upload["id"],
             }
         ]
-        told = [(item["channel"], item["revision"], item["new"]) for item in corrections(client)]
-        assert told == [("a", 2, 5.0), ("a", 2, 6.0), ("a", 3, None), ("b", 3, None)]
+        reported = [
+            (item["channel"], item["revision"], item["new"]) for item in corrections(client)
+        ]
+        assert reported == [("a", 2, 5.0), ("a", 2, 6.0), ("a", 3, None), ("b", 3, None)]
 
     def test_a_wrong_cursor_or_channel_is_refused(self, client: TestClient) -> None:
         create(client, "s")

@@ -101,8 +101,11 @@ class TestDelivery:
         tell(database)
         assert sender(database).deliver() == 1
         ((headers, body),) = receiver.heard
-        told = json.loads(body)
-        assert (told["event"], told["data"]) == ("training.finished", {"model": "m", "version": 1})
+        reported = json.loads(body)
+        assert (reported["event"], reported["data"]) == (
+            "training.finished",
+            {"model": "m", "version": 1},
+        )
         stamp, signature = headers["Statecast-Signature"].split(",")
         text = stamp.removeprefix("t=").encode() + b"." + body
         wanted = hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()
@@ -179,7 +182,7 @@ class TestDelivery:
             assert len(service.claim_due(session)) == 1
         assert sender(database).deliver() == 0
 
-    def test_an_event_that_is_rolled_back_was_never_told(
+    def test_an_event_that_is_rolled_back_was_never_sent(
         self, database: Database, receiver: Receiver
     ) -> None:
         add(database, receiver.url)
@@ -210,7 +213,9 @@ class TestDelivery:
 
 class TestTraining:
     @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
-    def test_its_end_is_told(self, database: Database, receiver: Receiver, state: JobState) -> None:
+    def test_its_end_is_reported(
+        self, database: Database, receiver: Receiver, state: JobState
+    ) -> None:
         add(database, receiver.url)
         job = Job(kind="train", subject={"model": "m", "version": 3}, state=state, error=None)
         with database.transaction() as session:
@@ -221,7 +226,7 @@ class TestTraining:
 
 
 class TestModels:
-    def test_aliases_and_the_forecasts_of_appends_are_told_of(
+    def test_aliases_and_the_forecasts_of_appends_are_sent(
         self, database: Database, client: TestClient, model: str, receiver: Receiver
     ) -> None:
         add(database, receiver.url, model=model)

@@ -23,7 +23,7 @@ from tests.models.features.test_panels import small, wave
 from tests.models.training.test_covariates import LEADS
 from tests.models.training.test_covariates import SMALL as PROMOTED
 
-# The second series begins so many hours after the first.
+# The second series begins this number of hours after the first.
 LATER = 100
 
 
@@ -86,7 +86,7 @@ def run(
     return Backtest(forecaster.for_series(data.name), data, wanted, refit, panel=panel).run()
 
 
-def said(result: BacktestResult) -> Any:
+def predicted(result: BacktestResult) -> Any:
     assert isinstance(result.points, ValuePoints)
     return result.points.values
 
@@ -190,8 +190,8 @@ class TestRun:
         kept = run(forecaster, panel, Refits(bundle), **fields)
         refitted = run(forecaster, panel, Refits(bundle), **fields, refit_every=3)
         # The refits of this test are the stored network, so that both say the same.
-        np.testing.assert_allclose(said(refitted), said(kept), rtol=1e-6)
-        assert 0.5 < np.abs(said(kept)).mean() / (10, 10_000)[series] < 2
+        np.testing.assert_allclose(predicted(refitted), predicted(kept), rtol=1e-6)
+        assert 0.5 < np.abs(predicted(kept)).mean() / (10, 10_000)[series] < 2
 
     @pytest.mark.parametrize("series", [0, 1])
     def test_what_comes_later_in_any_series_changes_no_forecast(
@@ -215,7 +215,9 @@ class TestRun:
             seen.append(data)
             return really(spec, data, tell)
 
-        before, after = (said(run(forecaster, each, refit, **fields)) for each in (panel, changed))
+        before, after = (
+            predicted(run(forecaster, each, refit, **fields)) for each in (panel, changed)
+        )
         # Origins at the hours 400 to 420 come before the change, and so do both refits.
         np.testing.assert_array_equal(before[:3], after[:3])
         assert (before[3] != after[3]).all()
@@ -229,7 +231,7 @@ class TestRun:
         other = [panel[0], replace(panel[1], values=panel[1].values[::-1].copy())]
         fields = {"origins": {"start": at(400), "count": 1}, "refit_every": 1}
         one, another = (run(forecaster, each, really, **fields) for each in (panel, other))
-        assert (said(one) != said(another)).all()
+        assert (predicted(one) != predicted(another)).all()
 
 
 @pytest.mark.slow
@@ -241,7 +243,7 @@ class TestKnownFuture:
         origins = {"start": panel[1].times[450].item().isoformat() + "Z", "every": 12}
         wanted = {"origins": origins, "refit_every": 100, "series": 1}
         result = run(forecaster, panel, really, **wanted)
-        assert np.isfinite(said(result)[:, :LEADS]).all()
+        assert np.isfinite(predicted(result)[:, :LEADS]).all()
         # Without what is known the error is 2.4 times the scale: see `test_covariates`.
         assert result.report["targets"]["y"]["mae"] < 1000
 
@@ -252,8 +254,8 @@ class TestKnownFuture:
             values[each.times > last, 0] *= 3
         changed = [replace(e, values=v) for e, v in zip(panel, unseen, strict=True)]
         again = run(forecaster, changed, really, **wanted)
-        np.testing.assert_array_equal(said(again), said(result))
+        np.testing.assert_array_equal(predicted(again), predicted(result))
         unseen[1][panel[1].times > last, 1] += 1
-        other = said(run(forecaster, changed, really, **wanted))
-        np.testing.assert_array_equal(other[0], said(result)[0])
-        assert (other[-1] != said(result)[-1]).all()
+        other = predicted(run(forecaster, changed, really, **wanted))
+        np.testing.assert_array_equal(other[0], predicted(result)[0])
+        assert (other[-1] != predicted(result)[-1]).all()

@@ -51,8 +51,8 @@ class TestFit:
         column = np.sin(2 * np.pi * np.arange(300) / 24)
         model = Autoregression.fit(column, season=24)
         assert model.order == 2
-        said = model.forecast(column, np.array([1, 24]), np.array([200]))[0]
-        np.testing.assert_allclose(said, column[[201, 224]], atol=1e-6)
+        predicted = model.forecast(column, np.array([1, 24]), np.array([200]))[0]
+        np.testing.assert_allclose(predicted, column[[201, 224]], atol=1e-6)
 
     def test_white_noise_has_no_order(self) -> None:
         column = np.random.default_rng(3).normal(size=5000)
@@ -79,8 +79,8 @@ class TestFit:
         self, column: Values, expected: float
     ) -> None:
         model = Autoregression.fit(column, season=1)
-        said = model.forecast(column, np.array([1, 9]), np.array([len(column) - 1]))
-        np.testing.assert_allclose(said, [[expected, expected]])
+        predicted = model.forecast(column, np.array([1, 9]), np.array([len(column) - 1]))
+        np.testing.assert_allclose(predicted, [[expected, expected]])
 
     def test_without_values_there_is_no_forecast(self) -> None:
         column = np.full(9, NAN)
@@ -94,9 +94,9 @@ class TestForecast:
         coefficients = np.random.default_rng(order).normal(size=order) / 4
         model = Autoregression(0.3, coefficients, 2.0, 1.5, False, 100)
         column = noisy(40, (0.5,), seed=order)
-        said = model.forecast(column, np.array(sorted(leads)), np.array([39]))[0]
+        predicted = model.forecast(column, np.array(sorted(leads)), np.array([39]))[0]
         expected = [recursion(model, column, lead) for lead in sorted(leads)]
-        np.testing.assert_allclose(said, expected, rtol=1e-9)
+        np.testing.assert_allclose(predicted, expected, rtol=1e-9)
 
     @given(cut=st.integers(10, 90))
     def test_nothing_later_than_the_origin_is_seen(self, cut: int) -> None:
@@ -115,24 +115,24 @@ class TestForecast:
 
     def test_too_short_a_past_gives_no_forecast(self) -> None:
         model = Autoregression(0.0, np.array([1.0, 0.5]), 0.0, 1.0, False, 9)
-        said = model.forecast(np.array([NAN, 1.0, 1.0]), np.array([1]), np.arange(3))
-        np.testing.assert_array_equal(said[:, 0], [NAN, NAN, 1.5])
+        predicted = model.forecast(np.array([NAN, 1.0, 1.0]), np.array([1]), np.arange(3))
+        np.testing.assert_array_equal(predicted[:, 0], [NAN, NAN, 1.5])
 
     def test_prices_are_modelled_by_their_logarithms(self) -> None:
         column = 100 * 1.01 ** np.arange(200)
         model = Autoregression.fit(column, season=1, logged=True)
-        said = model.forecast(column, np.array([1, 5]), np.array([199]))[0]
-        np.testing.assert_allclose(said, column[199] * 1.01 ** np.array([1, 5]), rtol=1e-3)
+        predicted = model.forecast(column, np.array([1, 5]), np.array([199]))[0]
+        np.testing.assert_allclose(predicted, column[199] * 1.01 ** np.array([1, 5]), rtol=1e-3)
 
     def test_an_explosive_model_stays_a_number(self) -> None:
         model = Autoregression(0.1, np.array([3.0]), 0.0, 1.0, True, 9)
-        said = model.forecast(np.array([2.0]), np.array([1, 5000]), np.array([0]))
-        assert np.isfinite(said).all()
+        predicted = model.forecast(np.array([2.0]), np.array([1, 5000]), np.array([0]))
+        assert np.isfinite(predicted).all()
 
     def test_every_target_has_its_own_model(self) -> None:
         values = np.stack([np.arange(60.0), np.full(60, 7.0)], axis=1)
         models = [Autoregression.fit(column, season=1) for column in values.T]
-        said = autoregressive(models, values, np.array([1, 2]), np.array([59]))
-        assert said.shape == (1, 2, 2)
-        np.testing.assert_allclose(said[0, :, 0], [60, 61], atol=1e-6)
-        np.testing.assert_allclose(said[0, :, 1], 7)
+        predicted = autoregressive(models, values, np.array([1, 2]), np.array([59]))
+        assert predicted.shape == (1, 2, 2)
+        np.testing.assert_allclose(predicted[0, :, 0], [60, 61], atol=1e-6)
+        np.testing.assert_allclose(predicted[0, :, 1], 7)

@@ -16,9 +16,9 @@ SERIES = np.array([[1.0], [2.0], [NAN], [4.0], [5.0], [6.0]])
 
 class TestNaive:
     def test_it_repeats_the_last_observed_value_for_every_lead(self) -> None:
-        said = naive(SERIES, np.array([1, 5]))[:, :, 0]
-        np.testing.assert_array_equal(said[:, 0], [1, 2, 2, 4, 5, 6])
-        np.testing.assert_array_equal(said[:, 1], said[:, 0])
+        predicted = naive(SERIES, np.array([1, 5]))[:, :, 0]
+        np.testing.assert_array_equal(predicted[:, 0], [1, 2, 2, 4, 5, 6])
+        np.testing.assert_array_equal(predicted[:, 1], predicted[:, 0])
 
     def test_before_the_first_value_it_says_nothing(self) -> None:
         np.testing.assert_array_equal(last_observed(np.array([[NAN], [3.0]])), [[NAN], [3.0]])
@@ -30,13 +30,13 @@ class TestNaive:
 
 class TestSeasonalNaive:
     def test_it_repeats_the_last_complete_season(self) -> None:
-        said = seasonal_naive(SERIES, np.array([1, 2, 3, 4]), 3)[:, :, 0]
-        np.testing.assert_array_equal(said[5], [4, 5, 6, 4])
-        np.testing.assert_array_equal(said[3], [2, 2, 4, 2])
+        predicted = seasonal_naive(SERIES, np.array([1, 2, 3, 4]), 3)[:, :, 0]
+        np.testing.assert_array_equal(predicted[5], [4, 5, 6, 4])
+        np.testing.assert_array_equal(predicted[3], [2, 2, 4, 2])
 
     def test_a_series_younger_than_a_season_says_nothing(self) -> None:
-        said = seasonal_naive(SERIES, np.array([1, 3]), 3)[:, :, 0]
-        np.testing.assert_array_equal(said[1], [NAN, 2])
+        predicted = seasonal_naive(SERIES, np.array([1, 3]), 3)[:, :, 0]
+        np.testing.assert_array_equal(predicted[1], [NAN, 2])
 
     def test_a_season_of_one_step_is_the_naive_forecast(self) -> None:
         leads = np.array([1, 2, 7])
@@ -54,11 +54,11 @@ class TestSeasonalNaive:
 
 class TestDrift:
     def test_the_mean_change_from_the_first_value_goes_on(self) -> None:
-        said = drift(SERIES, np.array([1, 3]))[:, :, 0]
+        predicted = drift(SERIES, np.array([1, 3]))[:, :, 0]
         # From 1 to 6 in five steps: one a step.
-        np.testing.assert_array_equal(said[5], [7, 9])
+        np.testing.assert_array_equal(predicted[5], [7, 9])
         # The third row is missing: 2 is the last value, two steps after the first.
-        np.testing.assert_array_equal(said[2], [2.5, 3.5])
+        np.testing.assert_array_equal(predicted[2], [2.5, 3.5])
 
     def test_at_the_first_value_it_is_the_naive_forecast(self) -> None:
         values = np.array([[NAN], [3.0], [5.0]])

@@ -159,7 +159,7 @@ class TestLeaks:
 
 
 class Reader:
-    """Says what stands so many rows after the origin."""
+    """Predicts the value a number of rows after the origin."""
 
     least_rows = 1
 
@@ -170,8 +170,8 @@ class Reader:
         return self
 
     def outputs(self, times: Times, values: Values, at: RowIndices) -> Outputs:
-        said = values[at + self._ahead, np.newaxis]
-        return Outputs(times, values, at, said, said[:0], said[:0])
+        predicted = values[at + self._ahead, np.newaxis]
+        return Outputs(times, values, at, predicted, predicted[:0], predicted[:0])
 
 
 class TestReport:

@@ -1,4 +1,4 @@
-"""The Diebold-Mariano test: by hand, where both are equally good, and where there is no test."""
+"""The Diebold-Mariano test: by hand, where both are equally good, and where a test is impossible."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ class TestStatistic:
         assert np.isfinite(test.statistic)
 
     @pytest.mark.parametrize("overlap", [0, 5])
-    def test_equally_good_forecasters_are_seldom_told_apart(self, overlap: int) -> None:
+    def test_equally_good_forecasters_are_seldom_distinguished(self, overlap: int) -> None:
         generator = np.random.default_rng(1)
         kernel = np.ones(overlap + 1)
         found = [
@@ -74,7 +74,7 @@ class TestSentence:
         ("difference", "sentence"),
         [(0.0, "do not differ"), (-0.1, "better than"), (0.1, "worse than")],
     )
-    def test_a_difference_that_never_varies_is_said_in_words(
+    def test_a_difference_that_never_varies_is_explained(
         self, difference: float, sentence: str
     ) -> None:
         test = compare(np.full(30, difference))

@@ -89,8 +89,8 @@ class TestTraining:
             state = run_one(
                 forecaster.advance(state, data.times[row : row + 1], values[row : row + 1])
             )
-            said = run_one(forecaster.forecast(state)).values
-            np.testing.assert_allclose(said, whole.values[row], atol=1e-6)
+            predicted = run_one(forecaster.forecast(state)).values
+            np.testing.assert_allclose(predicted, whole.values[row], atol=1e-6)
 
     def test_every_member_has_states_of_its_own(self, trained: Trained) -> None:
         stateful = trained.spec["mode"] == "stateful"

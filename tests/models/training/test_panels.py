@@ -269,8 +269,8 @@ class TestUnseen:
     ) -> None:
         new = wave("new", 400, scale=1e-3, seed=7)
         own = forecaster.fitted(fit_unseen(forecaster.manifest, new))
-        said = own.outputs(new.times, new.values)
-        errors = np.abs(said.values[200:390, 0] - new.values[201:391, :1])
+        predicted = own.outputs(new.times, new.values)
+        errors = np.abs(predicted.values[200:390, 0] - new.values[201:391, :1])
         naive = np.abs(new.values[200:390, :1] - new.values[201:391, :1])
         assert errors.mean() < 0.5 * naive.mean()
 

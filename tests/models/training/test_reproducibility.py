@@ -191,7 +191,7 @@ class TestCompare:
             "the training."
         ]
 
-    def test_what_nothing_explains_is_said(self, trained: Trained, other: Trained) -> None:
+    def test_an_unexplained_difference_is_reported(self, trained: Trained, other: Trained) -> None:
         artefact = read_bundle(other.bundle)
         manifest = read_bundle(trained.bundle).manifest
         swapped = read_bundle(write_bundle(replace(artefact, manifest=manifest)))
@@ -206,7 +206,7 @@ class TestCompare:
         old = replace(record, data={"sha256": record.data["sha256"]}, training={})
         assert compare(old, record, make_wave())["identical"] is True
 
-    def test_networks_of_other_shapes_are_told_apart(self, trained: Trained) -> None:
+    def test_networks_of_other_shapes_are_distinguished(self, trained: Trained) -> None:
         spec = {**SPEC, "layers": [{"cell": "rnn", "units": 2}], "epochs": 1, "horizon": 1}
         small = train(Spec.model_validate(spec), make_wave())
         found = compare(Record.of(trained), Record.of(small), make_wave())

@@ -40,7 +40,7 @@ def before() -> Trained:
 
 
 def given(before: Trained, rows: int = 600, **changes: Any) -> dict[str, Any]:
-    """What a network of this spec is told when it asks for the weights."""
+    """What a network of this spec gets when it asks for the weights."""
     data = first(make_wave(), rows)
     spec = resolve(Spec.model_validate({**SPEC, **changes}), [SeriesProfile.from_data(data)])
     prepared = prepare(spec, data)

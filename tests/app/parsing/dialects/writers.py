@@ -41,7 +41,7 @@ class Refused:
 
     name: str
     content: bytes
-    said: str
+    answer: str
     query: dict[str, Any] = field(default_factory=dict)
 
 

@@ -117,7 +117,7 @@ class TestHeaders:
         assert table.channels == ("open", "high", "low", "close")
         assert moments(table) == ["2024-01-02T09:00:00", "2024-01-02T09:01:00"]
 
-    def test_equal_names_are_told_apart(self) -> None:
+    def test_equal_names_are_distinguished(self) -> None:
         table = read_text("time,a,a\n2024-01-01,1,2\n2024-01-02,3,4\n")
         assert table.channels == ("a", "a_2")
         assert codes(table) == {"same_names": 1}

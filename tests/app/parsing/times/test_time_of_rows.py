@@ -76,7 +76,7 @@ class TestFormats:
         table = read_text("time,a\n2022-03,1\n2022-60,2\n", timestamp_format="%Y-%j")
         assert moments(table) == ["2022-01-03T00:00:00", "2022-03-01T00:00:00"]
 
-    def test_small_numbers_are_seconds_only_when_that_is_said(self) -> None:
+    def test_small_numbers_are_seconds_only_by_request(self) -> None:
         table = read_text("n,a\n0,1\n60,2\n", timestamp=("n",), timestamp_format="epoch_s")
         assert moments(table) == ["1970-01-01T00:00:00", "1970-01-01T00:01:00"]
 
@@ -173,7 +173,7 @@ class TestTimezones:
         table = read_text("time,a\n2022-01-03T09:08Z,1\n", timezone="Asia/Kolkata")
         assert moments(table) == ["2022-01-03T09:08:00"]
 
-    def test_hours_that_come_twice_are_told_apart_by_order(self) -> None:
+    def test_hours_that_come_twice_are_distinguished_by_order(self) -> None:
         text = "time,a\n2023-10-29 01:00,1\n2023-10-29 02:00,2\n2023-10-29 02:00,3\n"
         table = read_text(text + "2023-10-29 03:00,4\n", timezone="Europe/Berlin")
         assert moments(table) == [
@@ -184,7 +184,7 @@ class TestTimezones:
         ]
         assert codes(table) == {"repeated_hour": 2}
 
-    def test_finer_steps_and_newest_first_are_told_apart_as_well(self) -> None:
+    def test_finer_steps_and_newest_first_are_distinguished_as_well(self) -> None:
         clock = ["02:00", "02:30", "02:00", "02:30"]
         forward = [f"2023-10-29 {hour},{n}\n" for n, hour in enumerate(["01:30", *clock, "03:00"])]
         for rows in (forward, forward[::-1]):
