@@ -12,8 +12,6 @@ from app.schedules.tables import ScheduleRun
 from app.scores.tables import ClassScore, FoldedScore
 from app.stored_reports import ReportJson, with_current_names
 
-pytestmark = pytest.mark.unit
-
 OLD_LEAD = {"lead": 1, "log_loss": 0.9, "coin_accuracy": 0.4, "coin_log_loss": 1.1, "skill": 0.18}
 NEW_LEAD = {
     "lead": 1,
@@ -48,6 +46,7 @@ OLD_EVIDENCE = [{"against": "coin", "skill": 0.2, "passed": True}, {"against": "
 NEW_EVIDENCE = [{"against": "class_prior", "skill": 0.2, "passed": True}, {"against": "champion"}]
 
 
+@pytest.mark.unit
 class TestNames:
     @pytest.mark.parametrize(
         ("stored", "read"),
