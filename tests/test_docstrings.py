@@ -18,6 +18,7 @@ CENTRAL_CLASSES = [
     ("models.serving.forecaster", "Forecaster"),
     ("models.serving.intervals", "Intervals"),
     ("models.serving.states", "State"),
+    ("app.parsing.reader", "Table"),
     ("models.backtesting.backtest", "Backtest"),
 ]
 MODULES = [

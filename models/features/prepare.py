@@ -13,30 +13,14 @@ from models.calendars.holidays import HolidayFlags, named_codes
 from models.errors import DataError
 from models.features.classes import ClassCoding
 from models.features.dataset import Dataset, Track
-from models.features.features import FeaturePipeline, clean_rows
+from models.features.features import FeaturePipeline
 from models.features.fitting import DroppedChannel, FeaturePlan, fit_features
+from models.features.gridded import GriddedSeries
 from models.features.known_effects import KnownEffects
 from models.features.known_future import FutureTable
 from models.features.series_fit import FitRule, SeriesFit
-from models.grid.resampling import GridRule
-from models.grid.splits import split_bounds
 from models.series import Channel, SeriesData, as_panel
 from models.spec.spec import Spec
-
-
-@dataclass(frozen=True, slots=True)
-class Borders:
-    """Times at which the parts of a split begin."""
-
-    train: np.datetime64
-    validation: np.datetime64
-    test: np.datetime64
-
-    def track(self, times: Times, offset: int = 0, series: int = 0) -> Track:
-        """Row numbers of the parts in a track whose first row has the number `offset`."""
-        starts = np.searchsorted(times, np.array([self.train, self.validation, self.test]))
-        train, validation, test = (offset + starts).tolist()
-        return Track(train, validation, test, offset + len(times), series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +40,17 @@ class PreparedSeries:
     track: Track
     fitted: Times
     observed: tuple[Times, Values]
+
+    @classmethod
+    def of(cls, gridded: GriddedSeries, fit: SeriesFit) -> Self:
+        """The prepared series of a fitted one."""
+        return cls(
+            fit=fit,
+            times=gridded.times[0],
+            track=gridded.track,
+            fitted=gridded.times[0][gridded.seen],
+            observed=(gridded.data.times, gridded.values),
+        )
 
     @property
     def sha256(self) -> str:
@@ -127,7 +122,7 @@ def fit_panel(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> "FittedPan
     names = [channel.name for channel in channels]
     targets = [names.index(name) for name in spec.targets or []]
     positive = targets if spec.transform == "log_return" else []
-    gridded = [_Gridded.of(spec, each, channels, positive) for each in panel]
+    gridded = [GriddedSeries.of(spec, each, channels, positive) for each in panel]
 
     grid_rule = gridded[0].rule
     resampled = grid_rule.step != grid_rule.cadence
@@ -180,7 +175,7 @@ class FittedPanel:
         classes: The coding of classes; None if values are predicted.
     """
 
-    gridded: list["_Gridded"]
+    gridded: list[GriddedSeries]
     fits: list[SeriesFit]
     rule: FitRule
     channels: tuple[Channel, ...]
@@ -195,7 +190,7 @@ class FittedPanel:
             pipeline=self.rule.pipeline,
             channels=self.channels,
             targets=list(self.rule.targets),
-            series=tuple(each.prepared(fit) for each, fit in both),
+            series=tuple(PreparedSeries.of(gridded, fit) for gridded, fit in both),
             dropped=self.dropped,
         )
 
@@ -269,70 +264,6 @@ class FittedPanel:
             pipeline = fit.pipeline(self.rule.pipeline)
             tables.append(FutureTable.of(pipeline, fit.scaling.leads, laid))
         return FutureTable.joined(tables)
-
-
-@dataclass(frozen=True, slots=True)
-class _Gridded:
-    """A series on its grids, one per phase, with clean rows and the borders of its parts."""
-
-    data: SeriesData
-    values: Values
-    rule: GridRule
-    times: list[Times]
-    rows: list[Values]
-    borders: Borders
-
-    @classmethod
-    def of(
-        cls, spec: Spec, data: SeriesData, channels: tuple[Channel, ...], positive: list[int]
-    ) -> Self:
-        values = _of_channels(data, channels)
-        step = spec.cadence or data.cadence
-        rule = GridRule.learn(data, channels, step, spec.aggregate or "last")
-        grids = [rule.grid(data.times, values, phase=phase) for phase in range(rule.phases)]
-        rows = [clean_rows(grid.values, positive) for grid in grids]
-        times = [grid.times for grid in grids]
-        return cls(data, values, rule, times, rows, _borders(spec, times[0]))
-
-    @property
-    def track(self) -> Track:
-        return self.borders.track(self.times[0])
-
-    @property
-    def seen(self) -> slice:
-        return slice(*self.track.span("train"))
-
-    @property
-    def training_rows(self) -> Values:
-        return self.rows[0][self.seen]
-
-    def fit(self, rule: FitRule) -> SeriesFit:
-        return rule.fit(
-            self.data.name, self.data.timezone, self.rule, self.times[0], self.training_rows
-        )
-
-    def prepared(self, fit: SeriesFit) -> PreparedSeries:
-        return PreparedSeries(
-            fit=fit,
-            times=self.times[0],
-            track=self.track,
-            fitted=self.times[0][self.seen],
-            observed=(self.data.times, self.values),
-        )
-
-
-def _of_channels(data: SeriesData, channels: tuple[Channel, ...]) -> Values:
-    """The channels' values, `(rows, channels)`; not a copy if all channels are wanted."""
-    if channels == data.channels:
-        return data.values
-    return data.values[:, [data.channel_names.index(each.name) for each in channels]]
-
-
-def _borders(spec: Spec, times: Times) -> Borders:
-    bounds = split_bounds(times, spec.split)
-    end = times[-1] + np.timedelta64(1, "us")
-    starts = [bounds.train.start, bounds.validation.start, bounds.test.start]
-    return Borders(*(times[row] if row < len(times) else end for row in starts))
 
 
 def _feature_plan(
