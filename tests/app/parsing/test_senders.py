@@ -41,4 +41,4 @@ def test_what_has_no_proof_is_refused_with_the_parameter(case: Refused) -> None:
     content = io.BytesIO(case.content)
     with pytest.raises(UnreadableFile) as caught:
         read_table(content, options_of(case.query), limit_bytes=LIMIT_BYTES)
-    assert case.answer in str(caught.value)
+    assert case.sentence in str(caught.value)

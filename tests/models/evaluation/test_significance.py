@@ -1,4 +1,4 @@
-"""The Diebold-Mariano test: by hand, where both are equally good, and where a test is impossible."""
+"""The Diebold-Mariano test: by hand, where both are equally good, and where it is impossible."""
 
 import numpy as np
 import pytest

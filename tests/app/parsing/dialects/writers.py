@@ -41,7 +41,7 @@ class Refused:
 
     name: str
     content: bytes
-    answer: str
+    sentence: str
     query: dict[str, Any] = field(default_factory=dict)
 
 
