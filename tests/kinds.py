@@ -20,7 +20,7 @@ SERVERS = {"postgres_server", "postgres_database"}
 
 
 class Guard:
-    """What is forbidden now: an audit hook cannot be taken off, only told to let all pass."""
+    """An audit hook, which Python cannot remove: two switches say what it forbids now."""
 
     training = False
     processes_and_databases = False
@@ -46,7 +46,7 @@ def only_unit_tests(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Forbid the training libraries in a run of unit tests.
 
-    In other runs Keras may be loaded by any test before, so that nothing could be seen.
+    In other runs an earlier test may have loaded Keras, and then its import raises no event.
     """
     guard.training = only_unit_tests(config)
 

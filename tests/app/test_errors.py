@@ -12,6 +12,8 @@ from app.main import create_app
 from app.openapi import types_of
 from app.settings import Settings
 
+pytestmark = pytest.mark.unit
+
 ROOT = Path(__file__).parents[2]
 # Bases stand for a status and are not raised, apart from the one that also means the general case.
 GENERAL = {Invalid}

@@ -4,6 +4,8 @@ import pytest
 
 from tools.phrases import find
 
+pytestmark = pytest.mark.unit
+
 
 def found(text: str, path: str = "module.py") -> list[tuple[str, str]]:
     return [(each.place, each.phrase) for each in find(path, text)]

@@ -5,6 +5,8 @@ import pytest
 
 from tools import structure
 
+pytestmark = pytest.mark.unit
+
 
 def graph_of(*imports: tuple[str, str]) -> grimp.ImportGraph:
     graph = grimp.ImportGraph()
