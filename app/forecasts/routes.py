@@ -40,7 +40,7 @@ from app.forecasts.schemas import (
     ForecastsRead,
     ForecastSummary,
 )
-from app.forecasts.scored import read_forecast
+from app.forecasts.views import read_forecast
 from app.forecasts.tables import StoredForecast
 from app.idempotency import Answer as OnceAnswer
 from app.idempotency import OnceOnlyDependency

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.errors import ServiceError
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.live import checking
 from models.errors import ForecastingError
 
@@ -19,12 +17,7 @@ def check_states(task: Task) -> Publish:
         task.report(phase="checking", fraction=number / len(found))
         states.append(_check(task, one))
     counts = {name: sum(state[name] for state in states) for name in ("repaired", "failed")}
-    result = {"model": model, **counts, "states": states}
-
-    def publish(_: Session) -> dict[str, Any]:
-        return result
-
-    return publish
+    return publish_result({"model": model, **counts, "states": states})
 
 
 def _check(task: Task, one: checking.Subject) -> dict[str, Any]:

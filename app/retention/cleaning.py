@@ -23,7 +23,7 @@ from app.forecasts.tables import StoredForecast
 from app.jobs.tables import Job
 from app.live.tables import KeptState, StateCheckpoint
 from app.registry.tables import Alias, Model, ModelVersion
-from app.retention.aged import (
+from app.retention.conditions import (
     EVERYTHING,
     Limits,
     Pair,
@@ -33,8 +33,8 @@ from app.retention.aged import (
     old_states,
     pairs_of,
 )
-from app.retention.needs import idle_states, serving_versions, surplus_versions, versions_of
-from app.retention.pace import Pace
+from app.retention.queries import idle_states, serving_versions, surplus_versions, versions_of
+from app.retention.throttle import Throttle
 from app.retention.policy import policy_of
 from app.scores.totals import fold
 from app.series.tables import Series
@@ -62,7 +62,7 @@ class Cleaner:
         self._database = database
         self._settings = settings
         self._notify = notify
-        self._pace = Pace()
+        self._throttle = Throttle()
 
     def clean(self, model_id: int) -> None:
         """Delete what may go of a model; nothing if it was deleted itself."""
@@ -96,7 +96,7 @@ class Cleaner:
         """Walk through the forecasts of a pair by their index, and delete those that may go."""
         after: Place | None = None
         while found := self._read(
-            partial(_next, pair=pair, limits=limits, after=after, size=self._pace.size)
+            partial(_next, pair=pair, limits=limits, after=after, size=self._throttle.size)
         ):
             after = found[-1][1]
             ids = [forecast_id for forecast_id, _ in found]
@@ -191,7 +191,7 @@ class Cleaner:
 
         deleted, seconds = retry_until_available(once, threading.Event())
         self.deleted += deleted
-        self._pace.rest(seconds)
+        self._throttle.pause(seconds)
 
 
 def _next(

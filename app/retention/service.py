@@ -13,7 +13,7 @@ from app.jobs.tables import UNFINISHED, Job
 from app.live.tables import KeptState
 from app.registry.queries import get_model
 from app.registry.tables import Model
-from app.retention.aged import (
+from app.retention.conditions import (
     EVERYTHING,
     SCORES,
     Limits,
@@ -23,7 +23,7 @@ from app.retention.aged import (
     may_go,
     pairs_of,
 )
-from app.retention.needs import idle_states, surplus_versions, versions_of
+from app.retention.queries import idle_states, surplus_versions, versions_of
 from app.retention.policy import Policy
 
 KIND = "clean"

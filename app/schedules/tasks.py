@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 import app.aliases.service as aliases
 from app.aliases.schemas import AliasSet
 from app.aliases.service import Candidate
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.live.warming import make_ready
 from app.schedules.outcomes import finish, lock_run
 from app.settings import get_settings
@@ -33,7 +33,7 @@ def promote_version(task: Task) -> Publish:
         settle = partial(_settle, task=task, request=request, candidate=candidate)
         outcome = task.write(settle)
         if outcome is not None:
-            return partial(_published, outcome)
+            return publish_result(outcome)
     raise aliases.changed_all_the_time(name)
 
 
@@ -59,10 +59,6 @@ def _settle(
         reason = f"Version {run.version} is {subject['alias']} now."
     finish(run, promoted=not unbeaten, reason=reason, evidence=evidence)
     return {"promoted": run.promoted, "reason": run.reason}
-
-
-def _published(outcome: dict[str, Any], _: Session) -> dict[str, Any]:
-    return outcome
 
 
 def _request(task: Task) -> AliasSet:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.studies import trials
 from app.studies.trials import TrialInput
 from models.checks.folds import fold_splits
@@ -29,7 +29,7 @@ def run_study_trial(task: Task) -> Publish:
     """Run the trial that the job belongs to."""
     given = task.write(lambda session: trials.begin(session, task.attempt.job_id))
     if given is None:
-        return lambda session: dict(task.attempt.subject)
+        return publish_result(dict(task.attempt.subject))
     data = task.read(lambda session: trials.load(session, given))
     profile = SeriesProfile.from_data(data)
     spec = Variations.of(given.fields, profile).spec(given.parameters)

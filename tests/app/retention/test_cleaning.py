@@ -314,10 +314,10 @@ def check_rollback(client: TestClient, database: Database, alias: dict[str, Any]
 SCRIPT = """
 import sys
 from app.db import Database
-from app.retention import aged, pace
+from app.retention import conditions, throttle
 from app.retention.cleaning import Cleaner
 from app.settings import Settings
-aged.WATCHED_STEPS, pace.FIRST_SIZE, pace.LARGEST_SIZE = 6, 1, 1
+conditions.WATCHED_STEPS, throttle.FIRST_SIZE, throttle.LARGEST_SIZE = 6, 1, 1
 Cleaner(Database(sys.argv[1]), Settings(), lambda _: None).clean(int(sys.argv[2]))
 """
 

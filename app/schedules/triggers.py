@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.drift.service import Drift, Finding, Thresholds
 from app.schedules.tables import Schedule, Trigger
-from app.schedules.trained_version import Subject
+from app.schedules.retrained_version import Subject
 from app.series.tables import SeriesRevision
 
 

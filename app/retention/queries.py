@@ -10,7 +10,7 @@ from app.forecasts.tables import StoredForecast
 from app.jobs.tables import UNFINISHED, Job, JobState
 from app.live.tables import KeptState
 from app.registry.tables import Alias, AliasChange, Model, ModelVersion
-from app.retention.aged import Pair, old_states
+from app.retention.conditions import Pair, old_states
 from app.retention.policy import Policy
 
 # Who forecasts with a version by its number needs it as one who gave it an alias.
