@@ -40,8 +40,8 @@ from app.forecasts.schemas import (
     ForecastsRead,
     ForecastSummary,
 )
-from app.forecasts.views import read_forecast
 from app.forecasts.tables import StoredForecast
+from app.forecasts.views import read_forecast
 from app.idempotency import Answer as OnceAnswer
 from app.idempotency import OnceOnlyDependency
 from app.pagination import Page, Paging

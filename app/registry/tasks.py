@@ -1,7 +1,6 @@
 """Background jobs of the registry: `train` publishes a version, `verify` trains it again."""
 
 import dataclasses
-from typing import Any
 
 from sqlalchemy.orm import Session
 

@@ -1,4 +1,4 @@
-"""The handler of `clean`: delete what the policies no longer keep; it can be killed and repeated."""
+"""The handler of `clean`: delete what the policies do not keep; an interrupted run is repeated."""
 
 import threading
 import time
@@ -61,9 +61,7 @@ def clean(
     }
 
 
-def _report_progress(
-    notify: Callable[[float], None], done: int, models: int, share: float
-) -> None:
+def _report_progress(notify: Callable[[float], None], done: int, models: int, share: float) -> None:
     notify((done + share) / models)
 
 
@@ -79,12 +77,12 @@ def _clean_jobs(database: Database, settings: Settings) -> Counter[str]:
     """Delete events, checkpoints and jobs in batches."""
     now = utc_now()
     works = {
-        "job_events": partial(ended_jobs.forget_events, now=now),
-        "job_checkpoints": partial(ended_jobs.forget_checkpoints, now=now),
+        "job_events": partial(ended_jobs.delete_events, now=now),
+        "job_checkpoints": partial(ended_jobs.delete_checkpoints, now=now),
     }
     if settings.retention_jobs_days:
         before = now - timedelta(days=settings.retention_jobs_days)
-        works["jobs"] = partial(ended_jobs.forget_jobs, before=before)
+        works["jobs"] = partial(ended_jobs.delete_jobs, before=before)
     deleted: Counter[str] = Counter()
     for name, work in works.items():
         while count := _transaction(database, work):

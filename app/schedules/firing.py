@@ -12,9 +12,9 @@ import app.registry.service as registry
 from app.db import Database, to_microseconds, utc_now
 from app.registry.tables import Model
 from app.schedules import cron
-from app.schedules.triggers import measure
-from app.schedules.tables import Schedule, ScheduleRun, Trigger
 from app.schedules.retrained_version import Subject, find_subject, is_running
+from app.schedules.tables import Schedule, ScheduleRun, Trigger
+from app.schedules.triggers import measure
 from app.series.tables import Series
 from app.settings import Settings
 from models.network.devices import Device

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.drift.service import Drift, Finding, Thresholds
-from app.schedules.tables import Schedule, Trigger
 from app.schedules.retrained_version import Subject
+from app.schedules.tables import Schedule, Trigger
 from app.series.tables import SeriesRevision
 
 

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from app.aliases.schemas import EvidenceRead
 from app.registry.tables import Model
-from app.schedules.triggers import measure
+from app.schedules.retrained_version import find_subject
 from app.schedules.schemas import DriftTrigger, GaugeRead, RunRead, ScheduleRead
 from app.schedules.tables import Schedule, ScheduleRun
-from app.schedules.retrained_version import find_subject
+from app.schedules.triggers import measure
 
 SETTINGS = (
     "cron",

@@ -81,6 +81,9 @@ class ClassScore(AwaitedPoint, Base):
     majority_correct: Mapped[bool | None]
 
 
+SCORE_TABLES: tuple[type[AwaitedPoint], ...] = (ForecastScore, ClassScore)
+
+
 class FoldedScore(Base):
     """What is left of scores that retention took away: their sums, which figures of all time need.
 
