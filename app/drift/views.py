@@ -1,4 +1,4 @@
-"""How drift looks to a client."""
+"""Turn the drift of a version into an answer."""
 
 from dataclasses import asdict
 
