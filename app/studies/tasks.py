@@ -1,4 +1,4 @@
-"""The handler of `trial`: parameters drawn, epochs run, a value or the reason for none."""
+"""The handler of `trial`: draw parameters, train the folds, store the value or prune."""
 
 import dataclasses
 import statistics
@@ -22,7 +22,7 @@ from models.training.trial import run_measured_trial, run_trial
 
 
 class Pruned(Exception):
-    """Other trials were better after as many epochs."""
+    """Other trials were better after the same number of epochs."""
 
 
 def run_study_trial(task: Task) -> Publish:
@@ -37,7 +37,7 @@ def run_study_trial(task: Task) -> Publish:
 
 
 def _splits(given: TrialInput, spec: Spec, profile: SeriesProfile) -> list[SplitSpec]:
-    """The folds, the newest first: it has the spec's own split, and pruning looks at it."""
+    """The folds, the newest first: it has the spec's own split, and pruning uses its losses."""
     folds = given.search.filled().folds
     return [spec.split] if folds is None else fold_splits(spec, profile, folds)[::-1]
 
@@ -56,7 +56,7 @@ class _Run:
         self._began = time.perf_counter()
 
     def run(self, splits: list[SplitSpec]) -> Publish:
-        """Run the folds that are not done yet; the mean of all is the value."""
+        """Run the folds that are not completed yet; the trial's value is the mean of all folds."""
         done = self._given.scores
         try:
             rest = [self._run_fold(fold, splits) for fold in range(len(done), len(splits))]
