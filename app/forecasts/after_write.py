@@ -15,6 +15,7 @@ from app.db import EPOCH, MICROSECOND
 from app.errors import ServiceError
 from app.forecasts import issuing
 from app.forecasts.issuing import Source
+from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
 from app.registry.artefacts import forecasters
@@ -107,14 +108,14 @@ def _advance_and_issue(
 def _advance_state(
     session: Session, series: Series, version: Watcher, changed: datetime
 ) -> CurrentState:
-    """The version's state after the last complete step; replayed where earlier rows changed."""
+    """The version's state after the last complete step; replayed if earlier rows changed."""
     forecaster = forecasters.get_trained(session, version.version_id, version.job_id)
     try:
         return run_one(
             live.current_state(session, forecaster, version.kept, series, changed_last=changed)
         )
     except NotFinite as failure:
-        live.keep_failure(session, version.version_id, series, failure)
+        state_storage.keep_failure(session, version.version_id, series, failure)
         raise
 
 
@@ -126,7 +127,7 @@ def _issue_forecast(
     try:
         issued = run_one(issuing.issue_from(session, source, series, state))
     except (ForecastingError, ServiceError):
-        live.keep_state(session, version.version_id, series.id, state)
+        state_storage.keep_state(session, version.version_id, series.id, state)
         raise
     stored = issuing.store(session, issued)
     return {"id": stored.key, "origin": issued.origin}

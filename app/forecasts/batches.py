@@ -13,13 +13,13 @@ from app.db import Database
 from app.forecasts import issuing
 from app.forecasts.issuing import Issued, Stored
 from app.forecasts.schemas import ForecastBatch, ForecastRequest
-from app.forecasts.service import asked_version, hold, issue_requested, store
+from app.forecasts.service import issue_requested, lock, requested_version, store
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
 from models.serving.batching import run_batched
 
-# After one of these nothing more can be asked of the database: they fail the call as a whole.
+# After one of these errors the database cannot be used: they fail the whole call.
 FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)
 
 Explain = Callable[[Exception], object]
@@ -27,22 +27,22 @@ Explain = Callable[[Exception], object]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A forecast that was made, and where it is stored if it was there before."""
+    """A forecast of the batch, with its row if it is stored already."""
 
     issued: Issued
     stored: Stored | None
 
     @property
     def is_stored(self) -> bool:
-        """Whether nothing is left to write."""
+        """Whether the forecast and its state are stored already."""
         return self.stored is not None and self.issued.state.kept
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is known of each item before anything is written; its error, if it has one.
+    """The items of a call before anything is written: forecasts, or errors.
 
-    Items that ask for the same share one forecast.
+    Equal items share one forecast.
     """
 
     requests: list[ForecastRequest | Exception]
@@ -50,41 +50,41 @@ class Batch:
 
     @property
     def unstored(self) -> list[str]:
-        """The forecasts that are to be written."""
+        """The keys of the forecasts that have to be written."""
         return [
             key for key, made in self.made.items() if isinstance(made, Made) and not made.is_stored
         ]
 
 
 def make(database: Database, asked: ForecastBatch) -> Batch:
-    """Make the forecasts; nothing is stored yet."""
+    """Make the forecasts of a call without storing them."""
     requests = [_read(raw) for raw in asked.requests]
-    different = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
+    distinct = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
     with database.reading() as session:
-        return Batch(requests, _made(session, different))
+        return Batch(requests, _made(session, distinct))
 
 
 def store_all(session: Session, batch: Batch, explain: Explain) -> str:
-    """Store what is new in the caller's transaction.
+    """Store the new forecasts in the caller's transaction.
 
     Args:
         session: The database.
-        batch: What `make` found.
-        explain: Makes plain values of an error.
+        batch: The result of `make`.
+        explain: Turns an error into plain values.
 
     Returns:
         The answer as JSON, in the order of the requests.
     """
     results = dict(batch.made)
     new = {key: made for key in batch.unstored if isinstance(made := results[key], Made)}
-    held = hold(session, [each.issued for each in new.values()])
+    locked = lock(session, [each.issued for each in new.values()])
     for key, each in new.items():
         try:
             with session.begin_nested():
-                results[key] = Made(each.issued, store(session, held, each.issued))
+                results[key] = Made(each.issued, store(session, locked, each.issued))
         except FATAL:
             raise
-        except Exception as error:  # one that cannot be stored does not fail the others
+        except Exception as error:  # a forecast that cannot be stored does not fail the others
             results[key] = error
     return answer(batch.requests, results, explain)
 
@@ -94,7 +94,7 @@ def answer(
     results: dict[str, Made | Exception],
     explain: Explain,
 ) -> str:
-    """The answer as JSON: each item as it would have been answered alone."""
+    """The answer as JSON: each item as a request of its own would be answered."""
     items = [_item(request, results, explain) for request in requests]
     return f'{{"items": [{", ".join(items)}]}}'
 
@@ -108,14 +108,14 @@ def _item(
         found = results[_key(request)]
         if isinstance(found, Exception):
             raise found
-        assert found.stored is not None, "everything was stored by now"  # noqa: S101
+        assert found.stored is not None, "every forecast is stored by now"  # noqa: S101
         return found.stored.answer(request).body
     except Exception as error:
         return json.dumps({"error": explain(error)})
 
 
 def _read(raw: object) -> ForecastRequest | Exception:
-    """An item of the request, checked as the body of its own route would be."""
+    """An item of the call, validated as the body of the route for one model would be."""
     try:
         return ForecastRequest.model_validate(raw)
     except ValidationError as error:
@@ -124,7 +124,7 @@ def _read(raw: object) -> ForecastRequest | Exception:
 
 
 def _key(request: ForecastRequest) -> str:
-    """What tells one forecast from another: levels are of the answer only."""
+    """The key of equal items: `levels` change only the answer, not the forecast."""
     return json.dumps(request.model_dump(exclude={"levels"}), default=str)
 
 
@@ -168,7 +168,7 @@ def _kept_states(session: Session, version_id: int, names: set[str]) -> Sequence
 
 def _version(session: Session, request: ForecastRequest) -> VersionRow | Exception:
     try:
-        return asked_version(session, request.model, request)
+        return requested_version(session, request.model, request)
     except FATAL:
         raise
     except Exception as error:

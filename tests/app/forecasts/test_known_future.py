@@ -211,8 +211,8 @@ class TestIntervals:
     def check(self, database: Database) -> None:
         """Compare the kept state with a replay."""
         with database.reading() as session:
-            (subject,) = checking.subjects(session, "shop", "shop")
-            difference = checking.difference(session, subject)
+            (state,) = checking.states_to_check(session, "shop", "shop")
+            difference = checking.difference(session, state)
         assert difference is not None
         assert difference <= checking.TOLERANCE
 
@@ -243,7 +243,7 @@ class TestLatest:
 
     def test_without_a_forecast_it_is_409_that_says_what_to_send(self, client: TestClient) -> None:
         body = check_problem(client.get(self.PATH), 409)
-        assert "ask for one with POST" in body["detail"]
+        assert "request one with POST" in body["detail"]
         assert "promo, price" in body["detail"]
 
     def test_it_is_the_last_one_made_from_the_last_step(self, client: TestClient) -> None:
