@@ -27,7 +27,7 @@ from models.serving.artefact import read_bundle
 from models.serving.preprocessing import Preprocessor
 
 MICROSECOND = timedelta(microseconds=1)
-# Share of the requested steps that must be scored; with fewer there is no result.
+# Share of the requested steps that must be scored; with fewer the result is empty.
 LEAST_SHARE = 0.5
 
 

@@ -1,4 +1,4 @@
-"""Answers about drift."""
+"""Requests and answers about drift."""
 
 from datetime import datetime
 

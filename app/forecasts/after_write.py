@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 def after_write(session: Session, series: Series, written: Written) -> list[dict[str, Any]]:
     """Score earlier forecasts, advance the states of deployed versions, forecast, notify.
 
-    The caller holds the series' lock and commits all of it together with the observations. A
-    version that cannot forecast never fails the write: its entry says why.
+    The caller holds the series' lock and commits everything together with the observations. A
+    version that cannot forecast never fails the write: its entry has the error.
 
     Returns:
         One entry for each deployed version: id, model, version, series, origin, aliases, error.
@@ -63,8 +63,8 @@ class ChangedSpan:
     Args:
         first: The first changed row.
         last: The last changed row.
-        after: Steps later than this may have changed. A new row also completes the steps before
-            it, so that it is not later than the last row before the write.
+        after: Steps later than this may have changed. A new row also completes steps before it, so
+            `after` is at most the time of the last row before the write.
     """
 
     first: datetime
@@ -73,7 +73,7 @@ class ChangedSpan:
 
     @classmethod
     def of(cls, written: Written) -> Self:
-        """The span of a write that changed something."""
+        """The span of a write with at least one changed row."""
         first, last = (EPOCH + int(written.changed[row]) * MICROSECOND for row in (0, -1))
         after = first - MICROSECOND
         if written.last_before is not None:
@@ -84,7 +84,7 @@ class ChangedSpan:
 def _advance_and_issue(
     session: Session, series: Series, version: Watcher, changed: datetime
 ) -> dict[str, Any]:
-    """The entry of a deployed version: its stored forecast, or the reason why there is none."""
+    """The entry of a deployed version: its stored forecast, or the error."""
     result: dict[str, Any] = {"id": None, "origin": None, "error": None}
     try:
         state = _advance_state(session, series, version, changed)
@@ -122,7 +122,7 @@ def _advance_state(
 def _issue_forecast(
     session: Session, series: Series, version: Watcher, state: CurrentState
 ) -> dict[str, Any]:
-    """Store the forecast from a state, and the state itself even if there is no forecast."""
+    """Store the forecast from a state, and the state itself even if the forecast fails."""
     source = Source(version.version_id, version.number, version.model)
     try:
         issued = run_one(issuing.issue_from(session, source, series, state))

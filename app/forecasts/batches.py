@@ -61,7 +61,7 @@ def make(database: Database, asked: ForecastBatch) -> Batch:
     requests = [_read(raw) for raw in asked.requests]
     distinct = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
     with database.reading() as session:
-        return Batch(requests, _made(session, distinct))
+        return Batch(requests, _make_all(session, distinct))
 
 
 def store_all(session: Session, batch: Batch, explain: Explain) -> str:
@@ -128,12 +128,14 @@ def _key(request: ForecastRequest) -> str:
     return json.dumps(request.model_dump(exclude={"levels"}), default=str)
 
 
-def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made | Exception]:
+def _make_all(
+    session: Session, requests: dict[str, ForecastRequest]
+) -> dict[str, Made | Exception]:
     """The forecasts, version by version: one version's forecasts share its network runs."""
     found: dict[str, Made | Exception] = {}
     versions: dict[tuple[str, int | str | None], VersionRow | Exception] = {}
     by_version: dict[int, list[tuple[str, VersionRow]]] = {}
-    for key, request in asked.items():
+    for key, request in requests.items():
         name = (request.model, request.version)
         if name not in versions:
             versions[name] = _version(session, request)
@@ -143,10 +145,10 @@ def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made
         else:
             by_version.setdefault(row[0].id, []).append((key, row))
     for version_id, items in by_version.items():
-        names = {asked[key].series or row[2].name for key, row in items}
-        # While they are held here, the session gives them out instead of reading each alone.
+        names = {requests[key].series or row[2].name for key, row in items}
+        # While these objects are referenced here, the session returns them without a query each.
         kept = _kept_states(session, version_id, names)
-        computations = [issue_requested(session, row, asked[key]) for key, row in items]
+        computations = [issue_requested(session, row, requests[key]) for key, row in items]
         for (key, _), issued in zip(items, run_batched(computations), strict=True):
             found[key] = _looked_up(session, issued)
         del kept
@@ -162,7 +164,7 @@ def _kept_states(session: Session, version_id: int, names: set[str]) -> Sequence
     try:
         return session.scalars(statement).all()
     except (sa.exc.DataError, UnicodeEncodeError):
-        # A name that no database can hold: its own item says so.
+        # A name that the database cannot store: its own item gets the error.
         return []
 
 

@@ -227,10 +227,10 @@ class ForecastsRead(BaseModel):
                     "items": [
                         {
                             "error": {
-                                "type": "urn:statecast:problem:not-found",
+                                "type": "urn:statecast:problem:model-not-found",
                                 "title": "Not Found",
                                 "status": 404,
-                                "detail": "There is no model named 'co2-weekly'.",
+                                "detail": "The model 'co2-weekly' does not exist.",
                             }
                         }
                     ]

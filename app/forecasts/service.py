@@ -1,4 +1,4 @@
-"""ForecastBody requests for forecasts: return the stored forecast, or make and store it."""
+"""Answer requests for forecasts: return the stored forecast, or make and store it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -178,9 +178,9 @@ def replay(
     fitted = forecaster.fitted(fit) if fit else forecaster.for_series(series.name)
     on_series = _with_present_sessions(session, fitted)
     values = data.values[:, columns_of(forecaster, series)]
-    beginning = on_series.initial_state()
+    reading = checkpoints.advance(on_series, on_series.initial_state(), data.times, values, 0)
     try:
-        read = run_one(checkpoints.advance(on_series, beginning, data.times, values, 0))
+        read = run_one(reading)
     except NotFinite as error:
         raise NotFinite(error.time, from_start=True, fit=fit) from error
     return CurrentState(

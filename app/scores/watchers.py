@@ -57,17 +57,8 @@ def _kept(row: Any, series: Series) -> KeptState | None:
     """The stored state as a plain object: it is not attached to the session and not changed."""
     if row.revision is None:
         return None
-    return KeptState(
-        version_id=row.id,
-        series_id=series.id,
-        revision=row.revision,
-        time=row.time,
-        content=row.content,
-        fit=row.fit,
-        checkpoint_rows=row.checkpoint_rows,
-        failed_revision=row.failed_revision,
-        failed_time=row.failed_time,
-    )
+    fields = {column.key: getattr(row, column.key) for column in KEPT_COLUMNS}
+    return KeptState(version_id=row.id, series_id=series.id, **fields)
 
 
 def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
@@ -79,8 +70,19 @@ def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
     )
 
 
+# What is read of a stored state, besides its keys.
+KEPT_COLUMNS = (
+    KeptState.revision,
+    KeptState.time,
+    KeptState.content,
+    KeptState.fit,
+    KeptState.checkpoint_rows,
+    KeptState.failed_revision,
+    KeptState.failed_time,
+)
+
+
 def _statement() -> sa.Select[*tuple[Any, ...]]:
-    """Made once: every append runs it."""
     series_id = sa.bindparam("series_id", type_=sa.Integer)
     is_deployed = sa.exists().where(Alias.version_id == KeptState.version_id)
     is_awaited = sa.or_(*(_has_later_points(table) for table in (ForecastScore, ClassScore)))
@@ -105,13 +107,7 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
             Model.name,
             ModelVersion.job_id,
             aliases.label("aliases"),
-            KeptState.revision,
-            KeptState.time,
-            KeptState.content,
-            KeptState.fit,
-            KeptState.checkpoint_rows,
-            KeptState.failed_revision,
-            KeptState.failed_time,
+            *KEPT_COLUMNS,
         )
         .join(Model, Model.id == ModelVersion.model_id)
         .outerjoin(
@@ -124,4 +120,5 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
     )
 
 
+# Built once, because every append runs it.
 _WATCHERS = _statement()

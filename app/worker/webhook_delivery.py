@@ -27,7 +27,7 @@ class WebhookSender:
     """Sends the deliveries that are due; every worker has one.
 
     It is not a `PeriodicTask`, because a slow receiver must not delay the end of the worker, and
-    because there is no pause between rounds while deliveries are due.
+    because rounds follow each other without a pause while deliveries are due.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
