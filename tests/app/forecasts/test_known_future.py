@@ -94,7 +94,7 @@ def shop(client: TestClient, database: Database, trained_shop: list["Trained"]) 
 
 
 class TestCreate:
-    def test_the_values_are_used_and_told(self, client: TestClient) -> None:
+    def test_the_values_are_used_and_shown(self, client: TestClient) -> None:
         with_promo = forecast(client, known_future=future(promo=1.0))
         without = forecast(client, known_future=future(promo=0.0))
         assert values(with_promo) != values(without)
@@ -142,7 +142,7 @@ class TestCreate:
         assert replayed["id"] != streamed["id"]
         assert values(replayed) == pytest.approx(values(streamed), abs=1e-6)
 
-    def test_for_an_earlier_origin_the_series_knows_what_came(self, client: TestClient) -> None:
+    def test_for_an_earlier_origin_the_series_has_the_values(self, client: TestClient) -> None:
         origin = week(ROWS - 10)
         from_series = forecast(client, origin=origin)
         assert forecast(client, origin=origin, known_future=future(ROWS - 9)) == from_series
@@ -171,7 +171,7 @@ class TestCreate:
 
 
 class TestIntervals:
-    """They follow the errors as rows come in, though nobody has asked for a forecast."""
+    """They follow the errors as rows arrive, even without requests for forecasts."""
 
     @pytest.fixture(autouse=True)
     def deployed(self, database: Database, shop: None) -> None:

@@ -46,7 +46,7 @@ def test_a_streamed_state_is_that_of_a_replay(
 
 
 @pytest.mark.parametrize("damage", ["moved", "unreadable"])
-def test_a_state_that_differs_is_made_again(
+def test_a_state_that_differs_is_replaced(
     client: TestClient, database: Database, deployed: str, damage: str
 ) -> None:
     put_rows(client, weekly_rows(ROWS, 1))
@@ -67,7 +67,7 @@ def test_a_state_that_differs_is_made_again(
     assert len(values(read_forecast(client, entry["id"]))) == 4
 
 
-def test_a_state_that_cannot_be_replayed_is_told_and_left_as_it_is(
+def test_a_state_that_cannot_be_replayed_is_reported_and_unchanged(
     client: TestClient, database: Database, deployed: str
 ) -> None:
     put_rows(client, weekly_rows(ROWS, 1))

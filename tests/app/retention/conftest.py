@@ -38,7 +38,7 @@ def point(client: TestClient, alias: str, version: int) -> None:
 
 
 def append(client: TestClient, first: int, count: int) -> None:
-    """Write so many weeks after the first 300, one after the other."""
+    """Write `count` weeks after the first 300, one after the other."""
     for week in range(ROWS + first, ROWS + first + count):
         put_rows(client, weekly_rows(week, 1))
 

@@ -1,4 +1,4 @@
-"""Cleaning: what policies let go is gone, and nobody who forecasts notices."""
+"""Cleaning: what the policies do not keep is deleted, and forecasts are unchanged."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Runs: begun once whoever looks, missed once, promoted by the gate, never lost or doubled."""
+"""Runs of schedules: started once by several workers, one for all missed times, never lost."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Scores of classes: what was said of the class that came, by hand, beside the class prior's."""
+"""Scores of class forecasts, computed by hand, and those of the class prior."""
 
 from math import log
 from typing import Any
@@ -32,7 +32,7 @@ def deployed(database: Database, direction: str) -> str:
 
 @pytest.fixture
 def prior(client: TestClient, deployed: str) -> list[dict[str, float]]:
-    """What the frequencies of the training rows say, by lead."""
+    """The class frequencies of the training rows, by lead."""
     version = client.get(f"/v1/models/{deployed}/versions/1").json()
     rows: list[dict[str, float]] = version["baselines"]["frequencies"]["y"]
     return rows
@@ -43,25 +43,25 @@ def class_of(actual: float, naive: float) -> str:
     return "flat" if abs(change) <= BAND else "up" if change > 0 else "down"
 
 
-def brier(shares: dict[str, float], came: str) -> float:
-    return sum((shares[name] - (name == came)) ** 2 for name in CLASSES)
+def brier(shares: dict[str, float], observed: str) -> float:
+    return sum((shares[name] - (name == observed)) ** 2 for name in CLASSES)
 
 
 def scored(made: dict[str, Any], actual: float, frequencies: dict[str, float]) -> dict[str, Any]:
-    """The point as it must be once its truth has come."""
-    came, shares = class_of(actual, made["naive"]), made["probabilities"]
+    """The point as it must be once it is observed."""
+    observed, shares = class_of(actual, made["naive"]), made["probabilities"]
     prior = {name: frequencies[name] for name in CLASSES}
     return made | {
         "actual": actual,
-        "actual_class": came,
-        "probability": shares[came],
-        "log_loss": pytest.approx(-log(shares[came])),
-        "brier": pytest.approx(brier(shares, came)),
-        "correct": made["class"] == came,
-        "class_prior_probability": pytest.approx(prior[came]),
-        "class_prior_log_loss": pytest.approx(-log(prior[came])),
-        "class_prior_brier": pytest.approx(brier(prior, came)),
-        "majority_correct": max(prior, key=lambda name: prior[name]) == came,
+        "actual_class": observed,
+        "probability": shares[observed],
+        "log_loss": pytest.approx(-log(shares[observed])),
+        "brier": pytest.approx(brier(shares, observed)),
+        "correct": made["class"] == observed,
+        "class_prior_probability": pytest.approx(prior[observed]),
+        "class_prior_log_loss": pytest.approx(-log(prior[observed])),
+        "class_prior_brier": pytest.approx(brier(prior, observed)),
+        "majority_correct": max(prior, key=lambda name: prior[name]) == observed,
     }
 
 
@@ -141,9 +141,9 @@ class TestPerformance:
             for name, column in means.items():
                 mean = sum(p[column] for p in some) / len(some)
                 assert figures[name] == pytest.approx(mean), name
-            came = {name: [p for p in some if p["actual_class"] == name] for name in CLASSES}
+            by_class = {name: [p for p in some if p["actual_class"] == name] for name in CLASSES}
             recalls = [
-                sum(p["correct"] for p in each) / len(each) for each in came.values() if each
+                sum(p["correct"] for p in each) / len(each) for each in by_class.values() if each
             ]
             assert figures["balanced_accuracy"] == pytest.approx(sum(recalls) / len(recalls))
             skill = 1 - sum(p["log_loss"] for p in some) / sum(

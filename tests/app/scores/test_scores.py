@@ -1,4 +1,4 @@
-"""Scores: what forecasts said against what came, by hand; and the figures made of them."""
+"""Scores of value forecasts, computed by hand, and the figures made of them."""
 
 from datetime import datetime
 from typing import Any
@@ -194,7 +194,7 @@ class TestPerformance:
         assert target["count"] == 1
         assert target["mae"] == abs(read_forecast(client, last["id"])["points"][0]["error"])
 
-    def test_versions_and_aliases_are_told_apart(
+    def test_versions_and_aliases_are_distinguished(
         self, client: TestClient, database: Database, deployed: str, trainer: Trainer
     ) -> None:
         again = {"name": deployed, "series": "weekly", "spec": SPEC}
