@@ -8,7 +8,7 @@ from app.dependencies import DatabaseDependency
 from app.errors import IdempotencyKeyReused, ModelNotFound, SeriesNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
-from app.jobs.views import read_job
+from app.jobs.views import queued_answer
 from app.live.checking import request_check
 from app.live.schemas import CheckCreate
 from app.problems import documented
@@ -37,7 +37,7 @@ def check_states(
 
     def queue() -> Answer:
         job = request_check(session, name, request.series)
-        return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+        return queued_answer(session, job)
 
     with database.transaction() as session:
         return once_only.run(session, queue)

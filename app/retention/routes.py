@@ -10,7 +10,7 @@ from app.dependencies import DatabaseDependency, SettingsDependency
 from app.errors import IdempotencyKeyReused, ModelNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
-from app.jobs.views import read_job
+from app.jobs.views import queued_answer
 from app.problems import documented
 from app.registry.queries import get_model
 from app.retention.nightly import last_night
@@ -75,7 +75,7 @@ def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency
 
 def _queued(session: Session, model: str | None) -> Answer:
     job = request_clean(session, model)
-    return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+    return queued_answer(session, job)
 
 
 def _read(session: Session, name: str, settings: Settings) -> RetentionRead:
