@@ -14,7 +14,7 @@ from app.db import finite_or_none
 from app.times import to_wire
 from models.backtesting.points import ClassPoints, Column, Points, ValuePoints
 
-KINDS: tuple[type[Points], ...] = (ValuePoints, ClassPoints)
+POINT_CLASSES: tuple[type[Points], ...] = (ValuePoints, ClassPoints)
 # A field with several numbers has one CSV column for each, such as `probability_up`.
 CSV_PREFIXES = {"probabilities": "probability"}
 
@@ -30,7 +30,7 @@ def to_bytes(points: Points) -> bytes:
 def from_bytes(stored: bytes) -> Points:
     """The points that `to_bytes` wrote; pickled objects are refused."""
     with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-        kind = next(each for each in KINDS if _arrays_of(each) == set(arrays.files))
+        kind = next(each for each in POINT_CLASSES if _arrays_of(each) == set(arrays.files))
         return kind(**{name: arrays[name] for name in arrays.files})
 
 

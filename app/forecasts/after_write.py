@@ -14,7 +14,7 @@ import app.scores.service as scores
 from app.db import EPOCH, MICROSECOND
 from app.errors import ServiceError
 from app.forecasts import issuing
-from app.forecasts.issuing import Source
+from app.forecasts.issuing import ForecastSource
 from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
@@ -123,7 +123,7 @@ def _issue_forecast(
     session: Session, series: Series, version: Watcher, state: CurrentState
 ) -> dict[str, Any]:
     """Store the forecast from a state, and the state itself even if the forecast fails."""
-    source = Source(version.version_id, version.number, version.model)
+    source = ForecastSource(version.version_id, version.number, version.model)
     try:
         issued = run_one(issuing.issue_from(session, source, series, state))
     except (ForecastingError, ServiceError):

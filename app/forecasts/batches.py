@@ -26,7 +26,7 @@ Explain = Callable[[Exception], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BatchForecast:
     """A forecast of the batch, with its row if it is stored already."""
 
     issued: Issued
@@ -46,13 +46,15 @@ class Batch:
     """
 
     requests: list[ForecastRequest | Exception]
-    made: dict[str, Made | Exception]
+    made: dict[str, BatchForecast | Exception]
 
     @property
     def unstored(self) -> list[str]:
         """The keys of the forecasts that have to be written."""
         return [
-            key for key, made in self.made.items() if isinstance(made, Made) and not made.is_stored
+            key
+            for key, made in self.made.items()
+            if isinstance(made, BatchForecast) and not made.is_stored
         ]
 
 
@@ -76,12 +78,12 @@ def store_all(session: Session, batch: Batch, explain: Explain) -> str:
         The answer as JSON, in the order of the requests.
     """
     results = dict(batch.made)
-    new = {key: made for key in batch.unstored if isinstance(made := results[key], Made)}
+    new = {key: made for key in batch.unstored if isinstance(made := results[key], BatchForecast)}
     locked = lock(session, [each.issued for each in new.values()])
     for key, each in new.items():
         try:
             with session.begin_nested():
-                results[key] = Made(each.issued, store(session, locked, each.issued))
+                results[key] = BatchForecast(each.issued, store(session, locked, each.issued))
         except FATAL:
             raise
         except Exception as error:  # a forecast that cannot be stored does not fail the others
@@ -91,7 +93,7 @@ def store_all(session: Session, batch: Batch, explain: Explain) -> str:
 
 def answer(
     requests: Sequence[ForecastRequest | Exception],
-    results: dict[str, Made | Exception],
+    results: dict[str, BatchForecast | Exception],
     explain: Explain,
 ) -> str:
     """The answer as JSON: each item as a request of its own would be answered."""
@@ -100,7 +102,9 @@ def answer(
 
 
 def _item(
-    request: ForecastRequest | Exception, results: dict[str, Made | Exception], explain: Explain
+    request: ForecastRequest | Exception,
+    results: dict[str, BatchForecast | Exception],
+    explain: Explain,
 ) -> str:
     try:
         if isinstance(request, Exception):
@@ -130,9 +134,9 @@ def _key(request: ForecastRequest) -> str:
 
 def _make_all(
     session: Session, requests: dict[str, ForecastRequest]
-) -> dict[str, Made | Exception]:
+) -> dict[str, BatchForecast | Exception]:
     """The forecasts, version by version: one version's forecasts share its network runs."""
-    found: dict[str, Made | Exception] = {}
+    found: dict[str, BatchForecast | Exception] = {}
     versions: dict[tuple[str, int | str | None], VersionRow | Exception] = {}
     by_version: dict[int, list[tuple[str, VersionRow]]] = {}
     for key, request in requests.items():
@@ -177,7 +181,11 @@ def _version(session: Session, request: ForecastRequest) -> VersionRow | Excepti
         return error
 
 
-def _looked_up(session: Session, issued: Issued | Exception) -> Made | Exception:
+def _looked_up(session: Session, issued: Issued | Exception) -> BatchForecast | Exception:
     if isinstance(issued, FATAL):
         raise issued
-    return issued if isinstance(issued, Exception) else Made(issued, issuing.find(session, issued))
+    return (
+        issued
+        if isinstance(issued, Exception)
+        else BatchForecast(issued, issuing.find(session, issued))
+    )

@@ -41,7 +41,7 @@ class ForecastBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ForecastSource:
     """The version that makes a forecast."""
 
     version_id: int
@@ -68,7 +68,7 @@ class Stored:
 class Issued:
     """A forecast that is not stored yet, with the present state of its version."""
 
-    source: Source
+    source: ForecastSource
     series: Series
     forecast: Forecast
     state: CurrentState
@@ -94,7 +94,7 @@ class Issued:
 
 def issue(
     session: Session,
-    source: Source,
+    source: ForecastSource,
     forecaster: Forecaster,
     series: Series,
     *,
@@ -116,7 +116,7 @@ def issue(
 
 
 def issue_from(
-    session: Session, source: Source, series: Series, current: CurrentState
+    session: Session, source: ForecastSource, series: Series, current: CurrentState
 ) -> Computation[Issued]:
     """Make a forecast from the series' current state.
 

@@ -18,7 +18,7 @@ from app.errors import (
     ServiceError,
 )
 from app.forecasts import issuing
-from app.forecasts.issuing import ForecastBody, Issued, Source, Stored
+from app.forecasts.issuing import ForecastBody, ForecastSource, Issued, Stored
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.registry.artefacts import forecasters
@@ -108,7 +108,7 @@ def issue_requested(
         return (
             yield from issuing.issue(
                 session,
-                Source(version.id, version.number, owner.name),
+                ForecastSource(version.id, version.number, owner.name),
                 forecaster,
                 _requested_series(session, request, default),
                 origin=None if request.origin is None else to_numpy(request.origin),

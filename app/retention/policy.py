@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.retention.tables import ModelRetention
 from app.settings import Settings
 
-Source = Literal["settings", "model"]
+RuleSource = Literal["settings", "model"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.retention.policy import Source
+from app.retention.policy import RuleSource
 
 MOST_DAYS = 36_500
 
@@ -51,7 +51,7 @@ class Rule(BaseModel):
     """One rule of a policy."""
 
     value: int | None = Field(description="Null: without a limit.")
-    source: Source = Field(
+    source: RuleSource = Field(
         description="`model` if the model has a rule of its own, else `settings`."
     )
 

@@ -43,7 +43,7 @@ class Change:
 def future_points(
     made: Forecast, last_time: datetime | None
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """The points whose observations are still to come.
+    """The points that are not observed yet.
 
     Args:
         made: The forecast.
