@@ -17,12 +17,13 @@ from app.ingest.processes.pool import FileProcesses
 from app.ingest.series_routes import router as series_router
 from app.jobs.routes import router as jobs_router
 from app.limits import BodyLimit
+from app.live.routes import router as live_router
 from app.openapi import install_openapi
 from app.problems import install_error_handlers
 from app.registry.routes import router as registry_router
 from app.retention.routes import router as retention_router
 from app.schedules.routes import router as schedules_router
-from app.scores.routes import router as live_router
+from app.scores.routes import router as scores_router
 from app.series.decoded import DecodedSeries
 from app.settings import Settings, get_settings
 from app.studies.routes import router as studies_router
@@ -63,6 +64,7 @@ def _version_one() -> APIRouter:
         studies_router,
         jobs_router,
         forecasts_router,
+        scores_router,
         live_router,
         drift_router,
         schedules_router,

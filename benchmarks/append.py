@@ -17,6 +17,7 @@ import onnxruntime
 
 import app.live.states as live
 from app.db import Database
+from app.live import storage as state_storage
 from app.registry.artefacts import forecasters, read_bundle_bytes
 from app.registry.queries import get_version
 from app.registry.tables import Alias
@@ -86,7 +87,7 @@ def deploy(url: str) -> None:
         for rows in LENGTHS:
             series = get_series(session, f"live{rows}")
             current = run_one(live.current_state(session, forecaster, None, series))
-            live.keep_state(session, version.id, series.id, current)
+            state_storage.keep_state(session, version.id, series.id, current)
     opened.dispose()
 
 

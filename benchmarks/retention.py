@@ -32,7 +32,7 @@ BEGIN = np.datetime64("2020-01-01T00", "s")
 CLEAN = """
 import os, sys
 from app.db import Database
-from app.retention.running import clean
+from app.retention.tasks import clean
 from app.settings import Settings
 os.nice(5)
 print(clean(Database(sys.argv[1]), Settings(), "bench", lambda _: None)["deleted"])

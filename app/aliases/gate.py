@@ -1,4 +1,4 @@
-"""The gate before `champion`: a version has to beat the baselines and the present champion."""
+"""The promotion gate: a new champion has to beat the baselines and the present champion."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,20 +15,21 @@ from models.backtesting.held_out_losses import Excerpt
 from models.backtesting.promotion import TITLES, Evidence, compare_with_rivals
 from models.errors import DataError
 
-# Observations that a web process reads for one comparison, in all and of each series of a panel:
-# the ends of longer series. It bounds memory to some tens of megabytes and time to some seconds.
+# Observations that a web process reads for one comparison: the total of a panel, and the minimum
+# for each of its series. Of longer series only the end is read. This limits memory to tens of
+# megabytes and time to a few seconds.
 MOST_ROWS = 50_000
 LEAST_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a comparison found, and between whom.
+    """The result of a comparison.
 
     Args:
-        version: The version that is to be champion.
-        champion_id: The champion it was compared with; None if there was none.
-        evidence: One line per rival; none if the version is the champion already.
+        version: The version that shall be champion.
+        champion_id: The champion it was compared with; None if the model had none.
+        evidence: One line for each rival; empty if the version is the champion already.
     """
 
     version: ModelVersion
@@ -36,17 +37,17 @@ class Verdict:
     evidence: list[Evidence]
 
     def is_about(self, version: ModelVersion, champion: Alias | None) -> bool:
-        """Whether the comparison was between these."""
+        """Whether this version was compared with this champion."""
         present = None if champion is None else champion.version_id
         return (version.id, present) == (self.version.id, self.champion_id)
 
     @property
     def unbeaten(self) -> str:
-        """Whom the version does not beat, in words; empty if it passes."""
+        """The rivals that the version does not beat, in words; empty if it passes."""
         return " and ".join(TITLES[each.against] for each in self.evidence if not each.passed)
 
     def check(self) -> None:
-        """Refuse a version that did not beat all.
+        """Refuse a version that did not beat all rivals.
 
         Raises:
             PromotionRefused: With the table of evidence.
@@ -54,7 +55,7 @@ class Verdict:
         if self.unbeaten:
             raise PromotionRefused(
                 f"Version {self.version.number} does not beat {self.unbeaten}: see "
-                "`evidence`. `force: true` with a `reason` makes it champion all the same.",
+                "`evidence`. `force: true` with a `reason` makes it champion without the gate.",
                 extensions={"evidence": self.to_json()},
             )
 
@@ -67,7 +68,7 @@ def examine(session: Session, row: VersionRow, margin: float) -> Verdict:
     """Compare a trained version, whose panel is loaded, with its rivals.
 
     Raises:
-        VersionNotComparable: If a series is not such that it could be forecast.
+        VersionNotComparable: If a series cannot be forecast.
     """
     version, model, _, _ = row
     champion = find_version(session, model.name, CHAMPION)
@@ -98,7 +99,7 @@ def _compare(
 
 
 def _excerpts(session: Session, panel: list[VersionSeries]) -> Iterator[Excerpt]:
-    """The series as they are now, one in memory at a time; of long ones the end."""
+    """The present series, one in memory at a time; of long series only the end."""
     most = max(LEAST_ROWS, MOST_ROWS // len(panel))
     for each in panel:
         data = series_service.load_series(session, each.series_id, last=most)

@@ -1,4 +1,4 @@
-"""Routes of aliases: point, list, roll back, delete."""
+"""Routes of aliases: list, point, roll back, delete."""
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -31,7 +31,7 @@ router = APIRouter(tags=["aliases"])
 
 @router.get("/models/{name}/aliases", responses=documented(ModelNotFound))
 def list_aliases(name: str, database: DatabaseDependency, paging: Paging) -> Page[AliasRead]:
-    """List a model's aliases by name, those that were deleted as well, with their history."""
+    """List a model's aliases by name with their history, including deleted ones."""
     with database.reading() as session:
         model = get_model(session, name)
         names = sa.select(AliasChange.name).where(AliasChange.model_id == model.id).distinct()
@@ -63,9 +63,9 @@ def point_alias(
     """Point an alias at a trained version.
 
     `champion` has to pass the gate: from the same origins of held-out data the version must beat
-    naive, seasonal naive (of classes: the class prior) and the present champion by the margin of
-    the settings, and by more than luck. Otherwise the answer is a 409 with the table of `evidence`.
-    Other aliases pass.
+    naive, seasonal naive (for classes: the class prior) and the present champion by the margin of
+    the settings, and the difference must be significant. Otherwise the answer is a 409 with a table
+    of `evidence`. Other aliases do not have a gate.
     """
     return aliases.point(database, name, alias, body, settings.promotion_margin)
 
@@ -78,7 +78,7 @@ def point_alias(
 def roll_back_alias(
     name: str, alias: str, database: DatabaseDependency, once_only: OnceOnlyDependency
 ) -> Response:
-    """Point an alias where it pointed before, without the gate; once more goes back further."""
+    """Point an alias at its previous version, without the gate; repeated calls go back further."""
 
     def roll_back(session: Session) -> Answer:
         model = aliases.roll_back(session, name, alias)
@@ -94,6 +94,6 @@ def roll_back_alias(
     responses=documented(ModelNotFound, AliasNotFound),
 )
 def delete_alias(name: str, alias: str, database: DatabaseDependency) -> None:
-    """Take an alias away from the version it points to; its history stays."""
+    """Delete an alias; its history stays."""
     with database.transaction() as session:
         aliases.delete_alias(session, name, alias)

@@ -13,7 +13,7 @@ from app.registry.tables import AliasAction
 def _not_a_version(name: str) -> str:
     if name == "latest" or name.isdigit():
         raise PydanticCustomError(
-            "alias_name", "An alias must be told apart from a version: not `latest`, not a number"
+            "alias_name", "An alias must differ from names of versions: not `latest`, not a number"
         )
     return name
 
@@ -22,15 +22,15 @@ AliasName = Annotated[
     ModelName,
     AfterValidator(_not_a_version),
     Field(
-        description="As a model's name, but neither `latest` nor all digits. `champion` is "
-        "what is forecast with by default, and has to pass the gate.",
+        description="The rules of a model's name apply; `latest` and names of digits only are "
+        "refused. `champion` serves by default and has to pass the gate.",
         examples=["champion"],
     ),
 ]
 
 
 class AliasSet(BaseModel):
-    """Where an alias is to point."""
+    """The version that an alias shall point to."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -44,16 +44,14 @@ class AliasSet(BaseModel):
     )
 
     version: int | str = Field(description="A trained version's number, another alias or `latest`.")
-    force: bool = Field(
-        False, description="Point `champion` there without the gate; needs a `reason`."
-    )
+    force: bool = Field(False, description="Change `champion` without the gate; needs a `reason`.")
     reason: str | None = Field(
-        None, min_length=1, max_length=1000, description="Kept in the history."
+        None, min_length=1, max_length=1000, description="Stored in the history."
     )
 
 
 class EvidenceRead(BaseModel):
-    """A version beside one rival, from the same origins of held-out data."""
+    """The comparison of a version with one rival, from the same origins of held-out data."""
 
     against: str = Field(
         description="`naive` and `seasonal_naive`, or `class_prior` for a model of classes; "
@@ -63,32 +61,38 @@ class EvidenceRead(BaseModel):
         description="`mae` in the target's unit; `relative_mae`, the mean over several targets or "
         "series in units of the naive forecast's MAE; or `log_loss`."
     )
-    value: float | None = Field(description="The version's.")
-    other: float | None = Field(description="The rival's.")
+    value: float | None = Field(description="The metric of the version.")
+    other: float | None = Field(description="The metric of the rival.")
     skill: float | None = Field(description="1 - value / other.")
-    p_value: float | None = Field(description="Of a Diebold-Mariano test of the difference.")
-    origins: int = Field(description="How many origins were compared.")
+    p_value: float | None = Field(
+        description="The p-value of a Diebold-Mariano test of the difference."
+    )
+    origins: int = Field(description="Number of compared origins.")
     passed: bool
     sentence: str
 
 
 class AliasChangeRead(BaseModel):
-    """One line of an alias's history."""
+    """One change in an alias's history."""
 
     number: int
     action: AliasAction
-    version: int | None = Field(description="Where it pointed afterwards; null if nowhere.")
-    forced: bool = Field(description="Whether the gate was left out.")
+    version: int | None = Field(description="The version after the change; null after a deletion.")
+    forced: bool = Field(description="Whether the gate was skipped.")
     reason: str | None
-    evidence: list[EvidenceRead] | None = Field(description="What the gate found, if it was asked.")
-    schedule: int | None = Field(description="The schedule that did it; null for a client.")
+    evidence: list[EvidenceRead] | None = Field(
+        description="The gate's comparisons; null if it did not run."
+    )
+    schedule: int | None = Field(
+        description="The schedule that made the change; null for a client."
+    )
     changed_at: datetime
 
 
 class AliasRead(BaseModel):
-    """Where an alias points, and how that came."""
+    """The version that an alias points to, and the history of its changes."""
 
     name: str
-    version: int | None = Field(description="Null for an alias that was deleted.")
+    version: int | None = Field(description="Null if the alias was deleted.")
     changed_at: datetime
-    history: list[AliasChangeRead] = Field(description="The newest first, at most 100.")
+    history: list[AliasChangeRead] = Field(description="At most 100 changes, newest first.")

@@ -1,4 +1,4 @@
-"""Aliases: pointed at versions, rolled back, deleted, each change a line of the history."""
+"""Point aliases at versions, roll them back and delete them; record each change in the history."""
 
 from dataclasses import dataclass
 
@@ -25,13 +25,13 @@ from app.webhooks import service as webhooks
 from app.webhooks.service import Happening
 from models.errors import Problem
 
-# Each comparison of the gate is about one champion; if that changes meanwhile, it is made anew.
+# The gate compares with the present champion; if the champion changes meanwhile, it compares again.
 MOST_COMPARISONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A trained version that an alias is to point to, and what the gate says of it, if asked."""
+    """A trained version that an alias shall point to, with the gate's verdict if it is needed."""
 
     version_id: int
     verdict: Verdict | None
@@ -40,15 +40,16 @@ class Candidate:
 def point(database: Database, name: str, alias: str, request: AliasSet, margin: float) -> AliasRead:
     """Point an alias at a version; `champion` has to pass the gate.
 
-    The gate reads and compares in a transaction of its own, so that no writer waits for it.
-    The alias is changed only if the champion is still the one that the version was compared with.
+    The gate compares in a separate reading transaction, which does not block writers. The alias is
+    changed only if the champion is still the one that the version was compared with.
 
     Raises:
-        ModelNotFound, VersionNotFound: If there is no such model or version.
+        ModelNotFound, VersionNotFound: If the model or the version does not exist.
         NoTrainedVersion, VersionNotTrained: If the version is not trained.
-        ChampionChangedMeanwhile: If the champion changes all the time.
-        PromotionRefused: If it does not pass the gate.
-        Invalid: If `force` comes without a `reason`.
+        ChampionChangedMeanwhile: If the champion changed during each of `MOST_COMPARISONS`
+            comparisons.
+        PromotionRefused: If the version does not pass the gate.
+        Invalid: If `force` is given without a `reason`.
     """
     if request.force and request.reason is None:
         message = "`reason` must be given with `force: true`. Received: null"
@@ -58,7 +59,7 @@ def point(database: Database, name: str, alias: str, request: AliasSet, margin: 
             candidate = examine(session, name, alias, request, margin)
         if candidate.verdict is not None:
             candidate.verdict.check()
-        # Or the next append to its series would read it whole, with the lock in its hand.
+        # Otherwise the next append would read the whole series while it holds the series' lock.
         make_ready(database, candidate.version_id)
         with database.transaction() as session:
             model = settle(session, name, alias, request, candidate)
@@ -68,7 +69,7 @@ def point(database: Database, name: str, alias: str, request: AliasSet, margin: 
 
 
 def examine(session: Session, name: str, alias: str, request: AliasSet, margin: float) -> Candidate:
-    """Find the version, and ask the gate where it has a say; errors are those of `point`."""
+    """Find the version, and run the gate if the alias is `champion`; errors as in `point`."""
     version = _trained(session, name, str(request.version))
     verdict = None
     if alias == CHAMPION and not request.force:
@@ -88,7 +89,7 @@ def settle(
     """Point an alias at a candidate that has passed, in the caller's transaction.
 
     Returns:
-        The model; None if the verdict is about what no longer is: then examine it anew.
+        The model; None if the verdict is out of date, and the candidate has to be examined again.
     """
     model = _lock_model(session, name)
     settled = _point(session, model, alias, request, candidate.verdict, schedule=schedule)
@@ -96,18 +97,18 @@ def settle(
 
 
 def changed_all_the_time(name: str) -> ChampionChangedMeanwhile:
-    """What is said when every comparison was out of date before it could count."""
+    """The error if the champion changed during every comparison."""
     return ChampionChangedMeanwhile(
         f"The champion of {name!r} was changed by others while this version was compared with it."
     )
 
 
 def roll_back(session: Session, name: str, alias: str) -> Model:
-    """Point an alias where it pointed before; once more goes back further.
+    """Point an alias at its previous version; repeated calls go back further.
 
     Raises:
-        ModelNotFound, AliasNotFound: If there is no such model or alias.
-        NothingToRollBack: If it never pointed elsewhere.
+        ModelNotFound, AliasNotFound: If the model or the alias does not exist.
+        NothingToRollBack: If the alias never pointed to another version that still exists.
     """
     model = _lock_model(session, name)
     present = _get_alias(session, model, alias)
@@ -126,10 +127,10 @@ def roll_back(session: Session, name: str, alias: str) -> Model:
 
 
 def delete_alias(session: Session, name: str, alias: str) -> None:
-    """Take an alias away; its history stays.
+    """Delete an alias; its history stays.
 
     Raises:
-        ModelNotFound, AliasNotFound: If there is no such model or alias.
+        ModelNotFound, AliasNotFound: If the model or the alias does not exist.
     """
     model = _lock_model(session, name)
     present = _get_alias(session, model, alias)
@@ -148,7 +149,7 @@ def _point(
     *,
     schedule: int | None,
 ) -> bool:
-    """Change the alias, unless the verdict is about what no longer is; whether that is settled."""
+    """Change the alias and return True; return False if the verdict is out of date."""
     version, _, _, _ = _trained(session, model.name, str(request.version))
     present = session.get(Alias, (model.id, alias))
     if verdict is not None and not verdict.is_about(version, present):
@@ -179,7 +180,7 @@ def _trained(session: Session, name: str, version: str) -> VersionRow:
 
 
 def _lock_model(session: Session, name: str) -> Model:
-    """The model, held against others who change its aliases until the transaction ends."""
+    """The model, locked against other changes of its aliases until the transaction ends."""
     model = session.scalar(sa.select(Model).where(Model.name == name).with_for_update())
     return get_model(session, name) if model is None else model
 
@@ -197,7 +198,7 @@ def _last_change(session: Session, model: Model, alias: str) -> AliasChange | No
 
 
 def _earlier(session: Session, change: AliasChange) -> tuple[AliasChange, int] | None:
-    """The nearest change before this one whose version is still there, and the version's id."""
+    """The latest earlier change whose version still exists, and the version's id."""
     while change.before is not None:
         change = session.get_one(AliasChange, (change.model_id, change.name, change.before))
         version_id = session.scalar(
@@ -217,12 +218,12 @@ def _record(
     *,
     before: int | None,
 ) -> AliasChange:
-    """A new line of the history; its number is free, because the model is locked.
+    """Add a change to the history and store a webhook event.
 
-    Webhooks are told of it.
+    The next number is free because the model is locked.
     """
-    mine = sa.and_(AliasChange.model_id == model.id, AliasChange.name == alias.name)
-    highest = session.scalar(sa.select(sa.func.max(AliasChange.number)).where(mine))
+    of_alias = sa.and_(AliasChange.model_id == model.id, AliasChange.name == alias.name)
+    highest = session.scalar(sa.select(sa.func.max(AliasChange.number)).where(of_alias))
     change = AliasChange(
         model_id=model.id,
         name=alias.name,
@@ -233,6 +234,6 @@ def _record(
         changed_at=alias.changed_at,
     )
     session.add(change)
-    told = {"alias": alias.name, "version": version, "action": str(action)}
-    webhooks.emit(session, Happening("alias.changed", model.name, told))
+    data = {"alias": alias.name, "version": version, "action": str(action)}
+    webhooks.emit(session, Happening("alias.changed", model.name, data))
     return change

@@ -1,4 +1,4 @@
-"""How aliases look to a client."""
+"""Turn aliases and their history into answers."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,12 +10,12 @@ HISTORY_SHOWN = 100
 
 
 def read_alias(session: Session, model_id: int, alias: str) -> AliasRead:
-    """An alias that there is or was, from the newest lines of its history."""
-    lines = sa.select(AliasChange).filter_by(model_id=model_id, name=alias)
-    newest = lines.order_by(AliasChange.number.desc()).limit(HISTORY_SHOWN)
+    """An alias, existing or deleted, from the newest changes of its history."""
+    changes = sa.select(AliasChange).filter_by(model_id=model_id, name=alias)
+    newest = changes.order_by(AliasChange.number.desc()).limit(HISTORY_SHOWN)
     history = [
-        AliasChangeRead.model_validate(line, from_attributes=True)
-        for line in session.scalars(newest)
+        AliasChangeRead.model_validate(change, from_attributes=True)
+        for change in session.scalars(newest)
     ]
     return AliasRead(
         name=alias,

@@ -1,4 +1,4 @@
-"""The points of a backtest: arrays in the database, rows for clients."""
+"""Convert the points of a backtest: to bytes for the database, to rows and CSV for clients."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ from app.db import finite_or_none
 from app.times import to_wire
 from models.backtesting.points import ClassPoints, Column, Points, ValuePoints
 
-KINDS: tuple[type[Points], ...] = (ValuePoints, ClassPoints)
-# Where a field holds several numbers, CSV has a column for each: `probability_up`.
+POINT_CLASSES: tuple[type[Points], ...] = (ValuePoints, ClassPoints)
+# A field with several numbers has one CSV column for each, such as `probability_up`.
 CSV_PREFIXES = {"probabilities": "probability"}
 
 
 def to_bytes(points: Points) -> bytes:
-    """NumPy's zip of arrays."""
+    """The points as a NumPy archive (`.npz`)."""
     target = io.BytesIO()
     arrays: dict[str, Any] = {name: getattr(points, name) for name in _arrays_of(type(points))}
     np.savez_compressed(target, allow_pickle=False, **arrays)
@@ -28,14 +28,14 @@ def to_bytes(points: Points) -> bytes:
 
 
 def from_bytes(stored: bytes) -> Points:
-    """What `to_bytes` wrote; nothing in it is ever run."""
+    """The points that `to_bytes` wrote; pickled objects are refused."""
     with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-        kind = next(each for each in KINDS if _arrays_of(each) == set(arrays.files))
+        kind = next(each for each in POINT_CLASSES if _arrays_of(each) == set(arrays.files))
         return kind(**{name: arrays[name] for name in arrays.files})
 
 
 def rows(points: Points, first: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
-    """Points by number, in the order of origin, lead and target, as JSON has them."""
+    """The points from position `first` up to `stop` as JSON values, by origin, lead and target."""
     last = len(points) if stop is None else min(stop, len(points))
     columns = points.columns(first, last)
     for row in zip(*map(_plain, columns.values()), strict=True):
@@ -43,7 +43,7 @@ def rows(points: Points, first: int = 0, stop: int | None = None) -> Iterator[di
 
 
 def csv_lines(points: Points) -> Iterator[str]:
-    """All points as the lines of a CSV file; what is missing is left empty."""
+    """All points as the lines of a CSV file; missing values are empty."""
     line = io.StringIO()
     writer = csv.writer(line)
     for number, row in enumerate(rows(points)):
@@ -63,7 +63,7 @@ def _arrays_of(kind: type[Points]) -> set[str]:
 
 
 def _plain(column: Column) -> Iterable[Any]:
-    """What JSON has of every row of a column."""
+    """The values of a column in their JSON form, row by row."""
     if isinstance(column, dict):
         parts = zip(*map(_plain, column.values()), strict=True)
         return (dict(zip(column, row, strict=True)) for row in parts)

@@ -1,4 +1,4 @@
-"""Statements that find backtests."""
+"""Queries for backtests."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ BacktestRow = sa.Row[Backtest, Model, ModelVersion, Series, Job]
 
 
 def backtest_rows(model: str) -> sa.Select[Backtest, Model, ModelVersion, Series, Job]:
-    """A model's backtests with what they belong to."""
+    """A model's backtests with their model, version, series and job."""
     return (
         sa.select(Backtest, Model, ModelVersion, Series, Job)
         .join(ModelVersion, ModelVersion.id == Backtest.version_id)
@@ -26,7 +26,7 @@ def backtest_rows(model: str) -> sa.Select[Backtest, Model, ModelVersion, Series
 
 
 def get_backtest(session: Session, model: str, backtest_id: str) -> BacktestRow:
-    """The backtest of this id.
+    """The model's backtest with this id.
 
     Raises:
         ModelNotFound, BacktestNotFound: If the model or the backtest does not exist.

@@ -1,4 +1,4 @@
-"""Routes of backtests: ask for, list, read; JSON or CSV."""
+"""Routes of backtests: request, list and read them, as JSON or CSV."""
 
 from typing import Annotated, Any
 
@@ -62,11 +62,11 @@ def create_backtest(
     once_only: OnceOnlyDependency,
     body: Annotated[BacktestCreate | None, Body()] = None,
 ) -> Response:
-    """Queue a backtest: forecasts from many past origins, each knowing only what came before.
+    """Queue a backtest: forecasts from many past origins, each from earlier rows only.
 
-    Without `refit_every` the stored network forecasts from all origins in one pass over the
-    series; with it a network is trained again on the way, on rows before its origins only: of a
-    panel on all of its series, each up to that moment.
+    Without `refit_every` the stored network forecasts from all origins in one pass over the series.
+    With it the network is retrained at intervals, on rows before its origins only; for a panel on
+    all series up to that moment.
     """
     with database.transaction() as session:
 
@@ -97,7 +97,7 @@ def list_backtests(
 def get_one_backtest(
     name: str, backtest_id: str, database: DatabaseDependency, accept: Accept = "application/json"
 ) -> Response:
-    """Show a backtest's figures per target and lead; by `Accept: text/csv` all its points."""
+    """Show a backtest's figures per target and lead, or with `Accept: text/csv` all its points."""
     with database.reading() as session:
         row = get_backtest(session, name, backtest_id)
         if "text/csv" in accept.lower():

@@ -11,7 +11,7 @@ from models.backtesting.plan import BacktestSpec
 
 
 class BacktestCreate(BacktestSpec):
-    """What to test on the past; everything may be left out."""
+    """What to backtest; all fields are optional."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -32,30 +32,30 @@ class BacktestCreate(BacktestSpec):
 
     version: int | str | None = Field(
         None,
-        description="A version's number, an alias, or `latest`, the default: the newest trained "
-        "one.",
+        description="A version's number, an alias, or `latest` (the default): the newest trained "
+        "version.",
     )
     series: str | None = Field(
         None,
-        description="One that the model learnt from; by default the only one, of a panel its "
-        "first. With `refit_every` all series of the panel are learnt from, each up to the "
-        "origin's moment; those of a rolling window from `train_rows` rows of their own.",
+        description="A series that the model learnt from; by default the first. With `refit_every` "
+        "refits learn from all series of the panel, each up to the origin's moment; with a rolling "
+        "window from `train_rows` rows of each.",
     )
 
 
 class BacktestQueued(BaseModel):
-    """A backtest that was accepted."""
+    """An accepted backtest."""
 
     id: str
     model: str
     version: int
-    origins: int = Field(description="How many rows will be forecast from.")
-    refits: int = Field(description="How many times the network will be trained again.")
+    origins: int = Field(description="Number of rows from which forecasts are made.")
+    refits: int = Field(description="Number of times that the network is retrained.")
     job: JobRead
 
 
 class BacktestSummary(BaseModel):
-    """One line of a model's backtests."""
+    """A backtest in the list of a model's backtests."""
 
     id: str
     model: str
@@ -65,14 +65,14 @@ class BacktestSummary(BaseModel):
     error: str | None
     data_revision: int
     panel_revisions: dict[str, int] | None = Field(
-        description="Of a backtest with refits: the revision of every series that they learn from."
+        description="For a backtest with refits: the revisions of all series that they learn from."
     )
     request: dict[str, Any]
     created_at: datetime
 
 
 class BacktestRead(BacktestSummary):
-    """A backtest with its figures; its points are at `/points`, and here by `Accept: text/csv`."""
+    """A backtest with its figures; its points are at `/points`, and here as `text/csv`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -107,30 +107,30 @@ class BacktestRead(BacktestSummary):
 
     report: dict[str, Any] | None = Field(
         description="By target, over all leads and for each: errors of the forecasts and of the "
-        "baselines on the same points, skill, and whether the difference is more than luck. Of "
-        "classes accuracy, balanced accuracy, log loss and Brier score beside those of the most "
-        "frequent class and of the class prior, the `frequencies` of the rows known at the first "
-        "origin, with a `calibration` table. `in_sample_origins` counts origins that the network "
-        "has learnt from. Null until the job has succeeded."
+        "baselines on the same points, skill, and whether the difference is significant. For "
+        "classes: accuracy, balanced accuracy, log loss and Brier score, with those of the most "
+        "frequent class and of the class prior (the `frequencies` of the rows known at the first "
+        "origin), and a `calibration` table. `in_sample_origins` counts origins inside the "
+        "network's training rows. Null until the job has succeeded."
     )
 
 
 class BacktestPoint(BaseModel):
-    """One target at one moment as it was forecast from one origin, in the target's unit."""
+    """The forecast of one target at one time from one origin, in the target's unit."""
 
     origin: datetime
     time: datetime
     lead: int = Field(description="Steps after the origin.")
     target: str
-    value: float | None = Field(description="The forecast; null where none could be made.")
-    actual: float | None = Field(description="What came; null where it is missing.")
+    value: float | None = Field(description="The forecast; null if it could not be made.")
+    actual: float | None = Field(description="The actual value; null if it is missing.")
     error: float | None = Field(description="Forecast less actual.")
     naive_error: float | None
     seasonal_naive_error: float | None
 
 
 class BacktestClassPoint(BaseModel):
-    """One target at one moment as its class was forecast from one origin."""
+    """The class forecast of one target at one time from one origin."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -155,9 +155,9 @@ class BacktestClassPoint(BaseModel):
     lead: int = Field(description="Steps after the origin.")
     target: str
     class_: str | None = Field(
-        alias="class", description="The likeliest class; null where no forecast could be made."
+        alias="class", description="The most probable class; null if a forecast could not be made."
     )
-    actual_class: str | None = Field(description="What came; null where it is missing.")
+    actual_class: str | None = Field(description="The actual class; null if it is missing.")
     probabilities: dict[str, float | None] = Field(
         description="The probability of every class; in CSV one column for each, such as "
         "`probability_up`."
@@ -166,5 +166,6 @@ class BacktestClassPoint(BaseModel):
         description="Negative log-likelihood of the observed class, in nats."
     )
     class_prior_log_loss: float | None = Field(
-        description="That of the class prior, the class frequencies known at the first origin."
+        description="The log loss of the class prior: the class frequencies known at the first "
+        "origin."
     )

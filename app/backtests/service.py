@@ -1,4 +1,4 @@
-"""Backtests: checked and queued here, run by a worker, published here."""
+"""Check and queue backtests, load the input for the worker, and publish the result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from models.serving.forecaster import Forecaster
 
 @dataclass(frozen=True, slots=True)
 class BacktestInput:
-    """What a backtest needs: the stored forecaster, the series as they were, the plan.
+    """The input of a backtest: stored forecaster, series at their revisions, and plan.
 
-    `panel` is what refits learn from: nothing without them.
+    `panel` has the series that refits learn from; it is empty without refits.
     """
 
     forecaster: Forecaster
@@ -39,7 +39,7 @@ class BacktestInput:
 
 
 def request_backtest(session: Session, name: str, request: BacktestCreate) -> BacktestQueued:
-    """Check that the backtest can work, and queue it in the caller's transaction.
+    """Check the request, and queue the backtest in the caller's transaction.
 
     Raises:
         ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
@@ -49,7 +49,7 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
     """
     asked = str(request.version or "latest")
     version, model, _, training = get_version(session, name, asked, WITH_PANEL)
-    series = _asked_series(session, request, version)
+    series = _requested_series(session, request, version)
     forecaster = forecasters.get(session, version, training).for_series(series.name)
     data = series_service.load_series(session, series.id)
     revisions = _panel_revisions(request, version)
@@ -77,7 +77,7 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
 
 
 def backtest_input(session: Session, job_id: str) -> BacktestInput:
-    """What a job works on, with the series as it was when the backtest was asked for.
+    """The input of a job, with the series as they were when the backtest was requested.
 
     Raises:
         ModelNotFound: If the model was deleted in the meantime.
@@ -89,15 +89,16 @@ def backtest_input(session: Session, job_id: str) -> BacktestInput:
         session, backtest.series_id, until_revision=backtest.data_revision
     )
     request = BacktestCreate.model_validate(backtest.request)
-    # Backtests of before there were refits of panels name the revision of their one series only.
+    # Backtests of earlier releases store the revision of their one series only.
     revisions = backtest.panel_revisions or {data.name: backtest.data_revision}
     panel = tuple(_panel(session, version, data, revisions)) if request.refit_every else ()
-    own = forecaster.for_series(data.name)
-    return BacktestInput(own, data, plan_backtest(own, data, request, panel), panel)
+    on_series = forecaster.for_series(data.name)
+    plan = plan_backtest(on_series, data, request, panel)
+    return BacktestInput(on_series, data, plan, panel)
 
 
 def publish(session: Session, job_id: str, result: BacktestResult) -> dict[str, Any]:
-    """Store what a backtest found; the caller's transaction also ends the job.
+    """Store the result of a backtest; the caller's transaction also ends the job.
 
     Returns:
         The job's result.
@@ -125,7 +126,7 @@ def read_points(backtest: Backtest, job: Job) -> Points:
     return points.from_bytes(backtest.points)
 
 
-def _asked_series(session: Session, request: BacktestCreate, version: ModelVersion) -> Series:
+def _requested_series(session: Session, request: BacktestCreate, version: ModelVersion) -> Series:
     panel = {each.series.name: each.series for each in version.panel}
     if request.series is None:
         return version.panel[0].series
@@ -140,7 +141,7 @@ def _asked_series(session: Session, request: BacktestCreate, version: ModelVersi
 
 
 def _panel_revisions(request: BacktestCreate, version: ModelVersion) -> dict[str, int] | None:
-    """What refits learn from, as it is now; None without refits."""
+    """The present revisions of the series that refits learn from; None without refits."""
     if request.refit_every is None:
         return None
     return {each.series.name: each.series.revision for each in version.panel}
@@ -149,7 +150,7 @@ def _panel_revisions(request: BacktestCreate, version: ModelVersion) -> dict[str
 def _panel(
     session: Session, version: ModelVersion, data: SeriesData, revisions: dict[str, int]
 ) -> Iterator[SeriesData]:
-    """Every series that the version learnt from, each read in its turn; `data` is one of them."""
+    """Every series that the version learnt from, loaded one at a time; `data` is one of them."""
     for each in version.panel:
         name = each.series.name
         if name == data.name:
@@ -163,5 +164,5 @@ def _panel(
 def _backtest_of(session: Session, job_id: str) -> Backtest:
     backtest = session.get(Backtest, job_id)
     if backtest is None:
-        raise ModelNotFound("The model was deleted while it was tested.")
+        raise ModelNotFound("The model was deleted during its backtest.")
     return backtest

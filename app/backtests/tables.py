@@ -1,4 +1,4 @@
-"""Backtests: asked for, run by a job of the same id, read back."""
+"""Table of backtests; each has the id of the job that runs it."""
 
 from datetime import datetime
 from typing import Any
@@ -23,10 +23,10 @@ class Backtest(Base):
         sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
     )
     data_revision: Mapped[int]
-    # With refits, of every series that they learn from, by name.
+    # With refits, by name: the revision of every series that they learn from.
     panel_revisions: Mapped[dict[str, int] | None] = mapped_column(Json)
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     report: Mapped[dict[str, Any] | None] = mapped_column(ReportJson)
-    # NumPy's zip of arrays: see `app.backtests.points`.
+    # A NumPy archive: see `app.backtests.points`.
     points: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)

@@ -1,4 +1,4 @@
-"""The handler of `backtest`: a plan in, a published report out."""
+"""The handler of `backtest`: run a planned backtest and publish its report."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Figures of drift: live errors beside those of the training, and inputs that have moved."""
+"""Compute drift: live errors against test errors, and shifts of the inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,19 +27,19 @@ from models.serving.artefact import read_bundle
 from models.serving.preprocessing import Preprocessor
 
 MICROSECOND = timedelta(microseconds=1)
-# Of the steps that are wanted; with fewer nothing is said.
+# Share of the requested steps that must be scored; with fewer the result is empty.
 LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured of the points of a task.
+    """The error measure of a task.
 
     Args:
-        name: Of the figure, here and in the figures of the test part.
-        table: Where the points are.
-        error: Of a point.
-        reference: The same of the naive forecast, or of the class prior.
+        name: The figure's name, here and among the figures of the test part.
+        table: The table with the points.
+        error: The error of a point.
+        reference: The error of the naive forecast, or of the class prior, at that point.
     """
 
     name: str
@@ -64,9 +64,9 @@ OF_CLASSES = Measure(
 
 @dataclass(frozen=True, slots=True)
 class LiveErrors:
-    """How the newest forecasts of one target turned out.
+    """Errors of the newest forecasts of one target.
 
-    `expected` is the error on the test part of the same leads, as often as they came.
+    `expected` is the mean test error of the same leads, each weighted by its number of points.
     """
 
     target: str
@@ -84,13 +84,13 @@ class LiveErrors:
 
     @property
     def ratio(self) -> float | None:
-        """The live error over the expected one."""
+        """The live error divided by the expected one."""
         return self.error / self.expected if self.expected else None
 
 
 @dataclass(frozen=True, slots=True)
 class InputShift:
-    """How far an input has moved: its stability index, and what was usual at the training."""
+    """The shift of an input: its stability index now, and the usual one at the training."""
 
     channel: str
     encoding: str
@@ -99,13 +99,13 @@ class InputShift:
 
     @property
     def excess(self) -> float:
-        """By how much it is more than usual."""
+        """The index less the usual one."""
         return self.index - self.usual
 
 
 @dataclass(frozen=True, slots=True)
 class InputShifts:
-    """The shifts of all inputs over the newest rows; none where they cannot be told, and why."""
+    """The shifts of all inputs over the newest rows; empty with a reason if they are unknown."""
 
     rows: int | None
     channels: list[InputShift]
@@ -120,13 +120,13 @@ def live_errors(
     steps: int,
     after: datetime | None = None,
 ) -> list[LiveErrors]:
-    """Errors over the newest scored steps of a series, by target; none if they are too few.
+    """Errors over the newest scored steps of a series, by target; empty if there are too few steps.
 
     Args:
         session: The database.
-        version: Whose forecasts.
-        series: Of what.
-        steps: How many steps at most; there must be half as many.
+        version: The version that made the forecasts.
+        series: The forecast series.
+        steps: The number of steps; at least half of them must be scored.
         after: Only steps later than this count.
     """
     measure = OF_VALUES if version.spec.get("task", "regression") == "regression" else OF_CLASSES
@@ -152,7 +152,7 @@ def live_errors(
 def input_shifts(
     session: Session, version: ModelVersion, series: Series, *, after: datetime | None = None
 ) -> InputShifts:
-    """How far the inputs of the newest rows have moved from those of the training.
+    """The shifts of the inputs from the training rows to the newest rows.
 
     Args:
         session: The database.
@@ -164,17 +164,19 @@ def input_shifts(
     try:
         manifest = read_bundle(content or b"").manifest
     except ArtefactError as error:
-        return _unknown(f"The version cannot be read by this release: {error}")
+        return _unknown(f"This release cannot read the version: {error}")
     stored = manifest.get("stability", {}).get(series.name)
     if stored is None:
         return _unknown(
-            "The version keeps no deciles of its inputs: it was trained by an earlier release."
+            "The version has no deciles of its inputs: it was trained by an earlier release."
         )
     fitted = Stability.from_json(stored)
     times, rows = _newest_rows(session, manifest, series, fitted.window_rows + 1)
     learnt_until = data_of(manifest["data"], series.name)["splits"]["train"]["last"]
     if len(times) <= fitted.window_rows or _begins_before(times[1:], learnt_until, after):
-        return _unknown(f"There are no {fitted.window_rows} rows yet that are new to it.")
+        return _unknown(
+            f"The series does not have {fitted.window_rows} rows yet that are new to the version."
+        )
     shifts = [
         InputShift(each.name, each.encoding, each.index(rows), each.usual or 0.0)
         for each in fitted.channels
@@ -184,7 +186,7 @@ def input_shifts(
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What came of the points of one target and lead."""
+    """Counts and sums over the scored points of one target and lead."""
 
     target: str
     lead: int
@@ -234,10 +236,10 @@ def _errors(
 def _newest_rows(
     session: Session, manifest: dict[str, Any], series: Series, wanted: int
 ) -> tuple[Times, Values]:
-    """The last rows of the version's grid, in original units."""
+    """The last `wanted` rows of the version's grid, in original units."""
     preprocessor = Preprocessor(manifest, known_fit(manifest, series.name))
     rule = preprocessor.rule
-    # One row may be made of several observations, and the first may lack some of them.
+    # One grid row may need several observations, and the first row may lack some of them.
     per_row = ceil(rule.step.approximate_seconds / rule.cadence.approximate_seconds)
     count = min(series.rows, (wanted + 2) * per_row)
     if not count:

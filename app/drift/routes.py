@@ -1,4 +1,4 @@
-"""The route of drift."""
+"""Route of drift: show the drift of a version."""
 
 from typing import Annotated
 
@@ -26,10 +26,10 @@ def show_drift(
 ) -> DriftRead:
     """Show whether a version has drifted on a series it learnt from, and the figures.
 
-    Two things are looked at: the live error over the newest scored steps beside the error on the
-    test part, and the population stability index of every input beside what was usual at the
-    training. Workers watch all champions with the thresholds of the settings, and tell webhooks
-    (`drift.found`) once when the verdict turns.
+    Two comparisons are made: the live error over the newest scored steps with the error on the test
+    part, and the population stability index of every input with its usual value at the training.
+    Workers check all champions with the thresholds of the settings, and send the webhook event
+    `drift.found` once when a champion starts to drift.
     """
     with database.reading() as session:
         return read_drift(session, name, query, settings)

@@ -1,4 +1,4 @@
-"""Answers about drift."""
+"""Requests and answers about drift."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class DriftQuery(BaseModel):
-    """Which version on which series."""
+    """The version and the series to check."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -14,44 +14,48 @@ class DriftQuery(BaseModel):
         None, description="A number, an alias or `latest`; by default the champion, else `latest`."
     )
     series: str | None = Field(
-        None, description="One that the version learnt from; by default its first."
+        None, description="A series that the version learnt from; by default its first."
     )
 
 
 class LiveErrorRead(BaseModel):
-    """How the newest forecasts of one target turned out."""
+    """Errors of the newest forecasts of one target."""
 
     target: str
     metric: str = Field(description="`mae` in the target's unit, or `log_loss` of classes.")
-    steps: int = Field(description="The newest steps of the series that were scored.")
-    points: int = Field(description="One for each forecast and lead due at these steps.")
+    steps: int = Field(description="Number of newest scored steps of the series.")
+    points: int = Field(
+        description="Scored points: one for each forecast and lead due at these steps."
+    )
     error: float
-    reference: float | None = Field(description="Of the naive forecast, or of the class prior.")
+    reference: float | None = Field(
+        description="The error of the naive forecast, or of the class prior."
+    )
     skill: float | None = Field(description="1 - error / reference.")
     expected: float | None = Field(
-        description="The error on the test part of the training, of the same leads."
+        description="The error on the test part of the training, for the same leads."
     )
     ratio: float | None = Field(description="error / expected.")
 
 
 class InputShiftRead(BaseModel):
-    """How far an input has moved."""
+    """The shift of an input since the training."""
 
     channel: str
     encoding: str = Field(description="How the network reads it: `level`, `log_return` or `angle`.")
     stability_index: float = Field(
-        description="Population stability index of the newest rows over the deciles of the "
+        description="Population stability index of the newest rows, over the deciles of the "
         "training rows and the share of missing values."
     )
     usual: float = Field(
-        description="The largest index of as many rows in a row of the held-out parts, on which "
-        "the test errors were measured: what season and trend alone make of it."
+        description="The largest index of the same number of consecutive rows in the held-out "
+        "parts, on which the test errors were measured: the effect of season and trend alone."
     )
     excess: float = Field(description="stability_index - usual.")
 
 
 class FindingRead(BaseModel):
-    """One thing that has reached a threshold."""
+    """A measure that has reached its threshold."""
 
     kind: str = Field(description="`error_ratio` or `stability_index`.")
     name: str = Field(description="The target, or the input's channel.")
@@ -60,14 +64,14 @@ class FindingRead(BaseModel):
 
 
 class ThresholdsRead(BaseModel):
-    """From where on it is drift: the settings' values."""
+    """The settings' thresholds from which a measure counts as drift."""
 
     error_ratio: float | None
-    stability_index: float | None = Field(description="Of the excess over what was usual.")
+    stability_index: float | None = Field(description="Compared with the excess.")
 
 
 class DriftRead(BaseModel):
-    """Whether a version has drifted on a series, and the figures that say so."""
+    """Whether a version has drifted on a series, with the figures."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -123,13 +127,15 @@ class DriftRead(BaseModel):
     drifted: bool
     findings: list[FindingRead]
     found_at: datetime | None = Field(
-        description="When the watch over champions found it, and webhooks were told; null while "
-        "it has not."
+        description="When workers found the drift of this champion and notified webhooks; null if "
+        "they have not."
     )
     thresholds: ThresholdsRead
     errors: list[LiveErrorRead] = Field(
-        description="By target; empty while fewer than half of the watched steps were scored."
+        description="By target; empty while fewer than half of the watched steps are scored."
     )
-    rows: int | None = Field(description="The newest rows that the inputs were compared over.")
+    rows: int | None = Field(description="Number of newest rows over which inputs were compared.")
     inputs: list[InputShiftRead]
-    inputs_unknown: str | None = Field(description="Why nothing is said of the inputs.")
+    inputs_unknown: str | None = Field(
+        description="Why the inputs could not be compared; null if they were."
+    )

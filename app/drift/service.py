@@ -1,4 +1,4 @@
-"""Verdicts: whether a version has drifted on a series, and in what."""
+"""Decide whether a version has drifted on a series: compare its figures with thresholds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,19 +11,19 @@ from app.registry.tables import ModelVersion
 from app.series.tables import Series
 from app.settings import Settings
 
-# Steps over which the errors of champions are watched.
+# Number of newest scored steps over which the errors of champions are measured.
 WATCHED_STEPS = 100
 
-Kind = Literal["error_ratio", "stability_index"]
+DriftKind = Literal["error_ratio", "stability_index"]
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on it is drift; None leaves that out.
+    """The values from which a measure counts as drift; None leaves the measure out.
 
     Args:
-        error_ratio: Of the live error over that on the test part.
-        stability_index: Of an input's stability index over what was usual at the training.
+        error_ratio: For the live error divided by the error on the test part.
+        stability_index: For an input's stability index less its usual value at the training.
     """
 
     error_ratio: float | None
@@ -31,15 +31,15 @@ class Thresholds:
 
     @classmethod
     def of(cls, settings: Settings) -> "Thresholds":
-        """Those of champions."""
+        """The thresholds for champions."""
         return cls(settings.drift_error_ratio, settings.drift_stability_index)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that has drifted."""
+class DriftFinding:
+    """A measure that has reached its threshold."""
 
-    kind: Kind
+    kind: DriftKind
     name: str
     value: float
     sentence: str
@@ -47,7 +47,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Everything that is known of a version's drift on a series."""
+    """The live errors and input shifts of a version on a series."""
 
     errors: list[LiveErrors]
     inputs: InputShifts
@@ -62,7 +62,7 @@ class Drift:
         steps: int = WATCHED_STEPS,
         after: datetime | None = None,
     ) -> "Drift":
-        """Look at a trained version; the arguments are those of `live_errors`."""
+        """Measure a trained version; the arguments are those of `live_errors`."""
         return cls(
             live_errors(session, version, series, steps=steps, after=after),
             input_shifts(session, version, series, after=after),
@@ -78,8 +78,8 @@ class Drift:
         """The largest excess of an input's stability index."""
         return max((each.excess for each in self.inputs.channels), default=None)
 
-    def findings(self, limits: Thresholds) -> list[Finding]:
-        """What has reached a threshold."""
+    def findings(self, limits: Thresholds) -> list[DriftFinding]:
+        """The measures that have reached their thresholds."""
         errors = [
             _of_error(each, ratio)
             for each in self.errors
@@ -97,17 +97,17 @@ def _reaches(value: float, threshold: float | None) -> bool:
     return threshold is not None and value >= threshold
 
 
-def _of_error(error: LiveErrors, ratio: float) -> Finding:
+def _of_error(error: LiveErrors, ratio: float) -> DriftFinding:
     sentence = (
         f"The error of {error.target} over the last {error.steps} scored steps is {ratio:.2f} "
         f"times that on the test part ({error.error:.4g}, expected {error.expected:.4g})."
     )
-    return Finding("error_ratio", error.target, ratio, sentence)
+    return DriftFinding("error_ratio", error.target, ratio, sentence)
 
 
-def _of_shift(shift: InputShift, rows: int | None) -> Finding:
+def _of_shift(shift: InputShift, rows: int | None) -> DriftFinding:
     sentence = (
         f"The input {shift.channel} has a stability index of {shift.index:.2f} over the last "
         f"{rows} rows; up to {shift.usual:.2f} was usual."
     )
-    return Finding("stability_index", shift.channel, shift.excess, sentence)
+    return DriftFinding("stability_index", shift.channel, shift.excess, sentence)

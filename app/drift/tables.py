@@ -1,4 +1,4 @@
-"""What was last known of the drift of champions."""
+"""Table of the last known drift of champions."""
 
 from datetime import datetime
 
@@ -21,5 +21,5 @@ class DriftWatch(Base):
     )
     revision: Mapped[int]
     drifted: Mapped[bool]
-    # When the verdict turned last; empty while it never has.
+    # When `drifted` last changed; empty while it never has.
     changed_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -1,9 +1,10 @@
-"""How drift looks to a client."""
+"""Turn the drift of a version into an answer."""
 
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
+from app.drift.figures import InputShift
 from app.drift.schemas import (
     DriftQuery,
     DriftRead,
@@ -30,14 +31,8 @@ def read_drift(session: Session, model: str, query: DriftQuery, settings: Settin
         VersionSeriesNotFound: If the version did not learn from the series.
         NoTrainedVersion, VersionNotTrained: If the version is not trained.
     """
-    wanted = query.version
-    if wanted is None:
-        wanted = str(get_default_version(session, model)[0].number)
-    row = get_version(session, model, wanted, WITH_PANEL)
-    version, job = row[0], row[3]
-    if job.state is not JobState.SUCCEEDED:
-        why = f"its job is {job.state}"
-        raise VersionNotTrained(f"Version {version.number} is not trained: {why}.")
+    row = _trained_version(session, model, query.version)
+    version = row[0]
     series, limits = _series(session, row, query.series), Thresholds.of(settings)
     drift = Drift.of(session, version, series)
     found = drift.findings(limits)
@@ -55,18 +50,28 @@ def read_drift(session: Session, model: str, query: DriftQuery, settings: Settin
             for each in drift.errors
         ],
         rows=drift.inputs.rows,
-        inputs=[
-            InputShiftRead(
-                channel=each.channel,
-                encoding=each.encoding,
-                stability_index=each.index,
-                usual=each.usual,
-                excess=each.excess,
-            )
-            for each in drift.inputs.channels
-        ],
+        inputs=[_read_shift(each) for each in drift.inputs.channels],
         inputs_unknown=drift.inputs.reason,
     )
+
+
+def _read_shift(shift: InputShift) -> InputShiftRead:
+    return InputShiftRead(
+        channel=shift.channel,
+        encoding=shift.encoding,
+        stability_index=shift.index,
+        usual=shift.usual,
+        excess=shift.excess,
+    )
+
+
+def _trained_version(session: Session, model: str, version: str | None) -> VersionRow:
+    name = version if version is not None else str(get_default_version(session, model)[0].number)
+    row = get_version(session, model, name, WITH_PANEL)
+    if row[3].state is not JobState.SUCCEEDED:
+        why = f"its job is {row[3].state}"
+        raise VersionNotTrained(f"Version {row[0].number} is not trained: {why}.")
+    return row
 
 
 def _series(session: Session, row: VersionRow, name: str | None) -> Series:

@@ -1,4 +1,4 @@
-"""The watch over champions: webhooks hear once when one has drifted."""
+"""Check all champions for drift, and notify webhooks once when one starts to drift."""
 
 import logging
 
@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Database, insert_or_ignore, utc_now
-from app.drift.service import Drift, Finding, Thresholds
+from app.drift.service import Drift, DriftFinding, Thresholds
 from app.drift.tables import DriftWatch
 from app.registry.queries import CHAMPION
 from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
@@ -18,30 +18,30 @@ from app.webhooks.service import Happening
 
 logger = logging.getLogger(__name__)
 
-LOOKED_AT_ONCE = 500
-# No series has had fewer writes.
+CHECKED_AT_ONCE = 500
+# Lower than the revision of any series.
 NEVER = -1
 
 
 def watch_drift(database: Database, settings: Settings) -> None:
-    """Look at every champion on every series of its own that has changed since the last look."""
+    """Check every champion on each of its series that has changed since the last check."""
     with database.reading() as session:
         changed = _changed(session)
     for version_id, series_id in changed:
-        _look(database, version_id, series_id, Thresholds.of(settings))
+        _check(database, version_id, series_id, Thresholds.of(settings))
 
 
-def note(
+def store_findings(
     session: Session,
     version: ModelVersion,
     series: Series,
     revision: int,
-    found: list[Finding] | None,
+    found: list[DriftFinding] | None,
 ) -> None:
-    """Write a verdict down, and tell webhooks if it turned to drift; None leaves the last one.
+    """Store whether a version has drifted, and notify webhooks if it has started to.
 
-    Workers look at the same time: whoever has seen the later revision is right, and the row's
-    lock lets one of them turn the verdict.
+    Workers may check at the same time. The row's lock orders them, and the result of the later
+    revision counts. With `found` None only the revision is stored.
     """
     key = {"version_id": version.id, "series_id": series.id}
     insert_or_ignore(session, DriftWatch, **key, revision=NEVER, drifted=False)
@@ -70,44 +70,44 @@ def _changed(session: Session) -> list[tuple[int, int]]:
             Alias.name == CHAMPION,
             sa.func.coalesce(DriftWatch.revision, NEVER) < Series.revision,
         )
-        .limit(LOOKED_AT_ONCE)
+        .limit(CHECKED_AT_ONCE)
     )
     return [(row[0], row[1]) for row in session.execute(statement)]
 
 
-def _look(database: Database, version_id: int, series_id: int, limits: Thresholds) -> None:
+def _check(database: Database, version_id: int, series_id: int, limits: Thresholds) -> None:
     with database.reading() as session:
         version, series = session.get(ModelVersion, version_id), session.get(Series, series_id)
         if version is None or series is None:
             return
         found = _findings(session, version, series, limits)
     with database.transaction() as session:
-        # It may have been deleted since; what points to it is held until the commit.
-        held = sa.select(ModelVersion.id).where(ModelVersion.id == version_id)
-        if session.scalar(held.with_for_update(key_share=True, read=True)) is not None:
-            note(session, version, series, series.revision, found)
+        # The version may have been deleted since. The lock keeps it until the commit.
+        lock = sa.select(ModelVersion.id).where(ModelVersion.id == version_id)
+        if session.scalar(lock.with_for_update(key_share=True, read=True)) is not None:
+            store_findings(session, version, series, series.revision, found)
 
 
 def _findings(
     session: Session, version: ModelVersion, series: Series, limits: Thresholds
-) -> list[Finding] | None:
-    """What has drifted; None where that cannot be told: the next revision is looked at again."""
+) -> list[DriftFinding] | None:
+    """What has drifted; None if it cannot be computed, and the next revision is checked again."""
     try:
         return Drift.of(session, version, series).findings(limits)
     except OperationalError:
         raise
-    except Exception:  # one that cannot be told must not hide the others
-        logger.exception("the drift of version %d could not be told", version.id)
+    except Exception:  # a version that cannot be checked must not stop the others
+        logger.exception("the drift of version %d could not be computed", version.id)
         return None
 
 
 def _happening(
-    session: Session, version: ModelVersion, series: Series, found: list[Finding]
+    session: Session, version: ModelVersion, series: Series, found: list[DriftFinding]
 ) -> Happening:
     model = session.get_one(Model, version.model_id)
     findings = [
         {"kind": each.kind, "name": each.name, "value": each.value, "sentence": each.sentence}
         for each in found
     ]
-    told = {"version": version.number, "series": series.name, "findings": findings}
-    return Happening("drift.found", model.name, told)
+    data = {"version": version.number, "series": series.name, "findings": findings}
+    return Happening("drift.found", model.name, data)

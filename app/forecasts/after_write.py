@@ -14,7 +14,8 @@ import app.scores.service as scores
 from app.db import EPOCH, MICROSECOND
 from app.errors import ServiceError
 from app.forecasts import issuing
-from app.forecasts.issuing import Source
+from app.forecasts.issuing import ForecastSource
+from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
 from app.registry.artefacts import forecasters
@@ -33,8 +34,8 @@ logger = logging.getLogger(__name__)
 def after_write(session: Session, series: Series, written: Written) -> list[dict[str, Any]]:
     """Score earlier forecasts, advance the states of deployed versions, forecast, notify.
 
-    The caller holds the series' lock and commits all of it together with the observations. A
-    version that cannot forecast never fails the write: its entry says why.
+    The caller holds the series' lock and commits everything together with the observations. A
+    version that cannot forecast never fails the write: its entry has the error.
 
     Returns:
         One entry for each deployed version: id, model, version, series, origin, aliases, error.
@@ -62,8 +63,8 @@ class ChangedSpan:
     Args:
         first: The first changed row.
         last: The last changed row.
-        after: Steps later than this may have changed. A new row also completes the steps before
-            it, so that it is not later than the last row before the write.
+        after: Steps later than this may have changed. A new row also completes steps before it, so
+            `after` is at most the time of the last row before the write.
     """
 
     first: datetime
@@ -72,7 +73,7 @@ class ChangedSpan:
 
     @classmethod
     def of(cls, written: Written) -> Self:
-        """The span of a write that changed something."""
+        """The span of a write with at least one changed row."""
         first, last = (EPOCH + int(written.changed[row]) * MICROSECOND for row in (0, -1))
         after = first - MICROSECOND
         if written.last_before is not None:
@@ -83,7 +84,7 @@ class ChangedSpan:
 def _advance_and_issue(
     session: Session, series: Series, version: Watcher, changed: datetime
 ) -> dict[str, Any]:
-    """The entry of a deployed version: its stored forecast, or the reason why there is none."""
+    """The entry of a deployed version: its stored forecast, or the error."""
     result: dict[str, Any] = {"id": None, "origin": None, "error": None}
     try:
         state = _advance_state(session, series, version, changed)
@@ -107,26 +108,26 @@ def _advance_and_issue(
 def _advance_state(
     session: Session, series: Series, version: Watcher, changed: datetime
 ) -> CurrentState:
-    """The version's state after the last complete step; replayed where earlier rows changed."""
+    """The version's state after the last complete step; replayed if earlier rows changed."""
     forecaster = forecasters.get_trained(session, version.version_id, version.job_id)
     try:
         return run_one(
             live.current_state(session, forecaster, version.kept, series, changed_last=changed)
         )
     except NotFinite as failure:
-        live.keep_failure(session, version.version_id, series, failure)
+        state_storage.keep_failure(session, version.version_id, series, failure)
         raise
 
 
 def _issue_forecast(
     session: Session, series: Series, version: Watcher, state: CurrentState
 ) -> dict[str, Any]:
-    """Store the forecast from a state, and the state itself even if there is no forecast."""
-    source = Source(version.version_id, version.number, version.model)
+    """Store the forecast from a state, and the state itself even if the forecast fails."""
+    source = ForecastSource(version.version_id, version.number, version.model)
     try:
         issued = run_one(issuing.issue_from(session, source, series, state))
     except (ForecastingError, ServiceError):
-        live.keep_state(session, version.version_id, series.id, state)
+        state_storage.keep_state(session, version.version_id, series.id, state)
         raise
     stored = issuing.store(session, issued)
     return {"id": stored.key, "origin": issued.origin}

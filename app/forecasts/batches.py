@@ -13,94 +13,98 @@ from app.db import Database
 from app.forecasts import issuing
 from app.forecasts.issuing import Issued, Stored
 from app.forecasts.schemas import ForecastBatch, ForecastRequest
-from app.forecasts.service import asked_version, hold, issue_requested, store
+from app.forecasts.service import issue_requested, lock, requested_version, store
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
 from models.serving.batching import run_batched
 
-# After one of these nothing more can be asked of the database: they fail the call as a whole.
+# After one of these errors the database cannot be used: they fail the whole call.
 FATAL = (sa.exc.OperationalError, sa.exc.TimeoutError)
 
 Explain = Callable[[Exception], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A forecast that was made, and where it is stored if it was there before."""
+class BatchForecast:
+    """A forecast of the batch, with its row if it is stored already."""
 
     issued: Issued
     stored: Stored | None
 
     @property
     def is_stored(self) -> bool:
-        """Whether nothing is left to write."""
+        """Whether the forecast and its state are stored already."""
         return self.stored is not None and self.issued.state.kept
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is known of each item before anything is written; its error, if it has one.
+    """The items of a call before anything is written: forecasts, or errors.
 
-    Items that ask for the same share one forecast.
+    Equal items share one forecast.
     """
 
     requests: list[ForecastRequest | Exception]
-    made: dict[str, Made | Exception]
+    made: dict[str, BatchForecast | Exception]
 
     @property
     def unstored(self) -> list[str]:
-        """The forecasts that are to be written."""
+        """The keys of the forecasts that have to be written."""
         return [
-            key for key, made in self.made.items() if isinstance(made, Made) and not made.is_stored
+            key
+            for key, made in self.made.items()
+            if isinstance(made, BatchForecast) and not made.is_stored
         ]
 
 
 def make(database: Database, asked: ForecastBatch) -> Batch:
-    """Make the forecasts; nothing is stored yet."""
+    """Make the forecasts of a call without storing them."""
     requests = [_read(raw) for raw in asked.requests]
-    different = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
+    distinct = {_key(each): each for each in requests if isinstance(each, ForecastRequest)}
     with database.reading() as session:
-        return Batch(requests, _made(session, different))
+        return Batch(requests, _make_all(session, distinct))
 
 
 def store_all(session: Session, batch: Batch, explain: Explain) -> str:
-    """Store what is new in the caller's transaction.
+    """Store the new forecasts in the caller's transaction.
 
     Args:
         session: The database.
-        batch: What `make` found.
-        explain: Makes plain values of an error.
+        batch: The result of `make`.
+        explain: Turns an error into plain values.
 
     Returns:
         The answer as JSON, in the order of the requests.
     """
     results = dict(batch.made)
-    new = {key: made for key in batch.unstored if isinstance(made := results[key], Made)}
-    held = hold(session, [each.issued for each in new.values()])
+    new = {key: made for key in batch.unstored if isinstance(made := results[key], BatchForecast)}
+    locked = lock(session, [each.issued for each in new.values()])
     for key, each in new.items():
         try:
             with session.begin_nested():
-                results[key] = Made(each.issued, store(session, held, each.issued))
+                results[key] = BatchForecast(each.issued, store(session, locked, each.issued))
         except FATAL:
             raise
-        except Exception as error:  # one that cannot be stored does not fail the others
+        except Exception as error:  # a forecast that cannot be stored does not fail the others
             results[key] = error
     return answer(batch.requests, results, explain)
 
 
 def answer(
     requests: Sequence[ForecastRequest | Exception],
-    results: dict[str, Made | Exception],
+    results: dict[str, BatchForecast | Exception],
     explain: Explain,
 ) -> str:
-    """The answer as JSON: each item as it would have been answered alone."""
+    """The answer as JSON: each item as a request of its own would be answered."""
     items = [_item(request, results, explain) for request in requests]
     return f'{{"items": [{", ".join(items)}]}}'
 
 
 def _item(
-    request: ForecastRequest | Exception, results: dict[str, Made | Exception], explain: Explain
+    request: ForecastRequest | Exception,
+    results: dict[str, BatchForecast | Exception],
+    explain: Explain,
 ) -> str:
     try:
         if isinstance(request, Exception):
@@ -108,14 +112,14 @@ def _item(
         found = results[_key(request)]
         if isinstance(found, Exception):
             raise found
-        assert found.stored is not None, "everything was stored by now"  # noqa: S101
+        assert found.stored is not None, "every forecast is stored by now"  # noqa: S101
         return found.stored.answer(request).body
     except Exception as error:
         return json.dumps({"error": explain(error)})
 
 
 def _read(raw: object) -> ForecastRequest | Exception:
-    """An item of the request, checked as the body of its own route would be."""
+    """An item of the call, validated as the body of the route for one model would be."""
     try:
         return ForecastRequest.model_validate(raw)
     except ValidationError as error:
@@ -124,16 +128,18 @@ def _read(raw: object) -> ForecastRequest | Exception:
 
 
 def _key(request: ForecastRequest) -> str:
-    """What tells one forecast from another: levels are of the answer only."""
+    """The key of equal items: `levels` change only the answer, not the forecast."""
     return json.dumps(request.model_dump(exclude={"levels"}), default=str)
 
 
-def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made | Exception]:
+def _make_all(
+    session: Session, requests: dict[str, ForecastRequest]
+) -> dict[str, BatchForecast | Exception]:
     """The forecasts, version by version: one version's forecasts share its network runs."""
-    found: dict[str, Made | Exception] = {}
+    found: dict[str, BatchForecast | Exception] = {}
     versions: dict[tuple[str, int | str | None], VersionRow | Exception] = {}
     by_version: dict[int, list[tuple[str, VersionRow]]] = {}
-    for key, request in asked.items():
+    for key, request in requests.items():
         name = (request.model, request.version)
         if name not in versions:
             versions[name] = _version(session, request)
@@ -143,10 +149,10 @@ def _made(session: Session, asked: dict[str, ForecastRequest]) -> dict[str, Made
         else:
             by_version.setdefault(row[0].id, []).append((key, row))
     for version_id, items in by_version.items():
-        names = {asked[key].series or row[2].name for key, row in items}
-        # While they are held here, the session gives them out instead of reading each alone.
+        names = {requests[key].series or row[2].name for key, row in items}
+        # While these objects are referenced here, the session returns them without a query each.
         kept = _kept_states(session, version_id, names)
-        computations = [issue_requested(session, row, asked[key]) for key, row in items]
+        computations = [issue_requested(session, row, requests[key]) for key, row in items]
         for (key, _), issued in zip(items, run_batched(computations), strict=True):
             found[key] = _looked_up(session, issued)
         del kept
@@ -162,20 +168,24 @@ def _kept_states(session: Session, version_id: int, names: set[str]) -> Sequence
     try:
         return session.scalars(statement).all()
     except (sa.exc.DataError, UnicodeEncodeError):
-        # A name that no database can hold: its own item says so.
+        # A name that the database cannot store: its own item gets the error.
         return []
 
 
 def _version(session: Session, request: ForecastRequest) -> VersionRow | Exception:
     try:
-        return asked_version(session, request.model, request)
+        return requested_version(session, request.model, request)
     except FATAL:
         raise
     except Exception as error:
         return error
 
 
-def _looked_up(session: Session, issued: Issued | Exception) -> Made | Exception:
+def _looked_up(session: Session, issued: Issued | Exception) -> BatchForecast | Exception:
     if isinstance(issued, FATAL):
         raise issued
-    return issued if isinstance(issued, Exception) else Made(issued, issuing.find(session, issued))
+    return (
+        issued
+        if isinstance(issued, Exception)
+        else BatchForecast(issued, issuing.find(session, issued))
+    )

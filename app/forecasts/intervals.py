@@ -1,4 +1,4 @@
-"""Intervals of stored forecasts: kept at fixed levels, given out at those a request asks for."""
+"""Intervals of stored forecasts: stored at fixed levels, returned at the requested levels."""
 
 import json
 from collections.abc import Sequence
@@ -44,15 +44,15 @@ def with_intervals(
 
 
 def at_levels(body: str, stored: Bounds | None, levels: Sequence[float]) -> str:
-    """A stored forecast's text with the bounds of other levels than it was stored with.
+    """A stored forecast's JSON text with bounds at other levels than the default ones.
 
     Raises:
         NoIntervals: If the forecast has no intervals.
     """
     if stored is None:
         message = (
-            "`levels` must be empty for this forecast, which has no intervals: they are of values, "
-            f"and need a validation part. Received: {list(levels)}"
+            "`levels` must be empty for this forecast, which has no intervals: only forecasts of "
+            f"values by a model with a validation part have them. Received: {list(levels)}"
         )
         raise NoIntervals(message, errors=[Problem("/levels", message)])
     answer = json.loads(body)

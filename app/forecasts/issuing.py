@@ -1,4 +1,4 @@
-"""Making and storing a forecast: for a request, and for every append to a series."""
+"""Make and store one forecast, for a request or after an append."""
 
 import json
 import uuid
@@ -17,6 +17,7 @@ from app.forecasts.intervals import DEFAULT_LEVELS, Bounds, at_levels, bounds_of
 from app.forecasts.known_future import KnownValues, known_values
 from app.forecasts.schemas import ForecastCreate, KnownFuture
 from app.forecasts.tables import StoredForecast
+from app.live import storage as state_storage
 from app.live.states import CurrentState
 from app.live.tables import KeptState
 from app.scores.points import ForecastRef
@@ -32,16 +33,16 @@ from models.serving.forecaster import Forecaster
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A stored forecast: its key, which is also its entity tag, and its JSON text."""
+class ForecastBody:
+    """The answer for a stored forecast: its key, also the entity tag, and its JSON text."""
 
     key: str
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The version that forecasts, by what is needed of it."""
+class ForecastSource:
+    """The version that makes a forecast."""
 
     version_id: int
     number: int
@@ -50,24 +51,24 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A row of the table, before it is given out."""
+    """The stored columns from which answers are made."""
 
     key: str
     body: str
     bounds: Bounds | None
 
-    def answer(self, request: ForecastCreate) -> Answer:
-        """The text with the bounds that the request asks for."""
+    def answer(self, request: ForecastCreate) -> ForecastBody:
+        """The answer with the bounds at the requested levels."""
         if "levels" not in request.model_fields_set or request.levels == list(DEFAULT_LEVELS):
-            return Answer(self.key, self.body)
-        return Answer(self.key, at_levels(self.body, self.bounds, request.levels))
+            return ForecastBody(self.key, self.body)
+        return ForecastBody(self.key, at_levels(self.body, self.bounds, request.levels))
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A forecast that is made but not stored, with the state it came from."""
+    """A forecast that is not stored yet, with the present state of its version."""
 
-    source: Source
+    source: ForecastSource
     series: Series
     forecast: Forecast
     state: CurrentState
@@ -76,12 +77,12 @@ class Issued:
 
     @property
     def origin(self) -> datetime:
-        """The last step that it has seen."""
+        """The last step that it has read."""
         return to_datetime(self.forecast.origin)
 
     @property
     def identity(self) -> dict[str, object]:
-        """The columns that make a forecast the same one."""
+        """The columns of the unique constraint."""
         return {
             "version_id": self.source.version_id,
             "series_id": self.series.id,
@@ -93,7 +94,7 @@ class Issued:
 
 def issue(
     session: Session,
-    source: Source,
+    source: ForecastSource,
     forecaster: Forecaster,
     series: Series,
     *,
@@ -115,7 +116,7 @@ def issue(
 
 
 def issue_from(
-    session: Session, source: Source, series: Series, current: CurrentState
+    session: Session, source: ForecastSource, series: Series, current: CurrentState
 ) -> Computation[Issued]:
     """Make a forecast from the series' current state.
 
@@ -129,33 +130,33 @@ def issue_from(
 def _forecast(
     session: Session, series: Series, seen: CurrentState, given: KnownFuture | None
 ) -> Computation[tuple[Forecast, KnownValues]]:
-    own = seen.forecaster
-    known = known_values(session, own, series, seen.state, given)
-    made = yield from own.forecast(seen.state, known.values if known.channels else None)
+    known = known_values(session, seen.forecaster, series, seen.state, given)
+    values = known.values if known.channels else None
+    made = yield from seen.forecaster.forecast(seen.state, values)
     return made, known
 
 
 def store(session: Session, issued: Issued) -> Stored:
-    """Store a forecast and its state; the caller holds the lock of the series.
+    """Store a forecast and its state; the caller holds the series' lock.
 
-    When another request was faster, the answer is its. Points that lie in the future are
-    written down to be scored when their observations come.
+    If another request stored the same forecast first, that one is returned. Points in the future
+    are stored, to be scored when they are observed.
     """
     version_id, series_id = issued.source.version_id, issued.series.id
-    # Everything is made before anything is written: what goes wrong here leaves nothing behind.
+    # Everything is computed before the first write, so that an error here leaves nothing behind.
     key, created_at = uuid.uuid4().hex, utc_now()
     bounds = bounds_of(issued.forecast)
     body = json.dumps(_body(issued, key, created_at.isoformat().replace("+00:00", "Z"), bounds))
     new = {"key": key, "created_at": created_at, "body": body, "bounds": bounds}
     points = scores.open_points(issued.forecast, issued.last_time)
     if not issued.state.kept:
-        live.keep_state(session, version_id, series_id, issued.state)
+        state_storage.keep_state(session, version_id, series_id, issued.state)
     forecast_id = insert_for_id(
         session, StoredForecast, StoredForecast.id, **issued.identity, **new
     )
     if forecast_id is None:
         stored = find(session, issued)
-        assert stored is not None, "a row that kept ours from being inserted is there"  # noqa: S101
+        assert stored is not None, "the row that prevented the insert exists"  # noqa: S101
         return stored
     is_live = issued.forecast.origin == issued.state.state.time
     reference = ForecastRef(forecast_id, version_id, series_id, issued.origin, is_live)
@@ -177,12 +178,12 @@ def _find() -> sa.Select[str, str, Bounds | None]:
     )
 
 
-# Made once: building it costs more than running it.
+# Built once: building it costs more than running it.
 _FIND = _find()
 
 
 def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> dict[str, object]:
-    """The answer of the contract."""
+    """The fields of `ForecastRead`."""
     made = issued.forecast
     return {
         "id": key,
@@ -201,7 +202,7 @@ def _body(issued: Issued, key: str, created_at: str, bounds: Bounds | None) -> d
 
 
 def _known_until(calendar: Calendar) -> str | None:
-    """The last day for which an exchange's sessions are known; None of any other calendar."""
+    """The last day for which an exchange's sessions are known; None for other calendars."""
     return str(calendar.hours.last_day) if isinstance(calendar, Exchange) else None
 
 
@@ -214,7 +215,7 @@ def points_of(made: Forecast) -> list[dict[str, Any]]:
             "time": time,
             "lead": lead,
             "target": target,
-            **_said(made, row, column),
+            **_predicted(made, row, column),
             "naive": naive[column],
         }
         for column, target in enumerate(made.targets)
@@ -222,8 +223,8 @@ def points_of(made: Forecast) -> list[dict[str, Any]]:
     ]
 
 
-def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
-    """What is said of a lead and target: a value, or the probability of every class."""
+def _predicted(made: Forecast, row: int, column: int) -> dict[str, Any]:
+    """The prediction for a lead and target: a value, or the probability of every class."""
     if made.probabilities is None:
         return {"value": float(made.values[row, column])}
     shares = made.probabilities[row, column]
@@ -237,14 +238,14 @@ def _said(made: Forecast, row: int, column: int) -> dict[str, Any]:
 def store_open_points(
     session: Session, reference: ForecastRef, points: OpenPoints, *, is_first: bool
 ) -> None:
-    """Store the points that lie in the future, to be scored when their observations come.
+    """Store the points in the future, to be scored when they are observed.
 
     Args:
         session: The database.
         reference: The forecast's row.
-        points: Its points that lie in the future.
-        is_first: Whether no other forecast can have the same origin. Of several that were made
-            there, as after a correction, the last one counts.
+        points: Its points in the future.
+        is_first: Whether another forecast with the same origin is impossible. Of several with the
+            same origin, for example after a correction, only the last one counts.
     """
     if not points.points:
         return

@@ -1,4 +1,4 @@
-"""Values of known-future channels: of the request, else what was observed after the origin."""
+"""Values of known-future channels: from the request, else from observations after the origin."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ POINTER = "/known_future"
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """What is known at the target times of a forecast.
+    """Values of known-future channels at the target times of a forecast.
 
     Args:
         channels: The model's known-future channels.
@@ -36,14 +36,14 @@ class KnownValues:
 
     @property
     def digest(self) -> str:
-        """What tells these values from others, for the same channels and times; empty for none."""
+        """A hash that identifies these values; empty without channels."""
         if not self.channels:
             return ""
-        # Adding zero makes one number of the two zeros.
+        # Adding zero turns -0.0 into 0.0.
         return hashlib.sha256((self.values + 0.0).astype("<f8").tobytes()).hexdigest()
 
     def to_wire(self) -> dict[str, object] | None:
-        """The values as a request would bring them."""
+        """The values in the form of a request; None without channels."""
         if not self.channels:
             return None
         rows = zip(self.times, self.values.tolist(), strict=True)
@@ -60,7 +60,7 @@ def known_values(
     state: State,
     given: KnownFuture | None,
 ) -> KnownValues:
-    """Put together what a forecast from a state must know of its target times.
+    """Collect the known-future values that a forecast from a state needs.
 
     Raises:
         KnownFutureMissing: If a value is neither in the request nor in the series.
@@ -89,7 +89,7 @@ def known_values(
 
 
 def _fill(values: Values, given: KnownFuture, channels: tuple[str, ...], steps: Times) -> None:
-    """Write a request's values where they belong."""
+    """Write a request's values into the array, `(steps, channels)`."""
     table = read_table(given.columns, given.rows, at=POINTER)
     problems = [*_column_problems(given.columns, channels), *_time_problems(given, table, steps)]
     if problems:
@@ -110,7 +110,7 @@ def _column_problems(columns: list[str], channels: tuple[str, ...]) -> Iterator[
 
 
 def _time_problems(given: KnownFuture, table: Table, steps: Times) -> Iterator[Problem]:
-    """Times that are no steps of the forecast, or that come twice."""
+    """Times that are not steps of the forecast, or that occur twice."""
     column = given.columns.index("time")
     times = table.times.view("datetime64[us]")
     seen: set[np.datetime64] = set()

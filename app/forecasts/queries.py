@@ -1,4 +1,4 @@
-"""Statements that find stored forecasts."""
+"""Queries for stored forecasts."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ def summaries() -> sa.Select[int, str, str, int, str, datetime, int, datetime]:
 
 
 def _default_version() -> sa.ColumnElement[int]:
-    """The champion's id, else that of the newest trained version, which is then not looked for."""
+    """The champion's id, else that of the newest trained version; one subquery for each."""
     return sa.func.coalesce(_champion(), _newest_trained())
 
 
@@ -59,11 +59,11 @@ def _newest_trained() -> sa.ScalarSelect[int]:
     )
 
 
-# The forecast that dashboards poll for, in one statement made once: the default version's of
-# its first series, from the kept state's step, at the series' present revision. The first four
-# columns of the unique index are compared with the kept state's, so old forecasts cost nothing.
-# Only versions with known-future channels have several such forecasts: the last one made comes
-# first.
+# The forecast that dashboards poll, as one statement that is built once: the forecast of the
+# default version on its first series, from the stored state's step, at the series' present
+# revision. It compares the first four columns of the unique index with the stored state, so the
+# number of old forecasts does not matter. Only versions with known-future channels have several
+# such forecasts: the newest one is first.
 LATEST = (
     sa.select(StoredForecast.key, StoredForecast.body, StoredForecast.known_future)
     .select_from(KeptState)

@@ -1,4 +1,4 @@
-"""Replay of a stored forecast: made anew from the data that it was made from, and compared."""
+"""Replay a stored forecast: recompute it from its data revision, and compare every number."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ from models.errors import ForecastingError
 from models.serving.batching import run_one
 from models.serving.forecast import Forecast
 
-# What streaming and replay may differ by, as a share of the largest number of the forecast: the
-# network counts in float32, and a sum of many steps is not rounded as that of each.
+# Allowed difference between streaming and replay, relative to the forecast's largest number: the
+# network computes in float32, and one long pass is rounded differently from many single steps.
 TOLERANCE = 1e-6
 
 
@@ -29,23 +29,23 @@ def replay_forecast(session: Session, key: str) -> dict[str, Any]:
     """Recompute a stored forecast from the series' start, at the revision it was made on.
 
     Returns:
-        `identical`, `max_abs_difference` (null if it cannot be made any more) and a sentence.
+        `identical`, `max_abs_difference` (null if it cannot be computed again) and a sentence.
 
     Raises:
-        ForecastNotFound: If there is no such forecast.
+        ForecastNotFound: If the forecast does not exist.
     """
     stored = session.scalar(sa.select(StoredForecast).where(StoredForecast.key == key))
     if stored is None:
-        raise ForecastNotFound(f"There is no forecast with the id {key!r}.")
+        raise ForecastNotFound(f"The forecast {key!r} does not exist.")
     body = json.loads(stored.body)
     try:
         made = _recompute(session, stored, body)
     except (ForecastingError, ServiceError) as error:
-        return _result(None, f"The forecast cannot be made again. {error}")
-    again = with_intervals(points_of(made), bounds_of(made), DEFAULT_LEVELS)
-    if [_place(point) for point in again] != [_place(point) for point in body["points"]]:
-        return _result(None, "The forecast made again is for other moments than the stored one.")
-    return _compared(_numbers(body["points"]), _numbers(again))
+        return _result(None, f"The forecast cannot be computed again. {error}")
+    points = with_intervals(points_of(made), bounds_of(made), DEFAULT_LEVELS)
+    if [_identity(point) for point in points] != [_identity(point) for point in body["points"]]:
+        return _result(None, "The recomputed forecast has other times than the stored one.")
+    return _compare(_numbers(body["points"]), _numbers(points))
 
 
 def _recompute(session: Session, stored: StoredForecast, body: dict[str, Any]) -> Forecast:
@@ -62,17 +62,17 @@ def _recompute(session: Session, stored: StoredForecast, body: dict[str, Any]) -
 
 
 def _known(body: dict[str, Any]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
-    """The known-future values that the forecast was made with, `(leads, channels)`."""
+    """The known-future values of the stored forecast, `(leads, channels)`."""
     given = body["known_future"]
     return None if given is None else np.array([row[1:] for row in given["rows"]], float)
 
 
-def _place(point: dict[str, Any]) -> tuple[Any, ...]:
+def _identity(point: dict[str, Any]) -> tuple[Any, ...]:
     return point["time"], point["target"], sorted(point)
 
 
 def _numbers(points: list[dict[str, Any]]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Every number of the points: values and bounds, or probabilities."""
+    """All numbers of the points: values and bounds, or probabilities."""
     names = sorted(set(points[0]) - {"time", "target", "lead", "class", "probabilities"})
     rows = [
         [*(point[name] for name in names), *point.get("probabilities", {}).values()]
@@ -81,22 +81,23 @@ def _numbers(points: list[dict[str, Any]]) -> "np.ndarray[Any, np.dtype[np.float
     return np.array(rows, float)
 
 
-def _compared(
-    stored: "np.ndarray[Any, np.dtype[np.float64]]", again: "np.ndarray[Any, np.dtype[np.float64]]"
+def _compare(
+    stored: "np.ndarray[Any, np.dtype[np.float64]]",
+    recomputed: "np.ndarray[Any, np.dtype[np.float64]]",
 ) -> dict[str, Any]:
-    difference = float(np.nanmax(np.abs(stored - again)))
+    difference = float(np.nanmax(np.abs(stored - recomputed)))
     allowed = TOLERANCE * max(1.0, float(np.nanmax(np.abs(stored))))
     if difference == 0:
-        return _result(difference, "Made again from the same data, every number is the same.")
+        return _result(difference, "Recomputed from the same data, every number is the same.")
     if difference <= allowed:
         return _result(
             difference,
-            "Made again from the same data, the forecast is the same but for the rounding of "
-            f"float32: no number differs by more than {difference:.2g}.",
+            "Recomputed from the same data, the forecast is the same within float32 rounding: the "
+            f"largest difference is {difference:.2g}.",
         )
     return _result(
         difference,
-        f"Made again from the same data, a number differs by {difference:.2g}, more than rounding "
+        f"Recomputed from the same data, a number differs by {difference:.2g}, more than rounding "
         f"explains ({allowed:.2g}).",
         identical=False,
     )

@@ -1,4 +1,4 @@
-"""Routes of forecasts: make, poll, list, read; JSON or CSV."""
+"""Routes of forecasts: make, poll, list and read them, as JSON or CSV."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ from app.errors import (
     SeriesNotForecastable,
 )
 from app.forecasts import batches, service
-from app.forecasts.issuing import Answer
+from app.forecasts.issuing import ForecastBody
 from app.forecasts.queries import summaries
 from app.forecasts.replay import replay_forecast
 from app.forecasts.schemas import (
@@ -40,10 +40,9 @@ from app.forecasts.schemas import (
     ForecastsRead,
     ForecastSummary,
 )
-from app.forecasts.scored import read_forecast
 from app.forecasts.tables import StoredForecast
-from app.idempotency import Answer as OnceAnswer
-from app.idempotency import OnceOnlyDependency
+from app.forecasts.views import read_forecast
+from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.problems import documented, problem_details
 from app.registry.artefacts import FORECASTER_ERRORS
@@ -110,9 +109,9 @@ def create_forecasts(
 ) -> Response:
     """Forecast with many models and series in one call.
 
-    Every item is answered in its place: with its forecast, as the route for one model gives it,
-    or with `{"error": {...}}`, the problem that it would have been answered with alone. Items of
-    the same version share the runs of its network, and equal ones share one stored forecast.
+    Answers have the order of the requests. Each is the forecast, as the route for one model returns
+    it, or `{"error": {...}}` with the problem that this route would return. Items of the same
+    version share network runs, and equal items share one stored forecast.
     """
     if len(body.requests) > settings.forecast_batch_items:
         raise BatchTooLarge(
@@ -125,7 +124,7 @@ def create_forecasts(
         return _json(batches.answer(batch.requests, batch.made, explain))
     with database.transaction() as session:
         return once_only.run(
-            session, lambda: OnceAnswer(200, batches.store_all(session, batch, explain))
+            session, lambda: Answer(200, batches.store_all(session, batch, explain))
         )
 
 
@@ -157,7 +156,7 @@ def latest_forecast(
 ) -> Response:
     """Show the forecast from the last complete step; poll it with `If-None-Match`.
 
-    For a version with known-future channels that is the last one that was asked for with values.
+    For a version with known-future channels that is the last one requested with values.
     """
     return _response(service.latest(database, name, series), accept, if_none_match)
 
@@ -195,17 +194,17 @@ def get_forecast(
     forecast_id: str,
     database: DatabaseDependency,
     replay: Annotated[
-        bool, Query(description="Make it again from the data of its revision, and compare.")
+        bool, Query(description="Recompute it from the data of its revision, and compare.")
     ] = False,
     if_none_match: Annotated[str | None, Header()] = None,
     accept: Accept = "application/json",
 ) -> Response:
-    """Show a stored forecast; once its truth begins to come, with a score at each point.
+    """Show a stored forecast; after its first observation, with a score at each point.
 
     The entity tag changes whenever a score does. With `?replay=true` the answer is
-    `{forecast, replay: {identical, max_abs_difference, sentence}}`: the series is read from its
-    start, as it was at the forecast's revision, and every number is compared. They may differ by
-    a millionth, which is the rounding of float32.
+    `{forecast, replay: {identical, max_abs_difference, sentence}}`: the forecast is recomputed from
+    the start of the series, at the forecast's revision, and every number is compared. Differences
+    up to one millionth are float32 rounding.
     """
     with database.reading() as session:
         answer = read_forecast(session, forecast_id)
@@ -220,7 +219,7 @@ def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> F
     return ForecastSummary.model_validate({**fields, "id": row.key})
 
 
-def _response(answer: Answer, accept: str, if_none_match: str | None = None) -> Response:
+def _response(answer: ForecastBody, accept: str, if_none_match: str | None = None) -> Response:
     if matches(if_none_match, answer.key):
         return Response(status_code=304, headers=headers_of(answer.key))
     if "text/csv" in accept.lower():
@@ -242,6 +241,6 @@ def _csv(body: str) -> str:
 
 
 def _flat(point: dict[str, Any]) -> dict[str, Any]:
-    """A point as one row: each class has a column `probability_...`."""
+    """A point as one CSV row: each class has a column `probability_...`."""
     shares = point.pop("probabilities", {})
     return {**point, **{f"probability_{name}": share for name, share in shares.items()}}

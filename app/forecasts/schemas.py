@@ -11,7 +11,7 @@ from models.serving.intervals import LEVELS
 
 
 class KnownFuture(BaseModel):
-    """Values of known-future channels at the steps of a forecast, as observations are written."""
+    """Values of known-future channels at the steps of a forecast, in the form of observations."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -26,18 +26,18 @@ class KnownFuture(BaseModel):
     )
 
     columns: list[str] = Field(
-        description='"time" and names of known-future channels, in the order of a row.'
+        description='"time" and names of known-future channels, in the order of the rows\' fields.'
     )
-    # Fields are checked one by one where they are read, to point at each that is wrong.
+    # Fields are checked where they are read, so that errors point at single fields.
     rows: list[list[Any]] = Field(
         min_length=1,
-        description="A time in ISO 8601 with an offset, and numbers. Times are steps after the "
-        "origin, at the cadence of the forecaster; a value is that of the whole step.",
+        description="Each row: a time in ISO 8601 with an offset, and numbers. Times are steps "
+        "after the origin, at the cadence of the forecaster; a value applies to its whole step.",
     )
 
 
 class ForecastCreate(BaseModel):
-    """What to forecast; everything may be left out."""
+    """What to forecast; all fields are optional."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -58,9 +58,9 @@ class ForecastCreate(BaseModel):
     )
     series: str | None = Field(
         None,
-        description="By default the series the model learnt from, of a panel its first. Any other "
-        "will do that has the same kind, cadence, calendar and channels: it is scaled by its own "
-        "first observations.",
+        description="By default the series that the model learnt from, the first one of a panel. "
+        "Any other series with the same kind, cadence, calendar and channels is possible: it is "
+        "scaled by its own first observations.",
     )
     origin: AwareDatetime | None = Field(
         None,
@@ -71,17 +71,17 @@ class ForecastCreate(BaseModel):
         default_factory=lambda: list(DEFAULT_LEVELS),
         max_length=MOST_LEVELS,
         description="Interval levels in percent: each adds `lower_80`, `upper_80` and so on to "
-        "the points. Models that had no validation part have no intervals.",
+        "the points. Models without a validation part have no intervals.",
     )
     known_future: KnownFuture | None = Field(
         None,
         description="Values of the version's `known_future` channels at the times of the leads. "
-        "What is left out is taken from the series if it was observed after the origin.",
+        "Omitted values are taken from the series if it has observations after the origin.",
     )
 
 
 class ForecastRequest(ForecastCreate):
-    """One of several forecasts: a model, and what to forecast with it."""
+    """One item of a batch: a model, and what to forecast with it."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"model": "co2-weekly"}]}
@@ -107,7 +107,7 @@ class ForecastBatch(BaseModel):
         },
     )
 
-    # Each is checked by itself where it is read: one that is wrong does not fail the others.
+    # Each item is validated where it is read, so that an invalid one does not fail the others.
     requests: list[SkipValidation[ForecastRequest]] = Field(
         description="Answered in this order; `STATECAST_FORECAST_BATCH_ITEMS` (100) at most."
     )
@@ -124,38 +124,38 @@ class ForecastPoint(BaseModel):
         json_schema_extra={
             "additionalProperties": {
                 "type": ["number", "boolean", "string", "null"],
-                "description": "`lower_L` and `upper_L`: the truth lies between them with a "
-                "probability of L percent. Once the truth begins to come, `actual`, `error` "
-                "(value less actual), `inside_80` and `inside_95`; null where it has not come yet. "
-                "Of a model of classes `actual`, `actual_class`, and how good the probabilities "
-                "were: `probability` (of what came), `log_loss`, `brier` (0 to 2) and `correct`, "
-                "with `class_prior_probability`, `class_prior_log_loss` and "
-                "`class_prior_brier` of the frequencies in the training rows and "
-                "`majority_correct` of their most frequent class. A direction is counted from "
-                "`naive`; an unchanged value without a dead band has no class.",
+                "description": "`lower_L` and `upper_L`: the actual value lies between them with a "
+                "probability of L percent. After the first observation, `actual`, `error` (value "
+                "less actual), `inside_80` and `inside_95`; null for points not observed yet. For "
+                "a model of classes `actual`, `actual_class`, and scores: `probability` (of the "
+                "actual class), `log_loss`, `brier` (0 to 2) and `correct`, with "
+                "`class_prior_probability`, `class_prior_log_loss` and `class_prior_brier` for the "
+                "frequencies in the training rows and `majority_correct` for their most frequent "
+                "class. A direction is measured from `naive`; an unchanged value without a dead "
+                "band does not belong to a class.",
             }
         },
     )
 
     value: float | None = Field(
-        description="The median for a quantile model; `null` for a model of classes."
+        description="The forecast; the median for a quantile model; `null` for a model of classes."
     )
     class_: str | None = Field(
-        None, alias="class", description="The likeliest class, of a model of classes only."
+        None, alias="class", description="The most probable class; only for a model of classes."
     )
     probabilities: dict[str, float] | None = Field(
         None,
         description="The probability of every class (`down`, `flat`, `up` of a direction; `0`, "
-        "`1`, ... of a classification), of a model of classes only.",
+        "`1`, ... of a classification); only for a model of classes.",
         examples=[{"down": 0.21, "flat": 0.5, "up": 0.29}],
     )
     naive: float | None = Field(
-        description="The naive forecast: the last value seen at the origin; `null` if none was."
+        description="The naive forecast: the last value up to the origin; `null` without one."
     )
 
 
 class ForecastRead(BaseModel):
-    """A stored forecast: the same version, series, origin, revision and known future give it."""
+    """A stored forecast, unique by version, series, origin, revision and known future."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -194,34 +194,31 @@ class ForecastRead(BaseModel):
     model: str
     version: int
     series: str
-    origin: datetime = Field(description="The last step that the forecast has seen.")
+    origin: datetime = Field(description="The last step that the forecast has read.")
     data_revision: int
     cadence: str
     target_units: dict[str, str | None]
-    known_future: KnownFuture | None = Field(
-        description="The known-future values that the forecast was made with."
-    )
+    known_future: KnownFuture | None = Field(description="The known-future values of the forecast.")
     calendar_known_until: date | None = Field(
         None,
         description="The last day for which the sessions of the series' exchange were known: later "
-        "points stand at the sessions of a usual week, which holidays may shift. null for any "
-        "other calendar.",
+        "points have the times of a usual week, which holidays may change. Null for other "
+        "calendars.",
     )
     created_at: datetime
     points: list[ForecastPoint]
 
 
 class ForecastRefused(BaseModel):
-    """Why one of several forecasts could not be made."""
+    """The error of an item whose forecast could not be made."""
 
     error: ProblemDetails = Field(
-        description="What the request would have been answered with alone; its pointers begin at "
-        "the item."
+        description="The problem that a single request would return; pointers start at the item."
     )
 
 
 class ForecastsRead(BaseModel):
-    """Several forecasts, in the order of their requests."""
+    """Forecasts or errors, in the order of the requests."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -230,10 +227,10 @@ class ForecastsRead(BaseModel):
                     "items": [
                         {
                             "error": {
-                                "type": "urn:statecast:problem:not-found",
+                                "type": "urn:statecast:problem:model-not-found",
                                 "title": "Not Found",
                                 "status": 404,
-                                "detail": "There is no model named 'co2-weekly'.",
+                                "detail": "The model 'co2-weekly' does not exist.",
                             }
                         }
                     ]
@@ -246,7 +243,7 @@ class ForecastsRead(BaseModel):
 
 
 class ForecastSummary(BaseModel):
-    """One line of the list of stored forecasts."""
+    """An item in the list of stored forecasts."""
 
     id: str
     model: str

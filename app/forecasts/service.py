@@ -1,4 +1,4 @@
-"""Forecasts as resources: made once from the kept state, stored, given back the same."""
+"""Answer requests for forecasts: return the stored forecast, or make and store it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.errors import (
     ServiceError,
 )
 from app.forecasts import issuing
-from app.forecasts.issuing import Answer, Issued, Source, Stored
+from app.forecasts.issuing import ForecastBody, ForecastSource, Issued, Stored
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
 from app.registry.artefacts import forecasters
@@ -31,8 +31,8 @@ from models.errors import DataError, Problem
 from models.serving.batching import Computation, run_one
 
 
-def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
-    """The stored forecast for a request; it is made and stored when it is the first.
+def forecast(database: Database, model: str, request: ForecastCreate) -> ForecastBody:
+    """The stored forecast for a request; the first equal request makes and stores it.
 
     Raises:
         ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
@@ -44,21 +44,23 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Answer:
     if request == ForecastCreate():
         newest = _last_stored(database, model)
         if newest is not None and not newest.known_future:
-            return Answer(newest.key, newest.body)
+            return ForecastBody(newest.key, newest.body)
     with database.reading() as session:
-        issued = run_one(issue_requested(session, asked_version(session, model, request), request))
+        issued = run_one(
+            issue_requested(session, requested_version(session, model, request), request)
+        )
         stored = issuing.find(session, issued)
     if stored is None or not issued.state.kept:
         with database.transaction() as session:
-            stored = store(session, hold(session, [issued]), issued)
+            stored = store(session, lock(session, [issued]), issued)
     return stored.answer(request)
 
 
-def latest(database: Database, model: str, series: str | None) -> Answer:
+def latest(database: Database, model: str, series: str | None) -> ForecastBody:
     """The default version's forecast from the last complete step.
 
-    A version with known-future channels gives the last one that was made there, because it
-    cannot make one by itself.
+    For a version with known-future channels this is the last stored forecast, because a new one
+    would need known-future values.
 
     Raises:
         NoForecastYet: If known-future values are needed and no forecast was made yet.
@@ -70,10 +72,10 @@ def latest(database: Database, model: str, series: str | None) -> Answer:
         stored = _last_stored(database, model)
         if stored is None:
             raise NoForecastYet(
-                "No forecast was made from the last complete step yet: ask for one with POST. "
+                "No forecast was made from the last complete step yet: request one with POST. "
                 f"{error.detail}"
             ) from error
-        return Answer(stored.key, stored.body)
+        return ForecastBody(stored.key, stored.body)
 
 
 def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None:
@@ -81,11 +83,11 @@ def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None
     return database.first(LATEST, {"model": model})
 
 
-def asked_version(session: Session, model: str, request: ForecastCreate) -> VersionRow:
+def requested_version(session: Session, model: str, request: ForecastCreate) -> VersionRow:
     """The version that a request names, else the one that serves by default.
 
     Raises:
-        ModelNotFound, VersionNotFound, NoTrainedVersion: If there is none.
+        ModelNotFound, VersionNotFound, NoTrainedVersion: If it does not exist.
     """
     if request.version is None:
         return get_default_version(session, model)
@@ -95,7 +97,7 @@ def asked_version(session: Session, model: str, request: ForecastCreate) -> Vers
 def issue_requested(
     session: Session, row: VersionRow, request: ForecastCreate
 ) -> Computation[Issued]:
-    """Make the forecast that a request asks a version for.
+    """Make the forecast of a request with a version.
 
     Raises:
         ServiceError: As `forecast` does.
@@ -106,9 +108,9 @@ def issue_requested(
         return (
             yield from issuing.issue(
                 session,
-                Source(version.id, version.number, owner.name),
+                ForecastSource(version.id, version.number, owner.name),
                 forecaster,
-                _asked_series(session, request, default),
+                _requested_series(session, request, default),
                 origin=None if request.origin is None else to_numpy(request.origin),
                 known_future=request.known_future,
             )
@@ -118,18 +120,18 @@ def issue_requested(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What cannot be changed or deleted by others until the transaction ends."""
+class Locked:
+    """Rows that other transactions cannot change or delete until this one ends."""
 
     series: dict[int, Series]
     versions: set[int]
 
 
-def hold(session: Session, issued: Sequence[Issued]) -> Held:
+def lock(session: Session, issued: Sequence[Issued]) -> Locked:
     """Lock the series of forecasts against appends, and their versions against deletion.
 
-    Series are locked by id, so that two requests for the same ones in another order never wait
-    for each other; versions after them, as appends do.
+    Series are locked in the order of their ids, so that concurrent requests cannot deadlock;
+    versions are locked after them, as appends do.
     """
     series = (
         sa.select(Series)
@@ -145,22 +147,21 @@ def hold(session: Session, issued: Sequence[Issued]) -> Held:
         .order_by(ModelVersion.id)
         .with_for_update(key_share=True, read=True)
     )
-    return Held(found, set(session.scalars(versions)))
+    return Locked(found, set(session.scalars(versions)))
 
 
-def store(session: Session, held: Held, issued: Issued) -> Stored:
-    """Store a forecast, and score what was appended since it was made.
+def store(session: Session, locked: Locked, issued: Issued) -> Stored:
+    """Store a forecast, and score it against observations appended since it was made.
 
-    Appends hold the same lock: each observation meets the forecasts that it answers either
-    here or there.
+    Appends take the same lock: an observation is scored either here or by the append.
 
     Raises:
         SeriesNotFound, ModelNotFound: If the series or the version was deleted meanwhile.
     """
-    series = held.series.get(issued.series.id)
+    series = locked.series.get(issued.series.id)
     if series is None:
         raise SeriesNotFound(f"The series {issued.series.name!r} was deleted in the meantime.")
-    if issued.source.version_id not in held.versions:
+    if issued.source.version_id not in locked.versions:
         raise ModelNotFound(f"The model {issued.source.model!r} was deleted in the meantime.")
     stored = issuing.store(session, issued)
     if series.revision != issued.state.revision:
@@ -168,14 +169,14 @@ def store(session: Session, held: Held, issued: Issued) -> Stored:
     return stored
 
 
-def _asked_series(session: Session, request: ForecastCreate, default: Series) -> Series:
+def _requested_series(session: Session, request: ForecastCreate, default: Series) -> Series:
     if request.series is None or request.series == default.name:
         return default
     return get_series(session, request.series)
 
 
 def _not_forecastable(request: ForecastCreate, error: DataError) -> ServiceError:
-    """An origin that is too early is the request's fault; otherwise the series' state is."""
+    """The error for the client: about `/origin` if the request has one, else about the series."""
     if request.origin is None:
         return SeriesNotForecastable(str(error))
     return OriginNotForecastable(str(error), errors=[Problem("/origin", str(error))])

@@ -1,4 +1,4 @@
-"""Stored forecasts: same version, series, origin, revision, known future: the same row."""
+"""Table of stored forecasts, unique by version, series, origin, revision and known future."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from app.db import Base, Json, Timestamp
 
 
 class StoredForecast(Base):
-    """A forecast as it was given to its first reader."""
+    """A forecast with the JSON text of its first answer."""
 
     __tablename__ = "forecasts"
     __table_args__ = (

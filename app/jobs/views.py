@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from app.idempotency import Answer
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job, JobState
 from app.jobs.workers import live_device_kinds
@@ -10,6 +11,11 @@ from app.jobs.workers import live_device_kinds
 def read_job(session: Session, job: Job) -> JobRead:
     """The job as it is now, and what a queued one waits for."""
     return JobRead.from_row(job, waiting=_waiting(session, job))
+
+
+def queued_answer(session: Session, job: Job) -> Answer:
+    """The answer to a request that has queued a job: 202 with the job and its address."""
+    return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
 
 
 def _waiting(session: Session, job: Job) -> str | None:

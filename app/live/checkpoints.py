@@ -1,4 +1,4 @@
-"""Checkpoints of states: dense near the present, so that a late change costs a short replay."""
+"""Checkpoints of states, dense near the present, so that a late change costs a short replay."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,27 +23,27 @@ CHECKPOINT_ROWS = 256
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """A state that has read on, and the states on the way that are worth keeping."""
+    """An advanced state, and the states on the way that become checkpoints."""
 
     state: State
     checkpoints: tuple[State, ...]
 
 
 class NotFinite(DataError):
-    """A state that is not finite after reading, and would never be again.
+    """A state that is not finite after reading; later observations cannot make it finite again.
 
     Args:
         time: The last step that it has read.
         from_start: Whether it read the series from its start.
-        fit: How the series was scaled, if the forecaster did not learn from it.
+        fit: Grid and scales of the series, if the forecaster did not learn from it.
     """
 
     def __init__(
         self, time: datetime, *, from_start: bool = False, fit: SeriesFit | None = None
     ) -> None:
         super().__init__(
-            "The network's state is not a finite number after the last observations: it is not "
-            "kept. Values far outside of what it learnt from do this; correct them."
+            "The network's state is not finite after the last observations and is not stored. "
+            "Values far outside the range of the training rows cause this; correct them."
         )
         self.time = time
         self.from_start = from_start
@@ -59,7 +59,7 @@ def advance(
 
     Args:
         forecaster: On the grid and scales of the series.
-        state: What was kept of the series up to `state.time`.
+        state: The state after reading the series up to `state.time`.
         times: Every observation after `state.time`.
         values: One column for each channel of the forecaster.
         checkpoint_rows: The rows that the latest checkpoint had read.
@@ -97,7 +97,7 @@ def _quietly(computation: Computation[State]) -> Computation[State]:
 
 
 def latest_before(session: Session, kept: KeptState, moment: datetime) -> State | None:
-    """The newest checkpoint that has read nothing from a moment on, if it can be read."""
+    """The newest readable checkpoint that has read only steps before a moment."""
     statement = (
         sa.select(StateCheckpoint.content)
         .where(*_of(kept.version_id, kept.series_id), StateCheckpoint.time < moment)
@@ -109,9 +109,9 @@ def latest_before(session: Session, kept: KeptState, moment: datetime) -> State 
 
 
 def readable(content: bytes) -> State | None:
-    """A stored state, unless it is damaged, of an earlier format or not finite.
+    """A stored state; None if it is damaged, of an earlier format or not finite.
 
-    Then it has to be made again.
+    In these cases it has to be computed again.
     """
     try:
         state = State.from_bytes(content)
@@ -121,7 +121,7 @@ def readable(content: bytes) -> State | None:
 
 
 def forget_from(session: Session, version_id: int, series_id: int, moment: datetime) -> None:
-    """Delete the checkpoints that have read what changed at or after a moment."""
+    """Delete the checkpoints that have read a step at or after a moment."""
     session.execute(
         sa.delete(StateCheckpoint)
         .where(*_of(version_id, series_id), StateCheckpoint.time >= moment)
@@ -130,7 +130,7 @@ def forget_from(session: Session, version_id: int, series_id: int, moment: datet
 
 
 def store(session: Session, version_id: int, series_id: int, states: Sequence[State]) -> None:
-    """Add checkpoints, and thin out the older ones."""
+    """Add checkpoints, and delete surplus older ones."""
     if not states:
         return
     keys = {"version_id": version_id, "series_id": series_id}
@@ -154,14 +154,14 @@ def store(session: Session, version_id: int, series_id: int, states: Sequence[St
 
 
 def surplus(rows: Sequence[int]) -> list[int]:
-    """Places of checkpoints that can go.
+    """Positions of checkpoints that can be deleted.
 
-    One can go while the gap that it leaves is at most half of the rows that came after the gap.
-    So a change `d` rows ago is replayed from at most `1.5 d` rows ago (or one gap of the newest),
-    and the number of checkpoints grows with the logarithm of the length of the series.
+    A checkpoint can be deleted if the gap without it is at most half of the rows after the gap. So
+    a change `d` rows ago is replayed from at most `1.5 d` rows ago (or from one of the smallest
+    gaps), and the number of checkpoints grows with the logarithm of the series' length.
 
     Args:
-        rows: How many rows each had read, increasing.
+        rows: The number of rows that each checkpoint had read, increasing.
     """
     dropped: list[int] = []
     older = 0
@@ -175,7 +175,7 @@ def surplus(rows: Sequence[int]) -> list[int]:
 
 
 def _planned_ends(observations: int, per_row: float) -> list[int]:
-    """Where to stop while reading so many observations: ever farther apart, back from the end."""
+    """Where to stop while reading: at growing distances back from the last observation."""
     ends: list[int] = []
     for distance in _distances():
         end = int(observations - distance * per_row)
@@ -186,7 +186,7 @@ def _planned_ends(observations: int, per_row: float) -> list[int]:
 
 
 def _distances() -> Iterator[float]:
-    """Rows before the end: 1, 1.5, 2, 3, 4, 6, 8, ... times the least distance."""
+    """Rows before the end: 1, 1.5, 2, 3, 4, 6, 8, ... times `CHECKPOINT_ROWS`."""
     distance = float(CHECKPOINT_ROWS)
     while True:
         yield distance

@@ -1,4 +1,4 @@
-"""Recurrent states, their checkpoints, and what came of forecasts."""
+"""Tables of recurrent states and their checkpoints."""
 
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,9 @@ from app.db import Base, Json, Timestamp
 class KeptState(Base):
     """The state of one version after the last complete step of one series.
 
-    `fit` says how a series is scaled that the version did not learn from; else it is empty.
-    `failed_revision` is the newest revision up to which no finite state could be made that has
-    read `failed_time`; empty where there is one.
+    `fit` has grid and scales of a series that the version did not learn from; else it is empty.
+    `failed_revision` is the newest revision at which the state was infinite after reading
+    `failed_time`; empty for a finite state.
     """
 
     __tablename__ = "kept_states"
@@ -29,16 +29,16 @@ class KeptState(Base):
     time: Mapped[datetime | None] = mapped_column(Timestamp)
     content: Mapped[bytes] = mapped_column(sa.LargeBinary)
     fit: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    # Rows that the latest checkpoint had read: tells when the next is due, without a look.
+    # Rows that the latest checkpoint had read: so the next one is planned without a query.
     checkpoint_rows: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     failed_revision: Mapped[int | None]
     failed_time: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class StateCheckpoint(Base):
-    """A past state, from which a change of what came after it is replayed.
+    """A past state, from which a later step that was changed is replayed.
 
-    All checkpoints of a version and series fit the data at the revision of the kept state.
+    All checkpoints of a version and series are valid at the revision of the stored state.
     """
 
     __tablename__ = "state_checkpoints"

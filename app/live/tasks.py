@@ -1,39 +1,32 @@
-"""The handler of `check`: kept states compared with a replay, and made again where they differ."""
+"""The handler of `check`: compare stored states with a replay, and replace those that differ."""
 
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.errors import ServiceError
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.live import checking
 from models.errors import ForecastingError
 
 
 def check_states(task: Task) -> Publish:
-    """Check the kept states of a model, one after the other."""
+    """Check the stored states of a model, one after the other."""
     model, series = task.attempt.subject["model"], task.attempt.subject["series"]
-    found = task.read(lambda session: checking.subjects(session, model, series))
+    stored = task.read(lambda session: checking.states_to_check(session, model, series))
     states = []
-    for number, one in enumerate(found):
-        task.report(phase="checking", fraction=number / len(found))
-        states.append(_check(task, one))
+    for number, state in enumerate(stored):
+        task.report(phase="checking", fraction=number / len(stored))
+        states.append(_check(task, state))
     counts = {name: sum(state[name] for state in states) for name in ("repaired", "failed")}
-    result = {"model": model, **counts, "states": states}
-
-    def publish(_: Session) -> dict[str, Any]:
-        return result
-
-    return publish
+    return publish_result({"model": model, **counts, "states": states})
 
 
-def _check(task: Task, one: checking.Subject) -> dict[str, Any]:
-    """What is found of a state; one that cannot be replayed does not hide the others."""
+def _check(task: Task, state: checking.CheckedState) -> dict[str, Any]:
+    """Check one state; one that cannot be replayed does not stop the others."""
     try:
-        difference = task.read(lambda session: checking.difference(session, one))
-        finding = checking.finding(one, difference)
+        difference = task.read(lambda session: checking.difference(session, state))
+        finding = checking.finding(state, difference)
         if finding["repaired"]:
-            task.write(lambda session: checking.repair(session, one))
+            task.write(lambda session: checking.repair(session, state))
     except (ForecastingError, ServiceError) as error:
-        return checking.failure(one, error)
+        return checking.failure(state, error)
     return finding

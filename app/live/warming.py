@@ -1,10 +1,11 @@
-"""Making states before they are needed: a version that is deployed then serves at once."""
+"""Compute states in advance, so that a newly deployed version serves without delay."""
 
 import sqlalchemy as sa
 
 import app.live.states as live
 from app.db import Database
 from app.errors import ServiceError
+from app.live import storage
 from app.live.tables import KeptState
 from app.registry.artefacts import forecasters
 from app.registry.tables import ModelVersion, VersionSeries
@@ -16,8 +17,8 @@ from models.serving.batching import run_one
 def make_ready(database: Database, version_id: int) -> None:
     """Bring a version's state up to date on each series that it learnt from.
 
-    The series is read without its lock, so that no append waits for it: the next append only
-    reads on. A series that cannot be read is left to it, which says why.
+    The series is read without its lock, so that appends do not wait. The next append advances the
+    state. If a series cannot be read, that append reports the error.
     """
     statement = sa.select(VersionSeries.series_id).where(VersionSeries.version_id == version_id)
     with database.reading() as session:
@@ -41,4 +42,4 @@ def _make_ready(database: Database, version_id: int, series_id: int) -> None:
     if not current.kept:
         with database.transaction() as session:
             if session.get(Series, series_id, with_for_update=True) is not None:
-                live.keep_state(session, version_id, series_id, current)
+                storage.keep_state(session, version_id, series_id, current)

@@ -19,7 +19,7 @@ from app.errors import (
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
-from app.jobs.views import read_job
+from app.jobs.views import queued_answer, read_job
 from app.pagination import Page, Paging
 from app.problems import documented
 from app.registry import artefacts, service, verification
@@ -190,7 +190,7 @@ def verify_version(
 
     def queue() -> Answer:
         job = verification.request_verification(session, name, version, device)
-        return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+        return queued_answer(session, job)
 
     with database.transaction() as session:
         return once_only.run(session, queue)

@@ -1,12 +1,11 @@
 """Background jobs of the registry: `train` publishes a version, `verify` trains it again."""
 
 import dataclasses
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 import app.registry.service as registry
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.registry.service import TrainingInput
 from app.registry.verification import VerificationInput, verification_input
 from models.errors import TrainingError
@@ -68,12 +67,7 @@ def verify_version(task: Task) -> Publish:
     stored = task.read(lambda session: verification_input(session, subject["training_job"]))
     trained = run_training(task, stored.given)
     found = compare(_record(stored), Record.of(trained), stored.given.data)
-    result = {"model": subject["model"], "version": subject["version"], **found}
-
-    def publish(_: Session) -> dict[str, Any]:
-        return result
-
-    return publish
+    return publish_result({"model": subject["model"], "version": subject["version"], **found})
 
 
 def _record(stored: VerificationInput) -> Record:

@@ -1,8 +1,8 @@
-"""Cleaning of a model: forecasts, scores, states and versions that its policy lets go.
+"""Clean a model: delete forecasts, scores, states and versions that its policy does not keep.
 
-Everything is done in short transactions, each of them whole, under the locks of an append and in
-its order: series, model, version. What may go is found without a lock and asked again under it,
-so that cleaning can be killed, begun again, and done by two at once.
+The work is done in short transactions. Each is complete on its own and takes the locks of an
+append in the same order: series, model, version. Rows are found without a lock and checked again
+under it, so that a cleaning can be killed, repeated, and run twice at the same time.
 """
 
 import threading
@@ -23,36 +23,37 @@ from app.forecasts.tables import StoredForecast
 from app.jobs.tables import Job
 from app.live.tables import KeptState, StateCheckpoint
 from app.registry.tables import Alias, Model, ModelVersion
-from app.retention.aged import (
+from app.retention.conditions import (
     EVERYTHING,
     Limits,
     Pair,
-    goes_itself,
+    is_deleted_itself,
+    is_expired,
+    is_old_state,
     limits_of,
-    may_go,
-    old_states,
     pairs_of,
 )
-from app.retention.needs import idle_states, serving_versions, surplus_versions, versions_of
-from app.retention.pace import Pace
 from app.retention.policy import policy_of
+from app.retention.queries import idle_states, serving_versions, surplus_versions, versions_of
+from app.retention.throttle import Throttle
 from app.scores.totals import fold
 from app.series.tables import Series
 from app.settings import Settings
 
-Answer = TypeVar("Answer")
-Place = tuple[datetime, int, str]
+Result = TypeVar("Result")
+# Origin, data revision and known future: where the last batch ended in the index.
+Position = tuple[datetime, int, str]
 
 IDENTITY = (StoredForecast.origin, StoredForecast.data_revision, StoredForecast.known_future)
 
 
 class Cleaner:
-    """Cleans models one after the other, and counts what went.
+    """Cleans models one after the other, and counts the deleted rows.
 
     Args:
-        database: Where.
-        settings: The rules of models that have none of their own.
-        notify: Is told the share of the present model that is done.
+        database: The database.
+        settings: The rules of models without rules of their own.
+        notify: Receives the completed share of the present model, from 0 to 1.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class Cleaner:
         self._database = database
         self._settings = settings
         self._notify = notify
-        self._pace = Pace()
+        self._throttle = Throttle()
 
     def clean(self, model_id: int) -> None:
-        """Delete what may go of a model; nothing if it was deleted itself."""
+        """Delete what the model's policy does not keep; nothing if the model was deleted."""
         now = utc_now()
         surplus = self._read(lambda session: self._surplus(session, model_id, now))
         for version_id in surplus:
@@ -75,51 +76,57 @@ class Cleaner:
 
     def _clean_forecasts(self, model_id: int, now: datetime) -> None:
         policy = self._read(lambda session: policy_of(session, model_id, self._settings))
-        made_before = policy.scores_before(now)
-        if made_before is None:
+        scores_before = policy.scores_before(now)
+        if scores_before is None:
             return
-        gone_before = policy.forecasts_before(now)
+        forecasts_before = policy.forecasts_before(now)
         pairs = self._read(lambda session: pairs_of(session, versions_of(session, model_id)))
         for number, pair in enumerate(pairs):
             self._notify(number / len(pairs))
-            limits = self._limits(pair, gone_before, made_before)
+            limits = self._limits(pair, forecasts_before, scores_before)
             self._clean_pair(pair, limits)
 
-    def _limits(self, pair: Pair, gone_before: datetime | None, made_before: datetime) -> Limits:
+    def _limits(
+        self, pair: Pair, forecasts_before: datetime | None, scores_before: datetime
+    ) -> Limits:
         return self._read(
             lambda session: limits_of(
-                session, pair, gone_before=gone_before, made_before=made_before
+                session, pair, forecasts_before=forecasts_before, scores_before=scores_before
             )
         )
 
     def _clean_pair(self, pair: Pair, limits: Limits) -> None:
-        """Walk through the forecasts of a pair by their index, and delete those that may go."""
-        after: Place | None = None
+        """Read the expired forecasts of a pair in index order, and delete them in batches."""
+        after: Position | None = None
         while found := self._read(
-            partial(_next, pair=pair, limits=limits, after=after, size=self._pace.size)
+            partial(_next, pair=pair, limits=limits, after=after, size=self._throttle.size)
         ):
             after = found[-1][1]
             ids = [forecast_id for forecast_id, _ in found]
-            self._write(partial(self._forget, pair=pair, limits=limits, ids=ids))
+            self._write(partial(self._delete_forecasts, pair=pair, limits=limits, ids=ids))
 
-    def _forget(self, session: Session, pair: Pair, limits: Limits, ids: list[int]) -> Counter[str]:
+    def _delete_forecasts(
+        self, session: Session, pair: Pair, limits: Limits, ids: list[int]
+    ) -> Counter[str]:
         if not _lock_series(session, [pair.series_id]):
             return Counter()
         if limits == EVERYTHING and _has_alias(session, pair.version_id):
             return Counter()
         chosen = sa.select(StoredForecast.id).where(
-            StoredForecast.id.in_(ids), *may_go(pair, limits)
+            StoredForecast.id.in_(ids), *is_expired(pair, limits)
         )
         ids = list(session.scalars(chosen))
         scores = fold(session, pair.version_id, pair.series_id, ids)
-        gone = sa.delete(StoredForecast).where(StoredForecast.id.in_(ids), goes_itself(limits))
-        forecasts = session.connection().execute(gone).rowcount
+        deletion = sa.delete(StoredForecast).where(
+            StoredForecast.id.in_(ids), is_deleted_itself(limits)
+        )
+        forecasts = session.connection().execute(deletion).rowcount
         return Counter(forecasts=forecasts, scores=scores)
 
     def _clean_states(self, model_id: int, now: datetime) -> None:
-        """Delete the old states of versions that need not be ready."""
+        """Delete the old states of versions that do not have to be ready to serve."""
         for pair in self._read(lambda session: self._idle_states(session, model_id, now)):
-            self._write(partial(self._forget_state, model_id=model_id, pair=pair, now=now))
+            self._write(partial(self._delete_state, model_id=model_id, pair=pair, now=now))
 
     def _idle_states(self, session: Session, model_id: int, now: datetime) -> list[Pair]:
         model = session.get(Model, model_id)
@@ -128,10 +135,10 @@ class Cleaner:
         policy = policy_of(session, model_id, self._settings)
         return idle_states(session, model, policy, now)
 
-    def _forget_state(
+    def _delete_state(
         self, session: Session, model_id: int, pair: Pair, now: datetime
     ) -> Counter[str]:
-        """Delete a state that still may go: whoever points an alias holds the model's lock."""
+        """Delete a state if that is still allowed: changes of an alias hold the model's lock."""
         _lock_series(session, [pair.series_id])
         _lock_model(session, model_id)
         model = session.get(Model, model_id)
@@ -141,23 +148,23 @@ class Cleaner:
         before = policy.states_before(now)
         if before is None or pair.version_id in serving_versions(session, model, policy):
             return Counter()
-        mine = (KeptState.series_id == pair.series_id, *old_states(pair.version_id, before))
-        if not session.connection().execute(sa.delete(KeptState).where(*mine)).rowcount:
+        is_old = (KeptState.series_id == pair.series_id, *is_old_state(pair.version_id, before))
+        if not session.connection().execute(sa.delete(KeptState).where(*is_old)).rowcount:
             return Counter()
         keys = {"version_id": pair.version_id, "series_id": pair.series_id}
         session.execute(sa.delete(StateCheckpoint).filter_by(**keys))
         return Counter(states=1)
 
     def _delete_version(self, model_id: int, version_id: int, now: datetime) -> None:
-        """Delete a version: its forecasts first, so that what is left is short work."""
+        """Delete a version, its forecasts first, so that the last transaction is short."""
         for pair in self._read(lambda session: pairs_of(session, [version_id])):
             self._clean_pair(pair, EVERYTHING)
-        self._write(lambda session: self._forget_version(session, model_id, version_id, now))
+        self._write(lambda session: self._delete_surplus(session, model_id, version_id, now))
 
-    def _forget_version(
+    def _delete_surplus(
         self, session: Session, model_id: int, version_id: int, now: datetime
     ) -> Counter[str]:
-        """Delete a version that still may go: whoever points an alias holds the model's lock."""
+        """Delete a version if that is still allowed: changes of an alias hold the model's lock."""
         states = sa.select(KeptState.series_id).where(KeptState.version_id == version_id)
         series_ids = list(session.scalars(states))
         _lock_series(session, series_ids)
@@ -176,8 +183,8 @@ class Cleaner:
         policy = policy_of(session, model_id, self._settings)
         return surplus_versions(session, model, policy, now)
 
-    def _read(self, query: Callable[[Session], Answer]) -> Answer:
-        def once() -> Answer:
+    def _read(self, query: Callable[[Session], Result]) -> Result:
+        def once() -> Result:
             with self._database.reading() as session:
                 return query(session)
 
@@ -191,18 +198,18 @@ class Cleaner:
 
         deleted, seconds = retry_until_available(once, threading.Event())
         self.deleted += deleted
-        self._pace.rest(seconds)
+        self._throttle.pause(seconds)
 
 
 def _next(
-    session: Session, pair: Pair, limits: Limits, after: Place | None, size: int
-) -> list[tuple[int, Place]]:
-    """The next forecasts that may go, in the order of the index that they are found by."""
-    statement = sa.select(StoredForecast.id, *IDENTITY).where(*may_go(pair, limits))
+    session: Session, pair: Pair, limits: Limits, after: Position | None, size: int
+) -> list[tuple[int, Position]]:
+    """The ids and index positions of the next expired forecasts, in index order."""
+    statement = sa.select(StoredForecast.id, *IDENTITY).where(*is_expired(pair, limits))
     if after is not None:
         bounds = zip(after, IDENTITY, strict=True)
-        here = sa.tuple_(*(sa.literal(value, column.type) for value, column in bounds))
-        statement = statement.where(sa.tuple_(*IDENTITY) > here)
+        position = sa.tuple_(*(sa.literal(value, column.type) for value, column in bounds))
+        statement = statement.where(sa.tuple_(*IDENTITY) > position)
     rows = session.execute(statement.order_by(*IDENTITY).limit(size))
     return [(row[0], (row[1], row[2], row[3])) for row in rows]
 
@@ -213,11 +220,11 @@ def _has_alias(session: Session, version_id: int) -> bool:
 
 
 def _lock_series(session: Session, series_ids: list[int]) -> list[int]:
-    """Hold series, as appends and stored forecasts do; those that are still there."""
+    """Lock series, as appends and stored forecasts do; return the ids that still exist."""
     statement = sa.select(Series.id).where(Series.id.in_(series_ids)).order_by(Series.id)
     return list(session.scalars(statement.with_for_update()))
 
 
 def _lock_model(session: Session, model_id: int) -> None:
-    """Hold a model, as those do who point its aliases."""
+    """Lock a model, as changes of its aliases do."""
     session.execute(sa.select(Model.id).where(Model.id == model_id).with_for_update())

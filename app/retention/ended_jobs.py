@@ -1,4 +1,4 @@
-"""Ended jobs: their events, their checkpoints, and at last themselves."""
+"""Delete ended jobs: first their events and checkpoints, later the jobs themselves."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +12,13 @@ from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobEvent
 from app.registry.tables import ModelVersion
 from app.studies.tables import Study, Trial
 
-# The last event says all that a client who comes so late can want to know.
+# After this long the last event is enough: it has the job's final state.
 EVENTS_LAST = timedelta(days=7)
-# What a failed training had learnt can be downloaded for so long.
+# The checkpoint of a failed training can be downloaded for this long.
 CHECKPOINTS_LAST = timedelta(days=30)
 JOBS_AT_ONCE = 100
 
-# Jobs that something belongs to stay with it.
+# Jobs that a row of these columns refers to stay.
 REFERENCES: tuple[orm.InstrumentedAttribute[Any], ...] = (
     ModelVersion.job_id,
     Backtest.id,
@@ -28,33 +28,33 @@ REFERENCES: tuple[orm.InstrumentedAttribute[Any], ...] = (
 )
 
 
-def forget_events(session: Session, now: datetime) -> int:
-    """Delete the events but the last of some jobs that ended long ago; how many they were."""
+def delete_events(session: Session, now: datetime) -> int:
+    """Delete all events except the last of up to `JOBS_AT_ONCE` old jobs; return how many."""
     has_earlier = sa.exists().where(JobEvent.job_id == Job.id, JobEvent.sequence < Job.sequence)
-    ids = _some(session, Job.finished_at < now - EVENTS_LAST, has_earlier)
+    ids = _ended_jobs(session, Job.finished_at < now - EVENTS_LAST, has_earlier)
     last = sa.select(Job.sequence).where(Job.id == JobEvent.job_id).scalar_subquery()
     old = sa.and_(JobEvent.job_id.in_(ids), JobEvent.sequence < last)
     return session.connection().execute(sa.delete(JobEvent).where(old)).rowcount
 
 
-def forget_checkpoints(session: Session, now: datetime) -> int:
-    """Delete what some failed jobs had saved; of how many."""
+def delete_checkpoints(session: Session, now: datetime) -> int:
+    """Delete the checkpoints of up to `JOBS_AT_ONCE` old failed jobs; return how many."""
     has_one = sa.exists().where(JobCheckpoint.job_id == Job.id)
-    ids = _some(session, Job.finished_at < now - CHECKPOINTS_LAST, has_one)
+    ids = _ended_jobs(session, Job.finished_at < now - CHECKPOINTS_LAST, has_one)
     old = JobCheckpoint.job_id.in_(ids)
     return session.connection().execute(sa.delete(JobCheckpoint).where(old)).rowcount
 
 
-def forget_jobs(session: Session, before: datetime) -> int:
-    """Delete some jobs that ended before a moment and that nothing belongs to; how many."""
+def delete_jobs(session: Session, before: datetime) -> int:
+    """Delete up to `JOBS_AT_ONCE` unreferenced jobs that ended before a moment; return how many."""
     is_referred_to = sa.or_(*(sa.exists().where(column == Job.id) for column in REFERENCES))
     child = orm.aliased(Job)
     has_children = sa.exists().where(child.parent_id == Job.id)
-    ids = _some(session, Job.finished_at < before, ~is_referred_to, ~has_children)
+    ids = _ended_jobs(session, Job.finished_at < before, ~is_referred_to, ~has_children)
     return session.connection().execute(sa.delete(Job).where(Job.id.in_(ids))).rowcount
 
 
-def _some(session: Session, *conditions: sa.ColumnElement[bool]) -> list[str]:
+def _ended_jobs(session: Session, *conditions: sa.ColumnElement[bool]) -> list[str]:
     ended = Job.state.not_in(UNFINISHED)
     statement = sa.select(Job.id).where(ended, *conditions).order_by(Job.id)
     return list(session.scalars(statement.limit(JOBS_AT_ONCE)))

@@ -1,4 +1,4 @@
-"""The nightly cleaning: queued once a night by whichever worker looks first."""
+"""Queue the nightly cleaning: once a night, by the first worker that checks."""
 
 from datetime import datetime, timedelta
 
@@ -14,9 +14,9 @@ ONLY_ROW = 1
 
 
 def clean_nightly(database: Database, settings: Settings) -> None:
-    """Queue the cleaning if a night has begun that nobody has cleaned yet.
+    """Queue the cleaning if it was not queued since the latest night began.
 
-    After a week without workers it is queued once. A new service begins with the next night.
+    After a week without workers it is queued once. A new service starts with the next night.
     """
     night = last_night(utc_now(), settings.retention_hour_utc)
     with database.reading() as session:
@@ -29,13 +29,13 @@ def clean_nightly(database: Database, settings: Settings) -> None:
 
 
 def last_night(now: datetime, hour_utc: int) -> datetime:
-    """The latest moment at which a night began."""
+    """The latest moment that is not later than `now` and at which a night began."""
     today = now.replace(hour=hour_utc, minute=0, second=0, microsecond=0)
     return today if today <= now else today - timedelta(days=1)
 
 
 def _claim(session: Session, night: datetime) -> bool:
-    """Whether the night is the caller's to clean: the row is moved on by one of all who try."""
+    """Whether the caller queues the cleaning: one of several concurrent updates succeeds."""
     claim = (
         sa.update(RetentionNight)
         .where(RetentionNight.id == ONLY_ROW, RetentionNight.began_at < night)

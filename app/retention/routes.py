@@ -1,4 +1,4 @@
-"""Routes of retention: a model's policy, and cleaning by hand."""
+"""Routes of retention: a model's policy, and cleaning on request."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from app.dependencies import DatabaseDependency, SettingsDependency
 from app.errors import IdempotencyKeyReused, ModelNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
-from app.jobs.views import read_job
+from app.jobs.views import queued_answer
 from app.problems import documented
 from app.registry.queries import get_model
 from app.retention.nightly import last_night
@@ -26,12 +26,11 @@ router = APIRouter(tags=["retention"])
 def show_retention(
     name: str, database: DatabaseDependency, settings: SettingsDependency
 ) -> RetentionRead:
-    """Show what is kept of a model for how long, and what a cleaning would delete now.
+    """Show a model's retention policy and what a cleaning would delete now.
 
-    Whatever the rules say, nothing goes that is needed: versions of aliases and of their rollbacks
-    with their states, the newest version, the latest forecast, forecasts that wait for their truth,
-    and what figures of the last 30 days or 100 scored steps are made of. Observations are never
-    touched.
+    Rules never delete what is needed: versions of aliases and of their rollbacks with their states,
+    the newest version, the latest forecast, forecasts that wait for observations, and the scores
+    behind the figures of the last 30 days or 100 scored steps. Observations are never deleted.
     """
     with database.reading() as session:
         return _read(session, name, settings)
@@ -41,7 +40,7 @@ def show_retention(
 def set_retention(
     name: str, body: RetentionSet, database: DatabaseDependency, settings: SettingsDependency
 ) -> RetentionRead:
-    """Give a model rules of its own in place of those that it had; `{}` takes them away."""
+    """Replace a model's own rules; `{}` removes them."""
     with database.transaction() as session:
         set_rules(session, get_model(session, name).id, body.model_dump(exclude_unset=True))
         return _read(session, name, settings)
@@ -54,7 +53,7 @@ def set_retention(
     responses=documented(ModelNotFound, IdempotencyKeyReused),
 )
 def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
-    """Clean a model now, without waiting for the night; the job's result counts what went."""
+    """Clean a model now; the job's result counts the deleted rows."""
     with database.transaction() as session:
         return once_only.run(session, lambda: _queued(session, name))
 
@@ -66,9 +65,9 @@ def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDepe
     responses=documented(IdempotencyKeyReused),
 )
 def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
-    """Clean all models, and jobs that ended long ago, as every night.
+    """Clean all models, and jobs that ended long ago, as the nightly cleaning does.
 
-    One such job at a time is enough: while one is unfinished, it is the answer.
+    While such a job is unfinished, the answer is that job.
     """
     with database.transaction() as session:
         return once_only.run(session, lambda: _queued(session, None))
@@ -76,7 +75,7 @@ def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency
 
 def _queued(session: Session, model: str | None) -> Answer:
     job = request_clean(session, model)
-    return Answer(202, read_job(session, job), location=f"/v1/jobs/{job.id}")
+    return queued_answer(session, job)
 
 
 def _read(session: Session, name: str, settings: Settings) -> RetentionRead:

@@ -1,11 +1,11 @@
-"""Requests and answers about what is kept for how long."""
+"""Requests and answers about retention."""
 
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.retention.policy import Source
+from app.retention.policy import RuleSource
 
 MOST_DAYS = 36_500
 
@@ -13,45 +13,51 @@ Days = Annotated[int | None, Field(ge=1, le=MOST_DAYS)]
 
 
 class RetentionSet(BaseModel):
-    """A model's own rules. What is left out follows the settings; null keeps for ever, or all."""
+    """A model's own rules. Omitted rules follow the settings; null removes the limit."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"forecasts_days": 90, "versions": None}, {}]},
     )
 
-    forecasts_days: Days = Field(None, description="Age of a forecast, from when it was made.")
+    forecasts_days: Days = Field(
+        None,
+        description="Forecasts older than this are deleted; the age counts from their creation.",
+    )
     scores_days: Days = Field(
         None,
-        description="The same for single scores, which go with their forecast at the latest. Their "
-        "sums stay: performance over all time is the same.",
+        description="The same for the scores of single points, which are deleted with their "
+        "forecast at the latest. Their sums stay: performance over all time is unchanged.",
     )
     states_days: Days = Field(
         None,
-        description="How long nothing was forecast from a state of a version that no alias points "
-        "to or can be rolled back to. It is made again when it is asked for.",
+        description="A state is deleted if no forecast was made from it for this long and no alias "
+        "points to its version or can be rolled back to it. It is computed again when a forecast "
+        "needs it.",
     )
     versions: Annotated[int | None, Field(ge=1, le=1_000_000)] = Field(
         None,
-        description="How many versions are kept, the newest ones, beside those that are needed: by "
-        "an alias, a rollback, an unfinished job, or forecasts of the last 30 days.",
+        description="How many of the newest versions are kept in addition to those that are "
+        "needed by an alias, a rollback, an unfinished job, or forecasts of the last 30 days.",
     )
     rollbacks: Annotated[int | None, Field(ge=1, le=1_000_000)] = Field(
         None,
-        description="How many rollbacks of every alias stay possible, with states that serve at "
-        "once.",
+        description="How many rollbacks of every alias stay possible, with states that are ready "
+        "to serve.",
     )
 
 
 class Rule(BaseModel):
     """One rule of a policy."""
 
-    value: int | None = Field(description="Null is for ever, or all.")
-    source: Source = Field(description="`model` if it was given for the model, else `settings`.")
+    value: int | None = Field(description="Null: without a limit.")
+    source: RuleSource = Field(
+        description="`model` if the model has a rule of its own, else `settings`."
+    )
 
 
 class PolicyRead(BaseModel):
-    """What holds for a model."""
+    """The rules that apply to a model."""
 
     forecasts_days: Rule
     scores_days: Rule
@@ -61,7 +67,7 @@ class PolicyRead(BaseModel):
 
 
 class WouldDelete(BaseModel):
-    """What a cleaning would delete if it began now; scores are single ones, whose sums stay."""
+    """What a cleaning would delete if it began now; scores are those of single points."""
 
     forecasts: int
     scores: int
@@ -70,7 +76,7 @@ class WouldDelete(BaseModel):
 
 
 class RetentionRead(BaseModel):
-    """What is kept of a model for how long."""
+    """A model's retention policy and its effect now."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""Cleaning: asked for here, done by a worker; and what it would delete."""
+"""Request a cleaning, which a worker runs, and count what it would delete."""
 
 from collections import Counter
 from datetime import datetime
@@ -13,27 +13,27 @@ from app.jobs.tables import UNFINISHED, Job
 from app.live.tables import KeptState
 from app.registry.queries import get_model
 from app.registry.tables import Model
-from app.retention.aged import (
+from app.retention.conditions import (
     EVERYTHING,
-    SCORES,
     Limits,
     Pair,
-    goes_itself,
+    is_deleted_itself,
+    is_expired,
     limits_of,
-    may_go,
     pairs_of,
 )
-from app.retention.needs import idle_states, surplus_versions, versions_of
 from app.retention.policy import Policy
+from app.retention.queries import idle_states, surplus_versions, versions_of
+from app.scores.tables import SCORE_TABLES
 
 KIND = "clean"
 
 
 def request_clean(session: Session, model: str | None) -> Job:
-    """Queue the cleaning of a model, or of everything; one that is still to end is enough.
+    """Queue the cleaning of one model, or of everything; an unfinished equal job is returned.
 
     Raises:
-        ModelNotFound: If there is no such model.
+        ModelNotFound: If the model does not exist.
     """
     name = None if model is None else get_model(session, model).name
     waiting = sa.select(Job).where(Job.kind == KIND, Job.state.in_(UNFINISHED))
@@ -44,7 +44,7 @@ def request_clean(session: Session, model: str | None) -> Job:
 
 
 def would_delete(session: Session, model: Model, policy: Policy) -> Counter[str]:
-    """What a cleaning would delete if it began now."""
+    """How many rows of each kind a cleaning would delete if it began now."""
     now = utc_now()
     surplus = surplus_versions(session, model, policy, now)
     found = Counter(versions=len(surplus))
@@ -60,27 +60,34 @@ def would_delete(session: Session, model: Model, policy: Policy) -> Counter[str]
 def _all_limits(
     session: Session, model: Model, policy: Policy, surplus: list[int], now: datetime
 ) -> list[tuple[Pair, Limits]]:
-    """Every pair of a model with what a cleaning would spare of it."""
-    everything = [(pair, EVERYTHING) for pair in pairs_of(session, surplus)]
-    made_before = policy.scores_before(now)
-    if made_before is None:
-        return everything
-    staying = sorted(set(versions_of(session, model.id)) - set(surplus))
-    gone_before = policy.forecasts_before(now)
-    return everything + [
-        (pair, limits_of(session, pair, gone_before=gone_before, made_before=made_before))
-        for pair in pairs_of(session, staying)
+    """Every pair of a model with the limits that a cleaning would apply to it."""
+    of_surplus = [(pair, EVERYTHING) for pair in pairs_of(session, surplus)]
+    scores_before = policy.scores_before(now)
+    if scores_before is None:
+        return of_surplus
+    remaining = sorted(set(versions_of(session, model.id)) - set(surplus))
+    forecasts_before = policy.forecasts_before(now)
+    return of_surplus + [
+        (
+            pair,
+            limits_of(
+                session, pair, forecasts_before=forecasts_before, scores_before=scores_before
+            ),
+        )
+        for pair in pairs_of(session, remaining)
     ]
 
 
 def _count(session: Session, pair: Pair, limits: Limits) -> Counter[str]:
-    mine = sa.and_(*may_go(pair, limits))
+    expired = sa.and_(*is_expired(pair, limits))
     forecasts = (
-        sa.select(sa.func.count()).select_from(StoredForecast).where(mine, goes_itself(limits))
+        sa.select(sa.func.count())
+        .select_from(StoredForecast)
+        .where(expired, is_deleted_itself(limits))
     )
     found = Counter(forecasts=session.scalar(forecasts) or 0)
-    for table in SCORES:
-        chosen = sa.select(StoredForecast.id).where(mine)
+    for table in SCORE_TABLES:
+        chosen = sa.select(StoredForecast.id).where(expired)
         points = sa.select(sa.func.count()).where(table.forecast_id.in_(chosen))
         found["scores"] += session.scalar(points) or 0
     return found

@@ -1,4 +1,4 @@
-"""Policies of models, and the night that was cleaned last."""
+"""Tables of retention: policies of models, and the night of the last cleaning."""
 
 from datetime import datetime
 from typing import Any
@@ -10,19 +10,19 @@ from app.db import Base, Json, Timestamp
 
 
 class ModelRetention(Base):
-    """What a model has instead of the settings: only the rules that were given for it."""
+    """A model's own rules, which replace those of the settings."""
 
     __tablename__ = "model_retention"
 
     model_id: Mapped[int] = mapped_column(
         sa.ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
     )
-    # Null is for ever; a rule that is missing is that of the settings.
+    # Null: without a limit. Where a rule is missing, that of the settings applies.
     rules: Mapped[dict[str, Any]] = mapped_column(Json)
 
 
 class RetentionNight(Base):
-    """The one row says which night's cleaning was queued last: whoever moves it on queues."""
+    """One row: the night whose cleaning was queued last; the worker that updates it queues."""
 
     __tablename__ = "retention_nights"
 

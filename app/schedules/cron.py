@@ -1,4 +1,4 @@
-"""Cron expressions on a wall clock: when they come next, as moments in UTC."""
+"""Cron expressions on the wall clock of a time zone: check them and find their next UTC time."""
 
 import re
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ from models.calendars.timezones import find_zone
 
 FIELDS = 5
 ALLOWED = re.compile(r"[0-9A-Za-z*/,?#-]+")
-# croniter would fill these in by chance.
+# croniter replaces these by random numbers.
 RANDOM = re.compile(r"\b[RrHh]\b")
-# No clock is put forward or back by more.
+# Clock changes are never larger than this.
 LONGEST_SHIFT = timedelta(hours=3)
-# Enough to meet the two times of a usual expression that are nearest to each other.
+# Enough to include the two closest times of any usual expression.
 TIMES_COMPARED = 100
 
 
 class BadCron(ValueError):
-    """An expression that cannot be used; the message is for who sent it."""
+    """A cron expression that cannot be used; the message is shown to the client."""
 
 
 def check(cron: str, least_minutes: int) -> None:
-    """Refuse an expression that is none, never comes, or comes too often.
+    """Refuse an expression that is malformed, never matches, or matches too often.
 
     Raises:
-        BadCron: With the rule and what came.
+        BadCron: With the rule and what was received.
     """
     fields = cron.split()
     well_formed = len(fields) == FIELDS and all(ALLOWED.fullmatch(field) for field in fields)
@@ -39,21 +39,23 @@ def check(cron: str, least_minutes: int) -> None:
     try:
         times = list(islice(_wall_times(cron, datetime(2026, 1, 1)), TIMES_COMPARED))  # noqa: DTZ001
     except CroniterBadDateError as error:
-        raise BadCron(f"`cron` must come at some time. Received: {cron!r}, no such day") from error
+        raise BadCron(
+            f"`cron` must match some time. Received: {cron!r}, which never matches"
+        ) from error
     nearest = min(later - earlier for earlier, later in pairwise(times))
     if nearest < timedelta(minutes=least_minutes):
         raise BadCron(
-            f"`cron` must leave {least_minutes} minutes between two runs "
+            f"`cron` must leave at least {least_minutes} minutes between two runs "
             f"(STATECAST_SCHEDULE_LEAST_MINUTES). Received: {cron!r}, which leaves "
             f"{nearest / timedelta(minutes=1):g}"
         )
 
 
 def next_time(cron: str, timezone: str, after: datetime) -> datetime:
-    """The first moment after another at which the expression comes.
+    """The first moment after `after` that the expression matches.
 
-    A wall time that clocks skip comes once, as late after the change as it would have been; one
-    that they show twice comes once, the first time.
+    A wall time that clocks skip matches once, later by the length of the skip. A wall time that
+    they show twice matches once, at its first occurrence.
 
     Args:
         cron: A checked expression.
@@ -63,7 +65,7 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime:
     zone = find_zone(timezone)
     wall = after.astimezone(zone).replace(tzinfo=None)
     found: list[datetime] = []
-    # Around a change of the clock the order of wall times is not that of moments.
+    # Around a clock change the order of wall times differs from the order of moments.
     for time in _wall_times(cron, wall - LONGEST_SHIFT):
         moment = time.replace(tzinfo=zone, fold=0).astimezone(UTC)
         if moment > after:

@@ -1,4 +1,4 @@
-"""Outcomes: what follows from the jobs of a run, in the transactions that end them."""
+"""Continue or finish a run when one of its jobs ends, in the transaction that ends the job."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from app.schedules.tables import Schedule, ScheduleRun
 
 
 def training_ended(session: Session, job: Job) -> None:
-    """End the run of a training, or go on with the promotion of what was trained."""
+    """Queue the promotion of the trained version, or finish the run if there is none."""
     run = session.scalar(sa.select(ScheduleRun).where(ScheduleRun.training_job == job.id))
     if run is None:
         return
     if job.state is not JobState.SUCCEEDED:
-        finish(run, promoted=False, reason=_not_ended_well("training", job))
+        finish(run, promoted=False, reason=_failure("training", job))
         return
     schedule = session.get_one(Schedule, run.schedule_id)
     if schedule.alias is None:
-        finish(run, promoted=False, reason="The schedule promotes into no alias.")
+        finish(run, promoted=False, reason="The schedule does not promote: `alias` is null.")
         return
     model = session.get_one(Model, schedule.model_id)
     subject = {
@@ -36,14 +36,14 @@ def training_ended(session: Session, job: Job) -> None:
 
 
 def promotion_ended(session: Session, job: Job) -> None:
-    """End the run of a promotion that could not come to an outcome of its own."""
+    """Finish the run of a promotion that ended without an outcome."""
     run = session.scalar(sa.select(ScheduleRun).where(ScheduleRun.promotion_job == job.id))
     if run is not None and run.finished_at is None:
-        finish(run, promoted=False, reason=_not_ended_well("promotion", job))
+        finish(run, promoted=False, reason=_failure("promotion", job))
 
 
 def lock_run(session: Session, schedule: int, number: int) -> ScheduleRun | None:
-    """A run, held until the transaction ends; None if its schedule was deleted."""
+    """A run, locked until the transaction ends; None if its schedule was deleted."""
     return session.get(ScheduleRun, (schedule, number), with_for_update=True)
 
 
@@ -54,12 +54,12 @@ def finish(
     reason: str,
     evidence: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Write down what came of a run, which is then over."""
+    """Store the outcome of a run and mark it as finished."""
     run.promoted, run.reason, run.evidence = promoted, reason, evidence
     run.finished_at = utc_now()
 
 
-def _not_ended_well(what: str, job: Job) -> str:
+def _failure(what: str, job: Job) -> str:
     if job.state is JobState.CANCELLED:
         return f"The {what} was cancelled."
     return f"The {what} failed: {job.error}"

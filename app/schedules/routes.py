@@ -1,4 +1,4 @@
-"""Routes of schedules: create, list, show, change, delete, and what came of their runs."""
+"""Routes of schedules: create, list, show, change and delete them, and list their runs."""
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -36,11 +36,11 @@ def create_schedule(
     settings: SettingsDependency,
     once_only: OnceOnlyDependency,
 ) -> Response:
-    """Train a model anew at times, after new rows, or when it has become worse.
+    """Retrain a model at given times, after new rows, or when its forecasts get worse.
 
-    A run trains the next version on the data as it is then, with the spec of the version that the
-    alias points to, and promotes it if the gate lets it. A worker looks for what is due. A schedule
-    waits while a run of its model goes on.
+    A run trains the next version on the data at that time, with the spec of the version that the
+    alias points to, and promotes it if it passes the gate. Workers check which schedules are due. A
+    schedule waits while another run of its model is unfinished.
     """
 
     def create() -> Answer:
@@ -68,7 +68,7 @@ def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> P
 
 @router.get("/{schedule_id}", responses=documented(ScheduleNotFound))
 def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> ScheduleRead:
-    """Show a schedule, how close its triggers are, and what came of its last run."""
+    """Show a schedule, the state of its triggers, and the outcome of its last run."""
     with database.reading() as session:
         schedule = service.get_schedule(session, name, schedule_id)
         return read_schedule(session, schedule, get_model(session, name))
@@ -82,7 +82,7 @@ def update_schedule(
     database: DatabaseDependency,
     settings: SettingsDependency,
 ) -> ScheduleRead:
-    """Change a schedule, or switch it off and on; what was missed while it was off is no run."""
+    """Change, disable or enable a schedule; times missed while it was disabled are not made up."""
     with database.transaction() as session:
         least = settings.schedule_least_minutes
         schedule = service.update_schedule(session, name, schedule_id, body, least)
@@ -91,7 +91,7 @@ def update_schedule(
 
 @router.delete("/{schedule_id}", status_code=204, responses=documented(ScheduleNotFound))
 def delete_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> None:
-    """Delete a schedule with its runs; what is being trained is not stopped, but not promoted."""
+    """Delete a schedule with its runs; an unfinished training continues but is not promoted."""
     with database.transaction() as session:
         session.delete(service.get_schedule(session, name, schedule_id, lock=True))
 

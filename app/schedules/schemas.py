@@ -11,7 +11,7 @@ from app.series.schemas import TimezoneName
 
 
 class DriftTrigger(BaseModel):
-    """From where on inputs or errors count as drifted."""
+    """Thresholds from which inputs or errors count as drifted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -19,19 +19,20 @@ class DriftTrigger(BaseModel):
         None,
         gt=1,
         le=1000,
-        description="Live error of a target over its error on the test part, of the same leads.",
+        description="Live error of a target divided by its error on the test part, for the same "
+        "leads.",
     )
     stability_index: float | None = Field(
         None,
         gt=0,
         le=100,
-        description="Population stability index of an input, over what was usual at the training; "
-        "by custom 0.25 is a large change.",
+        description="Population stability index of an input, less its usual value at the training; "
+        "by convention 0.25 is a large change.",
     )
 
 
 class ScheduleCreate(BaseModel):
-    """When a model is trained anew: at least one of `cron`, `after_rows`, `min_skill`, `drift`."""
+    """When a model is retrained: at least one of `cron`, `after_rows`, `min_skill`, `drift`."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -48,8 +49,8 @@ class ScheduleCreate(BaseModel):
         None,
         max_length=100,
         description="Minute, hour, day of month, month, day of week on the clock of `timezone`. "
-        "A wall time that is skipped or comes twice runs once; what was missed while no worker "
-        "ran is made up for by one run.",
+        "A wall time that clocks skip or repeat runs once; one run replaces all times that were "
+        "missed while no worker ran.",
         examples=["0 3 * * *"],
     )
     timezone: TimezoneName = "UTC"
@@ -57,39 +58,40 @@ class ScheduleCreate(BaseModel):
         None,
         ge=1,
         le=10**12,
-        description="Rows that were stored since the data of the newest trained version, less "
-        "those that were deleted.",
+        description="Train after this many rows: those stored since the data of the newest trained "
+        "version, less the deleted ones.",
     )
     min_skill: float | None = Field(
         None,
         ge=-100,
         lt=1,
-        description="Train when the live skill against naive falls below, over `window_steps`.",
+        description="Train when the live skill against naive, over `window_steps`, falls below "
+        "this value.",
     )
     drift: DriftTrigger | None = Field(None, description="Train when one of these is reached.")
     window_steps: int = Field(
         100,
         ge=10,
         le=10_000,
-        description="The newest scored steps of the series over which live skill and errors are "
-        "measured. At least half as many are needed, all after the last run.",
+        description="Number of newest scored steps of the series over which live skill and errors "
+        "are measured. At least half of them must exist, all after the last run.",
     )
     start: Start = Field(
         "fresh",
-        description="`warm` begins with the weights of the version that is retrained, if its "
-        "network is still the same; `fresh` with random ones.",
+        description="`warm` starts from the weights of the retrained version, if the network is "
+        "still the same; `fresh` from random weights.",
     )
     alias: AliasName | None = Field(
         CHAMPION,
-        description="Where to promote to, `champion` through the gate. The version that it points "
-        "to is the one that is trained anew; else the champion, else the newest. Null: promote "
-        "nothing.",
+        description="The alias to promote the new version to; `champion` has to pass the gate. The "
+        "version that the alias points to is retrained; else the champion, else the newest "
+        "version. Null: do not promote.",
     )
     enabled: bool = True
 
 
 class ScheduleUpdate(ScheduleCreate):
-    """What to change; what is left out stays. Null takes a trigger away."""
+    """The fields to change; omitted fields stay. Null removes a trigger."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"enabled": False}, {"cron": None}]}
@@ -97,35 +99,37 @@ class ScheduleUpdate(ScheduleCreate):
 
 
 class GaugeRead(BaseModel):
-    """How close a trigger is."""
+    """How close a trigger is to its threshold."""
 
     trigger: str = Field(
         description="`after_rows`, `min_skill`, `error_ratio` or `stability_index`."
     )
     threshold: float
-    value: float | None = Field(description="Null while too little is known; `sentence` says what.")
+    value: float | None = Field(
+        description="Null while it cannot be measured; `sentence` has the reason."
+    )
     met: bool
     sentence: str
 
 
 class RunRead(BaseModel):
-    """One run of a schedule: a training, and the promotion after it."""
+    """One run of a schedule: a training, then a promotion."""
 
     number: int
     trigger: Trigger
     cause: str
     version: int = Field(description="The version that was trained.")
-    job: str = Field(description="The training.")
+    job: str = Field(description="The training job.")
     promotion_job: str | None
     started_at: datetime
-    finished_at: datetime | None = Field(description="Null while it goes on.")
+    finished_at: datetime | None = Field(description="Null while the run is unfinished.")
     promoted: bool | None
-    reason: str | None = Field(description="Why it was promoted, or was not.")
-    evidence: list[EvidenceRead] | None = Field(description="What the gate found.")
+    reason: str | None = Field(description="Why the version was promoted or not.")
+    evidence: list[EvidenceRead] | None = Field(description="The gate's comparisons.")
 
 
 class ScheduleRead(BaseModel):
-    """A schedule, how close its triggers are, and what came of its last run."""
+    """A schedule, the state of its triggers, and the outcome of its last run."""
 
     id: int
     model: str
@@ -139,7 +143,7 @@ class ScheduleRead(BaseModel):
     alias: str | None
     enabled: bool
     next_run_at: datetime | None = Field(
-        description="When `cron` comes next; a time that has passed was missed and runs soon."
+        description="The next time of `cron`; a time in the past was missed and runs soon."
     )
     last_run_at: datetime | None
     last_run: RunRead | None

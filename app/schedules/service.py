@@ -1,4 +1,4 @@
-"""Schedules: made, found, changed, deleted."""
+"""Create, find and change the retraining schedules of a model."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -25,19 +25,19 @@ def create_schedule(
     """Store a schedule of a model that has a trained version.
 
     Raises:
-        ModelNotFound: If there is no such model.
+        ModelNotFound: If the model does not exist.
         NoTrainedVersion: If it has no trained version.
-        TooManySchedules: If it has as many schedules as a model may have.
-        Invalid: If nothing triggers it, or its cron expression cannot be used.
+        TooManySchedules: If it already has `MOST_SCHEDULES` schedules.
+        Invalid: If the schedule has no trigger, or its cron expression cannot be used.
     """
     _check(request, least_minutes)
     owner = get_version(session, model, NEWEST)[1]
-    # Held, so that the limit is one.
+    # The lock makes concurrent requests wait, so that the limit holds.
     session.execute(sa.select(Model.id).where(Model.id == owner.id).with_for_update())
-    mine = sa.select(sa.func.count()).where(Schedule.model_id == owner.id)
-    if (session.scalar(mine) or 0) >= MOST_SCHEDULES:
+    count = sa.select(sa.func.count()).where(Schedule.model_id == owner.id)
+    if (session.scalar(count) or 0) >= MOST_SCHEDULES:
         raise TooManySchedules(
-            f"A model may have {MOST_SCHEDULES} schedules; {model!r} has as many."
+            f"A model may have at most {MOST_SCHEDULES} schedules; {model!r} already has that many."
         )
     schedule = Schedule(model_id=owner.id, **request.model_dump())
     schedule.next_run_at = next_run(schedule, utc_now())
@@ -49,11 +49,11 @@ def create_schedule(
 def update_schedule(
     session: Session, model: str, schedule_id: int, request: ScheduleUpdate, least_minutes: int
 ) -> Schedule:
-    """Change what the request names. A new time is counted from now: nothing was missed by it.
+    """Change the fields that the request has. A new cron expression counts from now on.
 
     Raises:
-        ScheduleNotFound: If there is no such schedule.
-        Invalid: If nothing would trigger it, or its cron expression cannot be used.
+        ScheduleNotFound: If the schedule does not exist.
+        Invalid: If no trigger would be left, or the cron expression cannot be used.
     """
     schedule = get_schedule(session, model, schedule_id, lock=True)
     before = {**settings_of(schedule), "drift": schedule.drift}
@@ -70,10 +70,10 @@ def update_schedule(
 
 
 def get_schedule(session: Session, model: str, schedule_id: int, *, lock: bool = False) -> Schedule:
-    """The schedule of a model.
+    """The model's schedule with this id.
 
     Raises:
-        ScheduleNotFound: If there is none.
+        ScheduleNotFound: If it does not exist.
     """
     statement = (
         sa.select(Schedule)

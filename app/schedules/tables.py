@@ -1,4 +1,4 @@
-"""Schedules of retraining, and what came of their runs."""
+"""Tables of retraining schedules and their runs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import Base, Json, Timestamp, utc_now
 from app.stored_reports import ReportJson
 
-# No value is NULL here, not the JSON `null`: it is asked for.
+# A missing value is SQL NULL, not the JSON `null`, because queries test for it.
 NullableJson = sa.JSON(none_as_null=True).with_variant(
     postgresql.JSONB(none_as_null=True), "postgresql"
 )
@@ -20,7 +20,7 @@ Start = Literal["warm", "fresh"]
 
 
 class Trigger(StrEnum):
-    """What lets a schedule run."""
+    """What starts a run of a schedule."""
 
     CRON = "cron"
     AFTER_ROWS = "after_rows"
@@ -29,10 +29,10 @@ class Trigger(StrEnum):
 
 
 class Schedule(Base):
-    """When a model is trained anew, and how.
+    """When a model is retrained, and how.
 
-    `runs` counts the runs and is the fence between workers: whoever begins run n + 1 must have
-    seen n.
+    `runs` counts the runs and works as a lock between workers: a worker starts run n + 1 only if
+    the row still has n.
     """
 
     __tablename__ = "schedules"
@@ -50,16 +50,16 @@ class Schedule(Base):
     start: Mapped[str] = mapped_column(sa.String(8))
     alias: Mapped[str | None] = mapped_column(sa.String(100))
     enabled: Mapped[bool]
-    # When the cron expression comes next, or came and was not attended to yet.
+    # The next time of the cron expression, or a past time whose run has not started yet.
     next_run_at: Mapped[datetime | None] = mapped_column(Timestamp)
     runs: Mapped[int] = mapped_column(default=0)
-    # The version and the data that the other triggers were last measured on.
+    # Fingerprint of the version and the data on which the other triggers were last measured.
     looked_at: Mapped[str] = mapped_column(sa.String(60), default="")
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
 
 
 class ScheduleRun(Base):
-    """One run: a training, and the promotion after it. It goes on until `finished_at`."""
+    """One run: a training, then a promotion. It is unfinished until `finished_at` is set."""
 
     __tablename__ = "schedule_runs"
 
@@ -74,8 +74,8 @@ class ScheduleRun(Base):
     version: Mapped[int]
     training_job: Mapped[str] = mapped_column(sa.String(32), index=True)
     promotion_job: Mapped[str | None] = mapped_column(sa.String(32), index=True)
-    # By series id: its last observation then, as microseconds since 1970. What the triggers
-    # measure must have come later.
+    # By series id: its last observation when the run started, in microseconds since 1970. The
+    # triggers measure only later observations.
     data_ends: Mapped[dict[str, int | None]] = mapped_column(Json)
     promoted: Mapped[bool | None]
     reason: Mapped[str | None] = mapped_column(sa.Text)

@@ -1,4 +1,4 @@
-"""The handler of `promote`: what a schedule has trained goes through the gate."""
+"""The handler of `promote`: promote the version that a schedule has trained, through the gate."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 import app.aliases.service as aliases
 from app.aliases.schemas import AliasSet
 from app.aliases.service import Candidate
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.live.warming import make_ready
 from app.schedules.outcomes import finish, lock_run
 from app.settings import get_settings
@@ -17,10 +17,10 @@ DELETED = "The schedule was deleted meanwhile."
 
 
 def promote_version(task: Task) -> Publish:
-    """Promote the version of a run, or write down why not.
+    """Promote the version of a run, or store the reason why not.
 
-    The outcome is written in the transaction that changes the alias, before the job ends: an
-    attempt that comes after it finds it and only ends the job.
+    The outcome is stored in the transaction that changes the alias, before the job ends: a later
+    attempt finds the outcome and only ends the job.
     """
     name, alias = task.attempt.subject["model"], task.attempt.subject["alias"]
     request = _request(task)
@@ -28,19 +28,19 @@ def promote_version(task: Task) -> Publish:
     for _ in range(aliases.MOST_COMPARISONS):
         candidate = task.read(lambda s: aliases.examine(s, name, alias, request, margin))
         if not _unbeaten(candidate):
-            # Before the switch: the next append must not have to read the whole series.
+            # Before the alias changes, so that the next append does not read the whole series.
             make_ready(task.database, candidate.version_id)
         settle = partial(_settle, task=task, request=request, candidate=candidate)
         outcome = task.write(settle)
         if outcome is not None:
-            return partial(_published, outcome)
+            return publish_result(outcome)
     raise aliases.changed_all_the_time(name)
 
 
 def _settle(
     session: Session, task: Task, request: AliasSet, candidate: Candidate
 ) -> dict[str, Any] | None:
-    """The run's outcome; None if somebody else changed the champion meanwhile."""
+    """The run's outcome; None if the champion was changed by another client meanwhile."""
     subject = task.attempt.subject
     schedule: int = subject["schedule"]
     run = lock_run(session, schedule, subject["run"])
@@ -59,10 +59,6 @@ def _settle(
         reason = f"Version {run.version} is {subject['alias']} now."
     finish(run, promoted=not unbeaten, reason=reason, evidence=evidence)
     return {"promoted": run.promoted, "reason": run.reason}
-
-
-def _published(outcome: dict[str, Any], _: Session) -> dict[str, Any]:
-    return outcome
 
 
 def _request(task: Task) -> AliasSet:

@@ -1,4 +1,4 @@
-"""How schedules look to a client."""
+"""Turn schedules and their runs into answers."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from app.aliases.schemas import EvidenceRead
 from app.registry.tables import Model
-from app.schedules.gauges import measure
+from app.schedules.retrained_version import find_retrained_version
 from app.schedules.schemas import DriftTrigger, GaugeRead, RunRead, ScheduleRead
 from app.schedules.tables import Schedule, ScheduleRun
-from app.schedules.trained_version import find_subject
+from app.schedules.triggers import measure
 
 SETTINGS = (
     "cron",
@@ -24,10 +24,10 @@ SETTINGS = (
 
 
 def read_schedule(session: Session, schedule: Schedule, model: Model) -> ScheduleRead:
-    """A schedule with what its triggers measure now."""
-    subject = find_subject(session, schedule)
-    last = None if subject is None else subject.last_run
-    gauges = [] if subject is None else measure(session, schedule, subject)
+    """A schedule with the present values of its triggers."""
+    retrained = find_retrained_version(session, schedule)
+    last = None if retrained is None else retrained.last_run
+    gauges = [] if retrained is None else measure(session, schedule, retrained)
     return ScheduleRead(
         id=schedule.id,
         model=model.name,
@@ -51,7 +51,7 @@ def read_schedule(session: Session, schedule: Schedule, model: Model) -> Schedul
 
 
 def settings_of(schedule: Schedule) -> dict[str, Any]:
-    """What a client has set, but for `drift`."""
+    """The fields that a client has set, except `drift`."""
     return {name: getattr(schedule, name) for name in SETTINGS}
 
 

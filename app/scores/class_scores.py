@@ -19,7 +19,7 @@ from models.evaluation.class_prior import class_prior_shares
 from models.serving.forecast import Forecast
 from models.serving.forecaster import Forecaster
 
-# Points are read and written so many steps at a time: a long upload must not fill the memory.
+# Points are read and written in blocks of this many steps: that limits the memory of an upload.
 STEPS_AT_ONCE = 500
 
 KEY = ("forecast_id", "target", "lead")
@@ -30,13 +30,13 @@ FIGURES = (
 
 
 def open_points(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
-    """The points of a forecast of classes whose observations are still to come.
+    """The points of a class forecast that are not observed yet.
 
     Args:
         made: The forecast.
         last_time: The series' last observation when it was made.
     """
-    assert made.probabilities is not None, "a forecast of classes has probabilities"  # noqa: S101
+    assert made.probabilities is not None, "a class forecast has probabilities"  # noqa: S101
     return [
         {**keys, "probabilities": made.probabilities[row, column]}
         for row, column, keys in future_points(made, last_time)
@@ -49,24 +49,24 @@ def score(
     readers: Mapping[int, Forecaster],
     changes: Sequence[Change],
 ) -> None:
-    """Fill the points of some steps; what stands already changes only if the observation did.
+    """Score the points at changed steps; an existing score changes only with its observation.
 
-    A direction is counted from the value that the forecast had seen last, as in training.
+    A direction is measured from the last value that the forecast had read, as in training.
     """
     for version_id, reader in readers.items():
-        own = [each for each in changes if each.version_id == version_id]
+        of_version = [each for each in changes if each.version_id == version_id]
         size = STEPS_AT_ONCE * len(reader.targets)
-        for first in range(0, len(own), size):
-            filled = list(_filled(session, series, reader, own[first : first + size]))
-            if filled:
-                session.connection().execute(_SET, filled)
+        for first in range(0, len(of_version), size):
+            scored = list(_scored(session, series, reader, of_version[first : first + size]))
+            if scored:
+                session.connection().execute(_SET, scored)
 
 
-def _filled(
+def _scored(
     session: Session, series: Series, reader: Forecaster, changes: Sequence[Change]
 ) -> Iterable[dict[str, Any]]:
     """The points that change, with their new figures."""
-    came = {(each.time, each.target): each.actual for each in changes}
+    actual_of = {(each.time, each.target): each.actual for each in changes}
     times = [each.time for each in changes]
     parameters = {
         "version": changes[0].version_id,
@@ -77,35 +77,35 @@ def _filled(
     rows = [
         row
         for row in session.connection().execute(_POINTS, parameters)
-        if came.get((row.time, row.target), row.actual) != row.actual
+        if actual_of.get((row.time, row.target), row.actual) != row.actual
     ]
     if not rows:
         return
-    actual = np.array([_number(came[row.time, row.target]) for row in rows])
+    actual = np.array([_number(actual_of[row.time, row.target]) for row in rows])
     figures = _figures(reader, series.name, rows, actual)
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         yield {
             **{f"of_{name}": getattr(row, name) for name in KEY},
-            "actual": came[row.time, row.target],
+            "actual": actual_of[row.time, row.target],
             "revision": series.revision,
-            **{name: each[place] for name, each in figures.items()},
+            **{name: each[position] for name, each in figures.items()},
         }
 
 
 def _figures(
     reader: Forecaster, series: str, rows: Sequence[Any], actual: Values
 ) -> dict[str, list[Any]]:
-    """`FIGURES` of every point; None where no class came."""
+    """`FIGURES` of every point; None where the actual class is unknown."""
     coding = reader.classes
-    assert coding is not None, "the forecaster says classes"  # noqa: S101
+    assert coding is not None, "the forecaster predicts classes"  # noqa: S101
     codes = coding.encode(actual, np.array([_number(row.naive) for row in rows]))
     known = ~np.isnan(codes)
     known_codes = codes[known].astype(np.int64)
-    said = np.array([row.probabilities for row in rows], float)[known]
+    predicted = np.array([row.probabilities for row in rows], float)[known]
     prior = point_scores(_class_prior(reader, series, rows)[known], known_codes)
     columns = {
         "code": known_codes,
-        **point_scores(said, known_codes),
+        **point_scores(predicted, known_codes),
         **{f"class_prior_{name}": prior[name] for name in ("probability", "log_loss", "brier")},
         "majority_correct": prior["correct"],
     }
@@ -115,7 +115,7 @@ def _figures(
 def _class_prior(reader: Forecaster, series: str, rows: Sequence[Any]) -> Values:
     """The class frequencies in the training rows for each point, `(points, classes)`."""
     shares = class_prior_shares(reader.manifest, series)
-    assert shares is not None, "the forecaster says classes"  # noqa: S101
+    assert shares is not None, "the forecaster predicts classes"  # noqa: S101
     leads = reader.leads.tolist()
     lead = [leads.index(row.lead) for row in rows]
     target = [reader.targets.index(row.target) for row in rows]
@@ -124,7 +124,7 @@ def _class_prior(reader: Forecaster, series: str, rows: Sequence[Any]) -> Values
 
 
 def _spread(found: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> list[Any]:
-    """Plain values at the places that are known, None at the others."""
+    """Plain values at the known positions, None at the others."""
     values = iter(found.tolist())
     return [next(values) if each else None for each in known.tolist()]
 
@@ -158,6 +158,6 @@ def _set() -> sa.Update:
     )
 
 
-# Made once, because every append runs them.
+# Built once, because every append runs them.
 _POINTS = _points()
 _SET = _set()

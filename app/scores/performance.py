@@ -1,4 +1,4 @@
-"""Live performance: how the forecasts turned out whose truth has come, by version and series."""
+"""Live performance: figures of scored forecasts by version, series and time window."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -19,12 +19,10 @@ from app.scores.schemas import (
     WindowPerformance,
 )
 from app.scores.spans import Span
-from app.scores.tables import ClassScore, ForecastScore
+from app.scores.tables import SCORE_TABLES
 from app.scores.value_performance import value_targets
 from app.series.service import get_series
 from app.series.tables import Series
-
-SCORES = (ForecastScore, ClassScore)
 
 WINDOWS: dict[Window, timedelta | None] = {
     "24h": timedelta(hours=24),
@@ -37,7 +35,7 @@ WINDOWS: dict[Window, timedelta | None] = {
 def performance(session: Session, model: str, wanted: PerformanceQuery) -> Performance:
     """The figures of a model's versions, by series.
 
-    Only forecasts made from the last complete step count, and of several from one origin the
+    Only forecasts made from the last complete step count; of several with the same origin only the
     last one.
 
     Raises:
@@ -78,7 +76,7 @@ def _versions(
 
 
 def _aliases(session: Session, model_id: int) -> dict[int, list[str]]:
-    """The names that point to each version."""
+    """The names of the aliases that point to each version."""
     statement = sa.select(Alias).where(Alias.model_id == model_id).order_by(Alias.name)
     found: dict[int, list[str]] = {}
     for alias in session.scalars(statement):
@@ -89,8 +87,8 @@ def _aliases(session: Session, model_id: int) -> dict[int, list[str]]:
 def _pairs(
     session: Session, versions: Sequence[int], series_id: int | None
 ) -> list[tuple[int, Series]]:
-    """Versions, newest first, with the series of which something of theirs was scored."""
-    # One look into the index for each pair of a version and a series that it may have forecast.
+    """Versions, newest first, with each series on which they have scores."""
+    # One index lookup for each pair of a version and a series.
     has_scores = sa.or_(
         *(
             sa.exists().where(
@@ -98,7 +96,7 @@ def _pairs(
                 table.series_id == Series.id,
                 table.actual.is_not(None),
             )
-            for table in SCORES
+            for table in SCORE_TABLES
         )
     )
     statement = (
@@ -115,7 +113,7 @@ def _pairs(
 def _ends(session: Session, model_id: int, series: Iterable[int]) -> dict[int, datetime]:
     """The newest scored step of a model on each series, the same for all its versions."""
     found: dict[int, datetime] = {}
-    for table in SCORES:
+    for table in SCORE_TABLES:
         newest = (
             sa.select(table.time)
             .where(
@@ -157,11 +155,11 @@ def _windows(
 
 
 def figures_of_test(session: Session, version: ModelVersion, series: Series) -> dict[str, Any]:
-    """The errors on the test part by target: of this series in a panel, if it was one of it."""
-    own = session.scalar(
+    """The test errors by target: those of this series if it was part of the training panel."""
+    of_series = session.scalar(
         sa.select(VersionSeries.metrics).where(
             VersionSeries.version_id == version.id, VersionSeries.series_id == series.id
         )
     )
-    found: dict[str, Any] = (own or version.metrics or {}).get("test") or {}
+    found: dict[str, Any] = (of_series or version.metrics or {}).get("test") or {}
     return found

@@ -1,4 +1,4 @@
-"""Points of forecasts that wait for their truth: what values and classes have in common."""
+"""Forecast points that wait for their observation: what values and classes have in common."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from models.serving.forecast import Forecast
 
 @dataclass(frozen=True, slots=True)
 class ForecastRef:
-    """What is known of a forecast that was just stored.
+    """Reference to a forecast that was just stored.
 
     Args:
-        forecast_id: Its row.
-        version_id: Its version.
-        series_id: Its series.
-        origin: The last step that it has seen.
+        forecast_id: The id of its row.
+        version_id: The id of its version.
+        series_id: The id of its series.
+        origin: The last step that it has read.
         is_live: Whether it was made from the last complete step. Only such forecasts count in a
             version's performance.
     """
@@ -32,7 +32,7 @@ class ForecastRef:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What came of one target at one step; None if the observation is missing."""
+    """The actual value of one target at one step; None if the observation is missing."""
 
     version_id: int
     time: datetime
@@ -43,14 +43,14 @@ class Change:
 def future_points(
     made: Forecast, last_time: datetime | None
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """The points whose observations are still to come.
+    """The points that are not observed yet.
 
     Args:
         made: The forecast.
         last_time: The series' last observation when it was made.
 
     Yields:
-        Positions of lead and target, and what tells the point from others.
+        Positions of lead and target, and the columns that identify the point.
     """
     leads = made.leads.tolist()
     naive = [finite_or_none(each) for each in made.naive.tolist()]

@@ -1,4 +1,4 @@
-"""Answers about how forecasts turned out."""
+"""Requests and answers about live performance."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,16 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Window = Literal["24h", "7d", "30d", "all"]
 
 
-class CheckCreate(BaseModel):
-    """Which states to check."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"series": "co2"}]})
-
-    series: str | None = Field(None, description="Only those of this series; by default all.")
-
-
 class PerformanceQuery(BaseModel):
-    """Which figures are wanted; all where nothing is said."""
+    """Filters of the figures; without any all figures are shown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,19 +20,21 @@ class PerformanceQuery(BaseModel):
 
 
 class Figures(BaseModel):
-    """How forecasts compare with what came, in the target's unit."""
+    """Errors of forecasts against the actual values, in the target's unit."""
 
-    count: int = Field(description="Points: one for each forecast and lead whose truth has come.")
+    count: int = Field(description="Scored points: one for each forecast and observed lead.")
     mae: float
-    naive_mae: float | None = Field(description="Of the last value seen at the same origins.")
+    naive_mae: float | None = Field(
+        description="The MAE of the naive forecast: the last value at the same origins."
+    )
     skill: float | None = Field(description="1 - mae / naive_mae: 0 is as good as naive.")
     coverage_80: float | None = Field(
-        description="Percent of the points whose truth lay inside the 80 % interval."
+        description="Percentage of points whose actual value is inside the 80 % interval."
     )
     coverage_95: float | None
     width_80: float | None = Field(description="Mean width of the 80 % interval.")
     width_95: float | None
-    test_mae: float | None = Field(description="The error on the test part, at the training.")
+    test_mae: float | None = Field(description="The MAE on the test part of the training.")
     test_skill: float | None
 
 
@@ -59,20 +53,25 @@ class TargetPerformance(Figures):
 
 
 class ClassFigures(BaseModel):
-    """How probabilities of classes compare with what came.
+    """Scores of class probabilities against the actual classes.
 
     The references are the class prior (the class frequencies in the training rows) and the
     majority class.
     """
 
-    count: int = Field(description="Points: one for each forecast and lead whose class has come.")
-    accuracy: float = Field(description="How often the likeliest class came.")
+    count: int = Field(description="Scored points: one for each forecast and observed lead.")
+    accuracy: float = Field(description="Share of points whose most probable class is the actual.")
     balanced_accuracy: float = Field(
-        description="The mean of that over the classes that came, each counting the same."
+        description="The unweighted mean of the recalls of the observed classes."
     )
     log_loss: float = Field(description="Negative log-likelihood of the observed class, in nats.")
-    brier: float = Field(description="The squared distance from what came, from 0 to 2.")
-    majority_accuracy: float = Field(description="Of always saying the most frequent class.")
+    brier: float = Field(
+        description="Brier score: squared distance of the probabilities from the actual class, "
+        "from 0 to 2."
+    )
+    majority_accuracy: float = Field(
+        description="The accuracy of always predicting the most frequent class."
+    )
     class_prior_accuracy: float = Field(
         description="The mean probability that the class prior gives to the observed class."
     )
@@ -81,7 +80,9 @@ class ClassFigures(BaseModel):
     skill: float | None = Field(
         description="1 - log_loss / class_prior_log_loss: 0 is as good as the frequencies alone."
     )
-    test_accuracy: float | None = Field(description="On the test part, at the training.")
+    test_accuracy: float | None = Field(
+        description="The accuracy on the test part of the training."
+    )
     test_log_loss: float | None
     test_skill: float | None
 
@@ -100,7 +101,7 @@ class ClassTargetPerformance(ClassFigures):
 
 
 class WindowPerformance(BaseModel):
-    """What came within a window of time."""
+    """The figures of one time window."""
 
     window: str
     start: datetime | None = Field(description="Points due after this moment; null for `all`.")
@@ -108,7 +109,7 @@ class WindowPerformance(BaseModel):
 
 
 class VersionPerformance(BaseModel):
-    """How one version did on one series."""
+    """The figures of one version on one series."""
 
     version: int
     aliases: list[str]
@@ -120,7 +121,7 @@ class VersionPerformance(BaseModel):
 
 
 class Performance(BaseModel):
-    """How a model's live forecasts turned out, by version and series."""
+    """The figures of a model's live forecasts, by version and series."""
 
     model_config = ConfigDict(
         json_schema_extra={

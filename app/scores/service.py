@@ -31,14 +31,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScoreKind:
-    """A kind of forecast: of values or of classes.
+    """How one kind of forecast, values or classes, is scored.
 
     Args:
-        table: Where its points are stored.
-        open_points: The points of a forecast that lie in the future.
-        score: Fills the points of some steps.
-        due: Finds the steps of a span for which there are points.
-        insert: Stores points.
+        table: The table of its points.
+        open_points: Returns the points of a forecast that lie in the future.
+        score: Stores the scores of the points at changed steps.
+        due: Selects the steps of a span that have points.
+        insert: Inserts points.
     """
 
     table: type[AwaitedPoint]
@@ -62,7 +62,7 @@ def _due_steps(table: type[AwaitedPoint]) -> sa.Select[int, datetime]:
     )
 
 
-# The statements are made once, because every append runs them.
+# The statements are built once, because every append runs them.
 VALUES = ScoreKind(
     ForecastScore,
     value_scores.open_points,
@@ -107,39 +107,41 @@ def score(
     after: datetime,
     until: datetime,
 ) -> None:
-    """Score the stored forecasts of the steps of a span, in the caller's transaction.
+    """Score stored forecasts at the steps of a span, in the caller's transaction.
 
-    An earlier score changes only if its observation did. A version that cannot be
-    scored is left out: no write to a series fails because of a model.
+    An existing score changes only if its observation changed. A version that cannot be scored is
+    left out, so that a write to a series never fails because of a model.
 
     Args:
         session: The database.
-        series: What was observed; the caller holds its lock.
+        series: The observed series; the caller holds its lock.
         concerned: The versions that have forecast it.
-        after: Steps later than this.
-        until: Observations up to this one are new; the step that it lies in counts.
+        after: Only steps later than this are scored.
+        until: The last new observation; the step that contains it is included.
     """
     readers = {
-        each.version_id: own for each in concerned if (own := _reader(session, series, each))
+        each.version_id: reader for each in concerned if (reader := _reader(session, series, each))
     }
     for kind in KINDS:
-        some = {
+        readers_of_kind = {
             version_id: reader
             for version_id, reader in readers.items()
             if (CLASSES if reader.classes else VALUES) is kind
         }
-        last = _last_step(series, some.values(), until)
-        due = {} if last is None else _due(session, series, some, kind.due, (after, last))
+        last = _last_step(series, readers_of_kind.values(), until)
+        due = (
+            {} if last is None else _due(session, series, readers_of_kind, kind.due, (after, last))
+        )
         changes = [
             change
             for version_id, times in due.items()
-            for change in _compared(session, series, version_id, some[version_id], times)
+            for change in _changes(session, series, version_id, readers_of_kind[version_id], times)
         ]
-        kind.score(session, series, some, changes)
+        kind.score(session, series, readers_of_kind, changes)
 
 
 def score_since(session: Session, series: Series, moment: datetime | None) -> None:
-    """Score all that was observed after a moment; the caller holds the series' lock."""
+    """Score all observations after a moment; the caller holds the series' lock."""
     after = moment or BEGINNING
     if series.last_time is not None and series.last_time > after:
         concerned = watchers(session, series, after)
@@ -147,7 +149,7 @@ def score_since(session: Session, series: Series, moment: datetime | None) -> No
 
 
 def _reader(session: Session, series: Series, watcher: Watcher) -> Forecaster | None:
-    """The version's forecaster on the grid of the series, if it has forecast it."""
+    """The version's forecaster on the grid of the series; None if it has not forecast it."""
     kept = watcher.kept
     if kept is None:
         return None
@@ -162,11 +164,11 @@ def _reader(session: Session, series: Series, watcher: Watcher) -> Forecaster | 
 
 
 def _last_step(series: Series, readers: Collection[Forecaster], until: datetime) -> datetime | None:
-    """The last step that observations up to a moment may complete, or did before a deletion."""
+    """The last step that observations up to a moment complete now, or did before a deletion."""
     if not readers:
         return None
-    # The step that an observation lies in ends within one step of it.
-    longest = max(own.rule.step.approximate_seconds for own in readers)
+    # The step that contains an observation ends at most one step later.
+    longest = max(reader.rule.step.approximate_seconds for reader in readers)
     complete = series.last_time if series.last_time and series.last_time > until else until
     return min(complete, until + timedelta(seconds=1.5 * longest))
 
@@ -178,7 +180,7 @@ def _due(
     statement: sa.Select[int, datetime],
     span: tuple[datetime, datetime],
 ) -> dict[int, Times]:
-    """The complete steps in a span that forecasts were made of, by version."""
+    """The complete steps in a span that were forecast, by version."""
     after, last = span
     parameters = {"versions": list(versions), "series": series.id, "after": after, "last": last}
     found: dict[int, list[np.datetime64]] = {}
@@ -187,10 +189,10 @@ def _due(
     return {version_id: np.array(times) for version_id, times in found.items()}
 
 
-def _compared(
+def _changes(
     session: Session, series: Series, version_id: int, reader: Forecaster, times: Times
 ) -> Iterable[Change]:
-    """What came of the targets at some steps, read on the version's grid."""
+    """The actual values of the targets at these steps, read on the version's grid."""
     margin = timedelta(seconds=2 * reader.rule.step.approximate_seconds)
     rows = storage.read_rows(
         session,
@@ -201,9 +203,9 @@ def _compared(
     )
     values = rows.values[:, columns_of(reader, series)]
     actual = reader.observed_targets(rows.times.view("datetime64[us]"), values, times)
-    # Where the last observations were deleted, steps behind those that are left are open again.
+    # After a deletion of the last observations, steps after the remaining ones are open again.
     is_open = slice(None) if series.last_time is None else times > to_numpy(series.last_time)
     actual[is_open] = np.nan
     for time, row in zip(to_datetimes(times), actual.tolist(), strict=True):
-        for target, came in zip(reader.targets, row, strict=True):
-            yield Change(version_id, time, target, finite_or_none(came))
+        for target, value in zip(reader.targets, row, strict=True):
+            yield Change(version_id, time, target, finite_or_none(value))

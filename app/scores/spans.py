@@ -1,4 +1,4 @@
-"""Which scored points figures are made of: of a version on a series, since a moment."""
+"""Spans of scored points: the points of a version on a series that a figure covers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from app.series.tables import Series
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The points of one version on one series that are due after a moment; None for all."""
+    """The scored points of one version on one series, after `start`; all if that is None."""
 
     version_id: int
     series: Series
     start: datetime | None
 
     def conditions(self, table: type[AwaitedPoint]) -> Iterable[sa.ColumnElement[bool]]:
-        """What the rows of a table must be like: those that count, and whose truth has come."""
+        """Conditions on the rows of a table: those that count and have an actual value."""
         yield table.version_id == self.version_id
         yield table.series_id == self.series.id
         yield sa.and_(table.counted, table.actual.is_not(None))
@@ -33,11 +33,11 @@ class Span:
 
 
 def added(pairs: Iterable[tuple[int, float]]) -> tuple[int, float]:
-    """Counts and totals of several, together."""
+    """The sum of the counts and the sum of the totals."""
     both = list(pairs)
     return sum(count for count, _ in both), sum(total for _, total in both)
 
 
 def ratio(count: int, total: float) -> float | None:
-    """A mean; None of nothing."""
+    """The mean, `total / count`; None if `count` is 0."""
     return total / count if count else None

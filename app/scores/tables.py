@@ -1,4 +1,4 @@
-"""What came of forecasts: scores of points, and the sums of those that were cleaned."""
+"""Tables of forecast scores: points with their scores, and the sums of deleted points."""
 
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,12 @@ from app.stored_reports import ReportJson
 
 
 class AwaitedPoint:
-    """What is common to the points of stored forecasts that lay in the future then.
+    """Common columns of the points of stored forecasts that were in the future at that time.
 
-    The row is written with the forecast, so that what a new observation answers is found by
-    the index, and is filled when the observation comes. `counted` is false where a later
-    forecast of the same version, series and origin took its place. `naive` is the last value
-    that the forecast had seen.
+    The row is written with the forecast, so that an index finds the points for a new observation,
+    and is filled when the observation arrives. `counted` is false if a later forecast of the same
+    version, series and origin replaced this one. `naive` is the last value that the forecast had
+    read.
     """
 
     forecast_id: Mapped[int] = mapped_column(
@@ -36,7 +36,7 @@ class AwaitedPoint:
 
 
 class ForecastScore(AwaitedPoint, Base):
-    """A point that says a value, and what came of it. `error` is value less actual."""
+    """A forecast value and its score. `error` is value less actual."""
 
     __tablename__ = "forecast_scores"
     __table_args__ = (
@@ -56,10 +56,10 @@ class ForecastScore(AwaitedPoint, Base):
 
 
 class ClassScore(AwaitedPoint, Base):
-    """A point that says how probable every class is, and what came of it.
+    """Forecast probabilities of all classes and their score.
 
-    `code` is the class that came: empty until then, and where an observation belongs to none.
-    The same figures of the class prior, the frequencies in the training rows, follow.
+    `code` is the actual class: empty before the observation, and if it does not belong to a class.
+    The columns of the class prior have the same scores for the frequencies in the training rows.
     """
 
     __tablename__ = "class_scores"
@@ -81,11 +81,14 @@ class ClassScore(AwaitedPoint, Base):
     majority_correct: Mapped[bool | None]
 
 
-class FoldedScore(Base):
-    """What is left of scores that retention took away: their sums, which figures of all time need.
+SCORE_TABLES: tuple[type[AwaitedPoint], ...] = (ForecastScore, ClassScore)
 
-    `code` is the class that came, and -1 where values are forecast; `sums` has the count of the
-    points and the totals of their figures, by name.
+
+class FoldedScore(Base):
+    """The sums of scores that retention deleted: performance over all time needs them.
+
+    `code` is the actual class, and -1 for forecasts of values; `sums` has the number of points and
+    the totals of their figures, by name.
     """
 
     __tablename__ = "folded_scores"

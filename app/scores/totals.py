@@ -1,4 +1,4 @@
-"""Totals of scored points by target, lead and class: they add up, so points can go."""
+"""Totals of scored points by target, lead and class, including those of deleted points."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.scores.spans import Span
 from app.scores.tables import AwaitedPoint, ClassScore, FoldedScore, ForecastScore
 
-# Of a class score, the figures that are means over points.
+# The figures of class scores that are means over points.
 CLASS_MEANS = {
     "accuracy": ClassScore.correct,
     "log_loss": ClassScore.log_loss,
@@ -19,18 +19,18 @@ CLASS_MEANS = {
     "class_prior_log_loss": ClassScore.class_prior_log_loss,
     "class_prior_brier": ClassScore.class_prior_brier,
 }
-# In the place of the class that came, where values are forecast.
+# Stands for the actual class in forecasts of values.
 NO_CLASS = -1
 
-# Target, lead, and the class that came.
+# Target, lead and actual class.
 Key = tuple[str, int, int]
 Totals = dict[Key, dict[str, float]]
 
 
 def totals_of(session: Session, span: Span, table: type[AwaitedPoint]) -> Totals:
-    """The totals of a span, in one pass over it and in the order of the keys.
+    """The totals of a span, from one query and in the order of the keys.
 
-    Those of all time have the sums of the scores in them that retention took away.
+    Totals over all time include the sums of the scores that retention deleted.
     """
     found = counted(session, table, span.conditions(table))
     if span.start is None:
@@ -41,7 +41,7 @@ def totals_of(session: Session, span: Span, table: type[AwaitedPoint]) -> Totals
 def counted(
     session: Session, table: type[AwaitedPoint], conditions: Iterable[sa.ColumnElement[bool]]
 ) -> Totals:
-    """The totals of the points of a table that meet conditions."""
+    """The totals of the points of a table that meet the conditions."""
     keys, totals = _COLUMNS[table]
     statement = sa.select(*keys, *totals).where(*conditions).group_by(*keys[:2], *_code(table))
     if table is ClassScore:
@@ -55,28 +55,27 @@ def counted(
 
 
 def folded(session: Session, version_id: int, series_id: int) -> Totals:
-    """The sums of the scores of a version on a series that are gone."""
+    """The sums of the deleted scores of a version on a series."""
     return {key: row.sums for key, row in _rows(session, version_id, series_id).items()}
 
 
 def added(one: Totals, other: Totals) -> Totals:
-    """Two totals together."""
+    """The sum of two totals."""
     return {key: _sum(one.get(key, {}), other.get(key, {})) for key in one.keys() | other.keys()}
 
 
 def fold(session: Session, version_id: int, series_id: int, forecasts: Sequence[int]) -> int:
-    """Add the points of some forecasts to the sums and delete them; how many they were.
+    """Add the points of these forecasts to the sums and delete them; return their number.
 
-    The caller holds the lock of the series: scores change under it.
+    The caller holds the series' lock, under which scores change.
     """
-    gone = 0
+    deleted = 0
     for table in _COLUMNS:
         chosen = table.forecast_id.in_(forecasts)
         scored = (chosen, sa.and_(table.counted, table.actual.is_not(None)))
         _add(session, version_id, series_id, counted(session, table, scored))
-        deleted = session.connection().execute(sa.delete(table).where(chosen))
-        gone += deleted.rowcount
-    return gone
+        deleted += session.connection().execute(sa.delete(table).where(chosen)).rowcount
+    return deleted
 
 
 def _add(session: Session, version_id: int, series_id: int, new: Totals) -> None:
@@ -138,7 +137,7 @@ def _code(table: type[AwaitedPoint]) -> list[Any]:
     return [ClassScore.code] if table is ClassScore else []
 
 
-# What each table is grouped by, and what is summed.
+# The columns that each table is grouped by, and the sums.
 _COLUMNS: dict[type[AwaitedPoint], tuple[list[Any], list[sa.Label[Any]]]] = {
     ForecastScore: (
         [ForecastScore.target, ForecastScore.lead, sa.literal(NO_CLASS).label("code")],

@@ -1,4 +1,4 @@
-"""Scores of forecasts of values: errors, and whether the truth lay inside the intervals."""
+"""Scores of value forecasts: errors, and whether the intervals contain the actual values."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ SCORED_LEVELS = (80, 95)
 
 
 def open_points(made: Forecast, last_time: datetime | None) -> list[dict[str, Any]]:
-    """The points of a forecast of values whose observations are still to come.
+    """The points of a value forecast that are not observed yet.
 
     Args:
         made: The forecast.
@@ -47,7 +47,7 @@ def score(
     readers: Mapping[int, Forecaster],
     changes: Sequence[Change],
 ) -> None:
-    """Fill the points of some steps; what stands already changes only if the observation did."""
+    """Score the points at changed steps; an existing score changes only with its observation."""
     del readers
     rows = {
         present: [
@@ -56,7 +56,7 @@ def score(
                 "of_series": series.id,
                 "at": each.time,
                 "of_target": each.target,
-                "came": each.actual,
+                "observed": each.actual,
                 "seen_at": series.revision,
             }
             for each in changes
@@ -64,7 +64,7 @@ def score(
         ]
         for present in (True, False)
     }
-    for present, statement in ((True, _SET), (False, _TAKE_BACK)):
+    for present, statement in ((True, _SET), (False, _CLEAR)):
         if rows[present]:
             session.connection().execute(statement, rows[present])
 
@@ -83,29 +83,29 @@ def _of_the_point() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _set() -> sa.Update:
-    came: sa.BindParameter[float] = sa.bindparam("came", type_=sa.Double)
+    actual: sa.BindParameter[float] = sa.bindparam("observed", type_=sa.Double)
     inside = {
         f"inside_{level}": sa.and_(
-            getattr(ForecastScore, f"lower_{level}") <= came,
-            getattr(ForecastScore, f"upper_{level}") >= came,
+            getattr(ForecastScore, f"lower_{level}") <= actual,
+            getattr(ForecastScore, f"upper_{level}") >= actual,
         )
         for level in SCORED_LEVELS
     }
-    is_news = ForecastScore.actual.is_distinct_from(came)
+    is_changed = ForecastScore.actual.is_distinct_from(actual)
     return (
         sa.update(ForecastScore)
-        .where(*_of_the_point(), is_news)
+        .where(*_of_the_point(), is_changed)
         .values(
-            actual=came,
-            error=ForecastScore.value - came,
-            naive_error=ForecastScore.naive - came,
+            actual=actual,
+            error=ForecastScore.value - actual,
+            naive_error=ForecastScore.naive - actual,
             revision=sa.bindparam("seen_at"),
             **inside,
         )
     )
 
 
-def _take_back() -> sa.Update:
+def _clear() -> sa.Update:
     empty = ("actual", "error", "naive_error", *(f"inside_{level}" for level in SCORED_LEVELS))
     return (
         sa.update(ForecastScore)
@@ -114,6 +114,6 @@ def _take_back() -> sa.Update:
     )
 
 
-# Made once, because every append runs them.
+# Built once, because every append runs them.
 _SET = _set()
-_TAKE_BACK = _take_back()
+_CLEAR = _clear()

@@ -1,4 +1,4 @@
-"""Versions that an append concerns: deployed on the series, or waiting for what comes."""
+"""Versions that an append concerns: deployed on the series, or with points to be scored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from app.series.tables import Series
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """A version, the aliases that point to it, and what is kept for it of the series.
+    """A version with the aliases that point to it and its stored state on the series.
 
-    Without an alias it only waits to be scored.
+    A version without an alias is only scored.
     """
 
     version_id: int
@@ -32,12 +32,12 @@ class Watcher:
 def watchers(session: Session, series: Series, after: datetime) -> list[Watcher]:
     """The versions that an append to a series concerns, by model and number.
 
-    A version is deployed on a series if an alias points to it, and it learnt from the series
-    or has forecast it before. Others are concerned if a forecast of theirs, made earlier, has
-    points later than the given moment.
+    A version is deployed on a series if an alias points to it, and it learnt from the series or has
+    forecast it before. Other versions are concerned if one of their earlier forecasts has points
+    later than `after`.
 
-    The versions cannot be deleted until the transaction ends: what is written for them would
-    otherwise point to nothing.
+    The versions are locked against deletion until the transaction ends, because rows that refer to
+    them are written.
     """
     parameters = {"series_id": series.id, "after": after}
     return [
@@ -54,24 +54,15 @@ def watchers(session: Session, series: Series, after: datetime) -> list[Watcher]
 
 
 def _kept(row: Any, series: Series) -> KeptState | None:
-    """The kept state as it is read, outside of the session: nobody changes it there."""
+    """The stored state as a plain object: it is not attached to the session and not changed."""
     if row.revision is None:
         return None
-    return KeptState(
-        version_id=row.id,
-        series_id=series.id,
-        revision=row.revision,
-        time=row.time,
-        content=row.content,
-        fit=row.fit,
-        checkpoint_rows=row.checkpoint_rows,
-        failed_revision=row.failed_revision,
-        failed_time=row.failed_time,
-    )
+    fields = {column.key: getattr(row, column.key) for column in KEPT_COLUMNS}
+    return KeptState(version_id=row.id, series_id=series.id, **fields)
 
 
 def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
-    """Whether a forecast of the version has points that the write may answer."""
+    """Whether a forecast of the version has points that the write may score."""
     return sa.exists().where(
         table.version_id == KeptState.version_id,
         table.series_id == KeptState.series_id,
@@ -79,8 +70,19 @@ def _has_later_points(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
     )
 
 
+# What is read of a stored state, besides its keys.
+KEPT_COLUMNS = (
+    KeptState.revision,
+    KeptState.time,
+    KeptState.content,
+    KeptState.fit,
+    KeptState.checkpoint_rows,
+    KeptState.failed_revision,
+    KeptState.failed_time,
+)
+
+
 def _statement() -> sa.Select[*tuple[Any, ...]]:
-    """Made once: every append runs it."""
     series_id = sa.bindparam("series_id", type_=sa.Integer)
     is_deployed = sa.exists().where(Alias.version_id == KeptState.version_id)
     is_awaited = sa.or_(*(_has_later_points(table) for table in (ForecastScore, ClassScore)))
@@ -105,13 +107,7 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
             Model.name,
             ModelVersion.job_id,
             aliases.label("aliases"),
-            KeptState.revision,
-            KeptState.time,
-            KeptState.content,
-            KeptState.fit,
-            KeptState.checkpoint_rows,
-            KeptState.failed_revision,
-            KeptState.failed_time,
+            *KEPT_COLUMNS,
         )
         .join(Model, Model.id == ModelVersion.model_id)
         .outerjoin(
@@ -124,4 +120,5 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
     )
 
 
+# Built once, because every append runs it.
 _WATCHERS = _statement()

@@ -1,4 +1,4 @@
-"""What a study's request asks for, checked before anything is stored."""
+"""Read the request for a study: merge its presets, and check it before anything is stored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,15 @@ from models.spec.search_presets import SEARCH_PRESETS
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request with its presets laid under it."""
+class StudyRequest:
+    """The spec's fields and the search of a request, merged with those of its presets."""
 
     fields: dict[str, Any]
     search: Search
 
 
-def read_request(request: StudyCreate) -> Asked:
-    """Lay the request's fields over those of its presets.
+def read_request(request: StudyCreate) -> StudyRequest:
+    """Merge the request's fields with those of its presets; the request's own have priority.
 
     Raises:
         UnknownPreset: If a preset does not exist.
@@ -31,7 +31,7 @@ def read_request(request: StudyCreate) -> Asked:
     """
     own = {} if request.spec is None else request.spec.model_dump(mode="json", exclude_unset=True)
     if request.search.preset is None:
-        return Asked({**_spec_of_preset(request.preset), **own}, request.search)
+        return StudyRequest({**_spec_of_preset(request.preset), **own}, request.search)
     if request.preset is not None:
         message = (
             "Only one of `preset` and `search.preset` may be given: both begin with a spec. "
@@ -46,21 +46,21 @@ def read_request(request: StudyCreate) -> Asked:
         )
         raise UnknownPreset(message, errors=[Problem("/search/preset", message)])
     space = {**preset.space, **request.search.space}
-    return Asked({**preset.spec, **own}, request.search.model_copy(update={"space": space}))
+    return StudyRequest({**preset.spec, **own}, request.search.model_copy(update={"space": space}))
 
 
-def check_request(asked: Asked, data: SeriesData) -> None:
-    """Refuse what cannot work on the series; pointers lead into the request.
+def check_request(request: StudyRequest, data: SeriesData) -> None:
+    """Refuse a spec or search that cannot work on the series; pointers are those of the request.
 
     Raises:
         SpecError: With every broken rule.
     """
     try:
-        variations = Variations.of(asked.fields, SeriesProfile.from_data(data))
+        variations = Variations.of(request.fields, SeriesProfile.from_data(data))
     except SpecError as error:
         raise _moved(error, "/spec") from error
     try:
-        check_search(asked.search, variations)
+        check_search(request.search, variations)
     except SpecError as error:
         raise _moved(error, "/search") from error
 

@@ -1,4 +1,4 @@
-"""Routes of studies: search for the best spec, follow the search, end it."""
+"""Routes of studies: start, list, show and delete them."""
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -28,10 +28,10 @@ router = APIRouter(tags=["studies"])
 def start_study(
     body: StudyCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
 ) -> Response:
-    """Search for the best spec of a model; it ends with a trained version of that spec.
+    """Search for the best spec of a model, and train a version with it.
 
-    Everything that can be checked is checked now. The study is a job, which is followed and
-    cancelled like any other; its trials are jobs as well, and any worker takes them.
+    The request is fully checked before the answer. The study is a job, which can be followed and
+    cancelled like any other. Its trials are jobs as well, and any worker runs them.
     """
     with database.transaction() as session:
         return once_only.run(session, lambda: _queue(session, body))
@@ -50,7 +50,7 @@ def list_studies(database: DatabaseDependency, paging: Paging) -> Page[StudySumm
 
 @router.get("/studies/{study_id}", responses=documented(StudyNotFound))
 def get_study(study_id: str, database: DatabaseDependency) -> StudyRead:
-    """Show a study as it stands: its trials, the best first, and the version it has led to."""
+    """Show a study: its trials, the best first, and the trained version."""
     with database.reading() as session:
         return read_study(session, service.get_study(session, study_id))
 
@@ -61,7 +61,7 @@ def get_study(study_id: str, database: DatabaseDependency) -> StudyRead:
     responses=documented(StudyNotFound, JobAlreadyEnded),
 )
 def delete_study(study_id: str, database: DatabaseDependency) -> None:
-    """Delete a study with its trials; what runs is stopped, the version it trained stays."""
+    """Delete a study with its trials and cancel their jobs; the version it trained stays."""
     with database.transaction() as session:
         service.delete_study(session, study_id)
 

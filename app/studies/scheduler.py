@@ -1,8 +1,8 @@
-"""The course of a study: which trials come next, and how it ends.
+"""Schedule the trials of a study, and end the study.
 
-Nobody waits for trials: the transaction in which one ends, in whatever process, also queues
-the next or concludes the study. So a study takes no worker's place, and a crash leaves
-either both or neither. Locks are taken in one order: a child's job, then the study's.
+No process waits for trials: the transaction that ends a trial, in any process, also queues the next
+ones or ends the study. So a study does not occupy a worker, and a crash cannot separate the two.
+Locks are taken in one order: the trial's job, then the study's job.
 """
 
 from datetime import timedelta
@@ -19,38 +19,38 @@ from app.jobs.tables import NO_PROGRESS, UNFINISHED, Job, JobState
 from app.studies.tables import Study, Trial, TrialState
 from models.spec.search import Search
 
-# What share of a study's fraction its trials are; the rest is the training of the best spec.
+# The trials' share of a study's progress; the rest is the training of the best spec.
 TRIALS_END = 0.9
 REASONS_SHOWN = 3
-UNDER_WAY = (TrialState.QUEUED, TrialState.RUNNING)
+ACTIVE = (TrialState.QUEUED, TrialState.RUNNING)
 
 
 def advance(session: Session, study_id: str) -> None:
-    """Queue the trials that are due; once all have ended, train the best spec."""
+    """Queue the trials that are due; after the last one, queue the training of the best spec."""
     job = lock(session, study_id)
     if job is None:
         return
     study = session.get_one(Study, study_id)
     search = Search.model_validate(study.search)
     counts = count_trials(session, study_id)
-    begun, under_way = sum(counts.values()), sum(counts[state] for state in UNDER_WAY)
-    due = 0 if time_is_up(job, search) else min(search.trials - begun, search.parallel - under_way)
-    for number in range(begun, begun + due):
+    queued, active = sum(counts.values()), sum(counts[state] for state in ACTIVE)
+    due = 0 if time_is_up(job, search) else min(search.trials - queued, search.parallel - active)
+    for number in range(queued, queued + due):
         _queue_trial(session, study, number)
-    if due or under_way:
-        _report(session, study, ended=begun - under_way, of=search.trials)
+    if due or active:
+        _report(session, study, ended=queued - active, of=search.trials)
     elif study.training_job_id is None:
         _conclude(session, study)
 
 
 def lock(session: Session, study_id: str) -> Job | None:
-    """The job of a study that goes on, locked."""
+    """The job of an unfinished study, locked; None if the study has ended."""
     statement = sa.select(Job).where(Job.id == study_id, Job.state.in_(UNFINISHED))
     return session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
 
 def lock_trial(session: Session, job_id: str) -> Trial | None:
-    """The trial of a job, under the lock of its study; none if it was deleted."""
+    """The trial of a job, under the lock of its study; None if it was deleted."""
     study_id = session.scalar(sa.select(Trial.study_id).where(Trial.job_id == job_id))
     if study_id is None:
         return None
@@ -60,14 +60,14 @@ def lock_trial(session: Session, job_id: str) -> Trial | None:
 
 
 def time_is_up(job: Job, search: Search) -> bool:
-    """Whether no trial may begin any more."""
+    """Whether the study's time is over, so that new trials must not start."""
     if search.minutes is None or job.started_at is None:
         return False
     return utc_now() >= job.started_at + timedelta(minutes=search.minutes)
 
 
 def count_trials(session: Session, study_id: str) -> dict[TrialState, int]:
-    """How many trials are in each state."""
+    """The number of trials in each state."""
     statement = (
         sa.select(Trial.state, sa.func.count().label("number"))
         .where(Trial.study_id == study_id)
@@ -78,7 +78,7 @@ def count_trials(session: Session, study_id: str) -> dict[TrialState, int]:
 
 
 def best_trial(session: Session, study_id: str) -> Trial | None:
-    """The complete trial with the least value; of equal ones the first."""
+    """The complete trial with the smallest value; of equal ones the first."""
     statement = (
         sa.select(Trial)
         .where(Trial.study_id == study_id, Trial.state == TrialState.COMPLETE)
@@ -89,7 +89,7 @@ def best_trial(session: Session, study_id: str) -> Trial | None:
 
 
 def trial_ended(session: Session, job: Job) -> None:
-    """Note how a trial's job ended, and go on with the study."""
+    """Store how a trial's job ended, and advance the study."""
     trial = lock_trial(session, job.id)
     if trial is None:
         return
@@ -106,7 +106,7 @@ def trial_ended(session: Session, job: Job) -> None:
 
 
 def training_ended(session: Session, job: Job) -> None:
-    """End the study whose best spec was trained, if the training belongs to one."""
+    """End the study whose best spec was trained, if the training belongs to a study."""
     study = session.scalar(sa.select(Study).where(Study.training_job_id == job.id))
     if study is None:
         return
@@ -124,7 +124,7 @@ def training_ended(session: Session, job: Job) -> None:
 
 
 def study_ended(session: Session, job: Job) -> None:
-    """Stop what a study that was cancelled has left."""
+    """Cancel the unfinished trials of a cancelled study."""
     jobs.cancel_children(session, job.id)
 
 
@@ -149,7 +149,7 @@ def _report(session: Session, study: Study, *, ended: int, of: int) -> None:
 def _conclude(session: Session, study: Study) -> None:
     best = best_trial(session, study.id)
     if best is None:
-        _end(session, study.id, JobState.FAILED, error=_why_none(session, study.id))
+        _end(session, study.id, JobState.FAILED, error=_failure(session, study.id))
         return
     _, _, job = registry.queue_version(
         session,
@@ -170,7 +170,7 @@ def _conclude(session: Session, study: Study) -> None:
     change(session, Job.id == study.id, progress=progress)
 
 
-def _why_none(session: Session, study_id: str) -> str:
+def _failure(session: Session, study_id: str) -> str:
     statement = (
         sa.select(Trial.reason, sa.func.count(), sa.func.min(Trial.number))
         .where(Trial.study_id == study_id, Trial.reason.is_not(None))
@@ -178,7 +178,7 @@ def _why_none(session: Session, study_id: str) -> str:
         .order_by(sa.func.count().desc(), sa.func.min(Trial.number))
     )
     reasons = session.execute(statement).all()
-    shown = " ".join(f"{count} of them: {reason}" for reason, count, _ in reasons[:REASONS_SHOWN])
+    shown = " ".join(f"{count} trials: {reason}" for reason, count, _ in reasons[:REASONS_SHOWN])
     more = len(reasons) - REASONS_SHOWN
     rest = f" And {more} other reasons." if more > 0 else ""
     return f"No trial was completed. {shown}{rest}"

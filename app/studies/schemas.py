@@ -22,7 +22,7 @@ SPACE_EXAMPLE: JsonDict = {
 
 
 class StudyCreate(BaseModel):
-    """Search for the best spec of a model on a series, and train a version with it."""
+    """A search for the best spec of a model on a series; a version is trained with that spec."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -50,13 +50,17 @@ class StudyCreate(BaseModel):
         },
     )
 
-    name: ModelName = Field(description="The model whose next version the best spec becomes.")
+    name: ModelName = Field(
+        description="The model whose next version is trained with the best spec."
+    )
     series: str | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The series to learn from, or a list with its name."
+        description="The series to learn from, or a list with one name."
     )
     preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
     spec: Spec | None = Field(
-        None, description="Fields of the spec; they win over the preset's, and the space over them."
+        None,
+        description="Fields of the spec. They replace the preset's fields, and parameters of the "
+        "search space replace them.",
     )
     search: Search
 
@@ -70,9 +74,11 @@ class StudyQueued(BaseModel):
 
 
 class StudyProgress(BaseModel):
-    """How many trials there may be, and how many are in each state."""
+    """The planned number of trials, and the number in each state."""
 
-    fraction: float = Field(description="From 0 to 1; the last tenth is the best spec's training.")
+    fraction: float = Field(
+        description="From 0 to 1; the last tenth is the training of the best spec."
+    )
     trials: int
     queued: int
     running: int
@@ -83,20 +89,20 @@ class StudyProgress(BaseModel):
 
 
 class TrialRead(BaseModel):
-    """One spec that was tried, or will be."""
+    """One trial: a spec with drawn parameters."""
 
     number: int
     state: TrialState
     parameters: dict[str, Any] | None
-    value: float | None = Field(description="The loss that is minimised.")
-    epochs: int | None = Field(description="Epochs so far; of the longest fold.")
+    value: float | None = Field(description="The minimised loss.")
+    epochs: int | None = Field(description="Epochs so far, of the longest fold.")
     seconds: float | None
     reason: str | None = Field(description="Why it failed or was cancelled.")
     job: str
 
 
 class BestRead(BaseModel):
-    """The best complete trial so far, with its whole spec."""
+    """The best complete trial so far, with its full spec."""
 
     number: int
     value: float
@@ -115,8 +121,11 @@ class StudySummary(BaseModel):
     progress: StudyProgress
     search: dict[str, Any]
     best: BestRead | None
-    model: str | None = Field(description="The model of the version that was trained, or will be.")
-    version: int | None = Field(description="That version, as soon as its training is queued.")
+    model: str | None = Field(
+        description="The model of the version trained with the best spec; null before its training "
+        "is queued."
+    )
+    version: int | None = Field(description="The number of that version.")
     job: str
     created_at: datetime
 
@@ -124,6 +133,6 @@ class StudySummary(BaseModel):
 class StudyRead(StudySummary):
     """A study with its trials, the best one first."""
 
-    spec: dict[str, Any] = Field(description="What was asked for, without the parameters.")
+    spec: dict[str, Any] = Field(description="The requested spec, without the drawn parameters.")
     data_revision: int
     trials: list[TrialRead]

@@ -1,4 +1,4 @@
-"""Studies: asked for, listed, deleted."""
+"""Request, find and delete studies."""
 
 from collections.abc import Iterable
 
@@ -7,17 +7,17 @@ from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.series.service as series_service
-import app.studies.scheduler as course
 from app.errors import StudyNotFound
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import single_series
+from app.studies import scheduler
 from app.studies.requests import check_request, read_request
 from app.studies.schemas import StudyCreate
 from app.studies.tables import Study
 
 
 def request_study(session: Session, request: StudyCreate) -> tuple[Study, Job]:
-    """Check that the study can work, and queue its first trials in the caller's transaction.
+    """Check the request, and queue the study's first trials in the caller's transaction.
 
     Raises:
         SeriesNotFound: If the series does not exist.
@@ -26,8 +26,8 @@ def request_study(session: Session, request: StudyCreate) -> tuple[Study, Job]:
         SpecError: If the search or its spec cannot work on this series.
     """
     series = series_service.get_series(session, single_series(request.series))
-    asked = read_request(request)
-    check_request(asked, series_service.load_series(session, series.name))
+    wanted = read_request(request)
+    check_request(wanted, series_service.load_series(session, series.name))
     job = jobs.add_parent(session, "study", {"model": request.name})
     study = Study(
         id=job.id,
@@ -35,32 +35,32 @@ def request_study(session: Session, request: StudyCreate) -> tuple[Study, Job]:
         series_id=series.id,
         data_revision=series.revision,
         preset=request.preset or request.search.preset,
-        spec=asked.fields,
-        search=asked.search.filled().model_dump(mode="json", exclude_none=True),
+        spec=wanted.fields,
+        search=wanted.search.filled().model_dump(mode="json", exclude_none=True),
     )
     session.add(study)
     session.flush()
-    course.advance(session, study.id)
+    scheduler.advance(session, study.id)
     return study, job
 
 
 def get_study(session: Session, study_id: str) -> Study:
-    """The study of this id.
+    """The study with this id.
 
     Raises:
-        StudyNotFound: If there is none.
+        StudyNotFound: If it does not exist.
     """
     study = session.get(Study, study_id)
     if study is None:
-        raise StudyNotFound(f"There is no study {study_id!r}.")
+        raise StudyNotFound(f"The study {study_id!r} does not exist.")
     return study
 
 
 def delete_study(session: Session, study_id: str) -> None:
-    """Delete a study and its trials, stopping what runs; the version it trained stays.
+    """Delete a study and its trials, and cancel their jobs; the version it trained stays.
 
     Raises:
-        StudyNotFound: If there is no such study.
+        StudyNotFound: If the study does not exist.
     """
     study = get_study(session, study_id)
     job = jobs.get_job(session, study_id)

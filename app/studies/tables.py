@@ -1,4 +1,4 @@
-"""Studies and their trials."""
+"""Tables of studies and their trials."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,26 +11,26 @@ from app.db import Base, Json, Timestamp, utc_now
 
 
 class TrialState(StrEnum):
-    """Where a trial stands; the last four are final."""
+    """The state of a trial; the last four are final."""
 
     QUEUED = "queued"
-    """Waits for a worker, who draws its parameters."""
+    """Waits for a worker, which draws its parameters."""
     RUNNING = "running"
-    """Its parameters are drawn; it runs, or runs again because its worker was lost."""
+    """Its parameters are drawn. It runs, or waits to run again after its worker was lost."""
     COMPLETE = "complete"
     """It has a value."""
     PRUNED = "pruned"
-    """Stopped early, for others were better after as many epochs."""
+    """Stopped early because other trials were better after the same number of epochs."""
     FAILED = "failed"
-    """Its spec cannot be trained; `reason` says why."""
+    """Its spec cannot be trained; see `reason`."""
     CANCELLED = "cancelled"
-    """Stopped with its study, or by somebody, or too late to begin."""
+    """Cancelled by a client or with its study, or not started in the study's time."""
 
 
 class Study(Base):
-    """A search for the best spec; its state is that of its job, whose id it has.
+    """A search for the best spec; it has the id and the state of its job.
 
-    The job's row is also the study's lock: whoever adds trials or draws parameters holds it.
+    The job's row is also the study's lock, which is held to add trials and to draw parameters.
     """
 
     __tablename__ = "studies"
@@ -47,10 +47,10 @@ class Study(Base):
 
 
 class Trial(Base):
-    """One spec of a study; a job of its own runs it.
+    """One spec of a study, run by a job of its own.
 
-    `scores` are the losses of the folds done so far, `losses` those after the epochs at which
-    it could be pruned, and `memory` what the pruner noted then.
+    `scores` has the losses of the completed folds, `losses` those after the epochs at which the
+    trial could be pruned, and `memory` the pruner's state.
     """
 
     __tablename__ = "trials"

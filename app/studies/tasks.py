@@ -1,4 +1,4 @@
-"""The handler of `trial`: parameters drawn, epochs run, a value or the reason for none."""
+"""The handler of `trial`: draw parameters, train the folds, store the value or prune."""
 
 import dataclasses
 import statistics
@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.jobs.task import Publish, Task
+from app.jobs.task import Publish, Task, publish_result
 from app.studies import trials
 from app.studies.trials import TrialInput
 from models.checks.folds import fold_splits
@@ -22,14 +22,14 @@ from models.training.trial import run_measured_trial, run_trial
 
 
 class Pruned(Exception):
-    """Other trials were better after as many epochs."""
+    """Other trials were better after the same number of epochs."""
 
 
 def run_study_trial(task: Task) -> Publish:
     """Run the trial that the job belongs to."""
     given = task.write(lambda session: trials.begin(session, task.attempt.job_id))
     if given is None:
-        return lambda session: dict(task.attempt.subject)
+        return publish_result(dict(task.attempt.subject))
     data = task.read(lambda session: trials.load(session, given))
     profile = SeriesProfile.from_data(data)
     spec = Variations.of(given.fields, profile).spec(given.parameters)
@@ -37,7 +37,7 @@ def run_study_trial(task: Task) -> Publish:
 
 
 def _splits(given: TrialInput, spec: Spec, profile: SeriesProfile) -> list[SplitSpec]:
-    """The folds, the newest first: it has the spec's own split, and pruning looks at it."""
+    """The folds, the newest first: it has the spec's own split, and pruning uses its losses."""
     folds = given.search.filled().folds
     return [spec.split] if folds is None else fold_splits(spec, profile, folds)[::-1]
 
@@ -56,7 +56,7 @@ class _Run:
         self._began = time.perf_counter()
 
     def run(self, splits: list[SplitSpec]) -> Publish:
-        """Run the folds that are not done yet; the mean of all is the value."""
+        """Run the folds that are not completed yet; the trial's value is the mean of all folds."""
         done = self._given.scores
         try:
             rest = [self._run_fold(fold, splits) for fold in range(len(done), len(splits))]

@@ -1,4 +1,4 @@
-"""A trial as its worker sees it: its parameters, its past, its end. Optuna is asked here."""
+"""The worker's steps of a trial: draw parameters with Optuna, prune, store scores and outcome."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.series.service as series_service
-import app.studies.scheduler as course
 from app.db import utc_now
 from app.errors import StudyNotFound
 from app.jobs.events import change
 from app.jobs.tables import Job, JobState
+from app.studies import scheduler
 from app.studies.tables import Study, Trial, TrialState
 from models.series import SeriesData
 from models.spec.search import Fields, Parameters, Search
@@ -26,12 +26,12 @@ _SEEN_AS: dict[TrialState, State] = {
     TrialState.FAILED: "failed",
     TrialState.CANCELLED: "failed",
 }
-TOO_LATE = "The study's minutes were over, or it had ended, before the trial began."
+TOO_LATE = "The study's time was over, or the study had ended, before the trial started."
 
 
 @dataclass(frozen=True, slots=True)
 class TrialInput:
-    """What a trial needs: the spec that was asked for, its parameters, the folds done so far."""
+    """The input of a trial: requested spec, drawn parameters, and scores of completed folds."""
 
     fields: Fields
     search: Search
@@ -42,19 +42,19 @@ class TrialInput:
 
 
 def begin(session: Session, job_id: str) -> TrialInput | None:
-    """Draw the trial's parameters, or find those of an attempt that was interrupted.
+    """Draw the trial's parameters, or read those of an interrupted attempt.
 
-    Drawing is done under the study's lock: the next trial to draw sees this one.
+    Parameters are drawn under the study's lock, so that the next trial takes this one into account.
 
     Returns:
-        What to do; None if there is nothing to do any more.
+        The trial's input; None if the trial must not start any more.
     """
     trial = _trial_of(session, job_id)
-    job = course.lock(session, trial.study_id)
+    job = scheduler.lock(session, trial.study_id)
     study = session.get_one(Study, trial.study_id)
     search = Search.model_validate(study.search)
     if trial.parameters is None:
-        if job is None or course.time_is_up(job, search):
+        if job is None or scheduler.time_is_up(job, search):
             trial.state, trial.reason = TrialState.CANCELLED, TOO_LATE
             return None
         past = [_seen(other) for other in _trials(session, study.id) if other.parameters]
@@ -68,12 +68,12 @@ def begin(session: Session, job_id: str) -> TrialInput | None:
 
 
 def load(session: Session, given: TrialInput) -> SeriesData:
-    """The series as it was when the study was asked for."""
+    """The series as it was when the study was requested."""
     return series_service.load_series(session, given.series_id, until_revision=given.data_revision)
 
 
 def is_pruned(session: Session, job_id: str, *, epoch: int, loss: float, epochs: int) -> bool:
-    """Note the loss after an epoch, and say whether the trial is to be stopped there."""
+    """Store the loss after an epoch, and return whether the trial is pruned there."""
     trial = _trial_of(session, job_id)
     search = Search.model_validate(session.get_one(Study, trial.study_id).search)
     trial.losses = {**trial.losses, str(epoch): loss}
@@ -84,7 +84,7 @@ def is_pruned(session: Session, job_id: str, *, epoch: int, loss: float, epochs:
 
 
 def add_score(session: Session, job_id: str, score: float) -> None:
-    """Keep the value of a fold: an attempt that is interrupted later does not repeat it."""
+    """Store the score of a fold, so that a later attempt does not repeat the fold."""
     trial = _trial_of(session, job_id)
     trial.scores = [*trial.scores, score]
 
@@ -92,7 +92,7 @@ def add_score(session: Session, job_id: str, score: float) -> None:
 def end(
     session: Session, job_id: str, *, spec: Spec, value: float | None, epochs: int, seconds: float
 ) -> dict[str, Any]:
-    """Store the outcome; a trial without a value was pruned. Returns the job's result."""
+    """Store the outcome and return the job's result; a trial without a value was pruned."""
     trial = _trial_of(session, job_id)
     trial.state = TrialState.PRUNED if value is None else TrialState.COMPLETE
     trial.spec = spec.to_json()
@@ -102,7 +102,7 @@ def end(
 
 
 def _trial_of(session: Session, job_id: str) -> Trial:
-    trial = course.lock_trial(session, job_id)
+    trial = scheduler.lock_trial(session, job_id)
     if trial is None:
         raise StudyNotFound("The study was deleted while its trial ran.")
     return trial
@@ -124,6 +124,6 @@ def _seen(trial: Trial) -> PastTrial:
 
 
 def _start_study(session: Session, job: Job | None) -> None:
-    """A study runs from the moment at which its first trial does."""
+    """Mark a study as running when its first trial starts."""
     if job is not None and job.state is JobState.QUEUED:
         change(session, Job.id == job.id, state=JobState.RUNNING, started_at=utc_now())

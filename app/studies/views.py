@@ -1,18 +1,18 @@
-"""How studies and trials look to a client."""
+"""Turn studies and trials into answers."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-import app.studies.scheduler as course
 from app.jobs.tables import Job, JobState
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series
+from app.studies import scheduler
 from app.studies.schemas import BestRead, StudyProgress, StudyRead, StudySummary, TrialRead
 from app.studies.tables import Study, Trial, TrialState
 
-# The best first, then those that may still become it, then the rest.
+# Complete trials first, then those that may still complete, then the rest.
 _RANKS = {
     TrialState.COMPLETE: 0,
     TrialState.RUNNING: 1,
@@ -58,20 +58,21 @@ def _summary(session: Session, study: Study) -> dict[str, Any]:
 
 
 def _progress(session: Session, study: Study, job: Job) -> StudyProgress:
-    counts = {state.value: count for state, count in course.count_trials(session, study.id).items()}
+    by_state = scheduler.count_trials(session, study.id)
+    counts = {state.value: count for state, count in by_state.items()}
     fraction = job.progress["fraction"]
     return StudyProgress(fraction=fraction, trials=study.search["trials"], **counts)
 
 
 def _best(session: Session, study_id: str) -> BestRead | None:
-    trial = course.best_trial(session, study_id)
+    trial = scheduler.best_trial(session, study_id)
     if trial is None:
         return None
     return BestRead.model_validate(trial, from_attributes=True)
 
 
 def _trained_version(session: Session, study: Study) -> tuple[str | None, int | None]:
-    """The version of the study's training; none before it, or once it is deleted."""
+    """Model and version of the study's training; None before it, and if the version was deleted."""
     statement = (
         sa.select(Model.name, ModelVersion.number)
         .join(ModelVersion, ModelVersion.model_id == Model.id)
@@ -103,6 +104,6 @@ def _read_trial(trial: Trial, job: Job) -> TrialRead:
 
 
 def _rank(trial: TrialRead) -> tuple[int, float, int]:
-    """Complete trials by value; pruned ones by how far they came; all by number."""
+    """The sort key: complete trials by value, others by most epochs, equal ones by number."""
     better = -(trial.epochs or 0) if trial.value is None else trial.value
     return _RANKS[trial.state], better, trial.number

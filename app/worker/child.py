@@ -1,8 +1,7 @@
-"""The process that does one job: `python -m app.worker.child [kind]`.
+"""The process that runs one job: `python -m app.worker.child [kind]`.
 
-It loads the training rooms, or only what the named kind needs, waits for one line on its
-standard input that names the job, does it and ends. Its parent gives it nothing else and asks
-nothing back: everything else is in the database.
+It imports the handlers of all kinds, or of the named kind only, waits for one line on its standard
+input that names the job, runs the job and ends. All other data passes through the database.
 """
 
 import dataclasses
@@ -33,12 +32,12 @@ from models.errors import ForecastingError
 logger = logging.getLogger(__name__)
 
 STANDARD_ERROR = 2
-# The web process beside it stays quick while a network is trained.
+# The web process on the same machine keeps its priority while a network is trained.
 NICENESS = 5
 
 
 def main(handlers: Mapping[str, str] = HANDLERS) -> None:
-    """Wait for a job, do it, end."""
+    """Wait for a job, run it, end."""
     die_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -57,7 +56,7 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
 
 
 def run(task: Task, handlers: Mapping[str, Handler]) -> None:
-    """Do the job and store how it ended."""
+    """Run the job and store how it ended."""
     try:
         publish = _handler(handlers, task.attempt.kind)(task)
         if publish is not None:
@@ -101,7 +100,7 @@ def _unexpected(task: Task, error: Exception) -> str:
 
 
 def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
-    """What the parent writes, read at all times: the end of it is the end of this process."""
+    """The lines that the parent writes; this process ends when the parent closes the pipe."""
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
@@ -115,10 +114,10 @@ def _lines_of_parent() -> "queue.SimpleQueue[bytes]":
 
 @contextmanager
 def _silent_imports() -> Iterator[None]:
-    """Keep TensorFlow's greetings out of the log; they are written whatever its level is.
+    """Keep TensorFlow's start messages out of the log; its log level does not suppress them.
 
-    Errors in Python are told when the context has ended. For a process that is to see no GPU
-    the level also hides that there is none.
+    Python exceptions are still reported after the context. In a process without a visible GPU the
+    level also hides the warning about that.
     """
     sees_gpu = bool(os.environ.get("CUDA_VISIBLE_DEVICES"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if sees_gpu else "3")

@@ -1,4 +1,4 @@
-"""The processes that do the jobs, as their parent sees them."""
+"""Child processes that run jobs: start, supervise and end them from the worker's process."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ KILL_AFTER_SECONDS = 1.0
 
 
 class Child:
-    """One process; it does one job. As a context, it has ended when the context does."""
+    """One process, which runs one job. As a context manager it ends the process on exit."""
 
     def __init__(self, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
         # A session of its own: an interrupt from the terminal is the parent's to handle.
@@ -47,25 +47,25 @@ class Child:
         return self._process.pid
 
     def begin(self, attempt: Attempt) -> None:
-        """Give the process its job; one that has died meanwhile shows it by its exit code."""
+        """Send the process its job; a process that has died meanwhile is seen by its exit code."""
         try:
             self._pipe.write(encode(attempt))
         except BrokenPipeError:
             logger.warning("the process %d ended before it had a job", self.pid)
 
     def wait(self, timeout_seconds: float) -> int | None:
-        """The exit code, or nothing if the process goes on."""
+        """The exit code; None if the process still runs after the timeout."""
         try:
             return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def is_running(self) -> bool:
-        """Whether the process has not ended."""
+        """Whether the process still runs."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End the process if it goes on, politely and then not."""
+        """End the process with SIGTERM, and after `KILL_AFTER_SECONDS` with SIGKILL."""
         self._process.terminate()
         if self.wait(KILL_AFTER_SECONDS) is None:
             self._process.kill()
@@ -74,10 +74,10 @@ class Child:
 
 
 class Children:
-    """Gives out processes, and keeps one warm while there is room for another job.
+    """Provides processes for jobs, and keeps a warm one ready for the next job.
 
-    All are started by one thread that lives as long as the worker: the kernel ends a
-    child when the thread that started it ends, not when the process does.
+    One thread that lives as long as the worker starts all of them, because the kernel ends a child
+    when the thread that started it ends, not when the process does.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class Children:
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
     def take(self, device: str | None = None, kind: str = "") -> Child:
-        """A process for a job: the warm one if there is one and its device will do.
+        """A process for a job: the warm one if it exists and its device fits.
 
         Args:
-            device: The kind of device that the job asks for. A worker with a GPU also runs
-                jobs that ask for a CPU, in a process that sees no GPU.
-            kind: The kind of the job: a light one gets a process that can do no more.
+            device: The kind of device that the job asks for. A worker with a GPU also runs jobs
+                that ask for a CPU, in a process without a visible GPU.
+            kind: The kind of the job. A light kind gets a process that can run only this kind.
         """
         if kind in LIGHT_KINDS:
             return self._start(CPU, kind)
@@ -109,7 +109,7 @@ class Children:
         return self._start(self._device)
 
     def warm_up(self) -> None:
-        """Have a process ready for the next job."""
+        """Start a process for the next job, if there is not one already."""
         if not self._warm:
             return
         with self._lock:
@@ -129,12 +129,12 @@ class Children:
 
 
 def describe_exit(code: int, advice: str, what: str) -> str:
-    """What the end of a process that did not finish its job means to the job's owner.
+    """The error for the job's owner if its process ended before the job did.
 
     Args:
-        code: The process's exit code, or less than 0 for the signal that ended it.
-        advice: What to try where memory was the reason.
-        what: What the process was there for.
+        code: The process's exit code; a negative one is the signal that ended it.
+        advice: What to try if memory was the reason.
+        what: The activity of the process.
     """
     if code == -signal.SIGKILL:
         return (
@@ -143,9 +143,6 @@ def describe_exit(code: int, advice: str, what: str) -> str:
         )
     if code < 0:
         return (
-            f"The {what} process was ended by {signal.Signals(-code).name}. "
-            "The worker's log may say more."
+            f"The {what} process was ended by {signal.Signals(-code).name}. See the worker's log."
         )
-    return (
-        f"The {what} process ended unexpectedly with exit code {code}. The worker's log says why."
-    )
+    return f"The {what} process ended unexpectedly with exit code {code}. See the worker's log."

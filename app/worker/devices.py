@@ -1,4 +1,4 @@
-"""The device of a worker: which are there, which one is meant, and what its children see."""
+"""The device of a worker: find GPUs, select the device, and set the environment of children."""
 
 import os
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ NODES = Path("/dev")
 
 
 class NoSuchDevice(Exception):
-    """A device that this machine does not have; the message is for who started the worker."""
+    """A device that this machine does not have; the message is for the user of the command line."""
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ, nodes: Path = NODES) -> list[str]:
-    """The NVIDIA GPUs that may be used, as CUDA names them, without loading anything.
+    """The usable NVIDIA GPUs by their CUDA names, found without loading a library.
 
-    Whoever set `CUDA_VISIBLE_DEVICES` has chosen already; `gpu:0` is the first of those.
+    If `CUDA_VISIBLE_DEVICES` is set, `gpu:0` is the first of its devices.
     """
     present = [str(index) for index, _ in enumerate(nodes.glob("nvidia[0-9]*"))]
     chosen = environment.get("CUDA_VISIBLE_DEVICES")
@@ -25,37 +25,37 @@ def visible_gpus(environment: Mapping[str, str] = os.environ, nodes: Path = NODE
 
 
 def default_device(gpus: list[str]) -> str:
-    """The first GPU where there is one, else the CPU."""
+    """The first GPU if there is one, else the CPU."""
     return "gpu:0" if gpus else CPU
 
 
 def require_device(device: str | None, gpus: list[str]) -> str:
-    """The device that was asked for, or the default one.
+    """The requested device, or the default one.
 
     Raises:
-        NoSuchDevice: If it is a GPU that is not there.
+        NoSuchDevice: If it is a GPU that this machine does not have.
     """
     if device is None:
         return default_device(gpus)
     if device != CPU and _index(device) >= len(gpus):
-        there = f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}" if gpus else "no GPU"
+        usable = f"{len(gpus)} usable GPU{'' if len(gpus) == 1 else 's'}"
         raise NoSuchDevice(
-            f"`--device` (STATECAST_DEVICE) must be a device of this machine, which has {there} "
-            f"that can be used. Received: {device}"
+            f"`--device` (STATECAST_DEVICE) must be a device of this machine, which has {usable}. "
+            f"Received: {device}"
         )
     return device
 
 
-# OpenBLAS reads it when it is loaded.
+# OpenBLAS reads this variable when it is loaded.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def child_environment(device: str, gpus: list[str]) -> dict[str, str]:
-    """The environment variables by which a child sees this device and no other.
+    """The environment variables that make only this device visible to a child.
 
-    On a GPU both libraries take memory as they need it, not all there is: several children
-    share it. NumPy's products run on one thread: then their last bits do not depend on the number
-    of cores, and for the small matrices of a highway more threads only wait for each other.
+    On a GPU both libraries allocate memory as they need it, because several children share it.
+    NumPy's matrix products run on one thread: their last bits then do not depend on the number of
+    cores, and the small matrices of a highway are slower with more threads.
     """
     if device == CPU:
         return {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}

@@ -1,14 +1,14 @@
-"""Which function does which kind of job."""
+"""The handler of each kind of job."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from app.jobs.task import Publish, Task
 
-# A handler that gives nothing back has ended the job itself.
+# A handler that returns None has ended the job itself.
 Handler = Callable[[Task], Publish | None]
 
-# By name: a kind's module is imported by the children that run it, not by their parent.
+# Handlers are given by name, because only the children that run a kind import its module.
 HANDLERS: dict[str, str] = {
     "backtest": "app.backtests.tasks:run_backtest",
     "check": "app.live.tasks:check_states",

@@ -1,4 +1,4 @@
-"""The worker's heartbeat: tells the other workers that this one is alive."""
+"""The worker's heartbeat, which shows the other workers that this one is alive."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from app.worker.periodic import PeriodicTask
 
 logger = logging.getLogger(__name__)
 
-# A worker stops its own work well before another one takes it over.
+# A worker stops its jobs after this share of the time after which another worker takes them over.
 GIVE_UP_SHARE = 2 / 3
 
 
@@ -33,19 +33,19 @@ class Heartbeat:
         self._task.start()
 
     def beat(self) -> None:
-        """Write one beat. Its time is taken before the write, which may be slow."""
+        """Write one beat. Its time is taken before the write, because that may be slow."""
         before = time.monotonic()
         with self._database.transaction() as session:
             workers.beat(session, self._identity, lost_after_seconds=self._lost_after_seconds)
         self._last_beat = before
 
     def is_lost(self) -> bool:
-        """Whether the last beat is so old that other workers may soon take over the jobs."""
+        """Whether the last beat is too old: other workers may soon take over the jobs."""
         silence_seconds = time.monotonic() - self._last_beat
         return silence_seconds > self._lost_after_seconds * GIVE_UP_SHARE
 
     def stop(self) -> None:
-        """Sign off: the jobs of this worker are free for others at once."""
+        """Sign off, so that other workers take over this worker's jobs without delay."""
         self._task.stop()
         with self._database.transaction() as session:
             workers.remove(session, [self._identity.executor])
@@ -53,8 +53,8 @@ class Heartbeat:
     def _try_beat(self) -> None:
         try:
             self.beat()
-        except Exception as error:  # whatever it was, the next beat may succeed
+        except Exception as error:  # the next beat may succeed after any error
             if self._database.is_locked(error):
-                # While another process holds SQLite's one write lock, no worker can take over.
+                # While another process holds SQLite's write lock, another worker cannot take over.
                 self._last_beat = time.monotonic()
             logger.warning("the heartbeat could not be written: %s", first_line(error))

@@ -1,4 +1,4 @@
-"""Who a worker process is, and which of its machine's earlier workers are gone."""
+"""The identity of a worker process, and whether earlier workers of its machine have exited."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ GONE = ""
 
 
 def own_identity(device: str = "cpu") -> Identity:
-    """This process with its device; its executor's name is never used twice."""
+    """The identity of this process; the executor's name is unique."""
     host = socket.gethostname()
     return Identity(
         executor=f"{host}:{uuid.uuid4().hex}",
@@ -27,10 +27,10 @@ def own_identity(device: str = "cpu") -> Identity:
 
 
 def machine() -> str:
-    """A name shared by all processes that see each other's process ids, and no others.
+    """A name shared by exactly those processes that see each other's process ids.
 
-    Two containers may have the same host name, and a machine that starts again gives the
-    same process ids to others: hence the start of the kernel and the pid namespace.
+    Two containers may have the same host name, and process ids repeat after a reboot. So the name
+    includes the kernel's boot id and the pid namespace.
     """
     boot = _read(Path("/proc/sys/kernel/random/boot_id")).strip()
     try:
@@ -41,23 +41,23 @@ def machine() -> str:
 
 
 def process_started(pid: int) -> str:
-    """When a process began, in the kernel's ticks; empty when it is gone or cannot be seen."""
+    """The start of a process in kernel ticks; empty if it has ended or cannot be seen."""
     stat = _read(Path(f"/proc/{pid}/stat"))
     if not stat:
         return GONE
-    # The second field, the command in brackets, may hold blanks and brackets itself.
+    # The second field, the command in parentheses, may contain spaces and parentheses.
     fields = stat.rpartition(")")[2].split()
     state, started = fields[0], fields[19]
     return GONE if state in ("Z", "X") else started
 
 
 def has_exited(worker: Worker) -> bool:
-    """Whether a worker of this machine has ended; where nothing can be seen, it has not."""
+    """Whether a worker of this machine has exited; False if its processes cannot be seen."""
     return bool(worker.process_started) and process_started(worker.pid) != worker.process_started
 
 
 def count_live_workers_here(session: Session) -> int:
-    """How many workers of this machine are alive."""
+    """The number of live workers of this machine."""
     live = workers.live_executors(session)
     return sum(worker.executor in live for worker in workers.workers_of_machine(session, machine()))
 

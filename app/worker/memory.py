@@ -1,4 +1,4 @@
-"""Jobs that ran out of memory: how that shows, and what their owner can make smaller."""
+"""Jobs that ran out of memory: recognise the error, and suggest what to reduce."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from app.jobs.attempts import Attempt
 from app.registry.tables import ModelVersion
 
-# TensorFlow's and JAX's own name for it, in the class or in the message.
+# TensorFlow's and JAX's name for the error, in its class or in its message.
 EXHAUSTED = ("ResourceExhausted", "RESOURCE_EXHAUSTED")
-# For jobs that train nothing, and so have no sizes of their own.
+# Suggestions for jobs that do not train.
 REMEDIES = {
     "check": "check one `series` at a time",
     "clean": "clean one model at a time",
-    "promote": "put the alias by hand, or give the worker more memory",
+    "promote": "point the alias with a request, or give the worker more memory",
     "upload": "send the file in several parts",
 }
 SIZES = {
@@ -25,13 +25,13 @@ SIZES = {
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory did not suffice, the machine's or the GPU's."""
-    said = f"{type(error).__name__} {error}"
-    return isinstance(error, MemoryError) or any(word in said for word in EXHAUSTED)
+    """Whether an error means that the machine or the GPU ran out of memory."""
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or any(word in text for word in EXHAUSTED)
 
 
 def advice(session: Session, attempt: Attempt) -> str:
-    """What to make smaller, with the present sizes where the job trains a version."""
+    """What to reduce, with the present sizes if the job trains a version."""
     if attempt.kind in REMEDIES:
         return REMEDIES[attempt.kind]
     trained_by = attempt.subject.get("training_job", attempt.job_id)
@@ -40,9 +40,9 @@ def advice(session: Session, attempt: Attempt) -> str:
 
 
 def sizes_to_reduce(spec: Mapping[str, Any]) -> str:
-    """The sizes of a resolved spec that memory grows with: "try fewer `lanes` (now 64) ...".
+    """The sizes of a resolved spec that determine memory: "try fewer `lanes` (now 64) ...".
 
-    The memory of an update grows with steps times sequences times units.
+    The memory of an update is proportional to steps times sequences times units.
     """
     names = SIZES[spec["mode"]]
     sizes = [f"{words} (now {spec[field]})" for field, words in names.items()]

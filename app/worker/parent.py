@@ -1,4 +1,4 @@
-"""A worker from start to end: heartbeat, queue, periodic tasks, webhook delivery, children."""
+"""Run a worker from start to end: heartbeat, queue, periodic tasks, webhook delivery, children."""
 
 import logging
 import threading
@@ -30,7 +30,7 @@ def run_worker(
     *,
     child_command: tuple[str, ...] = CHILD_COMMAND,
 ) -> None:
-    """Take jobs until `stop` is set; then give back what is not finished."""
+    """Run jobs until `stop` is set; then return the unfinished ones to the queue."""
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     try:
         retry_until_available(lambda: _wait_for_tables(database, stop), stop)
@@ -77,13 +77,13 @@ def _work(
 
 
 def _queues(device: str, workers: int) -> dict[str, int]:
-    """What the worker takes jobs from, and how many at once."""
+    """The worker's queues, and how many jobs of each run at the same time."""
     training = [engine.QUEUE] if device == CPU else [engine.GPU_QUEUE, engine.QUEUE]
     return {**dict.fromkeys(training, workers), engine.LIGHT_QUEUE: LIGHT_AT_ONCE}
 
 
 def _wait_for_tables(database: Database, stop: threading.Event) -> None:
-    """Wait until somebody has migrated the database."""
+    """Wait until the database is migrated to this release."""
     while True:
         with database.reading() as session:
             if is_current(session.connection()) and engine.is_current(database.engine):
@@ -97,4 +97,4 @@ def _sign_off(heartbeat: Heartbeat) -> None:
     try:
         heartbeat.stop()
     except DATABASE_ERRORS:
-        logger.warning("the worker could not sign off; others notice that its heartbeat is missing")
+        logger.warning("the worker could not sign off; others will find its heartbeat missing")

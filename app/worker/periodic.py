@@ -1,4 +1,4 @@
-"""Periodic tasks: what every worker runs at intervals beside its jobs, each in its own thread."""
+"""Periodic tasks: functions that every worker calls at intervals, each in its own thread."""
 
 import logging
 import threading
@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS = 1.0
 CALENDARS_SECONDS = 3600.0
-# The nightly cleaning may start this late.
+# The nightly cleaning may start up to this late.
 CLEANING_SECONDS = 60.0
 
 
 class PeriodicTask:
     """Calls a function at once and then at an interval, in a thread of its own.
 
-    A call that fails is logged, and the next one is made after the same interval. Every worker
-    makes the calls, on any number of machines: what must happen once is claimed in the
-    transaction that does it.
+    A call that fails is logged, and the next one is made after the same interval. Every worker on
+    every machine makes the calls, so work that must happen once is claimed in the transaction that
+    does it.
 
     Args:
-        name: Of the thread, and for the log.
-        run: Does the work once.
+        name: The name of the thread, also for the log.
+        run: The function to call.
         interval_seconds: How long to wait after a call has ended.
         delay_seconds: How long to wait before the first call.
     """
@@ -56,7 +56,7 @@ class PeriodicTask:
         self._thread.start()
 
     def stop(self) -> None:
-        """Make no more calls; one that waits for the database is not waited for."""
+        """Stop the calls; wait at most `STOP_TIMEOUT_SECONDS` for a running one."""
         self._stop.set()
         self._thread.join(STOP_TIMEOUT_SECONDS)
 
@@ -65,7 +65,7 @@ class PeriodicTask:
         while not self._stop.wait(wait_seconds):
             try:
                 self._call()
-            except Exception as error:  # the engine and every database have errors of their own
+            except Exception as error:  # the engine and the databases raise errors of many classes
                 logger.warning("the task %r failed: %s", self.name, first_line(error))
             wait_seconds = self._interval_seconds
 
@@ -73,7 +73,7 @@ class PeriodicTask:
 def periodic_tasks(
     database: Database, settings: Settings, queue: QueueWorker
 ) -> list[PeriodicTask]:
-    """The periodic tasks of a worker, beside its heartbeat."""
+    """The periodic tasks of a worker, without its heartbeat."""
     return [
         PeriodicTask("recovery", lambda: recover_jobs(database, queue), settings.reaper_seconds),
         PeriodicTask("calendars", lambda: calendars.renew(database), CALENDARS_SECONDS),

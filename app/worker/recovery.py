@@ -1,4 +1,4 @@
-"""Recovery: jobs of dead workers go back to the queue, and workers that have exited are removed."""
+"""Requeue the jobs of dead workers, end lost jobs, and remove workers that have exited."""
 
 import logging
 
@@ -20,10 +20,10 @@ def recover_jobs(database: Database, queue: QueueWorker) -> None:
 
 
 def requeue_jobs_of_dead_workers(database: Database, queue: QueueWorker) -> None:
-    """Give the jobs of workers without a heartbeat back to the queue.
+    """Return the jobs of workers without a heartbeat to the queue.
 
-    The owners of jobs are read before the live workers, not after: a worker that starts in
-    between registers before it takes a job, and would be taken for dead.
+    The owners of jobs are read before the live workers. A worker that starts in between registers
+    before it takes a job, so in the other order it would look dead.
     """
     owners = queue.owners()
     with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""One job from start to end, as the worker's parent process sees it."""
+"""Run jobs in the worker's parent process: start a child for each, supervise it, store the end."""
 
 import logging
 import threading
@@ -22,21 +22,21 @@ from app.worker.memory import advice
 
 logger = logging.getLogger(__name__)
 
-# A cancelled job is stopped within two seconds: this, and a second for the process.
+# A cancelled job stops within two seconds: this interval, and one second to end the process.
 WATCH_SECONDS = 0.4
-# They fill the disk and the database's pipe, not the processor.
+# Light jobs are limited by the disk and the database, not by the processor.
 LIGHT_AT_ONCE = 1
-# What the process of a kind of job was there for, in words.
+# The activity of a kind of job, for messages; all other kinds train.
 WORK = {"check": "checking", "clean": "cleaning", "promote": "promoting", "upload": "reading"}
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class WorkerStopping(BaseException):
     """The worker ends before the job does.
 
-    Not an `Exception`: the engine must record no outcome, so that the job's entry stays
-    with this worker's name and whoever finds the worker gone takes it over.
+    Not an `Exception`: the engine must not record an outcome, so that the job's entry keeps this
+    worker's name and is recovered by another worker.
     """
 
 
@@ -44,14 +44,19 @@ class Ending(Enum):
     """Why an attempt is over."""
 
     EXITED = auto()
+    """The child process has ended."""
     CANCELLED = auto()
+    """A client has cancelled the job."""
     OVER = auto()
+    """The job has ended, or belongs to another attempt."""
     SILENCED = auto()
+    """The heartbeat did not reach the database for too long."""
     STOPPING = auto()
+    """The worker stops."""
 
 
 class Runner:
-    """Runs jobs, as many at once as there is room for."""
+    """Runs jobs, up to the worker's limit at the same time."""
 
     def __init__(
         self, database: Database, children: Children, heartbeat: Heartbeat, executor: str, room: int
@@ -69,7 +74,7 @@ class Runner:
         self._idle = threading.Condition()
 
     def run(self, job_id: str) -> str:
-        """Work on a job until it has ended, whoever ended it."""
+        """Run a job until it has ended, here or elsewhere."""
         with self._counted(), self._place(self._is_light(job_id)):
             try:
                 attempt = self._write(lambda s: attempts.start(s, job_id, self._executor))
@@ -81,13 +86,13 @@ class Runner:
         return job_id
 
     def stop(self, timeout_seconds: float) -> None:
-        """Stop every job and give it back, so that it runs again elsewhere or later."""
+        """Stop every job and return it to the queue, so that it runs again elsewhere or later."""
         self._stopping.set()
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, timeout_seconds)
 
     def _is_light(self, job_id: str) -> bool:
-        """Whether the job is of those that wait for no training."""
+        """Whether the job is of a light kind, which does not wait for trainings."""
 
         def kind() -> str | None:
             with self._database.reading() as session:
@@ -99,7 +104,7 @@ class Runner:
             raise WorkerStopping from None
 
     def _run_attempt(self, attempt: Attempt) -> Attempt | None:
-        """One attempt; the next one if it has to be made here."""
+        """Run one attempt; return the next one if it has to run here."""
         try:
             ending, exit_code = self._supervise(attempt)
         except Exception as error:
@@ -110,7 +115,7 @@ class Runner:
         return self._settle(attempt, ending, exit_code)
 
     def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
-        """Have a child process do the attempt; it has ended when this returns."""
+        """Run the attempt in a child process, which has ended when this returns."""
         with self._children.take(attempt.device, attempt.kind) as child:
             logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
             child.begin(attempt)
@@ -119,7 +124,7 @@ class Runner:
         return ending, exit_code
 
     def _watch(self, attempt: Attempt, child: Child) -> tuple[Ending, int]:
-        """Wait until the process ends, or there is a reason to end it."""
+        """Wait until the process ends or has to be ended."""
         while (code := child.wait(WATCH_SECONDS)) is None:
             ending = self._reason_to_stop(attempt)
             if ending is not None:
@@ -135,13 +140,13 @@ class Runner:
             with self._database.reading() as session:
                 wish = attempts.wish(session, attempt)
         except DATABASE_ERRORS:
-            return None  # the heartbeat tells when that has lasted too long
+            return None  # the heartbeat is lost if this lasts too long
         if wish is Wish.CANCEL:
             return Ending.CANCELLED
         return Ending.OVER if wish is Wish.NOTHING else None
 
     def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> Attempt | None:
-        """Write how the attempt ended where its process did not; the next one, if any."""
+        """Store how the attempt ended if its process did not; return the next one, if any."""
         if ending is Ending.EXITED:
             self._write(lambda session: _fail(session, attempt, exit_code))
         elif ending is Ending.CANCELLED:
@@ -153,26 +158,26 @@ class Runner:
             raise WorkerStopping
         return None
 
-    def _write(self, work: Callable[[Session], Answer]) -> Answer:
-        def once() -> Answer:
+    def _write(self, work: Callable[[Session], Result]) -> Result:
+        def once() -> Result:
             with self._database.transaction() as session:
                 return work(session)
 
         return retry_until_available(once, self._stopping)
 
-    def _write_once(self, work: Callable[[Session], Answer]) -> None:
+    def _write_once(self, work: Callable[[Session], Result]) -> None:
         try:
             with self._database.transaction() as session:
                 work(session)
         except DATABASE_ERRORS:
-            logger.warning("the job could not be given back; it is found when this worker is gone")
+            logger.warning("the job could not be returned; another worker will recover it")
 
     @contextmanager
     def _place(self, is_light: bool) -> Iterator[None]:
-        """A place for one child.
+        """Wait for a free place for one child.
 
-        The queue's limit is the same for all workers, that of the last one started; this
-        one is the machine's own.
+        The queue's limit is shared by all workers and set by the last one started. This limit is
+        the worker's own.
         """
         room = self._rooms[is_light]
         while not room.acquire(timeout=WATCH_SECONDS):
@@ -198,6 +203,6 @@ class Runner:
 
 
 def _fail(session: Session, attempt: Attempt, exit_code: int) -> None:
-    """End a job whose process ended without a word."""
+    """End a job whose process ended without storing an outcome."""
     what = WORK.get(attempt.kind, "training")
     attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt), what))

@@ -1,4 +1,4 @@
-"""Webhook delivery: sends stored deliveries to their addresses, in a thread of its own."""
+"""Send stored webhook deliveries to their addresses, in a thread of its own."""
 
 import logging
 import threading
@@ -19,15 +19,15 @@ logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
 TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
 STOP_TIMEOUT_SECONDS = 1.0
-# Old deliveries are deleted once in this many rounds.
+# Old deliveries are deleted once per this many rounds.
 ROUNDS_BETWEEN_CLEANINGS = 600
 
 
 class WebhookSender:
     """Sends the deliveries that are due; every worker has one.
 
-    It is not a `PeriodicTask`: a slow receiver must not hold a stopping worker up, and rounds go
-    on without a pause while deliveries are due.
+    It is not a `PeriodicTask`, because a slow receiver must not delay the end of the worker, and
+    because rounds follow each other without a pause while deliveries are due.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
@@ -41,12 +41,12 @@ class WebhookSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more; another worker sends what was claimed and not yet sent."""
+        """Stop sending; another worker sends the claimed deliveries that were not sent."""
         self._stop.set()
         self._thread.join(STOP_TIMEOUT_SECONDS)
 
     def deliver(self) -> int:
-        """Try every due delivery once; returns how many were tried."""
+        """Try every due delivery once, and return how many were tried."""
         with self._database.transaction() as session:
             due = [
                 (each.id, session.get_one(Webhook, each.webhook_id), each.body)
@@ -60,7 +60,7 @@ class WebhookSender:
         return len(due)
 
     def _send(self, webhook: Webhook, body: bytes) -> str | None:
-        """Send one delivery; returns what went wrong, or None if the receiver accepted it."""
+        """Send one delivery, and return the error, or None if the receiver accepted it."""
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Statecast/{VERSION}",
@@ -85,7 +85,7 @@ class WebhookSender:
                     with self._database.transaction() as session:
                         service.forget_old(session)
                 rounds += 1
-            except Exception as error:  # whatever it was, the next round may succeed
+            except Exception as error:  # the next round may succeed after any error
                 logger.warning("webhooks could not be delivered: %s", first_line(error))
 
 

@@ -80,7 +80,7 @@ class TestCommandLine:
         monkeypatch.setattr("app.cli.visible_gpus", list)
         code, output = run(command, "--device", "gpu:0")
         assert code == 2
-        assert "which has no GPU that can be used. Received: gpu:0" in " ".join(output.split())
+        assert "which has 0 usable GPUs. Received: gpu:0" in " ".join(output.split())
         assert not database_file.exists()
 
     @pytest.mark.unit
@@ -91,7 +91,7 @@ class TestCommandLine:
         monkeypatch.setenv("STATECAST_DEVICE", "gpu:1")
         code, output = run("worker")
         assert code == 2
-        assert "which has 1 GPU that can be used. Received: gpu:1" in " ".join(output.split())
+        assert "which has 1 usable GPU. Received: gpu:1" in " ".join(output.split())
 
     @pytest.mark.unit
     @pytest.mark.parametrize("device", ["gpu", "tpu:0", "gpu:-1", "GPU:0", ""])

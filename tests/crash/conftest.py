@@ -41,10 +41,10 @@ class Fleet:
     started: list[Forked] = field(default_factory=list)
 
     def counting_worker(self, *, lost_seconds: float = 30, device: str = "cpu") -> Forked:
-        """A worker whose jobs only count; it counts as dead after a short silence.
+        """A worker whose jobs only count; it is dead after `lost_seconds` without a heartbeat.
 
         On a busy machine a living worker may be silent for a few seconds too. Jobs that only
-        count need no GPU, so a worker may be started as if it had one.
+        count do not use a GPU, so a worker may claim to have one.
         """
         settings = {
             "STATECAST_WORKER_LOST_SECONDS": str(lost_seconds),
@@ -187,7 +187,7 @@ def kill(process: Forked) -> list[psutil.Process]:
 
 
 def are_gone(processes: list[psutil.Process]) -> bool:
-    """Whether all have ended; a zombie may have no parent left that reads its exit status."""
+    """Whether all have ended; zombies count, because their parent may be gone."""
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 

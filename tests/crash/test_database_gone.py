@@ -15,7 +15,7 @@ GONE_SECONDS = 2.0
 
 @contextmanager
 def unavailable(database_url: str) -> Iterator[None]:
-    """Lock the SQLite file for writing, or forbid connections to the PostgreSQL database."""
+    """Lock the SQLite file for writing, or refuse connections to the PostgreSQL database."""
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)

@@ -69,7 +69,7 @@ class TestForgotten:
 
 class TestStopped:
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-    def test_a_worker_that_is_stopped_gives_its_job_back(self, fleet: Fleet) -> None:
+    def test_a_worker_that_is_asked_to_stop_returns_its_job(self, fleet: Fleet) -> None:
         worker = fleet.counting_worker()
         job_id = fleet.enqueue("count", **LONG)
         fleet.wait_for_epoch(job_id, 5)

@@ -89,7 +89,7 @@ class TestKilledWeb:
 
 
 def answer_of(sender: socket.socket) -> bool:
-    """Whether the sender got the answer that the file was accepted."""
+    """Whether the sender received the answer that the file was accepted."""
     answer = http.client.HTTPResponse(sender)
     try:
         answer.begin()

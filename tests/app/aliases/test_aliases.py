@@ -57,9 +57,7 @@ def aliases(client: TestClient) -> dict[str, int | None]:
 
 @pytest.mark.usefixtures("three")
 class TestPoint:
-    def test_the_answer_says_where_it_points_and_how_that_happened(
-        self, client: TestClient
-    ) -> None:
+    def test_the_answer_has_its_version_and_its_history(self, client: TestClient) -> None:
         point(client, 1)
         body = point(client, 2)
         assert (body["name"], body["version"]) == ("challenger", 2)

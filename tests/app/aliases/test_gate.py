@@ -86,7 +86,7 @@ class TestPassed:
         assert champion["value"] < champion["other"]
         assert champion["p_value"] < 0.05
 
-    def test_rows_that_arrived_since_count(self, client: TestClient, model: str) -> None:
+    def test_newer_rows_count(self, client: TestClient, model: str) -> None:
         put_rows(client, weekly_rows(ROWS, 30))
         (line,) = promote(client, 1).json()["history"]
         assert {each["origins"] for each in line["evidence"]} == {41 + 30}
@@ -170,13 +170,13 @@ class TestAtOnce:
             train(client, trainer)
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(lambda version: promote(client, version), (2, 3)))
-        # Both beat the first; the second one is compared with the other.
+        # Both beat the first; the second one is compared with the new champion.
         assert sorted(answer.status_code for answer in answers) == [200, 409]
         (item,) = client.get(f"{MODEL}/aliases").json()["items"]
         winner = 2 if answers[0].status_code == 200 else 3
         assert [line["version"] for line in item["history"]] == [winner, 1]
 
-    def test_a_champion_that_was_promoted_in_between_is_compared_with(
+    def test_a_new_champion_in_between_is_compared_with(
         self, client: TestClient, weak: str, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for _ in range(2):

@@ -136,7 +136,7 @@ class TestResult:
             assert float(row["error"]) == point["error"]
 
     @pytest.mark.one_database
-    def test_it_agrees_with_forecasts(
+    def test_its_points_equal_the_forecasts(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
         queued = request(client, model, origins={"start": week(270), "count": 1})
@@ -146,7 +146,7 @@ class TestResult:
         made = client.post(f"/v1/models/{model}/forecasts", json={"origin": week(270)}).json()
         assert tested == pytest.approx([point["value"] for point in made["points"]], abs=1e-6)
 
-    def test_rows_that_arrived_later_are_not_in_it(
+    def test_later_rows_are_not_in_it(
         self, client: TestClient, model: str, work: Callable[[str], None]
     ) -> None:
         queued = request(client, model, origins={"count": 1})

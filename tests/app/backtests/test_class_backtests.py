@@ -34,7 +34,7 @@ def done(client: TestClient, work: Callable[[str], None], **body: Any) -> str:
     return f"{PATH}/{backtest}"
 
 
-def actual(row: int, lead: int) -> str:
+def actual_class(row: int, lead: int) -> str:
     change = weekly_value(row + lead) / weekly_value(row) - 1
     if abs(change) * 1e4 <= BAND_BPS:
         return "flat"
@@ -43,7 +43,7 @@ def actual(row: int, lead: int) -> str:
 
 @pytest.mark.one_database
 class TestPoints:
-    def test_they_hold_all_probabilities_and_the_observed_class(
+    def test_they_have_all_probabilities_and_the_actual_class(
         self, client: TestClient, work: Callable[[str], None]
     ) -> None:
         path = done(client, work, origins={"start": week(260), "count": 5, "every": 2})
@@ -52,7 +52,7 @@ class TestPoints:
         for number, point in enumerate(points):
             row, lead = 260 + 2 * (number // LEADS), number % LEADS + 1
             assert (point["lead"], point["target"]) == (lead, "y")
-            assert point["actual_class"] == actual(row, lead)
+            assert point["actual_class"] == actual_class(row, lead)
             shares = point["probabilities"]
             assert list(shares) == CLASSES
             assert sum(shares.values()) == pytest.approx(1)
@@ -80,7 +80,7 @@ class TestPoints:
             assert row["class"] == point["class"]
             assert [float(row[name]) for name in shares] == list(point["probabilities"].values())
 
-    def test_they_agree_with_forecasts(
+    def test_they_equal_the_forecasts(
         self, client: TestClient, work: Callable[[str], None]
     ) -> None:
         path = done(client, work, origins={"start": week(270), "count": 1})

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.db import Database
-from app.drift.service import Finding
+from app.drift.service import DriftFinding
 from app.drift.tables import DriftWatch
-from app.drift.watching import note, watch_drift
+from app.drift.watching import store_findings, watch_drift
 from app.jobs.tables import Job
 from app.registry.tables import Bundle, ModelVersion
-from app.schedules.firing import look
+from app.schedules.firing import check_schedule
 from app.schedules.tables import ScheduleRun, Trigger
 from app.series.tables import Series
 from app.settings import Settings
@@ -52,8 +52,8 @@ def deployed(database: Database, model: str) -> str:
     """The small model as champion, and a webhook that hears of drift."""
     point(database, model, "champion", 1)
     with database.transaction() as session:
-        reported = {"url": "https://example.com", "events": ["drift.found"], "secret": "s" * 16}
-        session.add(Webhook(**reported))
+        fields = {"url": "https://example.com", "events": ["drift.found"], "secret": "s" * 16}
+        session.add(Webhook(**fields))
     return model
 
 
@@ -99,7 +99,7 @@ class TestFigures:
 
 
 class TestWatch:
-    def test_it_is_reported_once_and_again_only_after_it_turned_back(
+    def test_webhooks_are_notified_once_and_again_only_after_a_recovery(
         self, client: TestClient, database: Database, deployed: str
     ) -> None:
         settings = Settings()
@@ -125,19 +125,19 @@ class TestWatch:
     def test_a_worker_that_saw_less_changes_nothing(
         self, database: Database, deployed: str
     ) -> None:
-        found = [Finding("error_ratio", "y", 2.0, "A sentence.")]
+        found = [DriftFinding("error_ratio", "y", 2.0, "A sentence.")]
         with database.transaction() as session:
             version = session.scalars(sa.select(ModelVersion)).one()
             series = session.scalars(sa.select(Series)).one()
-            note(session, version, series, 5, found)
-            note(session, version, series, 5, found)
-            note(session, version, series, 4, [])
+            store_findings(session, version, series, 5, found)
+            store_findings(session, version, series, 5, found)
+            store_findings(session, version, series, 4, [])
             watch = session.get_one(DriftWatch, (version.id, series.id))
             assert (watch.drifted, watch.revision) == (True, 5)
         assert len(events(database)) == 1
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-    def test_what_cannot_be_computed_is_logged_once_and_looked_at_after_the_next_write(
+    def test_a_failed_check_is_logged_once_and_repeated_after_the_next_write(
         self,
         client: TestClient,
         database: Database,
@@ -153,7 +153,7 @@ class TestWatch:
             bundle.content = write_bundle(replace(artefact, manifest=no_data))
         for _ in range(2):
             watch_drift(database, settings)
-        assert caplog.text.count("could not be told") == 1
+        assert caplog.text.count("could not be computed") == 1
 
         with database.transaction() as session:
             session.scalars(sa.select(Bundle)).one().content = whole
@@ -176,15 +176,15 @@ class TestSchedules:
         number = self.ask(client, min_skill=0.999, window_steps=10)
         for week in range(5):
             put_rows(client, weekly_rows(ROWS + week, 1))
-        assert not look(database, number)  # five of ten steps are needed
+        assert not check_schedule(database, number)  # five of ten steps are needed
         put_rows(client, weekly_rows(ROWS + 5, 1))
-        assert look(database, number)
+        assert check_schedule(database, number)
         with database.transaction() as session:
             (run,) = session.scalars(sa.select(ScheduleRun))
             assert run.trigger is Trigger.MIN_SKILL
             run.finished_at = run.started_at
         put_rows(client, weekly_rows(ROWS + 6, 1))
-        assert not look(database, number)
+        assert not check_schedule(database, number)
         shown = client.get(f"/v1/models/weekly-gru/schedules/{number}").json()
         assert shown["triggers"][0]["value"] is None
 
@@ -207,9 +207,9 @@ class TestSchedules:
         self, client: TestClient, database: Database, deployed: str
     ) -> None:
         number = self.ask(client, drift={"stability_index": 0.5, "error_ratio": 900})
-        assert not look(database, number)
+        assert not check_schedule(database, number)
         put_rows(client, shifted(ROWS, WINDOW))
-        assert look(database, number)
+        assert check_schedule(database, number)
         with database.reading() as session:
             run = session.scalars(sa.select(ScheduleRun)).one()
             job = session.get_one(Job, run.training_job)

@@ -121,7 +121,7 @@ class TestForecasts:
         assert listed == answer.json()
         assert datetime.fromisoformat(item["origin"]) == START + (ROWS + 2) * WEEK
 
-    def test_a_series_that_arrived_later_is_forecast_once_it_was_asked_for(
+    def test_a_new_series_is_forecast_after_its_first_request(
         self, client: TestClient, deployed: str
     ) -> None:
         client.post("/v1/series", json={"name": "other", "kind": "generic"})

@@ -151,13 +151,13 @@ class Story:
         assert lower == pytest.approx(made.lower[3, :, 0].tolist(), abs=TOLERANCE)
 
     def check_scores(self) -> None:
-        """Every point whose step is complete has its actual value, and no other point has one."""
+        """Every point at a complete step has its actual value, and no other point has one."""
         own = self.forecaster
         grid = own.rule.grid(*self.arrays())
-        observed = dict(zip(map(to_datetime, grid.times), grid.values[:, 0].tolist(), strict=True))
+        values = dict(zip(map(to_datetime, grid.times), grid.values[:, 0].tolist(), strict=True))
         with self.database.reading() as session:
             for score in session.scalars(sa.select(ForecastScore)):
-                actual = observed.get(score.time)
+                actual = values.get(score.time)
                 actual = None if actual is None or np.isnan(actual) else actual
                 assert score.actual == actual
                 assert score.error == (None if actual is None else score.value - actual)

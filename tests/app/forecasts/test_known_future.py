@@ -94,7 +94,7 @@ def shop(client: TestClient, database: Database, trained_shop: list["Trained"]) 
 
 
 class TestCreate:
-    def test_the_values_are_used_and_reported(self, client: TestClient) -> None:
+    def test_the_values_are_used_and_shown(self, client: TestClient) -> None:
         with_promo = forecast(client, known_future=future(promo=1.0))
         without = forecast(client, known_future=future(promo=0.0))
         assert values(with_promo) != values(without)
@@ -142,9 +142,7 @@ class TestCreate:
         assert replayed["id"] != streamed["id"]
         assert values(replayed) == pytest.approx(values(streamed), abs=1e-6)
 
-    def test_for_an_earlier_origin_the_series_knows_the_actual_values(
-        self, client: TestClient
-    ) -> None:
+    def test_for_an_earlier_origin_the_series_has_the_values(self, client: TestClient) -> None:
         origin = week(ROWS - 10)
         from_series = forecast(client, origin=origin)
         assert forecast(client, origin=origin, known_future=future(ROWS - 9)) == from_series
@@ -173,7 +171,7 @@ class TestCreate:
 
 
 class TestIntervals:
-    """They follow the errors as rows come in, even if forecasts are not requested."""
+    """They follow the errors as rows arrive, even without requests for forecasts."""
 
     @pytest.fixture(autouse=True)
     def deployed(self, database: Database, shop: None) -> None:
@@ -213,8 +211,8 @@ class TestIntervals:
     def check(self, database: Database) -> None:
         """Compare the kept state with a replay."""
         with database.reading() as session:
-            (subject,) = checking.subjects(session, "shop", "shop")
-            difference = checking.difference(session, subject)
+            (state,) = checking.states_to_check(session, "shop", "shop")
+            difference = checking.difference(session, state)
         assert difference is not None
         assert difference <= checking.TOLERANCE
 
@@ -245,7 +243,7 @@ class TestLatest:
 
     def test_without_a_forecast_it_is_409_that_says_what_to_send(self, client: TestClient) -> None:
         body = check_problem(client.get(self.PATH), 409)
-        assert "ask for one with POST" in body["detail"]
+        assert "request one with POST" in body["detail"]
         assert "promo, price" in body["detail"]
 
     def test_it_is_the_last_one_made_from_the_last_step(self, client: TestClient) -> None:

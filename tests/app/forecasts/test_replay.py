@@ -1,4 +1,4 @@
-"""Stored forecasts made again from the data of their revision."""
+"""Replays of stored forecasts: recomputed from the data of their revision."""
 
 import json
 
@@ -23,7 +23,7 @@ def test_a_streamed_forecast_is_made_again_after_the_series_went_on_and_was_corr
     assert answer["forecast"] == client.get(path).json()
     assert answer["replay"]["identical"] is True
     assert answer["replay"]["max_abs_difference"] <= 1e-5
-    assert answer["replay"]["sentence"].startswith("Made again from the same data")
+    assert answer["replay"]["sentence"].startswith("Recomputed from the same data")
 
 
 def test_a_forecast_from_an_earlier_origin_is_made_again(client: TestClient, model: str) -> None:

@@ -46,7 +46,7 @@ def test_a_streamed_state_is_that_of_a_replay(
 
 
 @pytest.mark.parametrize("damage", ["moved", "unreadable"])
-def test_a_state_that_differs_is_made_again(
+def test_a_state_that_differs_is_replaced(
     client: TestClient, database: Database, deployed: str, damage: str
 ) -> None:
     put_rows(client, weekly_rows(ROWS, 1))
@@ -57,7 +57,7 @@ def test_a_state_that_differs_is_made_again(
         kept.content = moved.to_bytes() if damage == "moved" else b"?"
     result = check(client, database, deployed)
     assert result["repaired"] == 1
-    assert "made again" in result["states"][0]["sentence"]
+    assert "was replaced" in result["states"][0]["sentence"]
     with database.reading() as session:
         repaired = State.from_bytes(session.scalars(sa.select(KeptState.content)).one())
     for one, other in zip(repaired.recurrent, State.from_bytes(right).recurrent, strict=True):
@@ -67,7 +67,7 @@ def test_a_state_that_differs_is_made_again(
     assert len(values(read_forecast(client, entry["id"]))) == 4
 
 
-def test_a_state_that_cannot_be_replayed_is_reported_and_left_as_it_is(
+def test_a_state_that_cannot_be_replayed_is_reported_and_unchanged(
     client: TestClient, database: Database, deployed: str
 ) -> None:
     put_rows(client, weekly_rows(ROWS, 1))
@@ -80,7 +80,7 @@ def test_a_state_that_cannot_be_replayed_is_reported_and_left_as_it_is(
     result = check(client, database, deployed)
     (state,) = result["states"]
     assert (result["repaired"], result["failed"], state["failed"]) == (0, 1, True)
-    assert "not a finite number" in state["sentence"]
+    assert "is not finite" in state["sentence"]
     with database.reading() as session:
         assert session.scalars(sa.select(KeptState.content)).one() == stored
 

@@ -11,7 +11,7 @@ from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
 from app.jobs import attempts
 from app.jobs.task import Task
-from app.retention import aged
+from app.retention import conditions
 from app.worker import child
 from app.worker.handlers import HANDLERS, load_handlers
 from tests.app.conftest import ROWS, SPEC, Trainer, put_rows, weekly_rows
@@ -38,7 +38,7 @@ def point(client: TestClient, alias: str, version: int) -> None:
 
 
 def append(client: TestClient, first: int, count: int) -> None:
-    """Write this number of weeks after the first 300, one after the other."""
+    """Write `count` weeks after the first 300, one after the other."""
     for week in range(ROWS + first, ROWS + first + count):
         put_rows(client, weekly_rows(week, 1))
 
@@ -86,7 +86,7 @@ def performance(client: TestClient, model: str = MODEL) -> dict[tuple[Any, ...],
 @pytest.fixture(autouse=True)
 def few_watched_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred steps would need a hundred appends."""
-    monkeypatch.setattr(aged, "WATCHED_STEPS", 6)
+    monkeypatch.setattr(conditions, "WATCHED_STEPS", 6)
 
 
 @pytest.fixture

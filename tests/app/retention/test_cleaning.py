@@ -1,4 +1,4 @@
-"""Cleaning deletes what policies do not keep, and forecasts do not change."""
+"""Cleaning: what the policies do not keep is deleted, and forecasts are unchanged."""
 
 import subprocess
 import sys
@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
-import app.live.states as live
 from app.db import Database
 from app.forecasts.tables import StoredForecast
+from app.live import storage as state_storage
 from app.live.tables import KeptState, StateCheckpoint
 from app.registry.tables import Alias, Bundle, Model, ModelVersion
 from app.retention.cleaning import Cleaner
@@ -201,13 +201,13 @@ def test_a_request_whose_version_is_deleted_meanwhile_is_409(
     client: TestClient, database: Database, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version goes between being read for an alias and having its state stored."""
-    keep = live.keep_state
+    keep = state_storage.keep_state
 
     def too_late(session: Session, *arguments: Any) -> None:
         session.execute(sa.delete(ModelVersion))
         keep(session, *arguments)
 
-    monkeypatch.setattr(live, "keep_state", too_late)
+    monkeypatch.setattr(state_storage, "keep_state", too_late)
     answer = client.put(f"{MODEL}/aliases/late", json={"version": 1})
     assert "deleted in the meantime" in check_problem(answer, 409)["detail"]
     assert numbers(client) == [1]
@@ -235,7 +235,7 @@ class TestStates:
             assert set(session.scalars(kept)) == {1, 3, 4}
             marked = sa.select(ModelVersion.number).join(StateCheckpoint)
             assert 2 not in session.scalars(marked).all()
-        # It is made again when it is asked for.
+        # It is computed again when a forecast needs it.
         assert client.post(f"{MODEL}/forecasts", json={"version": 2}).status_code == 200
 
     def test_a_state_whose_forecast_waits_stays(
@@ -314,10 +314,10 @@ def check_rollback(client: TestClient, database: Database, alias: dict[str, Any]
 SCRIPT = """
 import sys
 from app.db import Database
-from app.retention import aged, pace
+from app.retention import conditions, throttle
 from app.retention.cleaning import Cleaner
 from app.settings import Settings
-aged.WATCHED_STEPS, pace.FIRST_SIZE, pace.LARGEST_SIZE = 6, 1, 1
+conditions.WATCHED_STEPS, throttle.FIRST_SIZE, throttle.LARGEST_SIZE = 6, 1, 1
 Cleaner(Database(sys.argv[1]), Settings(), lambda _: None).clean(int(sys.argv[2]))
 """
 

@@ -12,7 +12,7 @@ from app.jobs.events import change
 from app.jobs.tables import Job, JobState
 from app.jobs.task import Task
 from app.registry.service import publish
-from app.schedules.firing import look
+from app.schedules.firing import check_schedule
 from app.schedules.tables import ScheduleRun
 from app.schedules.tasks import promote_version
 from app.worker import child
@@ -69,6 +69,6 @@ def begun(client: TestClient, database: Database, model: str) -> ScheduleRun:
     """The first run of a schedule, its training queued."""
     number = schedule(client, after_rows=1)
     put_rows(client, weekly_rows(ROWS, 1))
-    assert look(database, number)
+    assert check_schedule(database, number)
     (run,) = runs(database)
     return run

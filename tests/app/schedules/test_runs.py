@@ -1,4 +1,4 @@
-"""Runs begin once on any number of workers, make up for missed times once, and are promoted."""
+"""Runs of schedules: started once by several workers, one for all missed times, never lost."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from app.jobs import attempts
 from app.jobs.tables import Job, JobState
 from app.jobs.task import Task
 from app.schedules import firing
-from app.schedules.firing import Cause, fire, fire_due, look
+from app.schedules.firing import Cause, check_schedule, fire, fire_due
 from app.schedules.tables import Schedule, ScheduleRun, Trigger
 from app.schedules.tasks import promote_version
 from app.settings import Settings
@@ -49,7 +49,7 @@ class TestBegin:
     ) -> None:
         number = schedule(client, after_rows=3, start="warm", alias=None)
         put_rows(client, weekly_rows(ROWS, 2))
-        assert not look(database, number)
+        assert not check_schedule(database, number)
         put_rows(client, weekly_rows(ROWS, 3))
         fire_due(database, Settings())
         (run,) = runs(database)
@@ -60,13 +60,13 @@ class TestBegin:
         assert version["spec"] == client.get(f"/v1/models/{model}/versions/1").json()["spec"]
 
         put_rows(client, weekly_rows(ROWS + 3, 2))
-        assert not look(database, number)
+        assert not check_schedule(database, number)
         end_training(database, trainer.trained, run.training_job)
         (run,) = runs(database)
         assert run.finished_at is not None
         assert (run.promoted, run.promotion_job) == (False, None)
-        assert run.reason == "The schedule promotes into no alias."
-        assert not look(database, number)
+        assert run.reason == "The schedule does not promote: `alias` is null."
+        assert not check_schedule(database, number)
         assert show(client, number)["triggers"][0]["value"] == 2
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -75,7 +75,7 @@ class TestBegin:
     ) -> None:
         number = schedule(client, cron="0 3 * * *", alias=None)
         make_due(database, number, timedelta(days=10))
-        assert look(database, number)
+        assert check_schedule(database, number)
         assert read(database, number).next_run_at > utc_now()
         (run,) = runs(database)
         end_training(database, trainer.trained, run.training_job)
@@ -88,12 +88,12 @@ class TestBegin:
     ) -> None:
         other = schedule(client, cron="0 3 * * *", alias=None)
         make_due(database, other, timedelta(hours=1))
-        assert not look(database, other)
+        assert not check_schedule(database, other)
         end_training(database, trainer.trained, begun.training_job)
-        assert not look(database, other)  # its promotion is part of the run
+        assert not check_schedule(database, other)  # its promotion is part of the run
         (run,) = runs(database)
         promote(database, run)
-        assert look(database, other)
+        assert check_schedule(database, other)
 
     def test_one_that_is_switched_off_or_deleted_meanwhile_does_not_run(
         self, client: TestClient, database: Database, model: str
@@ -147,10 +147,10 @@ class TestOnce:
 
         monkeypatch.setattr(firing, "_begin", die)
         with pytest.raises(KeyboardInterrupt):
-            look(database, number)
+            check_schedule(database, number)
         assert (runs(database), len(trainings(database))) == ([], 1)
         monkeypatch.undo()
-        assert look(database, number)
+        assert check_schedule(database, number)
         assert (len(runs(database)), len(trainings(database))) == (1, 2)
 
 
@@ -164,9 +164,9 @@ class TestEnd:
         (run,) = runs(database)
         assert (run.promoted, run.finished_at is None) == (False, False)
         assert run.reason == "The training failed: The loss is not a number any more."
-        assert not look(database, begun.schedule_id)
+        assert not check_schedule(database, begun.schedule_id)
         put_rows(client, weekly_rows(ROWS + 1, 1))
-        assert look(database, begun.schedule_id)
+        assert check_schedule(database, begun.schedule_id)
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_one_that_is_cancelled_ends_the_run(
@@ -179,12 +179,8 @@ class TestEnd:
         self, client: TestClient, database: Database, begun: ScheduleRun, trainer: Trainer
     ) -> None:
         with database.transaction() as session:
-            reported = {
-                "url": "https://example.com",
-                "events": ["alias.changed"],
-                "secret": "s" * 16,
-            }
-            session.add(Webhook(**reported))
+            fields = {"url": "https://example.com", "events": ["alias.changed"], "secret": "s" * 16}
+            session.add(Webhook(**fields))
         end_training(database, trainer.trained, begun.training_job)
         (run,) = runs(database)
         assert run.finished_at is None

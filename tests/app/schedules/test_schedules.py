@@ -63,7 +63,9 @@ class TestGauges:
         rows, skill, error, inputs = show(client, number)["triggers"]
         assert (rows["trigger"], rows["threshold"], rows["value"]) == ("after_rows", 10, 4)
         assert not rows["met"]
-        assert "4 rows were stored since the newest version; 10 are waited for." in rows["sentence"]
+        assert (
+            "4 rows were stored since the newest version; the threshold is 10." in rows["sentence"]
+        )
         assert (skill["trigger"], skill["value"], skill["met"]) == ("min_skill", None, False)
         assert "Too few steps" in skill["sentence"]
         assert (error["trigger"], error["value"]) == ("error_ratio", None)

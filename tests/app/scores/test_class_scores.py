@@ -1,4 +1,4 @@
-"""Scores of classes, computed by hand, beside those of the class prior."""
+"""Scores of class forecasts, computed by hand, and those of the class prior."""
 
 from math import log
 from typing import Any
@@ -32,7 +32,7 @@ def deployed(database: Database, direction: str) -> str:
 
 @pytest.fixture
 def prior(client: TestClient, deployed: str) -> list[dict[str, float]]:
-    """What the frequencies of the training rows say, by lead."""
+    """The class frequencies of the training rows, by lead."""
     version = client.get(f"/v1/models/{deployed}/versions/1").json()
     rows: list[dict[str, float]] = version["baselines"]["frequencies"]["y"]
     return rows
@@ -48,7 +48,7 @@ def brier(shares: dict[str, float], observed: str) -> float:
 
 
 def scored(made: dict[str, Any], actual: float, frequencies: dict[str, float]) -> dict[str, Any]:
-    """The point as it must be once its truth has come."""
+    """The point as it must be once it is observed."""
     observed, shares = class_of(actual, made["naive"]), made["probabilities"]
     prior = {name: frequencies[name] for name in CLASSES}
     return made | {
@@ -141,9 +141,9 @@ class TestPerformance:
             for name, column in means.items():
                 mean = sum(p[column] for p in some) / len(some)
                 assert figures[name] == pytest.approx(mean), name
-            observed = {name: [p for p in some if p["actual_class"] == name] for name in CLASSES}
+            by_class = {name: [p for p in some if p["actual_class"] == name] for name in CLASSES}
             recalls = [
-                sum(p["correct"] for p in each) / len(each) for each in observed.values() if each
+                sum(p["correct"] for p in each) / len(each) for each in by_class.values() if each
             ]
             assert figures["balanced_accuracy"] == pytest.approx(sum(recalls) / len(recalls))
             skill = 1 - sum(p["log_loss"] for p in some) / sum(

@@ -1,4 +1,4 @@
-"""Scores of forecasts against actual values, computed by hand, and the figures made of them."""
+"""Scores of value forecasts, computed by hand, and the figures made of them."""
 
 from datetime import datetime
 from typing import Any

@@ -265,7 +265,7 @@ class TestFailures:
         crew.run_all()
         study = crew.study(study_id)
         assert (study["state"], study["progress"]["failed"]) == ("failed", 3)
-        assert "3 of them: The loss is not a number any more." in study["error"]
+        assert "3 trials: The loss is not a number any more." in study["error"]
 
     def test_a_trial_whose_process_was_killed_is_followed_by_the_next(
         self, crew: Crew, client: TestClient
@@ -375,7 +375,7 @@ class TestBudget:
         study = crew.study(study_id)
         assert study["state"] == "succeeded"
         assert (study["progress"]["complete"], study["progress"]["cancelled"]) == (1, 2)
-        assert "minutes were over" in study["trials"][-1]["reason"]
+        assert "time was over" in study["trials"][-1]["reason"]
 
 
 class TestCancelled:

@@ -60,7 +60,7 @@ class TestRun:
         assert job.progress["loss"] is None
 
     @pytest.mark.parametrize("error", [DataError("The column is empty."), NotFound("It is gone.")])
-    def test_an_expected_error_is_reported_in_its_own_words(
+    def test_an_expected_error_is_stored_with_its_message(
         self, database: Database, task: Task, attempt: Attempt, error: Exception
     ) -> None:
         child.run(task, raising(error))

@@ -112,6 +112,6 @@ class TestDescribeExit:
         assert words in describe_exit(code, "try fewer `lanes` (now 60)", "training")
 
     def test_a_killed_one_names_what_to_make_smaller(self) -> None:
-        answer = describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)", "training")
-        assert answer.startswith("The training process was killed")
-        assert answer.endswith("ran out of memory: try fewer `lanes` (now 60).")
+        message = describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)", "training")
+        assert message.startswith("The training process was killed")
+        assert message.endswith("ran out of memory: try fewer `lanes` (now 60).")

@@ -51,7 +51,11 @@ class TestChoice:
 
     @pytest.mark.parametrize(
         ("device", "gpus", "words"),
-        [("gpu:0", [], "no GPU"), ("gpu:1", ["0"], "1 GPU "), ("gpu:2", ["0", "1"], "2 GPUs")],
+        [
+            ("gpu:0", [], "0 usable GPUs"),
+            ("gpu:1", ["0"], "1 usable GPU."),
+            ("gpu:2", ["0", "1"], "2 usable GPUs"),
+        ],
     )
     def test_one_that_is_not_is_refused_in_a_sentence(
         self, device: str, gpus: list[str], words: str

@@ -1,4 +1,4 @@
-"""Gauges: what each trigger of a schedule measures now, and whether that is enough."""
+"""Measure the triggers of a schedule, and compare each with its threshold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from statistics import fmean
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.drift.service import Drift, Finding, Thresholds
+from app.drift.service import Drift, DriftFinding, Thresholds
+from app.schedules.retrained_version import RetrainedVersion
 from app.schedules.tables import Schedule, Trigger
-from app.schedules.trained_version import Subject
 from app.series.tables import SeriesRevision
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """What a trigger measures.
+    """The present value of a trigger.
 
-    `name` tells the two measures of `drift` apart.
+    `name` distinguishes the two measures of `drift`.
     """
 
     trigger: Trigger
@@ -28,20 +28,20 @@ class Gauge:
     sentence: str
 
 
-def measure(session: Session, schedule: Schedule, subject: Subject) -> list[Gauge]:
-    """The gauges of all triggers but the clock."""
-    found = [] if schedule.after_rows is None else [_rows(session, schedule.after_rows, subject)]
+def measure(session: Session, schedule: Schedule, retrained: RetrainedVersion) -> list[Gauge]:
+    """The gauges of all triggers except `cron`."""
+    found = [] if schedule.after_rows is None else [_rows(session, schedule.after_rows, retrained)]
     if schedule.min_skill is None and schedule.drift is None:
         return found
     drifts = [
         Drift.of(
             session,
-            subject.version,
+            retrained.version,
             series,
             steps=schedule.window_steps,
-            after=subject.evidence_after(series),
+            after=retrained.evidence_after(series),
         )
-        for series in subject.series
+        for series in retrained.series
     ]
     if schedule.min_skill is not None:
         found.append(_skill(schedule.min_skill, drifts))
@@ -50,32 +50,32 @@ def measure(session: Session, schedule: Schedule, subject: Subject) -> list[Gaug
     return found
 
 
-def rows_since(session: Session, subject: Subject) -> int:
-    """Rows of all series stored since the data of the newest version, less deleted ones."""
+def rows_since(session: Session, retrained: RetrainedVersion) -> int:
+    """Rows stored in all series since the data of the newest version, less the deleted ones."""
     revision = SeriesRevision
     grown = sa.func.sum(revision.rows_stored - revision.rows_deleted)
     counted = (
         session.scalar(
             sa.select(grown).where(
                 revision.series_id == series.id,
-                revision.revision > subject.counted_from.get(series.id, 0),
+                revision.revision > retrained.counted_from.get(series.id, 0),
             )
         )
-        for series in subject.series
+        for series in retrained.series
     )
     return sum(max(0, int(each or 0)) for each in counted)
 
 
-def _rows(session: Session, threshold: int, subject: Subject) -> Gauge:
-    rows = rows_since(session, subject)
-    sentence = f"{rows} rows were stored since the newest version; {threshold} are waited for."
+def _rows(session: Session, threshold: int, retrained: RetrainedVersion) -> Gauge:
+    rows = rows_since(session, retrained)
+    sentence = f"{rows} rows were stored since the newest version; the threshold is {threshold}."
     return Gauge(Trigger.AFTER_ROWS, "after_rows", threshold, rows, rows >= threshold, sentence)
 
 
 def _skill(threshold: float, drifts: list[Drift]) -> Gauge:
     skills = [error.skill for drift in drifts for error in drift.errors if error.skill is not None]
     value = fmean(skills) if skills else None
-    sentence = "Too few steps were scored to tell the live skill."
+    sentence = "Too few steps were scored to compute the live skill."
     if value is not None:
         sentence = f"The live skill is {value:.3f}; below {threshold:g} the model is trained."
     met = value is not None and value < threshold
@@ -86,7 +86,7 @@ def _drift(limits: Thresholds, drifts: list[Drift]) -> Iterator[Gauge]:
     found = [finding for drift in drifts for finding in drift.findings(limits)]
     if limits.error_ratio is not None:
         ratios = [drift.worst_ratio for drift in drifts]
-        unknown = "Too few steps were scored to tell the live error."
+        unknown = "Too few steps were scored to compute the live error."
         yield _of_drift("error_ratio", limits.error_ratio, ratios, unknown, found)
     if limits.stability_index is not None:
         excesses = [drift.worst_excess for drift in drifts]
@@ -99,7 +99,7 @@ def _of_drift(
     threshold: float,
     values: list[float | None],
     unknown: str,
-    found: list[Finding],
+    found: list[DriftFinding],
 ) -> Gauge:
     value = max((each for each in values if each is not None), default=None)
     reached = [each for each in found if each.kind == name]

@@ -1,4 +1,4 @@
-"""Needs: which versions and states something points to, goes back to or works with."""
+"""Queries for the versions and states of a model that must stay or may be deleted."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,18 +10,18 @@ from app.forecasts.tables import StoredForecast
 from app.jobs.tables import UNFINISHED, Job, JobState
 from app.live.tables import KeptState
 from app.registry.tables import Alias, AliasChange, Model, ModelVersion
-from app.retention.aged import Pair, old_states
+from app.retention.conditions import Pair, is_old_state
 from app.retention.policy import Policy
 
-# Who forecasts with a version by its number needs it as one who gave it an alias.
+# A version that made forecasts within this time counts as needed, even without an alias.
 IN_USE = timedelta(days=30)
 
 
 def serving_versions(session: Session, model: Model, policy: Policy) -> set[int]:
     """The ids of versions whose states must be ready.
 
-    Those that an alias points to or can be rolled back to, and the newest trained one, which
-    serves where there is no champion.
+    These are the versions that an alias points to or can be rolled back to, and the newest trained
+    one, which serves a model without a champion.
     """
     return {
         *session.scalars(sa.select(Alias.version_id).where(Alias.model_id == model.id)),
@@ -31,15 +31,16 @@ def serving_versions(session: Session, model: Model, policy: Policy) -> set[int]
 
 
 def surplus_versions(session: Session, model: Model, policy: Policy, now: datetime) -> list[int]:
-    """The ids of versions that may go, oldest first.
+    """The ids of versions that may be deleted, oldest first.
 
-    Of the trained versions that nothing needs the newest are kept, as many as the policy says. One
-    whose training failed or was cancelled goes once there are so many newer ones of any kind.
+    Of the trained versions that are not needed, the newest `policy.versions` are kept. A version
+    whose training failed or was cancelled may be deleted as soon as `policy.versions` newer ones of
+    any state exist.
     """
     if policy.versions is None:
         return []
     serving = serving_versions(session, model, policy)
-    needed = serving | _worked_with(session, model, serving, now)
+    needed = serving | _in_use(session, model, serving, now)
     statement = (
         sa.select(ModelVersion.id, Job.state)
         .join(Job, Job.id == ModelVersion.job_id)
@@ -57,7 +58,7 @@ def surplus_versions(session: Session, model: Model, policy: Policy, now: dateti
 
 
 def idle_states(session: Session, model: Model, policy: Policy, now: datetime) -> list[Pair]:
-    """The versions and series whose kept states may go."""
+    """The versions and series whose states may be deleted."""
     before = policy.states_before(now)
     if before is None:
         return []
@@ -66,7 +67,7 @@ def idle_states(session: Session, model: Model, policy: Policy, now: datetime) -
         Pair(version_id, series_id)
         for version_id in sorted(idle)
         for series_id in session.scalars(
-            sa.select(KeptState.series_id).where(*old_states(version_id, before))
+            sa.select(KeptState.series_id).where(*is_old_state(version_id, before))
         )
     ]
 
@@ -77,13 +78,13 @@ def versions_of(session: Session, model_id: int) -> list[int]:
     return list(session.scalars(statement.order_by(ModelVersion.id)))
 
 
-def _worked_with(session: Session, model: Model, serving: set[int], now: datetime) -> set[int]:
-    """Versions that somebody works with.
+def _in_use(session: Session, model: Model, serving: set[int], now: datetime) -> set[int]:
+    """The ids of versions that are in use.
 
-    They are being trained, an unfinished job names them (as backtests do), forecasts were made with
-    them of late, or a training or verification begins with their weights. The version with the
-    highest number stays in any case: its number would be given again, and histories tell versions
-    apart by it.
+    They are being trained, an unfinished job names them (as backtests do), they made forecasts
+    recently, or a training or verification starts from their weights. The version with the highest
+    number always stays: its number would be given to the next version, and histories identify
+    versions by number.
     """
     by_number = _numbers_of_unfinished_jobs(session, model) | _starts(session, model, serving)
     mine = ModelVersion.model_id == model.id
@@ -107,7 +108,7 @@ def _numbers_of_unfinished_jobs(session: Session, model: Model) -> set[int]:
 
 
 def _starts(session: Session, model: Model, serving: set[int]) -> set[int]:
-    """The numbers of versions whose weights others began with that serve or are being trained."""
+    """The numbers of versions from whose weights serving or unfinished versions started."""
     statement = (
         sa.select(ModelVersion.started_from)
         .join(Job, Job.id == ModelVersion.job_id)
@@ -131,20 +132,20 @@ def _newest(model: Model, condition: sa.ColumnElement[bool]) -> sa.Select[int]:
 
 
 def _rolled_back_to(session: Session, model: Model, rollbacks: int | None) -> set[int]:
-    """The versions that so many rollbacks of each alias would lead to."""
+    """The ids of versions that up to `rollbacks` rollbacks of each alias lead to."""
     statement = sa.select(ModelVersion.number, ModelVersion.id).filter_by(model_id=model.id)
     ids = {row.number: row.id for row in session.execute(statement)}
     names = session.scalars(sa.select(Alias.name).where(Alias.model_id == model.id)).all()
     found = set()
     for name in names:
-        there = (ids[each] for each in _past_numbers(session, model, name) if each in ids)
-        for _, version_id in zip(range(rollbacks or len(ids)), there, strict=False):
+        existing = (ids[each] for each in _past_numbers(session, model, name) if each in ids)
+        for _, version_id in zip(range(rollbacks or len(ids)), existing, strict=False):
             found.add(version_id)
     return found
 
 
 def _past_numbers(session: Session, model: Model, alias: str) -> Iterator[int]:
-    """The numbers that rollbacks of an alias lead to, one after the other."""
+    """The version numbers that repeated rollbacks of an alias lead to, in order."""
     changes = sa.select(AliasChange).filter_by(model_id=model.id, name=alias)
     by_number = {change.number: change for change in session.scalars(changes)}
     change = by_number[max(by_number)] if by_number else None

@@ -1,4 +1,4 @@
-"""Aged forecasts and states: which rows of a version and series may go, as conditions."""
+"""Conditions on forecasts and states of a version and series: which rows may be deleted."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,13 +12,12 @@ from app.live.states import BEGINNING
 from app.live.tables import KeptState
 from app.registry.tables import ModelVersion
 from app.schedules.tables import Schedule
-from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
+from app.scores.tables import SCORE_TABLES, AwaitedPoint
 from app.series.tables import Series
 
-SCORES: tuple[type[AwaitedPoint], ...] = (ForecastScore, ClassScore)
-
-# What figures of live performance and of drift look at, back from a version's newest scored step:
-# the longest window, and the steps over which errors are watched unless a schedule says more.
+# Live performance and drift are computed over this much time or this many steps, back from a
+# version's newest scored step: the longest window, and the watched steps unless a schedule has
+# more.
 LONGEST_WINDOW = timedelta(days=30)
 WATCHED_STEPS = 100
 
@@ -33,17 +32,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Up to where forecasts of a pair may go; None has no limit.
+    """Which forecasts of a pair may be deleted; None is not a limit.
 
     Args:
-        made_before: Forecasts made before this may lose their scores.
-        gone_before: Those made before this may go themselves.
+        scores_before: Forecasts made before this may lose their scores.
+        forecasts_before: Those made before this may be deleted themselves.
         points_until: Forecasts with a point later than this stay.
-        origin_before: So do those from this origin on.
+        origin_before: Forecasts with this origin or a later one stay.
     """
 
-    made_before: datetime | None
-    gone_before: datetime | None
+    scores_before: datetime | None
+    forecasts_before: datetime | None
     points_until: datetime | None
     origin_before: datetime | None
 
@@ -53,25 +52,25 @@ NEVER = BEGINNING
 
 
 def limits_of(
-    session: Session, pair: Pair, *, gone_before: datetime | None, made_before: datetime
+    session: Session, pair: Pair, *, forecasts_before: datetime | None, scores_before: datetime
 ) -> Limits:
     """The limits of a pair whose version stays.
 
-    A forecast stays while a point of it waits for its truth, or counts in the figures of the last
-    weeks; and so does the one that is the latest.
+    A forecast stays while one of its points waits for its observation or counts in the figures of
+    the last weeks. The latest forecast stays too.
     """
     keys = {"version_id": pair.version_id, "series_id": pair.series_id}
     state_time = session.scalar(sa.select(KeptState.time).filter_by(**keys))
     return Limits(
-        made_before=made_before,
-        gone_before=gone_before or NEVER,
+        scores_before=scores_before,
+        forecasts_before=forecasts_before or NEVER,
         points_until=_points_until(session, pair),
         origin_before=state_time,
     )
 
 
 def pairs_of(session: Session, versions: list[int]) -> list[Pair]:
-    """The pairs of some versions that have forecasts, each found by one look into an index."""
+    """The pairs of these versions that have forecasts; one index lookup for each pair."""
     has_forecasts = sa.exists().where(
         StoredForecast.version_id == sa.bindparam("version"),
         StoredForecast.series_id == Series.id,
@@ -84,17 +83,18 @@ def pairs_of(session: Session, versions: list[int]) -> list[Pair]:
     ]
 
 
-def may_go(pair: Pair, limits: Limits) -> list[sa.ColumnElement[bool]]:
-    """What forecasts are like that lose their scores, or go."""
+def is_expired(pair: Pair, limits: Limits) -> list[sa.ColumnElement[bool]]:
+    """The conditions on forecasts that lose their scores or are deleted."""
     conditions = [
         StoredForecast.version_id == pair.version_id,
         StoredForecast.series_id == pair.series_id,
     ]
-    if limits.made_before is not None:
-        conditions.append(StoredForecast.created_at < limits.made_before)
-    if limits.gone_before is not None:
-        # Those that stay are of no interest once they have no scores any more.
-        conditions.append(sa.or_(StoredForecast.created_at < limits.gone_before, _has_points()))
+    if limits.scores_before is not None:
+        conditions.append(StoredForecast.created_at < limits.scores_before)
+    if limits.forecasts_before is not None:
+        # A forecast that stays is not selected again once its scores are deleted.
+        is_old = StoredForecast.created_at < limits.forecasts_before
+        conditions.append(sa.or_(is_old, _has_points()))
     if limits.points_until is not None:
         conditions.append(~_has_points(limits.points_until))
     if limits.origin_before is not None:
@@ -102,19 +102,19 @@ def may_go(pair: Pair, limits: Limits) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def goes_itself(limits: Limits) -> sa.ColumnElement[bool]:
-    """Of forecasts that may go, those that do not only lose their scores."""
-    if limits.gone_before is None:
+def is_deleted_itself(limits: Limits) -> sa.ColumnElement[bool]:
+    """The condition on expired forecasts that are deleted and do not only lose their scores."""
+    if limits.forecasts_before is None:
         return sa.true()
-    return StoredForecast.created_at < limits.gone_before
+    return StoredForecast.created_at < limits.forecasts_before
 
 
-def old_states(version_id: int, before: datetime) -> list[sa.ColumnElement[bool]]:
-    """What kept states of a version are like that may go: unused, and nothing waits for them.
+def is_old_state(version_id: int, before: datetime) -> list[sa.ColumnElement[bool]]:
+    """The conditions on states of a version that may be deleted: unused, without awaited points.
 
     Args:
-        version_id: A version that need not be ready to serve.
-        before: Nothing was forecast from them since.
+        version_id: A version whose states do not have to be ready to serve.
+        before: No forecast was made from them since this moment.
     """
     was_used = sa.exists().where(
         StoredForecast.version_id == KeptState.version_id,
@@ -124,22 +124,22 @@ def old_states(version_id: int, before: datetime) -> list[sa.ColumnElement[bool]
     return [
         KeptState.version_id == version_id,
         ~was_used,
-        *(~_is_awaited(table) for table in SCORES),
+        *(~_is_awaited(table) for table in SCORE_TABLES),
     ]
 
 
 def _points_until(session: Session, pair: Pair) -> datetime:
-    """The last moment whose points count in no figures of recent time."""
+    """The last moment whose points do not count in recent figures."""
     watched = max(WATCHED_STEPS, _steps_of_schedules(session, pair.version_id))
     steps: list[datetime] = []
-    for table in SCORES:
+    for table in SCORE_TABLES:
         mine = (table.version_id == pair.version_id, table.series_id == pair.series_id)
         scored = sa.select(table.time).distinct().where(*mine, table.actual.is_not(None))
         steps += session.scalars(scored.order_by(table.time.desc()).limit(watched)).all()
     if len(steps) < watched:
         return NEVER
-    # A version forecasts values or classes, so that these are of one table, newest first. Less
-    # than the oldest of the watched: that one stays, too.
+    # A version forecasts either values or classes, so all steps are of one table, newest first.
+    # One microsecond is subtracted because the oldest watched step stays too.
     return min(steps[0] - LONGEST_WINDOW, steps[-1] - MICROSECOND)
 
 
@@ -153,20 +153,20 @@ def _steps_of_schedules(session: Session, version_id: int) -> int:
 
 
 def _has_points(after: datetime | None = None) -> sa.ColumnElement[bool]:
-    """Whether a forecast has points with a row of their own, later than a moment."""
+    """Whether a forecast has stored points, optionally only those after a moment."""
     return sa.or_(
         *(
             sa.exists().where(
                 table.forecast_id == StoredForecast.id,
                 sa.true() if after is None else table.time > after,
             )
-            for table in SCORES
+            for table in SCORE_TABLES
         )
     )
 
 
 def _is_awaited(table: type[AwaitedPoint]) -> sa.ColumnElement[bool]:
-    """Whether a point of a state's version waits for a step that the series has not reached."""
+    """Whether a point of the state's version and series is later than the last observation."""
     last = sa.select(Series.last_time).where(Series.id == KeptState.series_id)
     return sa.exists().where(
         table.version_id == KeptState.version_id,

@@ -1,4 +1,4 @@
-"""What a schedule is about: the version that is trained anew, and the data it learnt from."""
+"""The version that a schedule retrains, and the data that it learnt from."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,15 +15,15 @@ from app.series.tables import Series
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The version that is trained anew, and where its model stands.
+class RetrainedVersion:
+    """The version that a schedule retrains, with its model and the schedule's last run.
 
     Args:
         model: The model.
         version: The version, its panel loaded.
-        job: Its training.
+        job: Its training job.
         last_run: The schedule's last run, if there was one.
-        counted_from: The revision of each series, by id, from which on rows are new.
+        counted_from: By series id, the revision after which rows count as new.
     """
 
     model: Model
@@ -34,24 +34,24 @@ class Subject:
 
     @property
     def series(self) -> list[Series]:
-        """What it learnt from."""
+        """The series that it learnt from."""
         return [each.series for each in self.version.panel]
 
     @property
     def fingerprint(self) -> str:
-        """Changes when there is something new to measure."""
+        """A text that changes when the triggers have to be measured again."""
         return f"{self.version.id}@{sum(each.revision for each in self.series)}"
 
     def evidence_after(self, series: Series) -> datetime | None:
-        """What is measured must be later: a run that changed nothing is not repeated for it."""
+        """Triggers use only later data, so that the same data never starts two runs."""
         if self.last_run is None:
             return None
         end = self.last_run.data_ends.get(str(series.id))
         return None if end is None else EPOCH + end * MICROSECOND
 
 
-def find_subject(session: Session, schedule: Schedule) -> Subject | None:
-    """The subject of a schedule; None if its model has no trained version."""
+def find_retrained_version(session: Session, schedule: Schedule) -> RetrainedVersion | None:
+    """The version that a schedule retrains; None if its model has no trained version."""
     model = session.get_one(Model, schedule.model_id)
     row = next(
         (
@@ -65,11 +65,12 @@ def find_subject(session: Session, schedule: Schedule) -> Subject | None:
     if row is None:
         return None
     last_run = session.get(ScheduleRun, (schedule.id, schedule.runs))
-    return Subject(model, row[0], row[3], last_run, _counted_from(session, model, last_run))
+    counted_from = _counted_from(session, model, last_run)
+    return RetrainedVersion(model, row[0], row[3], last_run, counted_from)
 
 
 def is_running(session: Session, model_id: int) -> bool:
-    """Whether a run of any schedule of the model goes on."""
+    """Whether a run of any schedule of the model is unfinished."""
     statement = (
         sa.select(ScheduleRun.number)
         .join(Schedule, Schedule.id == ScheduleRun.schedule_id)
@@ -80,15 +81,16 @@ def is_running(session: Session, model_id: int) -> bool:
 
 
 def _counted_from(session: Session, model: Model, last_run: ScheduleRun | None) -> dict[int, int]:
-    """Revisions of the newest version that is trained, or that the schedule asked for.
+    """By series id, the data revision of the newest version that is trained or from the last run.
 
-    Otherwise a training that fails would be asked for again at once, and again.
+    The last run's version counts even if its training failed: otherwise the same rows would start
+    the failing training again and again.
     """
-    asked = ModelVersion.number == (last_run.version if last_run is not None else -1)
+    of_last_run = ModelVersion.number == (last_run.version if last_run is not None else -1)
     newest = (
         version_rows()
         .with_only_columns(ModelVersion.id)
-        .where(Model.id == model.id, sa.or_(Job.state == JobState.SUCCEEDED, asked))
+        .where(Model.id == model.id, sa.or_(Job.state == JobState.SUCCEEDED, of_last_run))
         .order_by(ModelVersion.number.desc())
         .limit(1)
     )

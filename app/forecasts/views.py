@@ -1,4 +1,4 @@
-"""Stored forecasts as they are read back: with what came of their points."""
+"""Turn stored forecasts into answers, with the scores of their observed points."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.errors import ForecastNotFound
-from app.forecasts.issuing import Answer
+from app.forecasts.issuing import ForecastBody
 from app.forecasts.tables import StoredForecast
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 
@@ -22,32 +22,32 @@ Points = list[dict[str, Any]]
 Scores = dict[tuple[int, str], Any]
 
 
-def read_forecast(session: Session, key: str) -> Answer:
-    """A stored forecast: its very bytes, until something came that it had predicted.
+def read_forecast(session: Session, key: str) -> ForecastBody:
+    """A stored forecast: its stored text, or the same with scores once a point is observed.
 
     Raises:
-        ForecastNotFound: If there is no such forecast.
+        ForecastNotFound: If the forecast does not exist.
     """
     statement = sa.select(StoredForecast.id, StoredForecast.body)
     row = session.execute(statement.where(StoredForecast.key == key)).first()
     if row is None:
-        raise ForecastNotFound(f"There is no forecast with the id {key!r}.")
+        raise ForecastNotFound(f"The forecast {key!r} does not exist.")
     for table, with_scores in SCORED.items():
         scores = _scores(session, row.id, table)
         if scores:
             answer = json.loads(row.body)
             points = with_scores(answer["points"], scores)
-            return Answer(_tag(key, scores), json.dumps({**answer, "points": points}))
-    return Answer(key, row.body)
+            return ForecastBody(_tag(key, scores), json.dumps({**answer, "points": points}))
+    return ForecastBody(key, row.body)
 
 
 def _tag(key: str, scores: Scores) -> str:
-    """A score changes only with the revision that it was made at, and never goes back to none."""
+    """An entity tag: a score changes only with its revision, and is never deleted alone."""
     return f"{key}-{len(scores)}-{max(score.revision for score in scores.values())}"
 
 
 def _scores(session: Session, forecast_id: int, table: type[AwaitedPoint]) -> Scores:
-    """What was written beside the points, by lead and target."""
+    """The scores of the points, by lead and target."""
     statement = sa.select(table).where(
         table.forecast_id == forecast_id, table.revision.is_not(None)
     )
@@ -55,7 +55,7 @@ def _scores(session: Session, forecast_id: int, table: type[AwaitedPoint]) -> Sc
 
 
 def _with_values(points: Points, scores: Scores) -> Points:
-    """`actual`, `error` and `inside_...` at every point; null where none came yet."""
+    """`actual`, `error` and `inside_...` at every point; null if it is not observed yet."""
     return [
         {**point, **{name: getattr(score, name, None) for name in VALUE_FIGURES}}
         for point in points
@@ -64,7 +64,7 @@ def _with_values(points: Points, scores: Scores) -> Points:
 
 
 def _with_classes(points: Points, scores: Scores) -> Points:
-    """What came, its class and the figures at every point; null where none came yet."""
+    """Actual value, actual class and scores at every point; null if it is not observed yet."""
     return [
         {
             **point,
@@ -78,7 +78,7 @@ def _with_classes(points: Points, scores: Scores) -> Points:
 
 
 def _class(point: dict[str, Any], code: int | None) -> str | None:
-    """The name of a class: those of a point stand in the order of their codes."""
+    """The name of a class: a point has its probabilities in the order of the codes."""
     return None if code is None else list(point["probabilities"])[code]
 
 
