@@ -1,7 +1,7 @@
 """Text in CSV that a spreadsheet must not run: `=cmd` and its like get an apostrophe before them.
 
 Spreadsheets run a cell that begins with one of these signs, and show one behind an apostrophe as
-text (OWASP, CSV injection). Numbers are no text: -5 stays -5.
+text (OWASP, CSV injection). Numbers are not texts: -5 stays -5.
 """
 
 import re

@@ -103,8 +103,8 @@ async def _once_only(
         Header(max_length=255, description="Send the same key again to retry safely."),
     ] = None,
 ) -> OnceOnly:
-    said = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return OnceOnly(idempotency_key, hashlib.sha256(said).hexdigest())
+    content = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest())
 
 
 OnceOnlyDependency = Annotated[OnceOnly, Depends(_once_only)]

@@ -264,6 +264,6 @@ def _escape(part: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """What came, short enough for a sentence."""
+    """The received value, short enough for a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     worker_lost_seconds: float = Field(
         30.0, gt=0, description="Silence after which a worker's jobs are given to another."
     )
-    reaper_seconds: float = Field(
+    recovery_seconds: float = Field(
         10.0, gt=0, description="How often a worker looks for workers that fell silent."
     )
     warm_child: bool = Field(
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     drift_error_ratio: float = Field(
         1.5,
         gt=1,
-        description="Live error over that on the test part from which on a champion has drifted.",
+        description="Ratio of live error to test error at which a champion has drifted.",
     )
     drift_stability_index: float = Field(
         0.25,
@@ -98,10 +98,10 @@ class Settings(BaseSettings):
         10, ge=1, description="Least minutes between two times of a schedule's cron expression."
     )
     retention_hour_utc: int = Field(
-        3, ge=0, le=23, description="Hour, in UTC, from which on the nightly cleaning begins."
+        3, ge=0, le=23, description="UTC hour at which the nightly cleaning starts."
     )
     retention_forecasts_days: int = Field(
-        365, ge=0, description="How long forecasts are kept; 0 for ever."
+        365, ge=0, description="Days that forecasts are kept; 0: no limit."
     )
     retention_scores_days: int = Field(
         365,
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         description="How long single scores are kept, their sums stay; 0 as long as forecasts.",
     )
     retention_states_days: int = Field(
-        30, ge=0, description="How long states that nothing needs are kept; 0 for ever."
+        30, ge=0, description="Days that states without a use are kept; 0: no limit."
     )
     retention_versions: int = Field(
         50, ge=0, description="How many versions that nothing needs a model keeps; 0 for all."
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         5, ge=1, description="How many rollbacks of an alias stay possible, with their states."
     )
     retention_jobs_days: int = Field(
-        90, ge=0, description="How long ended jobs that nothing refers to are kept; 0 for ever."
+        90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
     webhook_private: bool = Field(
         False, description="Let webhooks lead into private networks and to this machine."

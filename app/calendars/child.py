@@ -1,6 +1,6 @@
 """Print an exchange's sessions as JSON: the one process that imports the calendar library.
 
-It is a short-lived child of whoever needs them: the library stands on pandas, which would
+It is a short-lived child of the process that needs them: the library stands on pandas, which would
 cost the web process 100 MB and half a second.
 """
 

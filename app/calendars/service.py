@@ -36,7 +36,8 @@ _one_child = threading.Lock()
 def prepare(database: Database, calendar: str | None) -> None:
     """Have the sessions of a series' calendar in the database, if it is an exchange's.
 
-    It is called before the transaction of a request: nobody waits for the child but its sender.
+    It is called before the transaction of a request, so that only its sender waits for the
+    child.
 
     Raises:
         CalendarUnavailable: If they cannot be read, and are not there from before.

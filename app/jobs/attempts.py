@@ -103,7 +103,7 @@ def report(session: Session, attempt: Attempt, progress: dict[str, Any]) -> None
 
 
 def hold(session: Session, attempt: Attempt) -> Job:
-    """The attempt's job, locked: nobody else can take it before the transaction ends.
+    """The attempt's job, locked: no other worker can take it before the transaction ends.
 
     Raises:
         Superseded: If the attempt is no longer the job's.
@@ -163,7 +163,7 @@ def give_back(session: Session, attempt: Attempt) -> bool:
 def restart(session: Session, attempt: Attempt, executor: str) -> Attempt | None:
     """Begin another attempt after one that was stopped, if it was still the job's own.
 
-    In one transaction: between giving back and starting, nobody can take the job.
+    In one transaction: no other worker can take the job between the two.
     """
     if not give_back(session, attempt):
         return None
@@ -177,7 +177,7 @@ def unfinished_jobs(session: Session, *, limit: int) -> list[str]:
 
 
 def fail_forgotten(session: Session, job_id: str) -> None:
-    """End a job that the queue no longer knows, so that nobody waits for it for ever."""
+    """End a job that the queue no longer knows: it would never run."""
     guard = sa.and_(Job.id == job_id, Job.state.in_(UNFINISHED))
     _end(session, guard, JobState.FAILED, error=FORGOTTEN)
 

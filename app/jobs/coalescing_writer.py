@@ -62,7 +62,7 @@ class CoalescingWriter(Generic[Value]):
         except GaveUp:
             logger.warning("the last word of a job could not be written")
         except Superseded:
-            # Another process works on the job now, or nobody should: what is computed
+            # Another process works on the job, or the job has ended: what is computed
             # here is of no use, and there is nothing to clean up.
             logger.warning("another attempt has begun: this one ends")
             os._exit(SUPERSEDED_EXIT_CODE)

@@ -17,7 +17,7 @@ from app.db import Database, utc_now
 
 APPLICATION = "statecast"
 # A constant: by default it is a hash of the source, and after a deployment the jobs that
-# were queued before it would wait for ever.
+# were queued before it would never run.
 APPLICATION_VERSION = "1"
 QUEUE = "jobs"
 # Taken by workers with a GPU only; they take from the common queue as well.
@@ -128,7 +128,7 @@ class QueueWorker:
         DBOS.destroy()
 
     def owners(self) -> set[str]:
-        """The workers that have jobs in hand, dead or alive."""
+        """The workers that own running jobs, dead or alive."""
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         return {workflow.executor_id for workflow in pending if workflow.executor_id}
 
@@ -144,7 +144,7 @@ class QueueWorker:
             DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - as said above
 
     def ended(self, job_ids: list[str]) -> list[str]:
-        """Those of the jobs that nobody will ever run again."""
+        """Those of the jobs that will never run again."""
         found = DBOS.list_workflows(
             workflow_ids=job_ids, status=ENDED, load_input=False, load_output=False
         )

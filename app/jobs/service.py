@@ -73,7 +73,7 @@ def cancel_children(session: Session, job_id: str) -> None:
 
 
 def parent_has_ended() -> sa.ColumnElement[bool]:
-    """Whether the job of the statement is a child that nobody wants any more."""
+    """Whether the job of the statement is a child whose parent has ended."""
     parent = orm.aliased(Job)
     ended = sa.select(parent.id).where(parent.id == Job.parent_id, parent.state.not_in(UNFINISHED))
     return ended.correlate(Job).exists()
@@ -133,7 +133,7 @@ def jobs_where(
 
 
 def request_cancel(session: Session, job_id: str) -> Job:
-    """Cancel a job: at once if nobody works on it, else its worker stops it within seconds.
+    """Cancel a job: at once if no worker runs it, else its worker stops it within seconds.
 
     The engine's own entry stays in the queue; the worker that takes it finds that there
     is nothing to do. So cancelling is one change of one row.

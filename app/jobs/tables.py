@@ -56,9 +56,9 @@ def new_job_id() -> str:
 class Job(Base):
     """Work that a worker does; the row says who may write to it.
 
-    `attempt` is the fence: whoever works on the job says which attempt it is, and a write
+    `attempt` is the fence: a worker names its attempt in each write, and a write
     of an earlier attempt changes nothing. A job with a parent is part of that one's work:
-    nobody wants it any more when the parent has ended.
+    it is cancelled when the parent has ended.
     """
 
     __tablename__ = "jobs"

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 class Task:
-    """An attempt in hand."""
+    """A running attempt: reads, writes, progress, checkpoints and the end of its job."""
 
     def __init__(self, database: Database, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -92,11 +92,11 @@ class Task:
         """Store the result and end the job, in one transaction that may take minutes.
 
         The job's row is held at its end only: until then the job can be cancelled, and shows how
-        far it is. On SQLite nobody else can write meanwhile, not even the progress.
+        far it is. On SQLite no other process can write meanwhile, not even the progress.
 
         Raises:
             Superseded: If the attempt is no longer the job's; nothing is stored.
-            DatabaseFull: If the disk is full: to try again would help nobody.
+            DatabaseFull: If the disk is full: another try would not help.
         """
         if self._database.is_sqlite:
             self.close()

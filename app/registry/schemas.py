@@ -57,7 +57,7 @@ class ModelCreate(BaseModel):
         None,
         description="A trained version of this model, by number, alias or `latest`, that learnt "
         "from the same series: training begins with its weights instead of random ones. Scales "
-        "and highway are learnt anew. Where the network is another one, or that version has "
+        "and highway are fitted again. Where the network is another one, or that version has "
         "learnt from rows of the new test part, the training begins afresh, and `training.start` "
         "of the version says why.",
         examples=["champion"],

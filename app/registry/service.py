@@ -49,7 +49,7 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         VersionNotTrained, WarmStartDiffers: If it is not trained, or of other series.
         NoCadence: If a series has no step.
         Invalid: If there are too many series.
-        SpecError: If the spec cannot work on these series, or they are no panel.
+        SpecError: If the spec cannot work on these series, or they are not a panel.
     """
     panel = [series_service.get_series(session, name) for name in _series_names(request)]
     spec = _resolve(_requested_spec(request), [_profile(session, series) for series in panel])

@@ -42,7 +42,7 @@ def run_training(task: Task, given: TrainingInput) -> Trained:
 
 
 def _require_device(asked: str | None) -> None:
-    """A worker may have a GPU that the libraries cannot use: nobody wants to wait for its CPU."""
+    """Refuse a worker whose GPU the libraries cannot use: it would train on its CPU."""
     if asked == "gpu" and device_name() != "gpu":
         raise TrainingError(
             "The job asks for a GPU, and the libraries for training cannot use the worker's: "

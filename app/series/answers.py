@@ -52,7 +52,7 @@ def ask(session: Session, series: Series, query: ObservationsQuery, accept: str)
     after = PageRequest(limit=query.limit, cursor=query.cursor).after(int)
     rows = selecting.resolve(session, series, query, after)
     buckets = buckets_of(series, rows, query)
-    said = {
+    settings = {
         "name": series.name,
         "kind": series.kind,
         "timezone": series.timezone,
@@ -62,7 +62,7 @@ def ask(session: Session, series: Series, query: ObservationsQuery, accept: str)
     return Asked(
         form=form,
         tag=_tag(series, rows, query, form),
-        about=About(buckets.channels if buckets else rows.channels, said),
+        about=About(buckets.channels if buckets else rows.channels, settings),
         rows=rows,
         buckets=buckets,
         max_points=query.max_points,
@@ -113,6 +113,6 @@ def _accepted(accept: str) -> Form:
 def _tag(series: Series, rows: Selection, query: ObservationsQuery, form: Form) -> str:
     key = rows.key
     settings = (series.channels, series.kind, series.cadence, series.timezone)
-    said = [key.series_id, key.created_at, key.revision, form, query.model_dump(mode="json")]
-    content = json.dumps([*said, *settings], sort_keys=True)
+    request = [key.series_id, key.created_at, key.revision, form, query.model_dump(mode="json")]
+    content = json.dumps([*request, *settings], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -30,9 +30,9 @@ def checked_channels(settings: list[ChannelSettings]) -> ChannelList:
 def channels_of_names(
     names: tuple[str, ...],
     configured: ChannelList,
-    said: dict[str, dict[str, Any]] | None = None,
+    found: dict[str, dict[str, Any]] | None = None,
 ) -> ChannelList:
-    """Channels in the order of a first file, with the settings given before it or said in it."""
+    """Channels in the order of a first file, with the settings given before it or found in it."""
     settings = {channel["name"]: channel for channel in configured}
     missing = [name for name in settings if name not in names]
     if missing:
@@ -41,11 +41,11 @@ def channels_of_names(
             f"{_listed(missing)}. Columns of the file: {_listed(names)}. "
             "Rename columns with `columns=name in the file=channel`."
         )
-    return [settings.get(name) or _said(name, (said or {}).get(name, {})) for name in names]
+    return [settings.get(name) or _settings_of(name, (found or {}).get(name, {})) for name in names]
 
 
-def _said(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of a channel; a file of somebody's may say what is none."""
+def _settings_of(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a file gives a channel; invalid ones are left out."""
     try:
         return ChannelSettings.model_validate({**settings, "name": name}).model_dump()
     except ValidationError:
@@ -53,7 +53,7 @@ def _said(name: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
-    """Refuse columns that are no channels of the series.
+    """Refuse columns that are not channels of the series.
 
     Raises:
         ChannelsDiffer: If there is one; a series keeps the channels of its first rows.
@@ -67,7 +67,7 @@ def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
         )
 
 
-def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> None:
+def require_units(found: dict[str, dict[str, Any]], channels: ChannelList) -> None:
     """Refuse numbers in other units than those of the series.
 
     Raises:
@@ -76,7 +76,7 @@ def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> Non
     units = {channel["name"]: channel["unit"] for channel in channels if channel["unit"]}
     apart = [
         f"{name} ({settings['unit']} instead of {units[name]})"
-        for name, settings in said.items()
+        for name, settings in found.items()
         if name in units
         and known_unit(settings.get("unit") or units[name]) != known_unit(units[name])
     ]
@@ -90,7 +90,7 @@ def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> Non
 def merged_channels(
     present: ChannelList, changes: list[ChannelSettings], *, has_rows: bool
 ) -> ChannelList:
-    """The channels with what is said of the named ones; what is not said of them stays.
+    """The channels with the changes of the named ones; fields that are not given stay.
 
     Raises:
         UnknownChannel: If a series with rows has no channel of that name.
@@ -106,13 +106,13 @@ def merged_channels(
             problem = Problem(f"/channels/{position}/name", message)
             raise UnknownChannel(message, errors=[problem])
     new = {channel["name"]: channel for channel in checked_channels(changes)}
-    said = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
-    kept = [channel | said.get(channel["name"], {}) for channel in present]
+    found = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
+    kept = [channel | found.get(channel["name"], {}) for channel in present]
     return kept + [channel for name, channel in new.items() if name not in known]
 
 
 def sentinels_of(channels: ChannelList) -> dict[str, list[float]]:
-    """The numbers that mean missing, for the channels that have such."""
+    """The numbers that mean missing, for the channels that have some."""
     return {channel["name"]: channel["missing"] for channel in channels if channel["missing"]}
 
 

@@ -77,7 +77,7 @@ class DecodedSeries:
     ) -> tuple[Microseconds, Values]:
         """The same, read if they are not here; what was used longest ago makes room.
 
-        Earlier revisions of the series are forgotten: nobody charts them any more.
+        Earlier revisions of the series are dropped: they are not charted again.
 
         Args:
             key: The series at a revision.

@@ -1,4 +1,4 @@
-"""Rows for charts: at most so many, chosen so that a line through them looks the same."""
+"""Rows for charts: a limited number, chosen so that a line through them looks the same."""
 
 from collections.abc import Iterator
 

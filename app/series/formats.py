@@ -29,7 +29,7 @@ ENDINGS: dict[Form, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a file says of its series: the channels, and settings for whoever opens it."""
+    """What a file holds about its series: the channels, and settings for its readers."""
 
     channels: ChannelList
     series: dict[str, Any]

@@ -57,7 +57,7 @@ def put_observations(
 
     Raises:
         Invalid: With a pointer to each field that cannot be stored.
-        ChannelsDiffer: If a column is no channel of the series.
+        ChannelsDiffer: If a column is not a channel of the series.
         ChannelsMissing: If the first rows lack a channel of the series.
     """
     table = read_table(request.columns, request.rows)

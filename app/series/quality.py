@@ -37,7 +37,7 @@ from models.arrays import Times
 LISTED_GAPS = 20
 LISTED_BARS = 100
 EXAMPLES = 5
-# What reports say of rows that are not stored, and how their number is told.
+# What upload reports hold about rows that are not stored, and how their number is worded.
 DUPLICATES = {
     "duplicate_rows": "rows repeated another row of their file",
     "conflicting_rows": "rows had the time of a later row of their file and other values",
@@ -53,7 +53,7 @@ def describe(session: Session, series: Series) -> QualityRead:
     gaps = describe_gaps(times, series.timezone, hours)
     findings = Findings()
     sessions = describe_sessions(series, times, hours, findings)
-    told = _told_by_uploads(session, series)
+    reported = _reported_by_uploads(session, series)
     broken = _broken_bars(series, names, rows)
     return QualityRead(
         revision=series.revision,
@@ -62,11 +62,11 @@ def describe(session: Session, series: Series) -> QualityRead:
         gaps=_gaps(series, times, gaps),
         sessions=sessions,
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
-        duplicates=told.duplicates,
-        quarantined=told.quarantined,
+        duplicates=reported.duplicates,
+        quarantined=reported.quarantined,
         ohlc_violations=sum(finding.count for finding in broken),
         issues=[
-            *told.findings,
+            *reported.findings,
             *broken,
             *_value_findings(series, names, rows),
             *map(_without_examples, findings.issues),
@@ -162,7 +162,7 @@ def _longest_flat_run(values: npt.NDArray[np.float64]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _UploadFindings:
     """What the reports of the uploads say of rows that are not stored."""
 
     duplicates: int
@@ -170,11 +170,11 @@ class _Told:
     findings: list[FindingRead]
 
 
-def _told_by_uploads(session: Session, series: Series) -> _Told:
+def _reported_by_uploads(session: Session, series: Series) -> _UploadFindings:
     reports = session.scalars(
         sa.select(Upload.report).where(Upload.series_id == series.id).order_by(Upload.id)
     ).all()
-    return _Told(
+    return _UploadFindings(
         sum(report["rows_duplicate"] for report in reports),
         sum(report["rows_quarantined"] for report in reports),
         [found for code in DUPLICATES if (found := _over_uploads(code, reports)) is not None],
@@ -220,7 +220,7 @@ def _broken_bars(series: Series, names: list[str], rows: Rows) -> list[FindingRe
     return [
         FindingRead(
             code="ohlc_violation",
-            message=f"{len(broken)} rows are no bars: {CODES['ohlc_violation'].meaning}.",
+            message=f"{len(broken)} rows are not bars: {CODES['ohlc_violation'].meaning}.",
             count=len(broken),
             examples=examples,
             action=STORED_BARS,

@@ -69,7 +69,7 @@ def list_corrections(
         start: The first time, included.
         end: The last time, included.
         after: Only corrections behind this place.
-        limit: At most so many.
+        limit: The most corrections to return.
     """
     place = after or Place(start, -1, -1)
     statement = _statement(series, max(start, place.time), end)

@@ -59,8 +59,8 @@ class Observation(Base):
     """The present values of one moment, in the order of the series' channels.
 
     Times stay microseconds since 1970: rows are read in bulk into arrays, where a
-    datetime object for each would cost more than everything else. There is no foreign
-    key: PostgreSQL checks it row by row, which makes a bulk load four times slower.
+    datetime object for each would cost more than everything else. A foreign key is missing
+    on purpose: PostgreSQL checks it row by row, which makes a bulk load four times slower.
     Writers hold the lock of their series, and so does its deletion.
     """
 

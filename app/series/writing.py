@@ -286,7 +286,7 @@ def _extend(series: Series, written: Written) -> None:
 
 
 def _measure(session: Session, series: Series) -> None:
-    """Look at count and span anew: what was deleted may have been at an end."""
+    """Read count and span again: what was deleted may have been at an end."""
     series.rows, first, last = storage.extent(session, series.id)
     series.first_time = None if first is None else _moment(first)
     series.last_time = None if last is None else _moment(last)

@@ -66,7 +66,7 @@ class WebhookRead(BaseModel):
     events: list[str]
     model: str | None
     active: bool
-    disabled: str | None = Field(description="Why it is told nothing; null while it is active.")
+    disabled: str | None = Field(description="Why it gets no events; null while it is active.")
     failures: int = Field(description="Deliveries in a row that failed for good.")
     created_at: datetime
 

@@ -128,8 +128,8 @@ def _delivery(webhook_id: int, happening: Happening, now: datetime) -> WebhookDe
 def training_ended(session: Session, job: Job) -> None:
     """Tell of a training, however it ended."""
     version = job.subject.get("version")
-    told = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
-    emit(session, Happening("training.finished", str(job.subject.get("model")), told))
+    data = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
+    emit(session, Happening("training.finished", str(job.subject.get("model")), data))
 
 
 def claim_due(session: Session) -> list[WebhookDelivery]:
@@ -168,7 +168,7 @@ def record(session: Session, delivery_id: int, error: str | None) -> None:
 
 
 def forget_old(session: Session) -> None:
-    """Delete deliveries that ended a week ago, and those of webhooks that are told nothing."""
+    """Delete deliveries that ended a week ago, and those of disabled webhooks."""
     ended = WebhookDelivery.state != DeliveryState.PENDING
     old = WebhookDelivery.created_at < utc_now() - KEPT
     disabled = sa.select(Webhook.id).where(Webhook.disabled.is_not(None))

@@ -20,7 +20,7 @@ class DeliveryState(StrEnum):
 
 
 class Webhook(Base):
-    """An address that is told of events."""
+    """An address that events are sent to."""
 
     __tablename__ = "webhooks"
 
