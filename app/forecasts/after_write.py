@@ -24,7 +24,7 @@ from app.series.tables import Series
 from app.series.writing import Written
 from app.times import to_numpy, to_wire
 from app.webhooks import service as webhooks
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 from models.errors import ForecastingError
 from models.serving.batching import run_one
 
@@ -139,7 +139,7 @@ def _notify(session: Session, entries: Iterable[dict[str, Any]]) -> None:
     webhooks.emit(session, *(_forecast_issued(entry) for entry in issued))
 
 
-def _forecast_issued(entry: dict[str, Any]) -> Happening:
+def _forecast_issued(entry: dict[str, Any]) -> WebhookEvent:
     data = {name: entry[name] for name in ("id", "version", "series", "aliases")}
     origin = to_wire(to_numpy(entry["origin"]))
-    return Happening("forecast.issued", entry["model"], {**data, "origin": origin})
+    return WebhookEvent("forecast.issued", entry["model"], {**data, "origin": origin})

@@ -1,6 +1,9 @@
 """The durable queue, DBOS Transact on the application's own database: nothing else imports it.
 
 What the queue knows of a job is its id; everything about the job is in our tables.
+
+The private names of DBOS that are used here are held by one test, which says what to do when they
+move: `tests/app/jobs/test_engine_private_names.py`.
 """
 
 import logging
@@ -141,7 +144,7 @@ class QueueWorker:
         """
         others = dead - {self._executor}
         if others:
-            DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - as said above
+            DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - see above
 
     def ended(self, job_ids: list[str]) -> list[str]:
         """Those of the jobs that will never run again."""

@@ -1,4 +1,4 @@
-"""Webhooks are kept here, and events are written down for them in the event's own transaction."""
+"""Webhooks, and the events stored for them in the transactions that cause the events."""
 
 import json
 import secrets
@@ -80,22 +80,22 @@ def get_webhook(session: Session, webhook_id: int) -> Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something to tell of: the event, the model that it is about, and more as plain JSON."""
+class WebhookEvent:
+    """An event, the model that it is about, and more data as plain JSON."""
 
     event: Event
     model: str
     data: Mapping[str, object]
 
 
-def emit(session: Session, *happenings: Happening) -> None:
-    """Write events down for every webhook that wants them; they are sent if this is committed."""
-    if not happenings:
+def emit(session: Session, *events: WebhookEvent) -> None:
+    """Store events for every webhook that subscribes to them; they are sent if this is committed."""
+    if not events:
         return
-    parameters = {"models": sorted({each.model for each in happenings})}
+    parameters = {"models": sorted({each.model for each in events})}
     now = utc_now()
     for webhook in session.connection().execute(_LISTENING, parameters):
-        for each in happenings:
+        for each in events:
             if each.event in webhook.events and webhook.model in (None, each.model):
                 session.add(_delivery(webhook.id, each, now))
 
@@ -113,15 +113,15 @@ def _listening() -> sa.Select[int, list[str], str | None]:
 _LISTENING = _listening()
 
 
-def _delivery(webhook_id: int, happening: Happening, now: datetime) -> WebhookDelivery:
+def _delivery(webhook_id: int, event: WebhookEvent, now: datetime) -> WebhookDelivery:
     body = {
         "delivery": secrets.token_hex(16),
-        "event": happening.event,
+        "event": event.event,
         "created_at": now.isoformat().replace("+00:00", "Z"),
-        "data": {"model": happening.model, **happening.data},
+        "data": {"model": event.model, **event.data},
     }
     return WebhookDelivery(
-        webhook_id=webhook_id, event=happening.event, body=json.dumps(body), due_at=now
+        webhook_id=webhook_id, event=event.event, body=json.dumps(body), due_at=now
     )
 
 
@@ -129,7 +129,7 @@ def training_ended(session: Session, job: Job) -> None:
     """Tell of a training, however it ended."""
     version = job.subject.get("version")
     data = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
-    emit(session, Happening("training.finished", str(job.subject.get("model")), data))
+    emit(session, WebhookEvent("training.finished", str(job.subject.get("model")), data))
 
 
 def claim_due(session: Session) -> list[WebhookDelivery]:

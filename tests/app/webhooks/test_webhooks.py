@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.webhooks import service
 from app.webhooks.addresses import Refused, resolve
 from app.webhooks.schemas import EVENTS
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 from app.webhooks.signing import sign
 from app.webhooks.tables import DeliveryState, WebhookDelivery
 from app.worker.webhook_delivery import WebhookSender
@@ -74,7 +74,7 @@ def add(database: Database, url: str, model: str | None = None) -> int:
 
 def tell(database: Database, model: str = "m") -> None:
     with database.transaction() as session:
-        service.emit(session, Happening("training.finished", model, {"version": 1}))
+        service.emit(session, WebhookEvent("training.finished", model, {"version": 1}))
 
 
 def deliveries(database: Database) -> list[WebhookDelivery]:
@@ -187,7 +187,7 @@ class TestDelivery:
     ) -> None:
         add(database, receiver.url)
         with database.transaction() as session:
-            service.emit(session, Happening("training.finished", "m", {}))
+            service.emit(session, WebhookEvent("training.finished", "m", {}))
             session.rollback()
         assert deliveries(database) == []
 
