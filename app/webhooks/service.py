@@ -89,7 +89,7 @@ class WebhookEvent:
 
 
 def emit(session: Session, *events: WebhookEvent) -> None:
-    """Store events for every webhook that subscribes to them; they are sent if this is committed."""
+    """Store events for every webhook that subscribes to them; they are sent with the commit."""
     if not events:
         return
     parameters = {"models": sorted({each.model for each in events})}
