@@ -1,4 +1,4 @@
-"""Access: one API key for the whole of `/v1`, compared in constant time."""
+"""Authentication: one API key for all of `/v1`, compared in constant time."""
 
 import hmac
 
@@ -18,7 +18,7 @@ async def require_api_key(request: Request) -> None:
     if expected is None:
         return
     scheme, _, received = request.headers.get("Authorization", "").partition(" ")
-    # Headers arrive as bytes, and Starlette shows them as Latin-1.
+    # Starlette decodes the bytes of headers as Latin-1.
     key = received.strip().encode("latin-1")
     matches = hmac.compare_digest(key, expected.get_secret_value().encode())
     if scheme.lower() != "bearer" or not matches:

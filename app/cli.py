@@ -1,4 +1,4 @@
-"""The command line. Heavy imports are inside the commands: each loads what it needs."""
+"""The command line. Heavy imports stand inside the commands: each loads only what it needs."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from app.worker.parent_death import die_with_parent
 
 NOT_LOOPBACK = (
     "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "
-    "set, because anybody who reaches the service may use it. Received: {host!r}. "
-    "Set STATECAST_API_KEY, or say --insecure."
+    "set, because without a key any client that reaches the service may use it. "
+    "Received: {host!r}. Set STATECAST_API_KEY, or add --insecure."
 )
 
 host = click.option("--host", help="Address to bind to.  [default: STATECAST_HOST or 127.0.0.1]")
@@ -39,7 +39,7 @@ with_parent = click.option("--with-parent", is_flag=True, hidden=True)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="statecast")
 def main() -> None:
-    """Forecasting with recurrent networks whose state is kept, not recomputed."""
+    """Forecasting with recurrent networks whose state is stored, not recomputed."""
 
 
 @main.command()
@@ -98,8 +98,8 @@ def worker(workers: int | None, device: str | None, with_parent: bool) -> None:
     _prepare(with_parent)
     stop = _stop_on_signals()
     run_worker(settings, stop)
-    # Not a plain return: a thread of the queue may wait for a database that is gone, and
-    # the interpreter would wait for the thread.
+    # Not a plain return: a thread of the queue may wait for a database that no longer answers,
+    # and the interpreter would wait for the thread.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
@@ -124,7 +124,7 @@ def serve(
 
 @main.command()
 def health() -> None:
-    """Say whether a worker of this machine is alive; the exit code says it to Docker."""
+    """Print how many workers of this machine are alive; exit code 1 if none is, for Docker."""
     from app.db import Database
     from app.worker.identity import count_live_workers_here
 
@@ -135,7 +135,7 @@ def health() -> None:
 
 
 def _settings(**given: object) -> Settings:
-    """The environment's settings, with what the command line says laid over them."""
+    """The settings from the environment; options of the command line override them."""
     return get_settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
@@ -148,7 +148,7 @@ def _device_name(value: str | None) -> str | None:
 
 
 def _with_device(settings: Settings) -> Settings:
-    """The settings with the device that a worker of this machine takes.
+    """The settings with the device that a worker uses on this machine.
 
     Raises:
         click.UsageError: If it is a GPU that the machine does not have.
@@ -166,14 +166,14 @@ def _require_safe_address(settings: Settings, *, insecure: bool) -> None:
 
 
 def _prepare(with_parent: bool) -> None:
-    """What both long-running processes need; one of `serve` ends with it."""
+    """Set up logging; a process that `serve` started also ends when `serve` ends."""
     configure_logging()
     if with_parent:
         die_with_parent(signal.SIGTERM)
 
 
 def _stop_on_signals() -> threading.Event:
-    """An event that is set when somebody asks this process to end."""
+    """An event that SIGINT and SIGTERM set."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

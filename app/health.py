@@ -1,4 +1,4 @@
-"""Liveness and readiness, for load balancers and people."""
+"""Routes for liveness and readiness, without an API key."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The service can do its work; without a worker, jobs wait in the queue."""
+    """The web process and its database are ready; without a worker, jobs wait in the queue."""
 
     status: Literal["ready"]
     database: Literal["sqlite", "postgresql"]
@@ -38,7 +38,7 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 def healthz() -> Health:
-    """Say that the process is alive."""
+    """Answer while the process is alive."""
     return Health(status="ok", version=VERSION)
 
 

@@ -32,7 +32,7 @@ from app.webhooks.routes import router as webhooks_router
 
 DESCRIPTION = """
 Upload a series, train a recurrent forecaster in the background, get forecasts that are
-compared with doing nothing clever. Times are ISO 8601 in UTC; a missing number is `null`;
+compared with simple baselines. Times are ISO 8601 in UTC; a missing number is `null`;
 errors are problem details (RFC 9457).
 """
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with the problem types that each operation may answer."""
+"""The OpenAPI document: FastAPI's, with the problem types that each operation may answer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,9 @@ from app.limits import UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"
-# FastAPI's form of a validation error, which is never sent: ours is problem details.
+# FastAPI's schemas of a validation error, which are never sent: problem details are.
 UNUSED = ("HTTPValidationError", "ValidationError")
-# What any operation may answer, and any that writes or has a body.
+# Errors of every operation; of those that write; methods with a body.
 EVERYWHERE = (Unauthorized, Invalid, DatabaseUnavailable, DatabaseOutdated)
 WRITES = (DeletedMeanwhile, DatabaseFull)
 BODIES = ("post", "put", "patch")
@@ -31,7 +31,7 @@ Operation = dict[str, Any]
 
 
 def install_openapi(application: FastAPI) -> None:
-    """Complete the document when it is first asked for."""
+    """Complete the document at its first request."""
     generate = application.openapi
 
     def complete() -> dict[str, Any]:

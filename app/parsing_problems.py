@@ -1,4 +1,4 @@
-"""The problem that answers each error of reading a file: its status, and a type of its own."""
+"""Translate each error of `app/parsing` to a problem with a status and its own type."""
 
 from typing import cast
 
@@ -6,8 +6,7 @@ from app.errors import Invalid, NoRoom, ServiceError, TooLarge, Unavailable
 from app.parsing import errors
 from app.parsing.errors import ParsingError
 
-# The status of each error is that of a base. Its type and description are its own name and
-# docstring.
+# The base of each error gives its status; its name and docstring give type and description.
 BASES: dict[type[ParsingError], type[ServiceError]] = {
     errors.FileTooLarge: TooLarge,
     errors.DamagedFile: Invalid,
@@ -37,6 +36,6 @@ INSPECTION_PROBLEMS = [each for each in PROBLEMS.values() if not issubclass(each
 
 
 def as_problem(error: ParsingError) -> ServiceError:
-    """The problem of an error; the most specific class of the table counts."""
+    """The problem of an error, by the most specific of its classes in `PROBLEMS`."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     return problem(error.detail, errors=error.errors)

@@ -12,7 +12,7 @@ DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 
 
 class Settings(BaseSettings):
-    """The service's settings; the names' suffixes give the units."""
+    """The service's settings; the suffixes of their names are the units."""
 
     model_config = SettingsConfigDict(env_prefix="STATECAST_", extra="ignore")
 
@@ -32,13 +32,15 @@ class Settings(BaseSettings):
         description="A worker's device, `cpu` or `gpu:0`; by default the first GPU, if any.",
     )
     heartbeat_seconds: float = Field(
-        5.0, gt=0, description="How often a worker says that it is alive."
+        5.0, gt=0, description="Seconds between a worker's heartbeats."
     )
     worker_lost_seconds: float = Field(
-        30.0, gt=0, description="Silence after which a worker's jobs are given to another."
+        30.0,
+        gt=0,
+        description="Time without a heartbeat after which a worker's jobs are queued again.",
     )
     recovery_seconds: float = Field(
-        10.0, gt=0, description="How often a worker looks for workers that fell silent."
+        10.0, gt=0, description="Seconds between a worker's searches for dead workers."
     )
     warm_child: bool = Field(
         True,
@@ -48,7 +50,7 @@ class Settings(BaseSettings):
         2,
         ge=0,
         le=64,
-        description="Uploads read at once, in processes of their own; 0 reads in the web process.",
+        description="Uploads parsed at once, each in its own process; 0: in the web process.",
     )
     upload_job_bytes: int = Field(
         64 * MEBIBYTE,
@@ -65,10 +67,10 @@ class Settings(BaseSettings):
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
     forecast_batch_items: int = Field(
-        100, ge=1, le=10_000, description="Most forecasts that one `forecasts:batch` asks for."
+        100, ge=1, le=10_000, description="Maximum number of forecasts in one `forecasts:batch`."
     )
     series_cache_bytes: int = Field(
-        64 * MEBIBYTE, ge=0, description="Memory for decoded series that are charted again."
+        64 * MEBIBYTE, ge=0, description="Memory for decoded series, which repeated charts read."
     )
     database_timeout_seconds: float = Field(
         10.0,
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
         0.01,
         ge=0,
         lt=1,
-        description="Least skill of a new champion over the baselines and the present champion.",
+        description="Minimum skill of a new champion over the baselines and the present champion.",
     )
     drift_error_ratio: float = Field(
         1.5,
@@ -89,13 +91,13 @@ class Settings(BaseSettings):
     drift_stability_index: float = Field(
         0.25,
         gt=0,
-        description="Stability index of an input, over what was usual, that counts as drift.",
+        description="Excess of an input's stability index over its usual one that counts as drift.",
     )
     schedules_seconds: float = Field(
-        5.0, gt=0, description="How often a worker looks for retrainings that are due."
+        5.0, gt=0, description="Seconds between a worker's searches for due retrainings."
     )
     schedule_least_minutes: int = Field(
-        10, ge=1, description="Least minutes between two times of a schedule's cron expression."
+        10, ge=1, description="Minimum minutes between two times of a schedule's cron expression."
     )
     retention_hour_utc: int = Field(
         3, ge=0, le=23, description="UTC hour at which the nightly cleaning starts."
@@ -106,27 +108,27 @@ class Settings(BaseSettings):
     retention_scores_days: int = Field(
         365,
         ge=0,
-        description="How long single scores are kept, their sums stay; 0 as long as forecasts.",
+        description="Days that single scores are kept, sums stay; 0: as long as their forecasts.",
     )
     retention_states_days: int = Field(
         30, ge=0, description="Days that states without a use are kept; 0: no limit."
     )
     retention_versions: int = Field(
-        50, ge=0, description="How many versions that nothing needs a model keeps; 0 for all."
+        50, ge=0, description="Unused versions that are kept for each model; 0: no limit."
     )
     retention_rollbacks: int = Field(
-        5, ge=1, description="How many rollbacks of an alias stay possible, with their states."
+        5, ge=1, description="Rollbacks of an alias that stay possible, with their states."
     )
     retention_jobs_days: int = Field(
         90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
     webhook_private: bool = Field(
-        False, description="Let webhooks lead into private networks and to this machine."
+        False, description="Allow webhook addresses in private networks and on this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
 
     def is_loopback(self) -> bool:
-        """Whether `host` can be reached from this machine only."""
+        """Whether `host` is reachable from this machine only."""
         if self.host == "localhost":
             return True
         try:
@@ -135,7 +137,7 @@ class Settings(BaseSettings):
             return False
 
     def prepare_directories(self) -> None:
-        """Make the folder of an SQLite file, so that a first start needs no set-up."""
+        """Create the folder of the SQLite file, so that a first start needs no set-up."""
         prefix = "sqlite:///"
         if self.database_url.startswith(prefix):
             Path(self.database_url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
