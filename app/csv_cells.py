@@ -12,11 +12,11 @@ RUN = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def is_run(text: str) -> bool:
+def is_formula(text: str) -> bool:
     """Whether a spreadsheet might run a text, or might once an apostrophe before it is taken."""
     return RUN.match(text) is not None and NUMBER.fullmatch(text) is None
 
 
-def neutral(cell: Any) -> Any:
+def neutralize(cell: Any) -> Any:
     """A cell as it can be opened anywhere; only texts change."""
-    return f"'{cell}" if isinstance(cell, str) and is_run(cell) else cell
+    return f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell

@@ -1,7 +1,7 @@
 """Entity tags: what was read before and has not changed is answered without a body."""
 
 
-def headers_of(key: str) -> dict[str, str]:
+def cache_headers(key: str) -> dict[str, str]:
     """What goes with an answer that may be polled; its form follows from `Accept`."""
     return {"ETag": f'"{key}"', "Cache-Control": "no-cache", "Vary": "Accept"}
 

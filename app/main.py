@@ -24,7 +24,7 @@ from app.registry.routes import router as registry_router
 from app.retention.routes import router as retention_router
 from app.schedules.routes import router as schedules_router
 from app.scores.routes import router as scores_router
-from app.series.decoded import DecodedSeries
+from app.series.column_cache import ColumnCache
 from app.settings import Settings, get_settings
 from app.studies.routes import router as studies_router
 from app.version import VERSION
@@ -83,7 +83,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
-    application.state.decoded_series = DecodedSeries(settings.series_cache_bytes)
+    application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield
     watch.cancel()

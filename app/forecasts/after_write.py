@@ -21,7 +21,7 @@ from app.live.states import CurrentState
 from app.registry.artefacts import forecasters
 from app.scores.watchers import Watcher, watchers
 from app.series.tables import Series
-from app.series.writing import Written
+from app.series.write import Written
 from app.times import to_numpy, to_wire
 from app.webhooks import service as webhooks
 from app.webhooks.service import Happening
