@@ -1,4 +1,4 @@
-"""What follows from the end of a job, in the same transaction, however it ended."""
+"""Hooks that run when a job ends, in the same transaction, however it ended."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.jobs.tables import Job
 
-# By name, as with the workers' handlers: the jobs know nothing of those who use them. Web
-# process, worker and its children all end jobs, so these modules must be light.
-ENDINGS: dict[str, tuple[str, ...]] = {
+# Hooks are given by name, like the workers' handlers, so that `app.jobs` imports none of the rooms
+# above it. The web process, the worker and its children all end jobs: these modules must be cheap
+# to import.
+END_HOOKS: dict[str, tuple[str, ...]] = {
     "promote": ("app.schedules.outcomes:promotion_ended",),
     "study": ("app.studies.scheduler:study_ended",),
     "trial": ("app.studies.scheduler:trial_ended",),
@@ -22,9 +23,9 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 }
 
 
-def follow(session: Session, job: Job) -> None:
-    """Let those who wait for a job know that it has ended."""
-    for name in ENDINGS.get(job.kind, ()):
+def run_end_hooks(session: Session, job: Job) -> None:
+    """Run the hooks of a job that has ended."""
+    for name in END_HOOKS.get(job.kind, ()):
         module, _, function = name.partition(":")
-        ended: Callable[[Session, Job], None] = getattr(import_module(module), function)
-        ended(session, job)
+        hook: Callable[[Session, Job], None] = getattr(import_module(module), function)
+        hook(session, job)
