@@ -31,14 +31,14 @@ from app.version import VERSION
 from app.webhooks.routes import router as webhooks_router
 
 DESCRIPTION = """
-Upload a series, train a recurrent forecaster in the background, get forecasts that are
-compared with doing nothing clever. Times are ISO 8601 in UTC; a missing number is `null`;
+Upload a series, train a recurrent forecaster in the background, and get forecasts that are
+compared with simple baselines. Times are ISO 8601 in UTC; a missing number is `null`;
 errors are problem details (RFC 9457).
 """
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the web application; nothing is opened before it starts."""
+    """Build the web application; it opens the database when it starts."""
     settings = settings or get_settings()
     application = FastAPI(
         title="Statecast",
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(require_api_key)])
-    for domain in (
+    for domain_router in (
         series_router,
         registry_router,
         aliases_router,
@@ -72,7 +72,7 @@ def _version_one() -> APIRouter:
         webhooks_router,
         retention_router,
     ):
-        router.include_router(domain)
+        router.include_router(domain_router)
     return router
 
 
