@@ -15,7 +15,7 @@ from app.registry.tables import Bundle, ModelVersion
 from app.scores.performance import figures_of_test
 from app.scores.spans import Span, added, ratio
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
-from app.series import row_reader
+from app.series.storage import row_reader
 from app.series.tables import Series
 from app.times import to_datetimes
 from models.arrays import Times, Values

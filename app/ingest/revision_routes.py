@@ -12,7 +12,7 @@ from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, PageRequest, Paging
 from app.problems import documented
-from app.series import revisions, row_reader, undo
+from app.series import revisions, undo
 from app.series.observation_schemas import CausedForecast
 from app.series.revision_schemas import (
     CorrectionRead,
@@ -24,6 +24,7 @@ from app.series.revision_schemas import (
 from app.series.revisions import CorrectionCursor
 from app.series.selection import columns_of
 from app.series.service import get_series, lock_series
+from app.series.storage import row_reader
 from app.series.tables import SeriesRevision
 
 router = APIRouter(tags=["observations"])

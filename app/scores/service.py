@@ -18,7 +18,7 @@ from app.scores import class_scores, value_scores
 from app.scores.points import Change
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.scores.watchers import Watcher, watchers
-from app.series import row_reader
+from app.series.storage import row_reader
 from app.series.tables import Series
 from app.times import to_datetime, to_datetimes, to_numpy
 from models.arrays import Times

@@ -9,8 +9,8 @@ import numpy as np
 from app.errors import Invalid
 from app.series.channels import ChannelList
 from app.series.observation_schemas import Aggregation, ObservationsQuery
-from app.series.row_reader import FIRST_TIME, LAST_TIME
 from app.series.selection import Observations, Selection
+from app.series.storage.row_reader import FIRST_TIME, LAST_TIME
 from app.series.tables import Series
 from models.calendars.cadence import Cadence, Indices
 from models.errors import Problem

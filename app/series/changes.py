@@ -8,9 +8,9 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from app.db import from_microseconds
-from app.series import row_reader
-from app.series.binary_copy import Microseconds
-from app.series.row_reader import StoredRows
+from app.series.storage import row_reader
+from app.series.storage.binary_copy import Microseconds
+from app.series.storage.row_reader import StoredRows
 from app.series.tables import Series
 from models.arrays import Values
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from fastapi import Depends, Request
 
-from app.series.binary_copy import Microseconds
+from app.series.storage.binary_copy import Microseconds
 from models.arrays import Values
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.series import row_reader
-from app.series.binary_copy import Microseconds
 from app.series.changes import Changes, find_times
 from app.series.channels import ChannelList, sentinels_of
-from app.series.row_reader import RowQuery, StoredRows
+from app.series.storage import row_reader
+from app.series.storage.binary_copy import Microseconds
+from app.series.storage.row_reader import RowQuery, StoredRows
 from app.series.tables import RevisionSource, Series, SeriesRevision
 from app.series.write import Written, write_changes
 from models.arrays import Values

@@ -17,7 +17,6 @@ from app.parsing.values import bars
 from app.quality.checks import check_values
 from app.quality.clock_changes import rows_before_changes
 from app.quality.sample import Finding, Sample
-from app.series import row_reader
 from app.series.gaps import Gaps, describe_gaps
 from app.series.quality_schemas import (
     CadenceEvidenceRead,
@@ -28,8 +27,9 @@ from app.series.quality_schemas import (
     QualityRead,
     StoredExample,
 )
-from app.series.row_reader import StoredRows
 from app.series.sessions import describe_sessions
+from app.series.storage import row_reader
+from app.series.storage.row_reader import StoredRows
 from app.series.tables import Series, Upload
 from app.times import to_wire
 from models.arrays import Times

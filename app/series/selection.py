@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.db import Database, to_microseconds
 from app.errors import SeriesNotFound, UnknownChannel, UnknownRevision
-from app.series import row_reader
-from app.series.binary_copy import Microseconds
 from app.series.channels import ChannelList
 from app.series.column_cache import ColumnCache, Earlier, SeriesKey
 from app.series.observation_schemas import ObservationsQuery
-from app.series.row_reader import RowQuery
+from app.series.storage import row_reader
+from app.series.storage.binary_copy import Microseconds
+from app.series.storage.row_reader import RowQuery
 from app.series.tables import Series, SeriesRevision
 from models.arrays import Times, Values
 from models.errors import Problem

@@ -15,10 +15,10 @@ from app.errors import (
     SeriesNotFound,
     TimezoneFixed,
 )
-from app.series import row_reader
 from app.series.channels import checked_channels, merged_channels
 from app.series.missing_value_update import MissingValueUpdate, update_missing_values
 from app.series.schemas import SeriesCreate, SeriesUpdate
+from app.series.storage import row_reader
 from app.series.tables import Series
 from app.series.write import infer_step
 from models.arrays import Times, Values

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
 from app.errors import Invalid, NothingToRestore
-from app.series import row_reader, row_writer
 from app.series.changes import Changes, equal_rows, find_times
+from app.series.storage import row_reader, row_writer
 from app.series.tables import Series
 from app.series.write import Written, record_revision, write_changes
 from models.errors import Problem

@@ -9,9 +9,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.db import from_microseconds, to_microseconds
-from app.series import row_reader, row_writer
-from app.series.binary_copy import Microseconds
 from app.series.changes import Batch, Changes, changes_of_batch
+from app.series.storage import row_reader, row_writer
+from app.series.storage.binary_copy import Microseconds
 from app.series.tables import RevisionSource, Series, SeriesRevision
 from models.calendars.cadence import infer_cadence
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.series import row_reader
 from app.series.column_cache import ColumnCache, Earlier, SeriesKey
+from app.series.storage import row_reader
 from tests.app.ingest.test_observations import hours, put, read
 from tests.app.ingest.test_series import create
 from tests.app.series.test_round_trips import arrow_table

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.series import binary_copy
-from app.series.binary_copy import Insertion, Microseconds
-from app.series.row_reader import StoredRows
+from app.series.storage import binary_copy
+from app.series.storage.binary_copy import Insertion, Microseconds
+from app.series.storage.row_reader import StoredRows
 from models.arrays import Values
 
 PIECE_ROWS = 20_000

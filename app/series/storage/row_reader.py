@@ -9,8 +9,8 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.series import binary_copy
-from app.series.binary_copy import Microseconds
+from app.series.storage import binary_copy
+from app.series.storage.binary_copy import Microseconds
 from app.series.tables import Correction, Observation
 from models.arrays import Values
 
