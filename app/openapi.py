@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with the problem types that each operation may answer."""
+"""The OpenAPI document of FastAPI, with the problem types that each operation can answer with."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,9 @@ from app.limits import UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"
-# FastAPI's schemas of a validation error, which are never sent: problem details are.
+# FastAPI's schemas of validation errors, which are never sent: ours are problem details.
 UNUSED = ("HTTPValidationError", "ValidationError")
-# Errors of every operation; of those that write; methods with a body.
+# Errors of all operations, of those that write, and of those with a body.
 EVERYWHERE = (Unauthorized, Invalid, DatabaseUnavailable, DatabaseOutdated)
 WRITES = (DeletedMeanwhile, DatabaseFull)
 BODIES = ("post", "put", "patch")
@@ -60,8 +60,8 @@ def _add_general_errors(paths: dict[str, dict[str, Operation]]) -> None:
         if not path.startswith("/v1/"):
             continue
         for method, operation in operations.items():
-            own = [known[slug] for slug in types_of(operation)]
-            for status, response in documented(*own, *_general(path, method)).items():
+            specific = [known[slug] for slug in types_of(operation)]
+            for status, response in documented(*specific, *_general(path, method)).items():
                 operation["responses"][str(status)] = response
 
 

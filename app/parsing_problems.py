@@ -1,4 +1,4 @@
-"""Translate each error of `app/parsing` to a problem with a status and its own type."""
+"""Translate errors of reading a file to problems, each with a status and its own type."""
 
 from typing import cast
 
@@ -6,7 +6,8 @@ from app.errors import Invalid, NoRoom, ServiceError, TooLarge, Unavailable
 from app.parsing import errors
 from app.parsing.errors import ParsingError
 
-# The base of each error gives its status; its name and docstring give type and description.
+# The base gives the status of each error; the error's name and docstring give its type and
+# description.
 BASES: dict[type[ParsingError], type[ServiceError]] = {
     errors.FileTooLarge: TooLarge,
     errors.DamagedFile: Invalid,
@@ -31,11 +32,11 @@ def _problem(error: type[ParsingError], base: type[ServiceError]) -> type[Servic
 
 
 PROBLEMS = {error: _problem(error, base) for error, base in BASES.items()}
-# An inspection reports the others in its answer.
+# Problems of an inspection: it reports the other errors in its answer.
 INSPECTION_PROBLEMS = [each for each in PROBLEMS.values() if not issubclass(each, Invalid)]
 
 
 def as_problem(error: ParsingError) -> ServiceError:
-    """The problem of an error, by the most specific of its classes in `PROBLEMS`."""
+    """The problem of an error, by its most specific class in `PROBLEMS`."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     return problem(error.detail, errors=error.errors)

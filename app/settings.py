@@ -12,7 +12,7 @@ DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 
 
 class Settings(BaseSettings):
-    """The service's settings; the suffixes of their names are the units."""
+    """The service's settings; suffixes of names are units."""
 
     model_config = SettingsConfigDict(env_prefix="STATECAST_", extra="ignore")
 
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         description="A worker's device, `cpu` or `gpu:0`; by default the first GPU, if any.",
     )
     heartbeat_seconds: float = Field(
-        5.0, gt=0, description="Seconds between a worker's heartbeats."
+        5.0, gt=0, description="Seconds between two heartbeats of a worker."
     )
     worker_lost_seconds: float = Field(
         30.0,
@@ -40,22 +40,22 @@ class Settings(BaseSettings):
         description="Time without a heartbeat after which a worker's jobs are queued again.",
     )
     recovery_seconds: float = Field(
-        10.0, gt=0, description="Seconds between a worker's searches for dead workers."
+        10.0, gt=0, description="Seconds between two checks for workers without a heartbeat."
     )
     warm_child: bool = Field(
         True,
-        description="Keep an idle process with TensorFlow loaded: a job then starts at once.",
+        description="Keep an idle process with TensorFlow loaded, so that a job starts at once.",
     )
     upload_processes: int = Field(
         2,
         ge=0,
         le=64,
-        description="Uploads parsed at once, each in its own process; 0: in the web process.",
+        description="Processes that read uploads; 0: the web process reads them.",
     )
     upload_job_bytes: int = Field(
         64 * MEBIBYTE,
         ge=1,
-        description="Uploads larger than this once decompressed are read by a worker, as a job.",
+        description="Decompressed size above which an upload is read by a worker, as a job.",
     )
     upload_limit_bytes: int = Field(
         2048 * MEBIBYTE, ge=1, description="Largest request body of an upload."
@@ -67,15 +67,15 @@ class Settings(BaseSettings):
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
     forecast_batch_items: int = Field(
-        100, ge=1, le=10_000, description="Maximum number of forecasts in one `forecasts:batch`."
+        100, ge=1, le=10_000, description="Largest number of forecasts in one `forecasts:batch`."
     )
     series_cache_bytes: int = Field(
-        64 * MEBIBYTE, ge=0, description="Memory for decoded series, which repeated charts read."
+        64 * MEBIBYTE, ge=0, description="Memory for decoded columns that charts read repeatedly."
     )
     database_timeout_seconds: float = Field(
         10.0,
         gt=0,
-        description="How long a request waits for a busy database before it answers 503.",
+        description="How long a request waits for a busy database before the answer is 503.",
     )
     promotion_margin: float = Field(
         0.01,
@@ -91,13 +91,13 @@ class Settings(BaseSettings):
     drift_stability_index: float = Field(
         0.25,
         gt=0,
-        description="Excess of an input's stability index over its usual one that counts as drift.",
+        description="Stability index of an input, above its usual value, that counts as drift.",
     )
     schedules_seconds: float = Field(
-        5.0, gt=0, description="Seconds between a worker's searches for due retrainings."
+        5.0, gt=0, description="Seconds between two checks for schedules that are due."
     )
     schedule_least_minutes: int = Field(
-        10, ge=1, description="Minimum minutes between two times of a schedule's cron expression."
+        10, ge=1, description="Least minutes between two runs of a schedule's cron expression."
     )
     retention_hour_utc: int = Field(
         3, ge=0, le=23, description="UTC hour at which the nightly cleaning starts."
@@ -108,13 +108,13 @@ class Settings(BaseSettings):
     retention_scores_days: int = Field(
         365,
         ge=0,
-        description="Days that single scores are kept, sums stay; 0: as long as their forecasts.",
+        description="Days that single scores are kept, their sums stay; 0: as long as forecasts.",
     )
     retention_states_days: int = Field(
         30, ge=0, description="Days that states without a use are kept; 0: no limit."
     )
     retention_versions: int = Field(
-        50, ge=0, description="Unused versions that are kept for each model; 0: no limit."
+        50, ge=0, description="Versions without a use that are kept per model; 0: no limit."
     )
     retention_rollbacks: int = Field(
         5, ge=1, description="Rollbacks of an alias that stay possible, with their states."
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
     webhook_private: bool = Field(
-        False, description="Allow webhook addresses in private networks and on this machine."
+        False, description="Allow webhooks to private networks and to this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
 
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
             return False
 
     def prepare_directories(self) -> None:
-        """Create the folder of the SQLite file, so that a first start needs no set-up."""
+        """Create the folder of an SQLite file, so that a first start needs no set-up."""
         prefix = "sqlite:///"
         if self.database_url.startswith(prefix):
             Path(self.database_url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)

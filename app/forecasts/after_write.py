@@ -18,10 +18,10 @@ from app.forecasts.issuing import ForecastSource
 from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.scores.watchers import Watcher, watchers
 from app.series.tables import Series
-from app.series.writing import Written
+from app.series.write import Written
 from app.times import to_numpy, to_wire
 from app.webhooks import service as webhooks
 from app.webhooks.service import WebhookEvent

@@ -1,76 +1,78 @@
-"""The private names of the job engine that `app/jobs/queue.py` uses, held in one place.
+"""The four private names of DBOS that `app/jobs/queue.py` uses, with what to do when one moves.
 
-An update of DBOS may move them. Each failure says what to do.
+All other tests of the queue would fail as well after a move, but with messages about imports or
+about jobs that never end. These say where each name is used and what could replace it.
 """
 
-import importlib
 import inspect
+from pkgutil import resolve_name
+from typing import Any
 
 import pytest
 from dbos import DBOS
 
-from app.jobs import queue
+pytestmark = pytest.mark.unit
 
-CRASH_TESTS = "then run `pytest -m crash` on both databases"
-# Module, name, parameters, and what to do when it is not there or takes other arguments.
-PRIVATE_NAMES = [
-    (
-        "dbos._migration",
-        "get_migration_versions",
+NAMES = {
+    "dbos._migration:get_migration_versions": (
         ["engine", "schema", "use_listen_notify"],
-        "`is_current` compares the versions of the engine's tables on PostgreSQL with it: look for "
-        "a public check in DBOS.migrate's documentation, or compare dbos_migrations ourselves",
+        "Used by `is_current`, with which a worker refuses the PostgreSQL tables of an older "
+        "engine. Look for a public function that compares the version of the tables with that of "
+        "the engine (today `DBOS.migrate` and `run_dbos_database_migrations` only migrate), or "
+        "read `version` from `dbos.dbos_migrations`. "
+        "Then run tests/app/jobs/test_queue.py and tests/crash/test_killed_workers.py.",
     ),
-    (
-        "dbos._migration",
-        "get_sqlite_migration_versions",
+    "dbos._migration:get_sqlite_migration_versions": (
         ["engine"],
-        "`is_current` compares the versions of the engine's tables on SQLite with it: replace it "
-        "together with get_migration_versions",
+        "Used by `is_current`, with which a worker refuses the SQLite tables of an older engine. "
+        "Look for the same replacement as for `get_migration_versions`; on SQLite the table is "
+        "`dbos_migrations`. "
+        "Then run tests/app/jobs/test_queue.py and tests/crash/test_killed_workers.py.",
     ),
-    (
-        "dbos._serialization",
-        "DBOSPortableJSON",
+    "dbos._serialization:DBOSPortableJSON": (
         None,
-        "`enqueue` and `QueueWorker` need the same serializer, one that does not pickle: look "
-        "for a public JSON serializer in dbos, and check that jobs queued before are still read",
+        "Used by `enqueue` and `QueueWorker`: it writes the jobs' ids as JSON. Use an instance of "
+        "the public class `dbos.DBOSPortableJSONSerializer` instead; its `name()` must still be "
+        "'portable_json', or jobs that were queued before an upgrade cannot be read. "
+        "Then run tests/app/jobs/test_queued_jobs.py and tests/crash/test_killed_workers.py.",
     ),
-    (
-        "dbos._dbos",
-        "DBOS._recover_pending_workflows",
+    "dbos:DBOS._recover_pending_workflows": (
         ["executor_ids"],
-        "`QueueWorker.recover` requeues the jobs of dead workers with it: look for a public "
-        "function that takes executor ids and leaves jobs of live owners alone (resume_workflow "
-        "does not look at the owner and drops the deduplication id)",
+        "Used by `QueueWorker.recover`, which queues the jobs of dead workers again. Look for a "
+        "public method that recovers the workflows of given executors and skips those that a live "
+        "executor has taken (today `DBOS.resume_workflow` does not check the owner). "
+        "Then run tests/crash/test_killed_workers.py.",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "parameters", "remedy"), PRIVATE_NAMES, ids=[one[1] for one in PRIVATE_NAMES]
-)
-def test_a_private_name_is_there_and_takes_our_arguments(
-    module: str, name: str, parameters: list[str] | None, remedy: str
-) -> None:
-    found: object = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    assert found is not None, f"{module}.{name} is gone: {remedy}; {CRASH_TESTS}."
+@pytest.mark.parametrize("path", NAMES)
+def test_a_private_name_of_the_engine_is_where_the_queue_imports_it(path: str) -> None:
+    parameters, advice = NAMES[path]
+    found = find(path)
+    assert found is not None, f"`{path}` has moved. {advice}"
     if parameters is not None:
-        assert callable(found)
-        taken = list(inspect.signature(found).parameters)
-        assert taken == parameters, f"{module}.{name} takes {taken}: {remedy}; {CRASH_TESTS}."
+        assert list(inspect.signature(found).parameters) == parameters, (
+            f"`{path}` has other parameters. {advice}"
+        )
 
 
-def test_the_queue_uses_no_other_private_name() -> None:
-    source = inspect.getsource(queue)
-    listed = {name.split(".")[-1] for _, name, _, _ in PRIVATE_NAMES}
-    imported = {
-        name.strip()
-        for line in source.splitlines()
-        if line.startswith("from dbos._")
-        for name in line.partition(" import ")[2].split(",")
-    }
-    called = {part.split("(")[0] for part in source.split("DBOS._")[1:]}
-    assert imported | {f"_{name}" for name in called} == listed
-    assert DBOS is queue.DBOS
+def test_the_serializer_writes_the_format_of_queued_jobs() -> None:
+    serializer = find("dbos._serialization:DBOSPortableJSON")
+    advice = NAMES["dbos._serialization:DBOSPortableJSON"][1]
+    assert serializer.name() == "portable_json", f"The serializer's format has changed. {advice}"
+    assert serializer.deserialize(serializer.serialize(["019a"])) == ["019a"], advice
+
+
+def test_recovering_takes_a_list_of_executors() -> None:
+    method = inspect.getattr_static(DBOS, "_recover_pending_workflows", None)
+    advice = NAMES["dbos:DBOS._recover_pending_workflows"][1]
+    assert isinstance(method, classmethod), f"It is no longer a class method. {advice}"
+
+
+def find(path: str) -> Any:
+    """The object behind `module:name`; None if it does not exist."""
+    try:
+        return resolve_name(path)
+    except (ImportError, AttributeError):
+        return None
