@@ -167,8 +167,13 @@ def train(
         **final.report,
     }
     notify("evaluating", 1.0)
-    diagnostics = {**quality.diagnostics, "audit": audit}
-    return _trained(manifest, keras_bytes, final.graph, quality, diagnostics, fitted.run, training)
+    return _trained(
+        Bundle(manifest, keras_bytes, final.graph),
+        quality,
+        {**quality.diagnostics, "audit": audit},
+        history=fitted.run.history,
+        training=training,
+    )
 
 
 def _training_report(
@@ -191,19 +196,19 @@ def _training_report(
 
 
 def _trained(
-    manifest: dict[str, Any],
-    keras_bytes: bytes,
-    graph: bytes,
+    bundle: Bundle,
     quality: QualityReport,
     diagnostics: dict[str, Any],
-    run: TrainingRun,
+    *,
+    history: list[dict[str, Any]],
     training: dict[str, Any],
 ) -> Trained:
     """The bundle, whose manifest is completed here, and its report."""
-    manifest |= {"metrics": quality.metrics, "history": run.history, "training": training}
+    manifest = bundle.manifest
+    manifest |= {"metrics": quality.metrics, "history": history, "training": training}
     manifest |= diagnostics
     return Trained(
-        bundle=write_bundle(Bundle(manifest, keras_bytes, graph)),
+        bundle=write_bundle(bundle),
         manifest=manifest,
         spec=manifest["spec"],
         data=manifest["data"],
@@ -211,7 +216,7 @@ def _trained(
         metrics=quality.metrics,
         metrics_by_series=quality.metrics_by_series,
         diagnostics=diagnostics,
-        history=run.history,
+        history=history,
         training=training,
     )
 
