@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import Times, Values
 from models.calendars.exchange_hours import Hours
@@ -82,6 +83,11 @@ class SeriesData:
             )
         if len(self.times) > 1 and not (np.diff(self.times) > np.timedelta64(0)).all():
             raise DataError("`times` must increase strictly.")
+
+    @property
+    def has_value(self) -> npt.NDArray[np.bool_]:
+        """Whether a channel has a finite value, `(rows,)`."""
+        return np.asarray(np.isfinite(self.values).any(axis=1))
 
     @property
     def channel_names(self) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """What a spec is checked against: a series' profile, and its rows at a given cadence."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import Times, Values
 from models.calendars.cadence import Cadence
@@ -13,7 +14,7 @@ from models.calendars.exchange_hours import Hours
 from models.errors import Problem, SpecError
 from models.grid.panel import SeriesSignature
 from models.grid.resampling import GridRule
-from models.grid.splits import Splits, split_bounds
+from models.grid.splits import PARTS, Mask, Splits, split_bounds
 from models.series import Channel, SeriesData, SeriesKind
 from models.spec.spec import Spec, SplitSpec
 
@@ -32,6 +33,7 @@ class ChannelProfile:
         codes: Whether all values are whole numbers of at least 0, like class codes.
         first: The time of the first value, or None.
         last: The time of the last value, or None.
+        present: `(rows,)`, which rows have a value.
     """
 
     name: str
@@ -43,13 +45,16 @@ class ChannelProfile:
     codes: bool
     first: np.datetime64 | None
     last: np.datetime64 | None
+    present: npt.NDArray[np.bool_] = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, channel: Channel, times: Times, column: Values) -> Self:
         """Summarise one column of a series."""
-        present = np.flatnonzero(np.isfinite(column))
+        finite = np.isfinite(column)
+        present = np.flatnonzero(finite)
         if len(present) == 0:
-            return cls(channel.name, channel.angular, 1.0, True, None, None, False, None, None)
+            nothing = None, None, False, None, None
+            return cls(channel.name, channel.angular, 1.0, True, *nothing, finite)
         values = column[present]
         low, high = values.min(), values.max()
         return cls(
@@ -62,6 +67,7 @@ class ChannelProfile:
             codes=bool(low >= 0 and (values == np.floor(values)).all()),
             first=times[present[0]],
             last=times[present[-1]],
+            present=finite,
         )
 
 
@@ -120,6 +126,14 @@ class SeriesProfile:
         return replace(self, channels=channels)
 
     @property
+    def has_value(self) -> npt.NDArray[np.bool_]:
+        """Whether a channel has a value, `(rows,)`."""
+        found = np.zeros(len(self.times), bool)
+        for channel in self.channels:
+            found |= channel.present
+        return found
+
+    @property
     def rows(self) -> int:
         """Number of observations."""
         return len(self.times)
@@ -146,6 +160,7 @@ class Layout:
     Args:
         step: The step between rows.
         times: `(rows,)` of `datetime64[us]`, UTC.
+        observed: `(rows,)`, the rows with an observation.
         phases: Number of ways to place a row's beginning: 6 for hours made of 10 minutes.
         season_steps: Rows in the next natural cycle; 1 if there is none.
         splits: The parts of the rows; None if the split cannot work.
@@ -155,6 +170,7 @@ class Layout:
 
     step: Cadence
     times: Times
+    observed: Mask
     phases: int
     season_steps: int
     splits: Splits | None
@@ -174,9 +190,9 @@ class Layout:
             profile.times, cadence, profile.calendar, profile.timezone, profile.hours
         )
         rule = GridRule(cadence, step, calendar, (), "last", profile.kind == "ohlc")
-        times = rule.row_times(profile.times)
+        times, observed = rule.observed_rows(profile.times, profile.has_value)
         season = rule.row_calendar(times).season_steps if len(times) else 1
-        return cls(step, times, rule.phases, season, _splits(times, split))
+        return cls(step, times, observed, rule.phases, season, _splits(times, split, observed))
 
     @classmethod
     def pooled(cls, layouts: Sequence["Layout"]) -> list["Layout"]:
@@ -208,6 +224,29 @@ class Layout:
         return int(train.stop - train.start)
 
     @property
+    def parts(self) -> dict[str, slice]:
+        """The rows of the parts that are not empty; none if the split cannot work."""
+        if self.splits is None:
+            return {}
+        found = {part: getattr(self.splits, part) for part in PARTS}
+        return {part: rows for part, rows in found.items() if rows.stop > rows.start}
+
+    def values_in(self, rows: slice, times: Times, present: Mask) -> int:
+        """Number of values in some rows.
+
+        Args:
+            rows: Consecutive rows.
+            times: `(observations,)` of `datetime64[us]`, UTC.
+            present: `(observations,)`, which of them have a value.
+        """
+        if rows.start >= rows.stop:
+            return 0
+        # A row holds the observations after the previous row.
+        first = np.searchsorted(times, self.times[rows.start - 1], "right") if rows.start else 0
+        stop = np.searchsorted(times, self.times[rows.stop - 1], "right")
+        return int(np.count_nonzero(present[first:stop]))
+
+    @property
     def held_out_rows(self) -> dict[str, int]:
         """Rows of the non-empty parts among validation and test."""
         if self.splits is None:
@@ -234,8 +273,8 @@ def _pooled(channel: ChannelProfile, panel: Sequence[SeriesProfile]) -> ChannelP
     )
 
 
-def _splits(times: Times, split: SplitSpec) -> Splits | None:
+def _splits(times: Times, split: SplitSpec, observed: Mask) -> Splits | None:
     try:
-        return split_bounds(times, split)
+        return split_bounds(times, split, observed)
     except SpecError:
         return None

@@ -118,7 +118,7 @@ def _split_problems(layout: Layout, spec: Spec) -> list[Problem]:
     if layout.splits is not None or len(layout.times) == 0:
         return []
     try:
-        split_bounds(layout.times, spec.split)
+        split_bounds(layout.times, spec.split, layout.observed)
     except SpecError as error:
         return error.problems
     return []

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from math import ceil
 
+import numpy as np
+
 from models.checks.classes import CLASS_SERIES_RULES, class_count
 from models.checks.profile import ChannelProfile, Layout, SeriesProfile, SeriesRule
 from models.errors import Problem
 from models.features.windows import window_offsets
+from models.series import iso
 from models.spec.spec import Spec
 
 # Training needs at least this many rows with a loss.
@@ -180,6 +183,35 @@ def training_rows_suffice(spec: Spec, profile: SeriesProfile, layout: Layout) ->
     )
 
 
+def parts_hold_values(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
+    """Each part that is not empty holds values of a target, later than its first origin."""
+    targets = [channel for channel in profile.channels if channel.name in (spec.targets or [])]
+    lead = min(spec.lead_steps, default=1)
+    for part, rows in layout.parts.items() if targets else ():
+        labels = slice(rows.start + lead, rows.stop)
+        # Parts with too few rows are the subject of other rules.
+        least = min(LEAST_ROWS_WITH_LOSS if part == "train" else 1, labels.stop - labels.start)
+        found = max(layout.values_in(labels, profile.times, each.present) for each in targets)
+        if found < least:
+            yield _too_few_values(part, rows, (least, found), profile, layout)
+
+
+def _too_few_values(
+    part: str, rows: slice, counts: tuple[int, int], profile: SeriesProfile, layout: Layout
+) -> Problem:
+    first, last = iso(layout.times[rows.start]), iso(layout.times[rows.stop - 1])
+    longest = int(np.argmax(np.diff(profile.times)))
+    hole = f"from {iso(profile.times[longest])} to {iso(profile.times[longest + 1])}"
+    least, found = counts
+    return Problem(
+        f"/split/{part}",
+        f"The {part} part, from {first} to {last}, must hold at least {least} values of a target "
+        f"that can be predicted in it. Received: {found}; the longest step between two rows of the "
+        f"series is {hole}. Begin the parts at times on the same side of it, or give `validation` "
+        "and `test` as fractions, which count rows with values",
+    )
+
+
 def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> Iterator[Problem]:
     """The training rows suffice for a chunk in every lane."""
     del profile
@@ -203,6 +235,7 @@ SERIES_RULES: tuple[SeriesRule, ...] = (
     cycles_are_longer_than_steps,
     parts_hold_their_labels,
     training_rows_suffice,
+    parts_hold_values,
     lanes_hold_a_chunk,
 )
 

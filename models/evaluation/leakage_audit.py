@@ -61,9 +61,13 @@ def audit_training(
         The checks; for a panel those of scalers and features for each series.
     """
     # Before the labels, because reading these fills the cache of batches: less memory at once.
-    probes = _future_probe(spec, as_panel(data), prepared)
+    panel = as_panel(data)
+    probes = _future_probe(spec, panel, prepared)
     return [
-        *(_about(prepared.series, each, _scaler_range(spec, each)) for each in prepared.series),
+        *(
+            _about(prepared.series, each, _scaler_range(spec, read, each))
+            for read, each in zip(panel, prepared.series, strict=True)
+        ),
         _labels_stay(prepared.dataset, "train", _learnt(loader, "train")),
         _labels_stay(prepared.dataset, "validation", _learnt(loader, "validation")),
         *probes,
@@ -93,13 +97,15 @@ def audit_forecasts(
 def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Sequence[int]) -> Check:
     track, grid = series.track, series.times
     cut = track.test if track.test < track.end else len(grid) * 3 // 4
-    first = max(0, cut - max(PROBE_ROWS_BEFORE, 2 * forecaster.least_rows))
-    last = min(cut + PROBE_ROWS_AFTER, len(grid) - 1)
     times, values = series.observed
+    observed = _observed_rows(grid, times)
+    # Rows in a hole repeat the forecast before it, so the probe reads the rows around it.
+    probed = observed[observed < cut][-PROBE_ORIGINS:]
+    last = np.append(cut, observed[observed >= cut][:PROBE_ROWS_AFTER])[-1]
+    first = max(0, int(probed[0]) - max(PROBE_ROWS_BEFORE, 2 * forecaster.least_rows))
     near = slice(*np.searchsorted(times, [grid[first], grid[last] + np.timedelta64(1, "us")]))
     times, values = times[near], values[near]
-    origins = np.arange(max(first, cut - PROBE_ORIGINS), cut) - np.searchsorted(grid, times[0])
-    origins = origins[origins >= 0]
+    origins = probed - np.searchsorted(grid, times[0])
     before, after = (
         forecaster.outputs(times, each, at=origins).predicted
         for each in (values, _with_another_future(times, values, grid[cut], known))
@@ -111,6 +117,12 @@ def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Seque
         f"{_changed_from(grid[cut], but_known=bool(known))} {moved} of the {len(origins)} "
         "forecasts before changed.",
     )
+
+
+def _observed_rows(grid: Times, times: Times) -> RowIndices:
+    """The grid rows that contain an observation, increasing."""
+    rows = np.unique(np.searchsorted(grid, times))
+    return rows[rows < len(grid)]
 
 
 def audit_report(checks: list[Check]) -> dict[str, Any]:
@@ -135,9 +147,10 @@ def _about(panel: Sequence[PreparedSeries], series: PreparedSeries, check: Check
     return replace(check, sentence=f"In the series {series.fit.name!r}: {check.sentence}")
 
 
-def _scaler_range(spec: Spec, series: PreparedSeries) -> Check:
+def _scaler_range(spec: Spec, data: SeriesData, series: PreparedSeries) -> Check:
     """Check that scalers were fitted on rows of the training part only."""
-    train = split_bounds(series.times, spec.split).train
+    rows = series.fit.rule.observed_rows(data.times, data.has_value)
+    train = split_bounds(rows[0], spec.split, rows[1]).train
     first, last = series.times[train.start], series.times[train.stop - 1]
     fitted = series.fitted
     inside = len(fitted) > 0 and first <= fitted[0] and fitted[-1] <= last

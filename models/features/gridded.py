@@ -61,7 +61,7 @@ class GriddedSeries:
         grids = [rule.grid(data.times, values, phase=phase) for phase in range(rule.phases)]
         rows = [clean_rows(grid.values, positive) for grid in grids]
         times = [grid.times for grid in grids]
-        return cls(data, values, rule, times, rows, _borders(spec, times[0]))
+        return cls(data, values, rule, times, rows, _borders(spec, data, rule))
 
     @property
     def track(self) -> Track:
@@ -92,8 +92,9 @@ def _of_channels(data: SeriesData, channels: tuple[Channel, ...]) -> Values:
     return data.values[:, [data.channel_names.index(each.name) for each in channels]]
 
 
-def _borders(spec: Spec, times: Times) -> Borders:
-    bounds = split_bounds(times, spec.split)
+def _borders(spec: Spec, data: SeriesData, rule: GridRule) -> Borders:
+    times, observed = rule.observed_rows(data.times, data.has_value)
+    bounds = split_bounds(times, spec.split, observed)
     end = times[-1] + np.timedelta64(1, "us")
     starts = [bounds.train.start, bounds.validation.start, bounds.test.start]
     return Borders(*(times[row] if row < len(times) else end for row in starts))

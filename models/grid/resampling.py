@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import Times, Values
 from models.calendars.cadence import Cadence
@@ -81,6 +82,20 @@ class GridRule:
     def row_times(self, times: Times) -> Times:
         """The times of the rows that observations at `times` become."""
         return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
+
+    def observed_rows(
+        self, times: Times, has_value: npt.NDArray[np.bool_]
+    ) -> tuple[Times, npt.NDArray[np.bool_]]:
+        """The times of the rows, and which of them contain an observation with a value.
+
+        Args:
+            times: `(observations,)` of `datetime64[us]`, UTC, strictly increasing.
+            has_value: `(observations,)`, whether a channel has a value.
+        """
+        value = np.where(has_value, 0.0, np.nan)[:, np.newaxis]
+        rule = replace(self, channels=(Channel("value"),), aggregate="last")
+        grid = rule.grid(times, value)
+        return grid.times, ~np.isnan(grid.values[:, 0])
 
     def row_calendar(self, times: Times) -> Calendar:
         """When the next rows are expected, given the times of past rows."""

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import Times
+from models.calendars.cadence import Indices
 from models.errors import Problem, SpecError
 from models.spec.spec import SplitSpec
+
+Mask = npt.NDArray[np.bool_]
 
 PARTS = ("train", "validation", "test")
 
@@ -28,15 +32,17 @@ class Splits:
     test: slice
 
 
-def split_bounds(times: Times, split: SplitSpec) -> Splits:
+def split_bounds(times: Times, split: SplitSpec, observed: Mask | None = None) -> Splits:
     """Find the rows of each part.
 
     A part given by a time begins with the row at that time. A fraction counts the rows from the
-    beginning of training; the test part is the last one and validation lies before it.
+    beginning of training; the test part is the last one and validation lies before it. Only
+    rows with an observation count, so that a hole of the series never fills a part.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing: the rows of a grid.
         split: Where the parts begin.
+        observed: `(rows,)`, the rows with an observation; by default all.
 
     Returns:
         Slices of rows that touch and do not overlap.
@@ -51,8 +57,10 @@ def split_bounds(times: Times, split: SplitSpec) -> Splits:
         raise SpecError(problems)
     end = len(times)
     train = 0 if split.train is None else _row_at(times, split.train)
-    test = _begin(times, split.test, before=end, rows=end - train)
-    validation = _begin(times, split.validation, before=test, rows=end - train)
+    counted = np.arange(end) if observed is None else np.flatnonzero(observed)
+    counted = counted[counted >= train]
+    test = _begin(times, split.test, counted, before=end)
+    validation = _begin(times, split.validation, counted, before=test)
     if not train < validation <= test:
         raise SpecError([Problem("/split", _order_message(times, split))])
     return Splits(slice(train, validation), slice(validation, test), slice(test, end))
@@ -76,10 +84,15 @@ def to_time(moment: datetime) -> np.datetime64:
     return np.datetime64(aware.replace(tzinfo=None), "us")
 
 
-def _begin(times: Times, border: float | datetime, *, before: int, rows: int) -> int:
+def _begin(times: Times, border: float | datetime, counted: Indices, *, before: int) -> int:
+    """The row with which a part begins; 0 if there are too few rows before the next part."""
     if isinstance(border, datetime):
         return _row_at(times, border)
-    return before - round(rows * border)
+    rows = round(len(counted) * border)
+    if not rows:
+        return before
+    first = int(np.searchsorted(counted, before)) - rows
+    return int(counted[first]) if first >= 0 else 0
 
 
 def _row_at(times: Times, moment: datetime) -> int:

@@ -63,7 +63,10 @@ class EarlyStoppingSpec(SpecPart):
 
 
 class SplitSpec(SpecPart):
-    """Where validation and test begin: a fraction of the span, or a time (ISO 8601)."""
+    """Where validation and test begin: a fraction of the rows, or a time (ISO 8601).
+
+    Rows without an observation do not count.
+    """
 
     train: datetime | None = None
     validation: Fraction | datetime = 0.15

@@ -1,5 +1,6 @@
 """Resolving: defaults by series, and every rule with its pointer."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Times, Values
+from models.calendars.cadence import Cadence
+from models.checks.profile import Layout
 from models.checks.resolve import SeriesProfile, resolve
 from models.errors import SpecError
 from models.series import Channel, SeriesData, SeriesKind
 from models.spec.spec import Spec
+from tests.models.conftest import make_wave
 
 pytestmark = pytest.mark.unit
 
@@ -345,3 +349,41 @@ class TestTogether:
             "/layers/0/go_backwards",
             "/optimizer/momentum",
         }
+
+
+class TestHoles:
+    """1,200 rows every 10 minutes, with 45 days missing before the last 100."""
+
+    def holed(self) -> SeriesProfile:
+        rows = np.arange(1200) + 6480 * (np.arange(1200) >= 1100)
+        times = np.datetime64("2022-01-01", "us") + rows * np.timedelta64(10, "m")
+        values = 20 + np.sin(np.arange(1200) / 9)[:, np.newaxis]
+        return SeriesProfile.from_data(
+            SeriesData(
+                "holed", "generic", (Channel("v"),), times, values, "10min", "continuous", "UTC"
+            )
+        )
+
+    def test_fractions_count_the_rows_that_are_there(self) -> None:
+        spec = resolved(self.holed())
+        layout = Layout.of(self.holed(), Cadence.parse("10min"), spec.split)
+        found = {name: int(layout.observed[rows].sum()) for name, rows in layout.parts.items()}
+        assert found == {"train": 840, "validation": 180, "test": 180}
+
+    def test_a_part_inside_a_hole_is_refused_and_its_remedy_works(self) -> None:
+        split = {"validation": "2022-01-12T00:00:00Z", "test": "2022-02-20T00:00:00Z"}
+        found = problems(self.holed(), split=split)
+        assert list(found) == ["/split/validation"]
+        assert "from 2022-01-08T15:10:00Z to 2022-02-22T15:20:00Z" in found["/split/validation"]
+        assert "Received: 0" in found["/split/validation"]
+        assert resolved(self.holed(), split={"validation": 0.15, "test": 0.15})
+        same_side = {"validation": "2022-01-07T00:00:00Z", "test": "2022-01-08T00:00:00Z"}
+        assert resolved(self.holed(), split=same_side)
+
+    def test_a_target_without_values_in_a_part_is_refused(self) -> None:
+        wave = make_wave()
+        values = wave.values.copy()
+        values[500:, 0] = np.nan
+        profile = SeriesProfile.from_data(replace(wave, values=values))
+        assert list(problems(profile, targets=["value"])) == ["/split/test"]
+        assert resolved(profile, targets=["value", "lead"])

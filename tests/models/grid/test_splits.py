@@ -47,6 +47,31 @@ class TestSplitBounds:
         splits = split_bounds(days(20), SplitSpec(validation=0, test=0))
         assert borders(splits) == (0, 20, 20, 20)
 
+    def test_rows_without_an_observation_do_not_count(self) -> None:
+        observed = np.arange(120) < 18
+        observed[118:] = True
+        splits = split_bounds(days(120), SplitSpec(), observed)
+        assert borders(splits) == (0, 14, 17, 120)
+
+    def test_holes_before_the_training_part_do_not_count(self) -> None:
+        split = SplitSpec(train=datetime(2020, 1, 11, tzinfo=UTC), validation=0.5, test=0)
+        assert borders(split_bounds(days(20), split, np.arange(20) >= 12)) == (10, 16, 20, 20)
+
+    @given(
+        observed=st.lists(st.booleans(), min_size=12, max_size=200).filter(lambda x: sum(x) > 11),
+        validation=st.floats(0, 0.45),
+        test=st.floats(0, 0.45),
+    )
+    def test_parts_hold_their_share_of_the_observed_rows(
+        self, observed: list[bool], validation: float, test: float
+    ) -> None:
+        mask = np.array(observed)
+        splits = split_bounds(
+            days(len(mask)), SplitSpec(validation=validation, test=test), observed=mask
+        )
+        assert mask[splits.test].sum() == round(mask.sum() * test)
+        assert mask[splits.validation].sum() == round(mask.sum() * validation)
+
     def test_a_time_outside_the_series_is_refused_with_its_pointer(self) -> None:
         split = SplitSpec(
             validation=datetime(2019, 1, 1, tzinfo=UTC), test=datetime(2021, 1, 1, tzinfo=UTC)
