@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from app.times import to_wire
 from models.arrays import Times
-from models.calendars.cadence import DAY, Cadence, CadenceEvidence, infer_cadence
+from models.calendars.cadence import DAY_MICROSECONDS, Cadence, CadenceEvidence, infer_cadence
 from models.calendars.calendar import learn_calendar
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
 from models.calendars.month_points import POINTS, month_numbers
 from models.calendars.timezones import to_local
+from models.calendars.weekdays import open_day_numbers, open_weekdays
 
 MICROSECONDS_PER_SECOND = 1_000_000
 DAY_SECONDS = 86_400
@@ -64,8 +65,9 @@ def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Ga
     """Find the steps that are longer than the usual one.
 
     With the sessions of an exchange, only rows that are missing in sessions count, and the length
-    of a gap is that of its missing rows and one step. Without them, nights, week-ends and holidays
-    count as well.
+    of a gap is that of its missing rows and one step. The rows of a daily series are counted in the
+    days that are open in its weeks: business days, or Monday to Saturday. In other series nights,
+    week-ends and holidays count as well.
     """
     evidence = infer_cadence(times, timezone)
     cadence = evidence.cadence
@@ -75,6 +77,9 @@ def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Ga
         calendar = learn_calendar(times, cadence, hours.code, timezone, hours)
         if isinstance(calendar, Exchange):
             return _gaps_in_sessions(times, calendar, evidence)
+    weekdays = _open_weekdays(times, cadence, timezone)
+    if len(weekdays) < 7:
+        return _gaps_in_weeks(times, timezone, weekdays, evidence)
     steps = np.diff(times)
     is_gap = _is_longer(times, cadence, timezone)
     seconds = steps[is_gap].astype(np.int64) / MICROSECONDS_PER_SECOND
@@ -88,6 +93,23 @@ def _gaps_in_sessions(times: Times, calendar: Exchange, evidence: CadenceEvidenc
     return Gaps(evidence, times[:-1][is_gap], steps[is_gap] * step_seconds)
 
 
+def _open_weekdays(times: Times, cadence: Cadence, timezone: str) -> tuple[int, ...]:
+    """The weekdays on which rows are expected; all of them unless rows are days."""
+    if cadence == Cadence("B", 1):
+        return (0, 1, 2, 3, 4)
+    if cadence != Cadence("us", DAY_MICROSECONDS):
+        return tuple(range(7))
+    return open_weekdays(to_local(times, timezone))
+
+
+def _gaps_in_weeks(
+    times: Times, timezone: str, weekdays: tuple[int, ...], evidence: CadenceEvidence
+) -> Gaps:
+    steps = np.diff(open_day_numbers(to_local(times, timezone), weekdays))
+    is_gap = steps > 1
+    return Gaps(evidence, times[:-1][is_gap], steps[is_gap] * float(DAY_SECONDS))
+
+
 def readable(seconds: float) -> str:
     """A duration as text, such as `4 days 17:36:00`."""
     days, rest = divmod(round(seconds), 86_400)
@@ -99,5 +121,4 @@ def _is_longer(times: Times, cadence: Cadence, timezone: str) -> npt.NDArray[np.
     local = to_local(times, timezone) if cadence.counts_days else times
     if cadence.unit in POINTS:
         return np.asarray(np.diff(month_numbers(local)) > cadence.count)
-    expected = local[:-1] + DAY if cadence.unit == "B" else cadence.add(local[:-1], 1)
-    return np.asarray(local[1:] > expected)
+    return np.asarray(local[1:] > cadence.add(local[:-1], 1))

@@ -35,6 +35,7 @@ class SessionsRead(BaseModel):
                     "missing_after": ["2022-01-05T04:01:00Z"],
                     "rows_outside": 61,
                     "known_until": None,
+                    "unsure": False,
                 }
             ]
         }
@@ -50,7 +51,7 @@ class SessionsRead(BaseModel):
         description="Single rows before the regular ones, such as an opening auction."
     )
     bars: int = Field(description="Rows in a usual session.")
-    weekdays: list[str]
+    weekdays: list[str] = Field(description="The weekdays on which sessions begin.")
     days_without_rows: int = Field(
         description="Sessions of the exchange, or usual days if learnt, within the series' span "
         "without any row."
@@ -67,6 +68,12 @@ class SessionsRead(BaseModel):
     known_until: date | None = Field(
         description="The last day for which the exchange's sessions are known; forecasts beyond "
         "it assume usual weeks. null if learnt."
+    )
+    unsure: bool = Field(
+        default=False,
+        description="Whether fewer than three whole weeks show the hours. Then hours that the "
+        "rows do not show as closed are open from Monday to Friday, and weekends are closed "
+        "unless they have rows.",
     )
 
 

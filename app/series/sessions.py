@@ -55,8 +55,7 @@ def describe_sessions(
     exchange = calendar if isinstance(calendar, Exchange) else None
     if exchange is not None:
         _report_hours(series, times, exchange, findings)
-    expected = _expected(calendar, times)
-    times = times[times >= expected[0]]
+    expected, times = _expected(calendar, times)
     days = _days(expected, calendar)
     sessions = np.unique(days)
     day = _usual_day(calendar, expected, days, cadence)
@@ -77,6 +76,7 @@ def describe_sessions(
         missing_after=to_datetimes(np.unique(before_missing)[:LISTED_SESSIONS]),
         rows_outside=int((~np.isin(times, expected)).sum()),
         known_until=exchange.hours.last_day.astype(date) if exchange else None,
+        unsure=isinstance(calendar, Sessions) and calendar.unsure,
     )
 
 
@@ -125,19 +125,26 @@ def _report_hours(series: Series, times: Times, exchange: Exchange, findings: Fi
     findings.report("outside_sessions", message, outside)
 
 
-def _expected(calendar: Sessions | Exchange, times: Times) -> Times:
-    """The expected times from the first row of a series to its last, at most `MOST_ROWS`."""
+def _expected(calendar: Sessions | Exchange, times: Times) -> tuple[Times, Times]:
+    """The expected times from the first row of a series to its last, at most `MOST_ROWS`.
+
+    Returns:
+        These times, and the series' rows in the same span.
+    """
     first, last = calendar.index_at_or_before(times[[0, -1]]).tolist()
     expected = calendar.labels(np.arange(max(first, last - MOST_ROWS), last + 1))
     within: Times = expected[expected >= times[0]]
-    return within if len(within) else times[-1:]
+    if not len(within):
+        return times[-1:], times[-1:]
+    return within, times[times >= within[0]] if last - MOST_ROWS > first else times
 
 
 def _days(labels: Times, calendar: Sessions | Exchange) -> Days:
-    """The day of each row's session."""
+    """The day on which each row's session begins."""
     if isinstance(calendar, Exchange):
         return calendar.days(labels)
-    return to_local(labels, calendar.timezone).astype("datetime64[D]")
+    local = to_local(labels, calendar.timezone)
+    return np.asarray((local - calendar.day_begins).astype("datetime64[D]"))
 
 
 def _usual_session(expected: Times, days: Days) -> Times:

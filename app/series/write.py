@@ -13,7 +13,9 @@ from app.series.changes import Batch, Changes, changes_of_batch
 from app.series.storage import row_reader, row_writer
 from app.series.storage.binary_copy import Microseconds
 from app.series.tables import RevisionSource, Series, SeriesRevision
-from models.calendars.cadence import infer_cadence
+from models.calendars.cadence import DAY_MICROSECONDS, Cadence, infer_cadence
+from models.calendars.timezones import to_local
+from models.calendars.weekdays import open_weekdays
 
 # Rows from which the cadence is inferred: reading all of them for every new row would be slow.
 CADENCE_ROWS = 20_000
@@ -177,8 +179,17 @@ def infer_step(session: Session, series: Series, first: Microseconds | None = No
     if not series.cadence_is_given:
         series.cadence = cadence.text if cadence else None
     if not series.calendar_is_given:
-        has_sessions = series.kind == "ohlc" or (cadence is not None and cadence.unit == "B")
+        has_sessions = series.kind == "ohlc" or _has_closed_days(first, cadence, series.timezone)
         series.calendar = "sessions" if has_sessions else "continuous"
+
+
+def _has_closed_days(times: Microseconds, cadence: Cadence | None, timezone: str) -> bool:
+    """Whether rows are days, and some weekdays have none."""
+    if cadence is None or cadence.unit == "B":
+        return cadence is not None
+    if cadence != Cadence("us", DAY_MICROSECONDS):
+        return False
+    return len(open_weekdays(to_local(times.view("datetime64[us]"), timezone))) < 7
 
 
 def _extend(series: Series, written: Written) -> None:

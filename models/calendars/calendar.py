@@ -7,22 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Times
-from models.calendars.cadence import DAY, DAY_MICROSECONDS, ORIGIN, Cadence, Indices
+from models.calendars.cadence import DAY_MICROSECONDS, ORIGIN, Cadence, Indices
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
 from models.calendars.month_points import POINTS, after_points, month_numbers
 from models.calendars.timezones import find_zone, to_local, to_utc
+from models.calendars.usual_bars import learn_usual_bars
 from models.errors import DataError
 
 CALENDARS = ("continuous", "sessions")
 
 # Labels are offset from whole steps only if this share of the rows has the same offset.
 _LEAST_SHARE_OF_OFFSET = 0.75
-_RECENT_SESSIONS_OF_WEEKDAY = 12
-_RECENT = 366 * DAY
-_LEAST_SHARE_OF_SESSIONS = 0.5
-_LEAST_SHARE_OF_WEEKDAY = 0.2
-_WORKING_DAYS = frozenset(range(5))
 
 WEEK_MICROSECONDS = 7 * DAY_MICROSECONDS
 
@@ -126,17 +122,33 @@ class Sessions:
         timezone: IANA name of the zone in which sessions keep their hours.
         bars: For each weekday from Monday, the usual times as microseconds after local midnight,
             increasing; empty on days without a session.
+        unsure: Whether less than three whole weeks show the hours.
     """
 
     cadence: Cadence
     timezone: str
     bars: tuple[npt.NDArray[np.int64], ...]
+    unsure: bool = False
 
     @property
     def season_steps(self) -> int:
         """Rows of a usual session, or of a week if sessions have one row; 1 if there is none."""
         longest = max(len(bars) for bars in self.bars)
         return longest if longest > 1 else max(1, sum(len(bars) for bars in self.bars))
+
+    @property
+    def day_begins(self) -> np.timedelta64:
+        """The local time at which a day of sessions begins: midnight, unless sessions pass it.
+
+        It is the middle of the longest time of day at which no weekday has a row.
+        """
+        found = np.unique(np.concatenate(self.bars))
+        pauses = np.diff(found, append=found[0] + DAY_MICROSECONDS)
+        longest = int(np.argmax(pauses))
+        passes_midnight = pauses[-1] <= 2 * self.cadence.approximate_seconds * 1e6
+        if not passes_midnight or pauses[longest] <= 2 * self.cadence.approximate_seconds * 1e6:
+            return np.timedelta64(0, "us")
+        return np.timedelta64(int(found[longest] + pauses[longest] // 2), "us")
 
     def labels(self, indices: Indices) -> Times:
         """UTC times of usual rows by number, `datetime64[us]`."""
@@ -179,6 +191,7 @@ class Sessions:
                 {"weekdays": weekdays, "bars_microseconds": list(bars)}
                 for bars, weekdays in groups.items()
             ],
+            **({"unsure": True} if self.unsure else {}),
         }
 
     @property
@@ -214,9 +227,7 @@ def learn_calendar(
 ) -> Calendar:
     """Learn from a series' rows when its next rows are expected.
 
-    A usual weekday had, in the series' last year, at least a fifth of the sessions of the
-    weekday with the most; if the rows span less than two weeks, Monday to Friday are usual too.
-    A usual bar is a local time of day found in at least half of that weekday's last 12 sessions.
+    Sessions are learnt by `learn_usual_bars`.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
@@ -241,7 +252,7 @@ def learn_calendar(
     if calendar not in CALENDARS and hours is not None and daily_or_finer:
         return Exchange.learn(times, cadence, timezone, hours)
     if calendar == "sessions" and daily_or_finer:
-        return Sessions(cadence, timezone, _usual_bars(to_local(times, timezone), cadence))
+        return Sessions(cadence, timezone, *learn_usual_bars(to_local(times, timezone), cadence))
     months = _usual_offset_months(to_local(times, timezone), cadence)
     whole_steps = Continuous(cadence, 0, timezone, months)
     return Continuous(cadence, _usual_offset(times, whole_steps), timezone, months)
@@ -266,7 +277,8 @@ def calendar_from_json(data: dict[str, Any]) -> Calendar:
     for session in data["sessions"]:
         for weekday in session["weekdays"]:
             bars[weekday] = np.array(session["bars_microseconds"], dtype=np.int64)
-    return Sessions(cadence, timezone, tuple(bars))
+    # Calendars made before hours could be unsure lack this key.
+    return Sessions(cadence, timezone, tuple(bars), data.get("unsure", False))
 
 
 def _usual_offset_months(local: Times, cadence: Cadence) -> int:
@@ -286,38 +298,3 @@ def _usual_offset(times: Times, whole_steps: Continuous) -> int:
     found, counts = np.unique(since.astype(np.int64), return_counts=True)
     most = int(np.argmax(counts))
     return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(times) else 0
-
-
-def _usual_bars(local: Times, cadence: Cadence) -> tuple[npt.NDArray[np.int64], ...]:
-    recent = local[local > local[-1] - _RECENT]
-    since_origin = (recent - ORIGIN).astype(np.int64)
-    days, times_of_day = since_origin // DAY_MICROSECONDS, since_origin % DAY_MICROSECONDS
-    usual_in = _commonest_bar if cadence.counts_days else _common_bars
-    bars = [np.empty(0, dtype=np.int64)] * 7
-    for weekday in _usual_weekdays(np.unique(days)):
-        on_weekday = days % 7 == weekday
-        rows = on_weekday if on_weekday.any() else np.ones_like(on_weekday)
-        bars[weekday] = usual_in(days[rows], times_of_day[rows])
-    return tuple(bars)
-
-
-def _usual_weekdays(days: Indices) -> set[int]:
-    sessions = np.bincount(days % 7, minlength=7)
-    usual = set(np.flatnonzero(sessions >= _LEAST_SHARE_OF_WEEKDAY * sessions.max()).tolist())
-    usual = {weekday for weekday in usual if sessions[weekday]}
-    return usual | _WORKING_DAYS if days[-1] - days[0] < 14 else usual
-
-
-def _common_bars(days: Indices, times_of_day: Indices) -> npt.NDArray[np.int64]:
-    sessions = np.unique(days)[-_RECENT_SESSIONS_OF_WEEKDAY:]
-    found, counts = np.unique(times_of_day[days >= sessions[0]], return_counts=True)
-    # If no time of day is that common, use the most frequent ones.
-    least = min(_LEAST_SHARE_OF_SESSIONS * len(sessions), counts.max())
-    common: npt.NDArray[np.int64] = found[counts >= least]
-    return common
-
-
-def _commonest_bar(days: Indices, times_of_day: Indices) -> npt.NDArray[np.int64]:
-    sessions = np.unique(days)[-_RECENT_SESSIONS_OF_WEEKDAY:]
-    found, counts = np.unique(times_of_day[days >= sessions[0]], return_counts=True)
-    return found[[np.argmax(counts)]]
