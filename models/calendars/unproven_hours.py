@@ -70,8 +70,22 @@ def unproven_bars(local: Times, step: int) -> tuple[npt.NDArray[np.int64], ...]:
     phase = int(phases[np.argmax(counts)])
     span = _span(since_origin[since_origin % step == phase] - phase, step)
     working = _working_hours(span, step)
-    slots = (_open_slots(span, weekday, working) for weekday in range(7))
-    return tuple(np.flatnonzero(each).astype(np.int64) * step + phase for each in slots)
+    between = _usual_between_steps(since_origin, phase, step)
+    slots = [
+        np.flatnonzero(_open_slots(span, weekday, working)).astype(np.int64) * step + phase
+        for weekday in range(7)
+    ]
+    return tuple(
+        np.union1d(each, between) if weekday < 5 else each for weekday, each in enumerate(slots)
+    )
+
+
+def _usual_between_steps(moments: Indices, phase: int, step: int) -> Indices:
+    """Times of day between the steps that most days have, such as an opening auction's."""
+    found, counts = np.unique(moments % DAY_MICROSECONDS, return_counts=True)
+    days = len(np.unique(moments // DAY_MICROSECONDS))
+    usual: Indices = found[(found % step != phase) & (2 * counts >= max(days, 4))]
+    return usual
 
 
 def _span(moments: Indices, step: int) -> _Span:

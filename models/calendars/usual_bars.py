@@ -15,6 +15,8 @@ _RECENT = 366 * DAY
 _LEAST_SHARE_OF_SESSIONS = 0.5
 _LEAST_SHARE_OF_WEEKDAY = 0.2
 _WORKING_DAYS = frozenset(range(5))
+# From a Monday to the Friday of the last week.
+_LEAST_DAYS = 7 * LEAST_WEEKS - 2
 
 Bars = tuple[npt.NDArray[np.int64], ...]
 
@@ -64,7 +66,7 @@ def learn_usual_bars(local: Times, cadence: Cadence) -> tuple[Bars, bool]:
         For each weekday from Monday, microseconds after midnight, increasing; and the doubt.
     """
     intraday = not cadence.counts_days and DAY_MICROSECONDS % cadence.count == 0
-    unsure = local[-1] - local[0] < 7 * LEAST_WEEKS * DAY
+    unsure = _days(local) < _LEAST_DAYS
     if intraday and unsure and DAY_MICROSECONDS // cadence.count <= MOST_SLOTS:
         return unproven_bars(local, cadence.count), True
     rows = _Rows.of(local)
@@ -72,7 +74,13 @@ def learn_usual_bars(local: Times, cadence: Cadence) -> tuple[Bars, bool]:
     for weekday in _usual_weekdays(np.unique(rows.days)):
         recent = rows.recent_on(weekday)
         bars[weekday] = _commonest_bar(recent) if cadence.counts_days else _common(recent, rows)
-    return tuple(bars), bool(unsure and not cadence.counts_days)
+    return tuple(bars), unsure and not cadence.counts_days
+
+
+def _days(local: Times) -> int:
+    """Days from the first row to the last one, both of them included."""
+    first, last = ((local[[0, -1]] - ORIGIN) // DAY).tolist()
+    return int(last - first + 1)
 
 
 def _usual_weekdays(days: Indices) -> set[int]:

@@ -248,6 +248,7 @@ class TestQuality:
             "missing_after": ["2024-01-16T04:05:00Z"],
             "rows_outside": 0,
             "known_until": None,
+            "unsure": False,
         }
         assert client.post("/v1/series", json={"name": "none"}).status_code == 201
         assert client.get("/v1/series/none/quality").json()["sessions"] is None
