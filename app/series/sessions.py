@@ -85,6 +85,10 @@ def _usual_day(
 ) -> _UsualDay:
     exchange = calendar if isinstance(calendar, Exchange) else None
     zone = exchange.hours.timezone if exchange else calendar.timezone
+    if isinstance(calendar, Sessions):
+        # The first and the last session of a series are often incomplete.
+        expected = _complete_sessions(calendar, expected[-1])
+        days = _days(expected, calendar)
     usual = to_local(_usual_session(expected, days), zone)
     early = _lone_at_first(usual, cadence)
     opens, closes = _usual_hours(exchange.hours) if exchange else usual[[early, -1]]
@@ -135,7 +139,7 @@ def _expected(calendar: Sessions | Exchange, times: Times) -> tuple[Times, Times
     expected = calendar.labels(np.arange(max(first, last - MOST_ROWS), last + 1))
     within: Times = expected[expected >= times[0]]
     if not len(within):
-        return times[-1:], times[-1:]
+        return times[-1:], times
     return within, times[times >= within[0]] if last - MOST_ROWS > first else times
 
 
@@ -147,10 +151,21 @@ def _days(labels: Times, calendar: Sessions | Exchange) -> Days:
     return np.asarray((local - calendar.day_begins).astype("datetime64[D]"))
 
 
+def _complete_sessions(calendar: Sessions, last: np.datetime64) -> Times:
+    """The usual times of about three weeks around a time, from the first one of a day."""
+    rows = sum(len(bars) for bars in calendar.bars)
+    middle = int(calendar.index_at_or_before(np.array([last]))[0])
+    times = calendar.labels(np.arange(middle - 2 * rows, middle + rows))
+    days = _days(times, calendar)
+    complete: Times = times[(days > days[0]) & (days < days[-1])]
+    return complete
+
+
 def _usual_session(expected: Times, days: Days) -> Times:
-    """The times of the last session with the most frequent number of rows."""
+    """The times of the last session with the most frequent number of rows, the longest of these."""
     found, counts = np.unique(days, return_counts=True)
-    usual = np.flatnonzero(counts == np.bincount(counts).argmax())[-1]
+    frequency = np.bincount(counts)
+    usual = np.flatnonzero(counts == np.flatnonzero(frequency == frequency.max())[-1])[-1]
     rows: Times = expected[days == found[usual]]
     return rows
 
