@@ -24,6 +24,7 @@ from models.calendars.exchange_hours import Hours
 from models.errors import Problem
 from models.features.series_fit import SeriesFit
 from models.grid.panel import SeriesSignature
+from models.grid.splits import to_time
 from models.series import SeriesData
 from models.serving.adaptation import fit_unseen, is_known, signature_of
 from models.serving.batching import Computation, run_one
@@ -228,13 +229,14 @@ def _start(
     fit = None if kept.fit is None else fitted.fit
     on_series = _with_present_sessions(session, fitted)
     changed = validity.earliest_change(session, kept.revision, series, changed_last)
-    if changed is None or changed > kept.time:
+    row = None if changed is None else to_datetime(on_series.rule.row_of(to_time(changed)))
+    if changed is None or row is None or row > kept.time:
         state = checkpoints.readable(kept.content)
         return None if state is None else _Start(on_series, fit, state, None, kept.checkpoint_rows)
     if not validity.scales_hold(session, kept, series, changed):
         return None
-    state = checkpoints.latest_before(session, kept, changed)
-    return None if state is None else _Start(on_series, fit, state, changed, state.rows)
+    state = checkpoints.latest_before(session, kept, row)
+    return None if state is None else _Start(on_series, fit, state, row, state.rows)
 
 
 def _with_present_sessions(session: Session, forecaster: Forecaster) -> Forecaster:

@@ -40,6 +40,7 @@ CODES = {
     "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
     "conflicting_rows": Code("rows of the same time with other values", "the last row is stored"),
     "clock_changes": Code("an hour that is missing when clocks change", KEPT),
+    "jitter": Code("times that differ from regular ones by a jitter", KEPT),
     "outside_sessions": Code("rows outside the hours of the exchange", KEPT),
     # Rows that cannot be used.
     "wrong_field_count": Code("rows with a wrong number of fields", QUARANTINED),

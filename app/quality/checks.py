@@ -4,6 +4,7 @@ import numpy as np
 
 from app.quality.clock_changes import clock_change_findings
 from app.quality.flat_lines import Run, flat_line_findings, long_runs
+from app.quality.jitter import jitter_findings
 from app.quality.missing_values import is_constant, missing_value_findings
 from app.quality.sample import Finding, Integers, Sample
 from app.quality.sentinels import SentinelCounts, find_sentinels, sentinel_findings
@@ -44,5 +45,6 @@ def check_values(sample: Sample) -> list[Finding]:
         *flat_line_findings(sample, runs),
         *spike_findings(sample, spikes),
         *clock_change_findings(sample),
+        *jitter_findings(sample),
         *name_findings(sample, directions),
     ]

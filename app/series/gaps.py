@@ -81,7 +81,7 @@ def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Ga
     if len(weekdays) < 7:
         return _gaps_in_weeks(times, timezone, weekdays, evidence)
     steps = np.diff(times)
-    is_gap = _is_longer(times, cadence, timezone)
+    is_gap = _is_longer(times, cadence, timezone, jittered=evidence.jitter_seconds > 0)
     seconds = steps[is_gap].astype(np.int64) / MICROSECONDS_PER_SECOND
     return Gaps(evidence, times[:-1][is_gap], seconds)
 
@@ -117,8 +117,13 @@ def readable(seconds: float) -> str:
     return f"{days} day{'' if days == 1 else 's'} {clock}" if days else clock
 
 
-def _is_longer(times: Times, cadence: Cadence, timezone: str) -> npt.NDArray[np.bool_]:
+def _is_longer(
+    times: Times, cadence: Cadence, timezone: str, *, jittered: bool
+) -> npt.NDArray[np.bool_]:
     local = to_local(times, timezone) if cadence.counts_days else times
     if cadence.unit in POINTS:
         return np.asarray(np.diff(month_numbers(local)) > cadence.count)
-    return np.asarray(local[1:] > cadence.add(local[:-1], 1))
+    expected = cadence.add(local[:-1], 1)
+    # A step of one and a half cadences is nearer to two than to one.
+    late = np.timedelta64(cadence.count // 2 if jittered else 0, "us")
+    return np.asarray(local[1:] > expected + late)

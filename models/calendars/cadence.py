@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Times
+from models.calendars.jitter import SECOND, is_jittered, jitter_of, step_meant
 from models.calendars.month_points import POINTS, MonthUnit, month_numbers
 from models.calendars.timezones import to_local
 from models.errors import DataError
@@ -239,6 +240,8 @@ class CadenceEvidence:
         steps: Number of steps: rows minus 1.
         gaps: Number of steps longer than one cadence.
         longest_gap_seconds: The longest of these steps; 0 without gaps.
+        jitter_seconds: How much longer or shorter than whole steps 19 of 20 steps are at most;
+            0 if steps are exact. With a jitter, steps count as the nearest number of cadences.
     """
 
     cadence: Cadence | None
@@ -246,13 +249,15 @@ class CadenceEvidence:
     steps: int
     gaps: int
     longest_gap_seconds: float
+    jitter_seconds: float = 0.0
 
 
 def infer_cadence(times: Times, timezone: str = "UTC") -> CadenceEvidence:
     """Find the step that at least half of a series' steps have.
 
     Rows a month or more apart are counted in calendar months, daily rows without week-ends in
-    business days; both, and days, in local time, so that a clock change is not a gap.
+    business days; both, and days, in local time, so that a clock change is not a gap. Steps that
+    differ by a jitter have the usual step that is meant: a sensor's minute, give or take.
 
     Args:
         times: `(rows,)` of `datetime64[us]`, UTC, strictly increasing.
@@ -309,16 +314,32 @@ def _business_daily(local: Times) -> Cadence | None:
 def _fixed(local: Times) -> Cadence | None:
     steps = np.diff(local).astype(np.int64)
     size = _most_common(steps)
-    if size % 1000 or np.mean(steps == size) < _LEAST_SHARE:
-        return None
-    return Cadence("us", size)
+    share = np.mean(steps == size)
+    possible = size % 1000 == 0 and share >= _LEAST_SHARE
+    if possible and (_is_usual(size) or (_can_be_exact(size) and share >= _NEARLY_ALL)):
+        return Cadence("us", size)
+    meant = step_meant(steps)
+    if meant is None:
+        return Cadence("us", size) if possible else None
+    return Cadence("us", meant)
+
+
+def _is_usual(size: int) -> bool:
+    """Whether steps of a size meet midnight, or are whole days."""
+    return DAY_MICROSECONDS % size == 0 or size % DAY_MICROSECONDS == 0
+
+
+def _can_be_exact(size: int) -> bool:
+    """Whether steps of a size are not a timer's drift: 301 s can be meant, 301.001 s cannot."""
+    return size % SECOND == 0 or size < SECOND
 
 
 def _evidence(cadence: Cadence, local: Times) -> CadenceEvidence:
     spans = np.diff(local)
-    steps = (
-        spans.astype(np.int64) / cadence.count if cadence.fixed else _whole_steps(cadence, local)
-    )
+    sizes = spans.astype(np.int64)
+    jittered = cadence.fixed and is_jittered(sizes, cadence.count)
+    steps = sizes / cadence.count if cadence.fixed else 1.0 * _whole_steps(cadence, local)
+    steps = np.round(steps) if jittered else steps
     longer = steps > 1
     longest = spans[longer].max() / np.timedelta64(1, "s") if longer.any() else 0.0
     return CadenceEvidence(
@@ -327,6 +348,7 @@ def _evidence(cadence: Cadence, local: Times) -> CadenceEvidence:
         steps=len(steps),
         gaps=int(longer.sum()),
         longest_gap_seconds=float(longest),
+        jitter_seconds=jitter_of(sizes, cadence.count) / SECOND if jittered else 0.0,
     )
 
 

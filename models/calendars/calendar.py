@@ -10,6 +10,7 @@ from models.arrays import Times
 from models.calendars.cadence import DAY_MICROSECONDS, ORIGIN, Cadence, Indices
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
+from models.calendars.jitter import is_jittered, usual_phase
 from models.calendars.month_points import POINTS, after_points, month_numbers
 from models.calendars.timezones import find_zone, to_local, to_utc
 from models.calendars.usual_bars import learn_usual_bars
@@ -35,12 +36,15 @@ class Continuous:
             day are counted in UTC.
         offset_months: Months by which a longer cadence is shifted against the calendar year: 1
             for quarters that begin in February.
+        rounds: Whether times differ from rows by a jitter, so that an observation belongs to the
+            nearest row instead of the next one.
     """
 
     cadence: Cadence
     offset_microseconds: int = 0
     timezone: str = "UTC"
     offset_months: int = 0
+    rounds: bool = False
 
     @property
     def season_steps(self) -> int:
@@ -66,6 +70,12 @@ class Continuous:
         before = self.index_at_or_before(times)
         return before + (self.labels(before) < times)
 
+    def nearest(self, times: Times) -> Times:
+        """The time of the row nearest to each UTC time; the earlier one of two."""
+        before = self.index_at_or_before(times)
+        earlier, later = self.labels(before), self.labels(before + 1)
+        return np.where(later - times < times - earlier, later, earlier)
+
     def future(self, after: np.datetime64, count: int) -> Times:
         """The times of the next `count` rows after a UTC time, `(count,)`."""
         moment = np.asarray(after, dtype="datetime64[us]").reshape(1)
@@ -83,6 +93,7 @@ class Continuous:
             "offset_microseconds": self.offset_microseconds,
             "timezone": self.timezone,
             **({"offset_months": self.offset_months} if self.offset_months else {}),
+            **({"rounds": True} if self.rounds else {}),
         }
 
     def _local_labels(self, indices: Indices) -> Times:
@@ -255,7 +266,11 @@ def learn_calendar(
         return Sessions(cadence, timezone, *learn_usual_bars(to_local(times, timezone), cadence))
     months = _usual_offset_months(to_local(times, timezone), cadence)
     whole_steps = Continuous(cadence, 0, timezone, months)
-    return Continuous(cadence, _usual_offset(times, whole_steps), timezone, months)
+    since = _since_steps(times, whole_steps)
+    offset, rounds = _usual_offset(since), _is_jittered(times, whole_steps)
+    if rounds and offset is None:
+        offset = usual_phase(since, cadence.count)
+    return Continuous(cadence, offset or 0, timezone, months, rounds)
 
 
 def calendar_from_json(data: dict[str, Any]) -> Calendar:
@@ -269,7 +284,9 @@ def calendar_from_json(data: dict[str, Any]) -> Calendar:
         return Exchange.from_json(data)
     if kind == "continuous":
         months = data.get("offset_months", 0)
-        return Continuous(cadence, data["offset_microseconds"], timezone, months)
+        # Calendars made before times could be rounded lack this key.
+        rounds = data.get("rounds", False)
+        return Continuous(cadence, data["offset_microseconds"], timezone, months, rounds)
     if kind != "sessions":
         kinds = (*CALENDARS, "exchange")
         raise DataError(f'A calendar\'s kind must be one of {kinds}. Received: "{kind}"')
@@ -290,11 +307,22 @@ def _usual_offset_months(local: Times, cadence: Cadence) -> int:
     return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(local) else 0
 
 
-def _usual_offset(times: Times, whole_steps: Continuous) -> int:
+def _since_steps(times: Times, whole_steps: Continuous) -> Indices:
+    """How long after the last whole step each row comes, in microseconds."""
     local = to_local(times, whole_steps.timezone) if whole_steps.cadence.counts_days else times
     places = whole_steps.index_at_or_before(times)
     points = whole_steps.labels(places)
     since = local - (to_local(points, whole_steps.timezone) if local is not times else points)
-    found, counts = np.unique(since.astype(np.int64), return_counts=True)
+    return since.astype(np.int64)
+
+
+def _usual_offset(since: Indices) -> int | None:
+    found, counts = np.unique(since, return_counts=True)
     most = int(np.argmax(counts))
-    return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(times) else 0
+    return int(found[most]) if counts[most] >= _LEAST_SHARE_OF_OFFSET * len(since) else None
+
+
+def _is_jittered(times: Times, whole_steps: Continuous) -> bool:
+    cadence = whole_steps.cadence
+    local = to_local(times, whole_steps.timezone) if cadence.counts_days else times
+    return cadence.fixed and is_jittered(np.diff(local).astype(np.int64), cadence.count)

@@ -98,14 +98,15 @@ def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Seque
     track, grid = series.track, series.times
     cut = track.test if track.test < track.end else len(grid) * 3 // 4
     times, values = series.observed
-    observed = _observed_rows(grid, times)
+    rule, has_value = series.fit.rule, np.asarray(np.isfinite(values).any(axis=1))
+    observed = np.flatnonzero(rule.observed_rows(times, has_value)[1])
     # Rows in a hole repeat the forecast before it, so the probe reads the rows around it.
     probed = observed[observed < cut][-PROBE_ORIGINS:]
     last = np.append(cut, observed[observed >= cut][:PROBE_ROWS_AFTER])[-1]
     first = max(0, int(probed[0]) - max(PROBE_ROWS_BEFORE, 2 * forecaster.least_rows))
     near = slice(*np.searchsorted(times, [grid[first], grid[last] + np.timedelta64(1, "us")]))
     times, values = times[near], values[near]
-    origins = probed - np.searchsorted(grid, times[0])
+    origins = probed - np.searchsorted(grid, rule.row_times(times)[0])
     before, after = (
         forecaster.outputs(times, each, at=origins).predicted
         for each in (values, _with_another_future(times, values, grid[cut], known))
@@ -117,12 +118,6 @@ def _forecast_probe(forecaster: Forecaster, series: PreparedSeries, known: Seque
         f"{_changed_from(grid[cut], but_known=bool(known))} {moved} of the {len(origins)} "
         "forecasts before changed.",
     )
-
-
-def _observed_rows(grid: Times, times: Times) -> RowIndices:
-    """The grid rows that contain an observation, increasing."""
-    rows = np.unique(np.searchsorted(grid, times))
-    return rows[rows < len(grid)]
 
 
 def audit_report(checks: list[Check]) -> dict[str, Any]:

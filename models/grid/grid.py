@@ -74,6 +74,9 @@ def to_grid(
     the series' times (as the calendar learnt them); coarser steps begin at whole hours, local
     midnights, Mondays, or the first days of months.
 
+    Observations whose times differ from rows by a jitter belong to the nearest row
+    (`Continuous.rounds`); of several in a row the first one counts.
+
     Streaming gives the same rows as one call: pass the last row's time as `after`, and all
     observations later than it.
 
@@ -94,6 +97,10 @@ def to_grid(
         DataError: If `phase` is not 0 for months or business days, or if there are more than
             20 million rows.
     """
+    if isinstance(calendar, Continuous) and calendar.rounds and step == cadence:
+        # The first observation makes the row; later ones of the row must not change it.
+        times, first_of_row = np.unique(calendar.nearest(times), return_index=True)
+        values = values[first_of_row]
     if after is not None:
         later = int(np.searchsorted(times, after, side="right"))
         times, values = times[later:], values[later:]

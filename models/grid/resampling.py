@@ -79,6 +79,12 @@ class GridRule:
             after=after,
         )
 
+    def row_of(self, moment: np.datetime64) -> np.datetime64:
+        """The time of the row that an observation makes: a rounded one may be before it."""
+        if self.step != self.cadence or not isinstance(self.calendar, Continuous):
+            return moment
+        return self.calendar.nearest(np.array([moment]))[0] if self.calendar.rounds else moment
+
     def row_times(self, times: Times) -> Times:
         """The times of the rows that observations at `times` become."""
         return replace(self, channels=()).grid(times, np.empty((len(times), 0))).times
