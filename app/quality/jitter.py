@@ -18,14 +18,15 @@ def jitter_findings(sample: Sample) -> list[Finding]:
     if evidence.cadence is None or not evidence.jitter_seconds:
         return []
     calendar = learn_calendar(sample.times, evidence.cadence, "continuous", sample.timezone)
-    assert isinstance(calendar, Continuous)
+    if not isinstance(calendar, Continuous):
+        return []
     rows = calendar.nearest(sample.times)
     meeting = np.flatnonzero(np.diff(rows) == np.timedelta64(0)) + 1
     message = (
         f"The rows come every {evidence.cadence.text}, give or take "
-        f"{evidence.jitter_seconds:g} s (19 of 20 steps differ less). They are stored as they "
-        "came; forecasts put each row at the nearest step, and of rows that meet in a step the "
-        f"first one counts: {len(meeting)} rows meet an earlier one."
+        f"{evidence.jitter_seconds:.3g} s (19 of 20 steps differ less). They are stored as they "
+        "came. Forecasts put each row at the nearest step, and the first of the rows that meet in "
+        f"a step counts. Rows that meet an earlier one: {len(meeting)}."
     )
     count = len(rows) - int((rows == sample.times).sum())
     return [Finding("jitter", message, count, tuple((int(row), None) for row in meeting[:5]))]

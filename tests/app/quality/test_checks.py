@@ -205,3 +205,22 @@ class TestExtremes:
         column[[50, 51, 200]] = largest, -largest, largest / 3
         assert judged(column)["spike"].count >= 1
         assert "spike" not in judged(np.array([0.0, largest, -largest, largest / 3, 1.5]))
+
+
+class TestJitter:
+    def test_a_minute_give_or_take_is_reported_with_the_rows_that_meet(self) -> None:
+        away = np.random.default_rng(3).uniform(-2500, 2500, len(HOURS)).round()
+        moments = np.arange(len(HOURS)) * 60_000 + away.astype(int)
+        moments[500] = moments[499] + 9_000
+        times = np.datetime64("2024-01-01T00:01", "us") + moments * np.timedelta64(1, "ms")
+        found = judged(temperatures(), times=times)["jitter"]
+        assert "every 1min, give or take 4.01 s" in found.message
+        assert "meet an earlier one: 1." in found.message
+        assert found.places == ((500, None),)
+        assert found.count > 900
+
+    def test_exact_times_and_markets_have_none(self) -> None:
+        assert "jitter" not in judged(temperatures())
+        moments = np.random.default_rng(3).integers(0, 5_000, len(HOURS)).cumsum() * 1000 + 1
+        times = np.datetime64("2024-01-01", "us") + moments.cumsum() * np.timedelta64(1, "us")
+        assert "jitter" not in judged(temperatures(), times=times, is_market=True)
