@@ -30,7 +30,7 @@ STEPS = {
     "ETTh1.csv.gz": ("1h", 0),
     "nifty_1min_2022.csv.gz": ("1min", 515),
     "nifty_1min_2022_ddmmyyyy.csv.gz": ("1min", 515),
-    # Holidays: weekends are no gaps of business days.
+    # Holidays: weekends are not gaps of business days.
     "aapl_daily_2000_2020.csv": ("B", 190),
     "AirQualityUCI.csv": ("1h", 0),
     "AirPassengers.csv": ("MS", 0),
