@@ -16,6 +16,7 @@ from app.errors import (
     TimezoneFixed,
 )
 from app.series import storage, writing
+from app.series.attributes import set_attributes
 from app.series.channels import checked_channels, merged_channels
 from app.series.rereading import Reread, reread
 from app.series.schemas import SeriesCreate, SeriesUpdate
@@ -86,6 +87,7 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
         calendar=request.calendar or ("sessions" if request.kind == "ohlc" else "continuous"),
         calendar_is_given=request.calendar is not None,
         channels=checked_channels(request.channels),
+        attributes=request.attributes,
     )
 
 
@@ -101,6 +103,7 @@ def update_series(
         SeriesNotFound: If there is no such series.
         TimezoneFixed: If the time zone would change although rows were read with the old one.
         UnknownChannel: If a channel does not exist.
+        Invalid: If the series would have too many attributes.
     """
     series = lock_series(session, name)
     if request.description is not None:
@@ -108,6 +111,8 @@ def update_series(
     if request.timezone is not None and request.timezone != series.timezone:
         _change_timezone(series, request.timezone)
     _change_step(session, series, request)
+    if request.attributes is not None:
+        set_attributes(series, request.attributes)
     found = None
     if request.channels is not None:
         before = series.channels
