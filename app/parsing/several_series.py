@@ -1,7 +1,7 @@
 """Detect files that hold rows of several series, by the columns that name them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,10 @@ import numpy as np
 from app.parsing.arrow import to_floats
 from app.parsing.columns import ChosenColumns
 from app.parsing.errors import SeveralSeries
+from app.parsing.keys.conflicts import find_conflict_key
+from app.parsing.keys.evidence import Rows
 from app.parsing.keys.labels import NO_LABEL, Label, coded, combined, find_label, whole_numbers
-from app.parsing.keys.search import (
-    Rows,
-    find_conflict_key,
-    find_silent_key,
-    splits_worse,
-)
+from app.parsing.keys.silent import extend, find_silent_key, splits_worse
 from app.parsing.lines import Mask
 from app.parsing.options import MOST_PARTS, ReadOptions
 from app.parsing.rows import CheckedRows
@@ -27,6 +24,10 @@ from models.arrays import Values
 
 SYMBOL_NAME = re.compile(
     r"[^a-z]*(symbol|ticker|instrument|isin|cusip|pair|asset|coin|stock|currency)s?[^a-z]*"
+)
+VARIABLE_NAME = re.compile(
+    r".*(variable|metric|parameter|indicator|measure|measurement|quantity|type|element|field"
+    r"|pollutant|observation|item)s?([_ ]?(name|id|code))?"
 )
 SHOWN_VALUES = 3
 MOST_VALUE_COLUMNS = 5
@@ -85,18 +86,25 @@ def _find_key(
     if repeated and options.duplicates is None:
         found = find_conflict_key(evidence, others, named)
         if found:
-            return found, True
-    return (None if given else _silent_key(evidence, others, chosen)), False
+            return extend(evidence, found, _provable(others)), True
+    if named:
+        whole = extend(evidence, named, _provable(others))
+        return (whole if len(whole) > len(named) else None), False
+    return _silent_key(evidence, others, chosen), False
 
 
-def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label] | None:
+def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label, ...] | None:
     """A key without rows of the same time; a column named as one of symbols needs least proof."""
-    candidates = [label for label in labels if label.is_text or whole_numbers(label)]
-    label = None if chosen.asked else find_silent_key(rows, candidates)
-    if label is None:
+    found = None if chosen.asked else find_silent_key(rows, _provable(labels))
+    if found is None:
         symbols = [one for one in labels if one.is_text and SYMBOL_NAME.fullmatch(one.name.lower())]
-        label = next((one for one in symbols if not splits_worse(rows.times, one)), None)
-    return None if label is None else (label,)
+        found = next(((one,) for one in symbols if not splits_worse(rows.times, one)), None)
+    return None if found is None else extend(rows, found, _provable(labels))
+
+
+def _provable(labels: list[Label]) -> list[Label]:
+    """Columns that may be a key although no two times are the same."""
+    return [label for label in labels if label.is_text or whole_numbers(label)]
 
 
 def _labels(columns: list[Any], layout: Layout, chosen: ChosenColumns, usable: Mask) -> list[Label]:
@@ -147,13 +155,13 @@ def _codes_at(column: Any, places: Integers) -> Integers:
 
 def _values_of(
     columns: list[Any], chosen: ChosenColumns, usable: Mask, mask: Mask
-) -> Callable[[], Sequence[Values]]:
+) -> Callable[[], Mapping[int, Values]]:
     """The numbers of the first channels, read only if they are needed as evidence."""
 
-    def read() -> Sequence[Values]:
-        found = (_numbers(columns[number]) for number in chosen.channels)
-        numbers = [values[usable][mask] for values in found if values is not None]
-        return numbers[:MOST_VALUE_COLUMNS]
+    def read() -> Mapping[int, Values]:
+        numbers = list(chosen.channels)[:MOST_VALUE_COLUMNS]
+        found = ((number, _numbers(columns[number])) for number in numbers)
+        return {number: values[usable][mask] for number, values in found if values is not None}
 
     return read
 
@@ -223,20 +231,33 @@ def _remedies(
         )
     sentences = [f"Add {split} to make {count} series, one for each."]
     values = [n for n in chosen.channels if n not in {label.number for label in key}]
-    if len(key) == 1 and len(values) == 1 and key[0].is_text:
-        value = layout.names[values[0]]
-        sentences.append(
-            f"Or add `pivot={_parameter(key[0], layout)}` with `value={value}` to make one series "
-            "with a channel for each."
-        )
-    if by_conflicts:
+    if len(values) == 1 and any(label.is_text for label in key):
+        sentences.append(_pivot(key, _name(values[0], layout), layout))
+    if by_conflicts and len(key) == 1:
         sentences.append("If it is one series after all, say with `duplicates=` which rows count.")
-    elif not SYMBOL_NAME.fullmatch(key[0].name.lower()):
+    elif len(key) == 1 and not SYMBOL_NAME.fullmatch(key[0].name.lower()):
         sentences.append("If it is one series after all, name its channels with `columns=`.")
     return " ".join(sentences)
 
 
+def _pivot(key: tuple[Label, ...], value: str, layout: Layout) -> str:
+    """The other remedy of a tidy table: its values as channels, of one series or of several."""
+    texts = [label for label in key if label.is_text]
+    named = [label for label in texts if VARIABLE_NAME.fullmatch(label.name.lower())]
+    variable = (named or texts)[-1]
+    pivot = f"`pivot={_parameter(variable, layout)}` with `value={value}`"
+    rest = [_parameter(label, layout) for label in key if label is not variable]
+    if not rest:
+        return f"Or add {pivot} to make one series with a channel for each."
+    return f"Or add {pivot} and `split={','.join(rest)}` to make channels of {variable.name!r}."
+
+
 def _parameter(label: Label, layout: Layout) -> str:
-    """The column as the parameters `split` and `pivot` name it: by its number if need be."""
-    is_plain = "," not in label.name and label.name == label.name.strip()
-    return label.name if is_plain and label.name in layout.names else str(label.number + 1)
+    return _name(label.number, layout)
+
+
+def _name(number: int, layout: Layout) -> str:
+    """The column as the parameters name it: by its number if its name does not do."""
+    name = layout.names[number]
+    is_plain = "," not in name and name == name.strip() and "`" not in name
+    return name if is_plain else str(number + 1)

@@ -22,6 +22,7 @@ MOST_DIFFERENT_SHARE = 0.25
 LEAST_DIFFERENT_ALLOWED = 20
 SHOWN_CODES = 2_000
 
+NUMBER = re.compile(r"[+-]?[\d., ]+([eE][+-]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d{1,12}(\.0)?")
 PART_NAME = re.compile(
     r".*(hour|hr|minute|quarter|month|week|weekday|day|period|interval|slot|block|settlement"
@@ -31,10 +32,13 @@ PART_NAME = re.compile(
 # How many halves and quarters of hours, minutes and the like a day has, clock changes included.
 COUNTS_OF_A_DAY = frozenset({23, 24, 25, 46, 48, 50, 92, 96, 100, 276, 288, 300, 1380, 1440, 1500})
 DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+PARTS_OF_DAYS = frozenset(
+    {"day", "night", "morning", "noon", "afternoon", "evening", "am", "pm", "midnight", "daytime"}
+)
 PART_TEXT = re.compile(
     r"q[1-4]|[hst][1-4]|[mw]\d{1,2}|[ap]\.?m\.?|\d{1,2}([:.h]\d{2}){1,2}|h?e?\d{1,2}"
 )
-OFFSET = re.compile(r"((UTC|GMT)?[ ]?[+-\u2212]\d{1,2}(:?\d{2})?)")
+OFFSET = re.compile(r"((UTC|GMT)?[ ]?[+\-\u2212]\d{1,2}(:?\d{2})?)")
 _ZONES = (
     "UTC GMT Z UT EST EDT ET CST CDT CT MST MDT MT PST PDT PT AKST AKDT HST AST ADT NST NDT BST "
     "IST WET WEST CET CEST MEZ MESZ EET EEST MSK JST KST HKT SGT PHT ICT WIB PKT AEST AEDT ACST "
@@ -43,7 +47,7 @@ _ZONES = (
 ZONES = frozenset(_ZONES.split())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Label:
     """A column that may name series: its index, name and kind, and a code for each row.
 
@@ -63,8 +67,8 @@ class Label:
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts and not numbers."""
-        return self.kind == CellKind.TEXT
+        """Whether its values are texts and not numbers; `p1` is a text."""
+        return self.kind == CellKind.TEXT or not all(map(NUMBER.fullmatch, self.texts))
 
 
 def coded(column: Any) -> tuple[Integers, tuple[str, ...]]:
@@ -153,7 +157,7 @@ def _is_zone(text: str) -> bool:
 def _are_parts(texts: tuple[str, ...], name: str) -> bool:
     """Whether the values are parts of a time: months, weekdays, quarters, hours of a day."""
     lower = [text.lower().rstrip(".") for text in texts]
-    if all(
+    if all(text in PARTS_OF_DAYS for text in lower) or all(
         text in MONTHS or any(len(text) >= 2 and d.startswith(text) for d in DAYS) for text in lower
     ):
         return True
