@@ -27,8 +27,10 @@ from app.parsing.keys.steps import (
 from app.parsing.times.fields import Integers
 
 # Under a key hardly any row has the time of another one.
-MOST_LEFT_SHARE = 0.1
-MOST_LEFT_OF_ALL = 0.02
+MOST_LEFT_SHARE = 0.2
+MOST_LEFT_OF_ALL = 0.1
+MOST_WITHOUT_LABEL = 0.02
+FEW_CONFLICTS = 0.02
 LEAST_COVERAGE = 0.6
 LEAST_MEAN_SIZE = 2
 DAY = 86_400_000_000
@@ -49,7 +51,7 @@ def find_conflict_key(
     whole = {label.number: label for label in (*labels, *given)}
     rows, labels, given = _around_conflicts(rows, labels, given)
     conflicts = _left(rows.times, given) if given else rows.repeated
-    if not conflicts:
+    if not conflicts or (given and _are_few(conflicts, rows)):
         return None
     for size in range(1, MOST_COLUMNS + 1 - len(given)):
         found = [
@@ -66,7 +68,7 @@ def find_conflict_key(
 def _score(rows: Rows, columns: tuple[Label, ...], conflicts: int) -> float | None:
     """How well columns serve as the key; None if they do not."""
     groups = combined(columns)
-    if (groups == NO_LABEL).mean() > MOST_LEFT_OF_ALL:
+    if (groups == NO_LABEL).mean() > MOST_WITHOUT_LABEL:
         return None
     left = _left(rows.times, columns)
     if left > MOST_LEFT_SHARE * conflicts or left > MOST_LEFT_OF_ALL * len(rows.times):
@@ -100,6 +102,11 @@ def _is_own_series(rows: Rows, label: Label, found: GroupSteps) -> bool:
     return bool(is_not_worse) and (is_hint(label) or is_smoother(rows, label))
 
 
+def _are_few(left: int, rows: Rows) -> bool:
+    """Whether the rows that meet others under a key are repetitions within its series."""
+    return left <= min(MOST_LEFT_SHARE * rows.repeated, MOST_LEFT_OF_ALL * len(rows.times))
+
+
 def _left(times: Integers, columns: Sequence[Label]) -> int:
     """The rows that have time and label of another row."""
     groups = combined(columns)
@@ -119,7 +126,7 @@ def _preference(columns: tuple[Label, ...]) -> tuple[int, int, int]:
 
 def _is_clock_change(times: Integers, groups: Integers, conflicts: int) -> bool:
     """Whether two labels only meet in the hours that occur twice in autumn."""
-    if conflicts > MOST_LEFT_OF_ALL * len(times):
+    if conflicts > FEW_CONFLICTS * len(times):
         return False
     order = np.argsort(times, kind="stable")
     meets = np.flatnonzero(np.diff(times[order]) == 0)

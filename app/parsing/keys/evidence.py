@@ -67,10 +67,16 @@ def is_smoother(rows: Rows, label: Label) -> bool:
     apart = np.lexsort((rows.times, label.codes))
     same = np.diff(label.codes[apart]) == 0
     for number, values in rows.values().items():
-        if number == label.number or np.isnan(values).mean() > 0.5:
+        if number == label.number:
             continue
-        together = np.nanmedian(np.abs(np.diff(values[order])))
-        alone = np.nanmedian(np.abs(np.diff(values[apart]))[same])
+        together = _usual(np.abs(np.diff(values[order])))
+        alone = _usual(np.abs(np.diff(values[apart]))[same])
         if together > 0 and alone < SMOOTH_RATIO * together:
             return True
     return False
+
+
+def _usual(numbers: Values) -> float:
+    """The median without missing numbers; 0 if hardly any are there."""
+    present = numbers[~np.isnan(numbers)]
+    return float(np.median(present)) if len(present) > len(numbers) / 2 else 0.0

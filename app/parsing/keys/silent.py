@@ -72,7 +72,17 @@ def find_silent_key(
         for columns in combinations(usual, size):
             if _is_key(rows, _as_one(columns), whole, is_part=is_part) and _is_least(rows, columns):
                 return tuple(originals[label.number] for label in columns)
-    return None
+    by_values = (one for one in usual if _separates_values(rows, one, whole))
+    found = next(by_values, None)
+    return None if found is None else (originals[found.number],)
+
+
+def _separates_values(rows: Rows, label: Label, whole: GroupSteps) -> bool:
+    """Whether a text that changes often separates values of rows that come irregularly."""
+    if not (label.is_text and changes_often(label)) or whole.overall >= LEAST_REGULAR:
+        return False
+    sizes = np.bincount(label.codes, minlength=label.count)
+    return sizes.min() >= LEAST_GROUP and is_smoother(rows, label)
 
 
 def _is_least(rows: Rows, columns: tuple[Label, ...]) -> bool:
@@ -177,8 +187,7 @@ def _is_key(rows: Rows, label: Label, whole: GroupSteps, *, is_part: bool) -> bo
     if split.steps.max() > MOST_STEP_RATIO * max(1, split.steps.min()):
         return False
     if (split.regular >= LEAST_REGULAR).mean() < LEAST_GOOD_SHARE:
-        is_irregular = label.is_text and whole.overall < LEAST_REGULAR
-        return is_irregular and changes_often(label) and is_smoother(rows, label)
+        return False
     return _is_more_regular(rows, label, whole, split) or (
         _in_turn(rows, label) and _is_no_part_of_time(rows, label, split, is_part=is_part)
     )
@@ -235,8 +244,13 @@ def _in_turn(rows: Rows, label: Label) -> bool:
     codes = label.codes[order]
     if len(codes) < LEAST_ROUNDS * count:
         return False
-    is_in_turn = (codes[count:] == codes[:-count]) & (codes[count:] != codes[count - 1 : -1])
-    return bool(is_in_turn.mean() >= SURE_REGULAR)
+    pairs, uses = np.unique(codes[:-1] * count + codes[1:], return_counts=True)
+    by_use = np.lexsort((uses, pairs // count))
+    is_usual = np.append(np.diff(pairs[by_use] // count) > 0, True)
+    usual = by_use[is_usual]
+    following = pairs[usual] % count
+    is_circle = len(np.unique(following)) == count and (following != pairs[usual] // count).all()
+    return bool(is_circle and uses[usual].sum() >= SURE_REGULAR * (len(codes) - 1))
 
 
 def _has_natural_cycle(split: GroupSteps) -> bool:
