@@ -138,7 +138,7 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     layout, chosen = regular.layout, regular.chosen
     rows = _rows(layout, chosen, findings)
     times = in_utc(regular.moments, options.timezone, rows)
-    regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
+    regular.require_one_series(times)
     values = regular.matrix.values(len(layout.body))
     channels = _named(chosen.channels, (values, "."), layout, options, rows)
     rows.require_enough()
