@@ -17,6 +17,7 @@ checks: .venv/dev.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tools.structure --check
+	$(BIN)/python -m tools.phrases
 
 # What needs no database, no TensorFlow and no process: under a minute on two cores. Other kinds:
 # `pytest -m postgres`, `-m crash`, `-m "not slow"`.

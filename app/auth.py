@@ -1,4 +1,4 @@
-"""Access: one API key for the whole of `/v1`, compared in constant time."""
+"""Access control: one API key for all of `/v1`, compared in constant time."""
 
 import hmac
 
@@ -9,16 +9,16 @@ from app.errors import Unauthorized
 
 
 async def require_api_key(request: Request) -> None:
-    """Refuse a request that does not carry the configured key.
+    """Refuse a request without the configured key.
 
     Raises:
-        Unauthorized: If a key is configured and the request's is missing or different.
+        Unauthorized: If a key is configured, and the request's key is missing or different.
     """
     expected: SecretStr | None = request.app.state.settings.api_key
     if expected is None:
         return
     scheme, _, received = request.headers.get("Authorization", "").partition(" ")
-    # Headers arrive as bytes, and Starlette shows them as Latin-1.
+    # Headers arrive as bytes, and Starlette decodes them as Latin-1.
     key = received.strip().encode("latin-1")
     matches = hmac.compare_digest(key, expected.get_secret_value().encode())
     if scheme.lower() != "bearer" or not matches:

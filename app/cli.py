@@ -1,4 +1,4 @@
-"""The command line. Heavy imports are inside the commands: each loads what it needs."""
+"""The command line. Expensive imports are inside the commands, so that each loads only its own."""
 
 import os
 import re
@@ -16,13 +16,13 @@ from app.worker.parent_death import die_with_parent
 
 NOT_LOOPBACK = (
     "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "
-    "set, because anybody who reaches the service may use it. Received: {host!r}. "
-    "Set STATECAST_API_KEY, or say --insecure."
+    "set, because all who reach the service can use it. Received: {host!r}. "
+    "Set STATECAST_API_KEY, or add --insecure."
 )
 
 host = click.option("--host", help="Address to bind to.  [default: STATECAST_HOST or 127.0.0.1]")
 port = click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8000]"
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.  [default: 8000]"
 )
 insecure = click.option("--insecure", is_flag=True, help="Allow any address without an API key.")
 workers = click.option(
@@ -39,12 +39,12 @@ with_parent = click.option("--with-parent", is_flag=True, hidden=True)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="statecast")
 def main() -> None:
-    """Forecasting with recurrent networks whose state is kept, not recomputed."""
+    """Forecast time series with stateful recurrent networks."""
 
 
 @main.command()
 def migrate() -> None:
-    """Bring the database's tables up to date."""
+    """Migrate the database to this release."""
     from app.db import Database
     from app.migrate import RevisionNotSupported
     from app.migrate import migrate as migrate_database
@@ -68,7 +68,7 @@ def migrate() -> None:
 @insecure
 @with_parent
 def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -> None:
-    """Answer HTTP requests."""
+    """Serve HTTP requests."""
     import uvicorn
 
     from app.main import create_app
@@ -91,15 +91,15 @@ def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -
 @device
 @with_parent
 def worker(workers: int | None, device: str | None, with_parent: bool) -> None:
-    """Run training jobs."""
+    """Run jobs."""
     from app.worker.parent import run_worker
 
     settings = _with_device(_settings(workers=workers, device=device))
     _prepare(with_parent)
     stop = _stop_on_signals()
     run_worker(settings, stop)
-    # Not a plain return: a thread of the queue may wait for a database that is gone, and
-    # the interpreter would wait for the thread.
+    # Not a plain return: a thread of the queue may be waiting for a database that is not available,
+    # and the interpreter would wait for the thread.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
@@ -124,7 +124,7 @@ def serve(
 
 @main.command()
 def health() -> None:
-    """Say whether a worker of this machine is alive; the exit code says it to Docker."""
+    """Print the number of live workers on this machine; the exit code is 1 if there are none."""
     from app.db import Database
     from app.worker.identity import count_live_workers_here
 
@@ -135,7 +135,7 @@ def health() -> None:
 
 
 def _settings(**given: object) -> Settings:
-    """The environment's settings, with what the command line says laid over them."""
+    """The environment's settings, overridden by options of the command line."""
     return get_settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
@@ -148,7 +148,7 @@ def _device_name(value: str | None) -> str | None:
 
 
 def _with_device(settings: Settings) -> Settings:
-    """The settings with the device that a worker of this machine takes.
+    """The settings with the device that a worker of this machine uses.
 
     Raises:
         click.UsageError: If it is a GPU that the machine does not have.
@@ -166,14 +166,14 @@ def _require_safe_address(settings: Settings, *, insecure: bool) -> None:
 
 
 def _prepare(with_parent: bool) -> None:
-    """What both long-running processes need; one of `serve` ends with it."""
+    """Configure a long-running process; a child of `serve` ends with its parent."""
     configure_logging()
     if with_parent:
         die_with_parent(signal.SIGTERM)
 
 
 def _stop_on_signals() -> threading.Event:
-    """An event that is set when somebody asks this process to end."""
+    """An event that is set by the signals SIGINT and SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

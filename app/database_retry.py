@@ -15,17 +15,17 @@ DATABASE_ERRORS = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)
 Answer = TypeVar("Answer")
 
 
-class GaveUp(Exception):
-    """The database did not answer until it was time to stop."""
+class RetryStopped(Exception):
+    """`stop` was set before the database answered."""
 
 
 def retry_until_available(work: Callable[[], Answer], stop: threading.Event) -> Answer:
-    """Do some work on the database until it answers.
+    """Repeat work on the database until it succeeds.
 
-    The work must be one transaction that can be repeated without harm.
+    The work must be one transaction that can safely be repeated.
 
     Raises:
-        GaveUp: If `stop` was set before the database answered.
+        RetryStopped: If `stop` was set before the database answered.
     """
     while True:
         try:
@@ -33,9 +33,9 @@ def retry_until_available(work: Callable[[], Answer], stop: threading.Event) -> 
         except DATABASE_ERRORS as error:
             logger.warning("the database does not answer, trying again: %s", first_line(error))
         if stop.wait(PAUSE_SECONDS):
-            raise GaveUp
+            raise RetryStopped
 
 
 def first_line(error: Exception) -> str:
-    """What a database error says, without the statement and the links."""
+    """The message of a database error, without the statement and the links."""
     return str(error).partition("\n")[0]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVarTuple
 
@@ -36,13 +37,13 @@ Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 class Base(DeclarativeBase):
-    """Base of every table; constraint names are fixed so that migrations can name them."""
+    """Base class of all tables; constraint names are fixed so that migrations can use them."""
 
     metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class Timestamp(TypeDecorator[datetime]):
-    """An aware UTC moment, stored as microseconds since 1970: the same on both databases."""
+    """An aware UTC datetime, stored as microseconds since 1970 on both databases."""
 
     impl = sa.BigInteger
     cache_ok = True
@@ -51,7 +52,7 @@ class Timestamp(TypeDecorator[datetime]):
         return None if value is None else to_microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + value * MICROSECOND
+        return None if value is None else from_microseconds(value)
 
 
 class FloatVector(TypeDecorator[npt.NDArray[np.float64]]):
@@ -82,22 +83,32 @@ class FloatVector(TypeDecorator[npt.NDArray[np.float64]]):
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Microseconds from 1970 to an aware moment, without the rounding of floats."""
+    """Microseconds since 1970 of an aware datetime, without the rounding of floats."""
     return (moment - EPOCH) // MICROSECOND
 
 
+def from_microseconds(microseconds: int | np.int64) -> datetime:
+    """The aware UTC datetime of microseconds since 1970."""
+    return EPOCH + int(microseconds) * MICROSECOND
+
+
+def enum_type(members: type[StrEnum], length: int) -> sa.Enum:
+    """A column type that stores the values of an enum as text, the same on both databases."""
+    return sa.Enum(members, native_enum=False, length=length, values_callable=list)
+
+
 def utc_now() -> datetime:
-    """This moment, aware, in UTC."""
+    """The current time as an aware UTC datetime."""
     return datetime.now(UTC)
 
 
 def finite_or_none(value: float | None) -> float | None:
-    """JSON has no NaN: a missing number is null."""
+    """A number, or None for NaN and infinity, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def engine_url(database_url: str) -> URL:
-    """The URL with the driver that is installed with the `postgres` extra."""
+    """The URL, for PostgreSQL with the driver of the `postgres` extra."""
     url = sa.make_url(database_url)
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -105,7 +116,7 @@ def engine_url(database_url: str) -> URL:
 
 
 class Database:
-    """One engine and the two ways to use it: a write transaction, or reading."""
+    """One engine with write transactions, read sessions and single statements."""
 
     def __init__(self, database_url: str, *, timeout_seconds: float = 10.0) -> None:
         self.url = engine_url(database_url)
@@ -119,10 +130,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session whose work is committed at the end, or rolled back on an error.
+        """A session that commits at the end, or rolls back on an error.
 
-        On SQLite the write lock is taken at once: a transaction that reads first and
-        writes later would otherwise fail when another writer came in between.
+        On SQLite the write lock is taken at the start: a transaction that reads first and writes
+        later would otherwise fail if another writer committed in between.
         """
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
@@ -130,19 +141,19 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one moment of the database and never waits for writers."""
+        """A session that reads from one snapshot of the database and never waits for writers."""
         with Session(self._snapshots, expire_on_commit=False) as session:
             yield session
 
     def first(
         self, statement: sa.Select[*Columns], parameters: Mapping[str, object]
     ) -> sa.Row[*Columns] | None:
-        """The first row of one statement: the cheapest way to read, without a transaction."""
+        """The first row of one statement, without a transaction: the cheapest way to read."""
         with self._statements.connect() as connection:
             return connection.execute(statement, parameters).first()
 
     def is_locked(self, error: Exception) -> bool:
-        """Whether the error says that another writer holds SQLite's lock."""
+        """Whether the error means that another writer holds SQLite's lock."""
         return self.is_sqlite and "database is locked" in str(error)
 
     def dispose(self) -> None:
@@ -155,8 +166,8 @@ def _sqlite_engine(url: URL, timeout_seconds: float) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, record: ConnectionPoolEntry) -> None:
-        # The driver's own transaction control is switched off: it would begin late
-        # and never take the write lock for a transaction that starts with a read.
+        # The driver's transaction control is switched off: it would begin transactions late, and
+        # would not take the write lock for a transaction that starts with a read.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -187,10 +198,10 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
 
 
 def _snapshot_engine(engine: sa.Engine) -> sa.Engine:
-    """The same connections, with every statement of a transaction seeing the same rows.
+    """The same connections, with one snapshot for all statements of a transaction.
 
-    SQLite does so anyway; PostgreSQL by default lets a second statement see later rows
-    than the first, so that a revision and its observations would not fit together.
+    SQLite always does this. By default a second statement on PostgreSQL sees rows that were
+    committed after the first, so that a revision and its observations could differ.
     """
     if engine.dialect.name == "sqlite":
         return engine
@@ -198,20 +209,20 @@ def _snapshot_engine(engine: sa.Engine) -> sa.Engine:
 
 
 def _statement_engine(engine: sa.Engine) -> sa.Engine:
-    """The same connections, with every statement for itself."""
+    """The same connections, with one transaction for each statement."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(sqlite_begin=None)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def is_full(error: Exception) -> bool:
-    """Whether an error says that the database's disk has no room left."""
+    """Whether an error means that the database's disk is full."""
     sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
     return sqlstate == DISK_FULL or "database or disk is full" in str(error)
 
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:
-    """Insert a row unless a unique constraint has it already; whether it was inserted."""
+    """Insert a row unless a unique constraint refuses it; whether it was inserted."""
     insert = _insert_if_new(session.get_bind().dialect.name, table)
     statement = insert.values(**values).returning(sa.literal(1))
     return session.connection().execute(statement).first() is not None
@@ -220,7 +231,7 @@ def insert_or_ignore(session: Session, table: type[Base], **values: object) -> b
 def insert_for_id(
     session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
 ) -> int | None:
-    """Insert a row of plain values and give its key; None if a constraint has it already."""
+    """Insert a row and return its key; None if a unique constraint refuses it."""
     statement = _insert_for_id(session.get_bind().dialect.name, table, key)
     return session.connection().execute(statement, values).scalar()
 
@@ -229,7 +240,7 @@ def insert_for_id(
 def _insert_for_id(
     dialect: str, table: type[Base], key: InstrumentedAttribute[int]
 ) -> sa.Executable:
-    """Made once for each table: building a statement costs more than running it on SQLite."""
+    """Built once for each table: on SQLite, building a statement costs more than running it."""
     return _insert_if_new(dialect, table).returning(key)
 
 

@@ -1,4 +1,4 @@
-"""What routes ask for: the process's database, settings, kept series, readers of files."""
+"""Dependencies of routes: the process's database and settings."""
 
 from typing import Annotated
 
@@ -7,8 +7,8 @@ from fastapi import Depends, Request
 from app.db import Database
 from app.settings import Settings
 
-# These are coroutines although they never wait: a plain function would cost a hop to
-# another thread on every request.
+# These are coroutines although they never wait: FastAPI would run a plain function in another
+# thread on every request.
 
 
 async def _database(request: Request) -> Database:

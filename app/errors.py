@@ -1,7 +1,7 @@
 """The service's errors: a class, a status and a problem type for each situation.
 
 A class's name gives its type: `SeriesNotFound` is `urn:statecast:problem:series-not-found`. Leaves
-are raised, and `Invalid` where the shape of the request is wrong. `docs/errors.md` lists them all.
+are raised, and `Invalid` if the shape of the request is wrong. `docs/errors.md` lists them all.
 Errors of reading a file are drawn in `app/parsing/errors.py`, and `app/parsing_problems.py` adds a
 class for each.
 
@@ -86,7 +86,7 @@ _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class ServiceError(Exception):
-    """Base of every error a client is meant to see."""
+    """An unexpected error, which was logged; the base of all others."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     slug: ClassVar[str] = "error"
@@ -110,7 +110,7 @@ class ServiceError(Exception):
 
 
 def all_errors(base: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
-    """A class and everything below it, in the order of the tree."""
+    """A class and all its subclasses, in the order of the tree."""
     yield base
     for error in base.__subclasses__():
         yield from all_errors(error)
@@ -161,7 +161,7 @@ class ForecastNotFound(NotFound):
 
 
 class StateNotFound(NotFound):
-    """The kept state was deleted while a job checked it."""
+    """The stored state was deleted while a job checked it."""
 
 
 class BacktestNotFound(NotFound):
@@ -223,11 +223,11 @@ class SeriesChangedMeanwhile(Conflict):
 
 
 class UploadWithoutNames(Conflict):
-    """The upload of an earlier release did not keep its columns' names."""
+    """The upload was made by an earlier release, which did not store the names of its columns."""
 
 
 class NothingToRestore(Conflict):
-    """The series has no such revision to go back to."""
+    """The series has no such revision to restore."""
 
 
 class CalendarUnavailable(Conflict):
@@ -247,7 +247,7 @@ class WarmStartDiffers(Conflict):
 
 
 class WarmStartDeleted(Conflict):
-    """The version to start from was deleted before the training."""
+    """The version to start from was deleted before the training began."""
 
 
 class PromotionRefused(Conflict):
@@ -279,7 +279,7 @@ class BacktestNotSucceeded(Conflict):
 
 
 class TooManySchedules(Conflict):
-    """The model has as many schedules as it may have."""
+    """The model has the maximum number of schedules."""
 
 
 class JobAlreadyEnded(Conflict):

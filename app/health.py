@@ -1,4 +1,4 @@
-"""Liveness and readiness, for load balancers and people."""
+"""Routes of liveness and readiness, for load balancers and people."""
 
 from typing import Literal
 
@@ -19,14 +19,14 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"]
     version: str
 
 
 class Readiness(BaseModel):
-    """The service can do its work; without a worker, jobs wait in the queue."""
+    """The service can answer requests; without a worker, jobs wait in the queue."""
 
     status: Literal["ready"]
     database: Literal["sqlite", "postgresql"]
@@ -38,7 +38,7 @@ class Readiness(BaseModel):
 
 @router.get("/healthz")
 def healthz() -> Health:
-    """Say that the process is alive."""
+    """Report that the process is alive."""
     return Health(status="ok", version=VERSION)
 
 

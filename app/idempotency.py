@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent twice is carried out once and answered twice."""
+"""`Idempotency-Key`: a POST that is sent twice is carried out once, with the same answer twice."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from app.db import Base, Timestamp, insert_or_ignore, utc_now
 from app.errors import IdempotencyKeyReused
 from models.errors import Problem
 
-KEYS_LAST = timedelta(days=1)
+KEY_LIFETIME = timedelta(days=1)
 
 
 class IdempotencyKey(Base):
-    """A key that was used, with the answer that was given."""
+    """A used key, and the answer of its request."""
 
     __tablename__ = "idempotency_keys"
 
@@ -33,7 +33,7 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a POST answers, as it is kept for a repetition; a body may be JSON text already."""
+    """The answer to a POST, as stored for a repetition; the body can be JSON text already."""
 
     status: int
     body: BaseModel | str
@@ -47,16 +47,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OnceOnly:
-    """The request's key, if it has one, and what the request says."""
+    """The request's key, if it has one, and a hash of its content."""
 
     key: str | None
     fingerprint: str
 
     def run(self, session: Session, work: Callable[[], Answer]) -> Response:
-        """Do the work in the caller's transaction, or repeat the answer of the first time.
+        """Do the work in the caller's transaction, or repeat the answer of the first request.
 
-        The key is claimed before the work, in the same transaction: a second request
-        with it waits until the first is committed, and an error frees the key.
+        The key is claimed before the work, in the same transaction: a second request with the key
+        waits until the first is committed, and an error releases the key.
 
         Raises:
             IdempotencyKeyReused: If the key was used for another request.
@@ -67,28 +67,28 @@ class OnceOnly:
         if not self._claim(session):
             return self._repeat(session)
         answer = work()
-        kept = session.get_one(IdempotencyKey, self.key)
-        kept.status, kept.location = answer.status, answer.location
-        kept.body = answer.text
-        return _response(kept.status, kept.body, kept.location)
+        stored = session.get_one(IdempotencyKey, self.key)
+        stored.status, stored.location = answer.status, answer.location
+        stored.body = answer.text
+        return _response(stored.status, stored.body, stored.location)
 
     def _claim(self, session: Session) -> bool:
         now = utc_now()
-        expired = IdempotencyKey.created_at < now - KEYS_LAST
+        expired = IdempotencyKey.created_at < now - KEY_LIFETIME
         session.execute(sa.delete(IdempotencyKey).where(expired))
         claim = {"key": self.key, "fingerprint": self.fingerprint, "created_at": now}
         return insert_or_ignore(session, IdempotencyKey, **claim)
 
     def _repeat(self, session: Session) -> Response:
-        kept = session.get_one(IdempotencyKey, self.key)
-        if kept.fingerprint != self.fingerprint:
+        stored = session.get_one(IdempotencyKey, self.key)
+        if stored.fingerprint != self.fingerprint:
             message = (
                 "`Idempotency-Key` must be a new one for a new request. "
                 f"Received: {self.key!r}, which another request used"
             )
             problem = Problem("/header/Idempotency-Key", message)
             raise IdempotencyKeyReused(message, errors=[problem])
-        return _response(kept.status or 200, kept.body or "", kept.location)
+        return _response(stored.status or 200, stored.body or "", stored.location)
 
 
 def _response(status: int, body: str, location: str | None) -> Response:
@@ -103,8 +103,8 @@ async def _once_only(
         Header(max_length=255, description="Send the same key again to retry safely."),
     ] = None,
 ) -> OnceOnly:
-    said = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return OnceOnly(idempotency_key, hashlib.sha256(said).hexdigest())
+    content = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest())
 
 
 OnceOnlyDependency = Annotated[OnceOnly, Depends(_once_only)]

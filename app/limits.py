@@ -1,4 +1,4 @@
-"""No request body grows without bound: every body is counted while it arrives."""
+"""Limit the size of request bodies: bytes are counted while they arrive."""
 
 from http import HTTPStatus
 
@@ -11,8 +11,7 @@ UPLOAD_SUFFIXES = ("/uploads", "/uploads:inspect")
 class BodyLimit:
     """Answer 413 as soon as a body is larger than the limit.
 
-    Uploads are left alone: their route reads the stream piece by piece and has a limit
-    of its own.
+    Uploads are exempt: their routes read the stream in pieces and have their own limit.
     """
 
     def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
@@ -26,7 +25,7 @@ class BodyLimit:
 
 
 class _Counted:
-    """A `receive` that gives up when too much has come."""
+    """A `receive` that raises an error once the body exceeds the limit."""
 
     def __init__(self, receive: Receive, limit_bytes: int) -> None:
         self.receive = receive

@@ -24,21 +24,21 @@ from app.registry.routes import router as registry_router
 from app.retention.routes import router as retention_router
 from app.schedules.routes import router as schedules_router
 from app.scores.routes import router as scores_router
-from app.series.decoded import DecodedSeries
+from app.series.column_cache import ColumnCache
 from app.settings import Settings, get_settings
 from app.studies.routes import router as studies_router
 from app.version import VERSION
 from app.webhooks.routes import router as webhooks_router
 
 DESCRIPTION = """
-Upload a series, train a recurrent forecaster in the background, get forecasts that are
-compared with doing nothing clever. Times are ISO 8601 in UTC; a missing number is `null`;
+Upload a series, train a recurrent forecaster in the background, and get forecasts that are
+compared with simple baselines. Times are ISO 8601 in UTC; a missing number is `null`;
 errors are problem details (RFC 9457).
 """
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the web application; nothing is opened before it starts."""
+    """Build the web application; it opens the database when it starts."""
     settings = settings or get_settings()
     application = FastAPI(
         title="Statecast",
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(require_api_key)])
-    for domain in (
+    for domain_router in (
         series_router,
         registry_router,
         aliases_router,
@@ -72,7 +72,7 @@ def _version_one() -> APIRouter:
         webhooks_router,
         retention_router,
     ):
-        router.include_router(domain)
+        router.include_router(domain_router)
     return router
 
 
@@ -83,7 +83,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
-    application.state.decoded_series = DecodedSeries(settings.series_cache_bytes)
+    application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield
     watch.cancel()

@@ -1,4 +1,4 @@
-"""Bring the database's tables up to date, and say whether they are."""
+"""Migrate the database, and check whether it is current."""
 
 import re
 from functools import cache
@@ -18,12 +18,12 @@ VERSIONS = Path(migrations.__file__).parent / "versions"
 REVISION = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
 DOWN_REVISION = re.compile(r'^down_revision = "(.+)"$', re.MULTILINE)
 
-# Any number will do, as long as it is the same for all: two migrating processes wait
-# for each other on PostgreSQL. On SQLite the write lock does the same.
+# An arbitrary number, the same in all processes: on PostgreSQL it makes migrating processes wait
+# for each other. On SQLite the write lock does.
 MIGRATION_LOCK = 7_268_110
 
 INITIAL = "0001_initial"
-# The revisions that `0001_initial` replaces. The last one has the same tables as it.
+# The revisions that `0001_initial` replaces; its tables are those of the last of them.
 REPLACED = (
     "0001_series",
     "0002_jobs",
@@ -48,22 +48,22 @@ REPLACED = (
     "0021_retention",
 )
 LAST_REPLACED = REPLACED[-1]
-# A commit that still has all of them.
+# A commit that still has all of these revisions.
 COMMIT_WITH_REPLACED = "73413ff"
 
 
 class RevisionNotSupported(Exception):
-    """The database stands at a revision that this release cannot migrate from."""
+    """The database is at a revision that this release cannot migrate from."""
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that is missing: ours in one transaction, then the queue's.
+    """Apply all missing migrations: ours in one transaction, then those of the queue.
 
     Raises:
-        RevisionNotSupported: If no migration leads from the database's revision to ours. The
-            database is left as it was.
+        RevisionNotSupported: If no migration leads from the database's revision to the newest.
+            The database is not changed.
     """
-    # Imported here: a process that only asks whether all is current needs neither.
+    # Imported here: a process that only checks whether the database is current needs neither.
     from alembic import command
     from alembic.config import Config
 
@@ -82,9 +82,9 @@ def migrate(database: Database) -> None:
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """Whether the database has exactly the tables that this release was made for.
+    """Whether the database has the tables of this release.
 
-    The queue's tables come last; their version is checked where jobs are run, by the worker.
+    The queue's tables are created last. The worker, which runs jobs, checks their version.
     """
     if _applied(connection) != newest():
         return False
@@ -93,16 +93,16 @@ def is_current(connection: sa.Connection) -> bool:
 
 
 def newest() -> str:
-    """The migration that no other one follows; the numbers of their names need not be in order."""
+    """The last migration, which no other one follows; numbers in names need not be in order."""
     (head,) = _revisions(REVISION) - _revisions(DOWN_REVISION)
     return head
 
 
 @cache
 def _revisions(pattern: re.Pattern[str]) -> frozenset[str]:
-    """What the migrations' files say of themselves.
+    """The revisions that match a pattern in the files of the migrations.
 
-    Read from their text: the web process does not load Alembic for it.
+    Read as text, so that the web process does not load Alembic.
     """
     texts = [path.read_text() for path in VERSIONS.glob("[0-9]*.py")]
     return frozenset(match[1] for text in texts if (match := pattern.search(text)))
@@ -117,17 +117,17 @@ def _applied(connection: sa.Connection) -> str | None:
 
 
 def _mark_as_initial(connection: sa.Connection, config: "Config") -> None:
-    """Let a database at the last replaced revision stand at `0001_initial`: its tables are these.
+    """Mark a database at the last replaced revision as `0001_initial`: the tables are the same.
 
     Raises:
-        RevisionNotSupported: If the database stands at any other revision that is not ours.
+        RevisionNotSupported: If the database is at another revision that this release lacks.
     """
     from alembic import command
 
     applied = _applied(connection)
     _require_supported(applied)
     if applied == LAST_REPLACED:
-        # `purge`: Alembic does not know the revision that is there.
+        # `purge`: Alembic does not know the present revision.
         command.stamp(config, INITIAL, purge=True)
 
 
@@ -141,6 +141,6 @@ def _require_supported(applied: str | None) -> None:
             f"{COMMIT_WITH_REPLACED} on it first."
         )
     raise RevisionNotSupported(
-        f"The database is at revision {applied}, but Statecast {VERSION} knows none after "
+        f"The database is at revision {applied}, but Statecast {VERSION} knows no later one than "
         f"{newest()}: use the release that made the database, or a later one."
     )

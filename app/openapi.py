@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with the problem types that each operation may answer."""
+"""The OpenAPI document of FastAPI, with the problem types that each operation can answer with."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,9 @@ from app.limits import UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"
-# FastAPI's form of a validation error, which is never sent: ours is problem details.
+# FastAPI's schemas of validation errors, which are never sent: ours are problem details.
 UNUSED = ("HTTPValidationError", "ValidationError")
-# What any operation may answer, and any that writes or has a body.
+# Errors of all operations, of those that write, and of those with a body.
 EVERYWHERE = (Unauthorized, Invalid, DatabaseUnavailable, DatabaseOutdated)
 WRITES = (DeletedMeanwhile, DatabaseFull)
 BODIES = ("post", "put", "patch")
@@ -31,7 +31,7 @@ Operation = dict[str, Any]
 
 
 def install_openapi(application: FastAPI) -> None:
-    """Complete the document when it is first asked for."""
+    """Complete the document at its first request."""
     generate = application.openapi
 
     def complete() -> dict[str, Any]:
@@ -60,8 +60,8 @@ def _add_general_errors(paths: dict[str, dict[str, Operation]]) -> None:
         if not path.startswith("/v1/"):
             continue
         for method, operation in operations.items():
-            own = [known[slug] for slug in types_of(operation)]
-            for status, response in documented(*own, *_general(path, method)).items():
+            specific = [known[slug] for slug in types_of(operation)]
+            for status, response in documented(*specific, *_general(path, method)).items():
                 operation["responses"][str(status)] = response
 
 

@@ -23,7 +23,7 @@ Columns = TypeVarTuple("Columns")
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page of a list; `next` goes into `?cursor=` of the following call."""
+    """One page of a list; `next` is the `?cursor=` of the next page."""
 
     items: list[Item]
     next: str | None
@@ -36,7 +36,7 @@ class PageRequest(BaseModel):
     cursor: str | None
 
     def after(self, key_type: type[Key]) -> Key | None:
-        """The sort key that the page begins after, or nothing for the first page.
+        """The sort key that the page begins after, or None for the first page.
 
         Raises:
             Invalid: If the cursor is not of this list.
@@ -56,7 +56,7 @@ class PageRequest(BaseModel):
         *,
         descending: bool = False,
     ) -> sa.Select[*Columns]:
-        """The rows after the cursor in the order of a key, one more than the page shows.
+        """The rows after the cursor in the order of a key, at most one more than the page shows.
 
         Args:
             statement: Selects all rows, in no order.
@@ -87,12 +87,12 @@ class PageRequest(BaseModel):
 
 
 def encode_cursor(key: int | str) -> str:
-    """A sort key as an opaque text."""
+    """A sort key as an opaque cursor."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
 def _decode(cursor: str) -> object:
-    """The sort key of a cursor, or nothing when it is not one."""
+    """The sort key of a cursor, or None if the text is not a cursor."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         return json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -102,7 +102,7 @@ def _decode(cursor: str) -> object:
 
 def page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")] = 100,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
 ) -> PageRequest:
     """The page that a request asks for."""
     return PageRequest(limit=limit, cursor=cursor)

@@ -1,4 +1,4 @@
-"""The problem that answers each error of reading a file: its status, and a type of its own."""
+"""Translate errors of reading a file to problems, each with a status and its own type."""
 
 from typing import cast
 
@@ -6,8 +6,8 @@ from app.errors import Invalid, NoRoom, ServiceError, TooLarge, Unavailable
 from app.parsing import errors
 from app.parsing.errors import ParsingError
 
-# The status of each error is that of a base. Its type and description are its own name and
-# docstring.
+# The base gives the status of each error; the error's name and docstring give its type and
+# description.
 BASES: dict[type[ParsingError], type[ServiceError]] = {
     errors.FileTooLarge: TooLarge,
     errors.DamagedFile: Invalid,
@@ -33,11 +33,11 @@ def _problem(error: type[ParsingError], base: type[ServiceError]) -> type[Servic
 
 
 PROBLEMS = {error: _problem(error, base) for error, base in BASES.items()}
-# An inspection reports the others in its answer.
+# Problems of an inspection: it reports the other errors in its answer.
 INSPECTION_PROBLEMS = [each for each in PROBLEMS.values() if not issubclass(each, Invalid)]
 
 
 def as_problem(error: ParsingError) -> ServiceError:
-    """The problem of an error; the most specific class of the table counts."""
+    """The problem of an error, by its most specific class in `PROBLEMS`."""
     problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     return problem(error.detail, errors=error.errors)

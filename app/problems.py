@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): how every error is documented and answered."""
+"""Problem details (RFC 9457): document all errors, and turn them into responses."""
 
 import json
 import logging
@@ -34,19 +34,19 @@ logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 
-# PostgreSQL's codes (its manual, appendix A).
+# SQLSTATE codes (PostgreSQL's manual, appendix A).
 UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
 BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
 NO_ROOM = "The disk of the database is full. Nothing was stored."
 OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
-# Foreign keys that point to nothing: PostgreSQL's code, and SQLite's name of the error.
+# A foreign key without a target row: PostgreSQL's code, and SQLite's name of the error.
 FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
 DELETED = "Something that the request needs was deleted in the meantime. Nothing was changed."
 IMPOSSIBLE = "A value of the request is too large or holds a character that is not allowed."
 
 
 class ProblemItem(BaseModel):
-    """One invalid place of the request."""
+    """One invalid part of the request."""
 
     pointer: str
     message: str
@@ -75,7 +75,7 @@ class ProblemDetails(BaseModel):
     )
 
     type: str = Field(
-        description="What happened, for programs: each operation lists its types as examples."
+        description="The problem, for programs; each operation lists its types as examples."
     )
     title: str
     status: int
@@ -83,12 +83,12 @@ class ProblemDetails(BaseModel):
     errors: list[ProblemItem] | None = None
     evidence: list[dict[str, Any]] | None = Field(
         None,
-        description="Of a refused promotion: an `EvidenceRead` for each rival of the version.",
+        description="For a refused promotion: an `EvidenceRead` for each rival of the version.",
     )
 
 
 def documented(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may raise these errors, with an example for each type."""
+    """The `responses` of a route that can raise these errors, with an example for each type."""
     by_status: dict[int, list[type[ServiceError]]] = defaultdict(list)
     for error in dict.fromkeys(errors):
         by_status[int(error.status)].append(error)
@@ -130,14 +130,14 @@ def _response(body: dict[str, Any], headers: Mapping[str, str] | None) -> JSONRe
 
 
 def problem_details(request: Request, error: Exception) -> dict[str, Any]:
-    """What an error would have been answered with, for an answer that holds several."""
+    """The problem details of an error, for a response that holds several of them."""
     handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
     details: dict[str, Any] = json.loads(bytes(handler(request, error).body))
     return details
 
 
 def install_error_handlers(application: FastAPI) -> None:
-    """Turn every error into problem details, whatever raised it."""
+    """Turn all errors into problem details."""
     for error, handler in HANDLERS.items():
         application.add_exception_handler(error, handler)
 
@@ -173,7 +173,7 @@ def _http_error(_: Request, error: HTTPException) -> JSONResponse:
 
 
 def as_service_error(error: Exception) -> ServiceError | None:
-    """An error as the one that a client is shown; None of a bug."""
+    """The error that is shown to a client; None for an unexpected error, which is a bug."""
     if isinstance(error, ParsingError):
         error = as_problem(error)
     if isinstance(error, ServiceError):
@@ -186,7 +186,7 @@ def as_service_error(error: Exception) -> ServiceError | None:
     if isinstance(error, sqlalchemy.exc.IntegrityError):
         return _dangling(error)
     if isinstance(error, (sqlalchemy.exc.DataError, OverflowError, UnicodeEncodeError)):
-        # A number or text that no database can hold: 10^30, a NUL or half a surrogate in a name.
+        # A value that the database cannot hold: 10^30, or a NUL or a lone surrogate in a name.
         logger.info("the database cannot hold a value: %s", error)
         return Invalid(IMPOSSIBLE)
     return None
@@ -195,16 +195,16 @@ def as_service_error(error: Exception) -> ServiceError | None:
 def _outdated(error: sqlalchemy.exc.ProgrammingError) -> ServiceError | None:
     if getattr(error.orig, "sqlstate", None) not in UNDEFINED_TABLE_OR_COLUMN:
         return None
-    logger.error("the database is not that of this release: %s", error)
+    logger.error("the tables of the database are not those of this release: %s", error)
     return DatabaseOutdated(OUTDATED)
 
 
 def _dangling(error: sqlalchemy.exc.IntegrityError) -> ServiceError | None:
-    """A row that refers to one that was deleted between being read and being referred to."""
+    """The error if a row refers to another one that was deleted in the meantime."""
     codes = (getattr(error.orig, name, None) for name in ("sqlstate", "sqlite_errorname"))
     if not set(codes) & set(FOREIGN_KEY):
         return None
-    logger.warning("a row refers to one that is not there: %s", error)
+    logger.warning("a row refers to a deleted one: %s", error)
     return DeletedMeanwhile(DELETED)
 
 
@@ -220,7 +220,7 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem_response(ServiceError("An unexpected error happened and was logged."))
 
 
-# The most specific class of an error's own that is listed here wins.
+# The handler of the most specific class of an error is used.
 HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     ServiceError: _service_error,
     SpecError: _spec_error,
@@ -239,14 +239,14 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
 
 
 def _summary(problems: Sequence[Problem]) -> str:
-    """All sentences of a small number of problems, or the first and a count."""
+    """The messages of up to three problems, or the first message and a count."""
     if len(problems) <= 3:
         return " ".join(problem.message for problem in problems)
     return f"{problems[0].message} (and {len(problems) - 1} more: see `errors`)"
 
 
 def _validation_problem(item: Mapping[str, Any]) -> Problem:
-    """One of FastAPI's validation errors in the house's form."""
+    """A validation error of FastAPI as a `Problem`."""
     source, *path = item["loc"]
     if source == "body":
         pointer = "".join(f"/{_escape(part)}" for part in path)
@@ -264,6 +264,6 @@ def _escape(part: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """What came, short enough for a sentence."""
+    """The received value, short enough for a sentence."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,4 +1,4 @@
-"""Web and worker as one command: two processes that end together."""
+"""Run web and worker from one command: two processes that end together."""
 
 import logging
 import signal
@@ -21,10 +21,10 @@ Process = subprocess.Popen[bytes]
 
 
 def serve_until_stopped(settings: Settings, stop: threading.Event, *, insecure: bool) -> int:
-    """Migrate, start both processes and wait for the first reason to end both.
+    """Migrate, start both processes, and end both when one ends or `stop` is set.
 
     Returns:
-        The exit code: 0 if somebody asked to stop.
+        The exit code: 0 if `stop` was set, 1 if a process ended.
     """
     configure_logging()
     port = settings.port or _free_port(settings.host)
@@ -47,7 +47,7 @@ def serve_until_stopped(settings: Settings, stop: threading.Event, *, insecure: 
 
 
 def _watch(processes: dict[str, Process], stop: threading.Event) -> int:
-    """Wait until somebody asks to stop, or a process ends by itself."""
+    """Wait until `stop` is set or a process ends."""
     while not stop.wait(WATCH_SECONDS):
         for name, process in processes.items():
             if process.poll() is not None:

@@ -12,7 +12,7 @@ DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 
 
 class Settings(BaseSettings):
-    """The service's settings; the names' suffixes give the units."""
+    """The service's settings; suffixes of names are units."""
 
     model_config = SettingsConfigDict(env_prefix="STATECAST_", extra="ignore")
 
@@ -32,28 +32,30 @@ class Settings(BaseSettings):
         description="A worker's device, `cpu` or `gpu:0`; by default the first GPU, if any.",
     )
     heartbeat_seconds: float = Field(
-        5.0, gt=0, description="How often a worker says that it is alive."
+        5.0, gt=0, description="Seconds between two heartbeats of a worker."
     )
     worker_lost_seconds: float = Field(
-        30.0, gt=0, description="Silence after which a worker's jobs are given to another."
+        30.0,
+        gt=0,
+        description="Time without a heartbeat after which a worker's jobs are queued again.",
     )
-    reaper_seconds: float = Field(
-        10.0, gt=0, description="How often a worker looks for workers that fell silent."
+    recovery_seconds: float = Field(
+        10.0, gt=0, description="Seconds between two checks for workers without a heartbeat."
     )
     warm_child: bool = Field(
         True,
-        description="Keep an idle process with TensorFlow loaded: a job then starts at once.",
+        description="Keep an idle process with TensorFlow loaded, so that a job starts at once.",
     )
     upload_processes: int = Field(
         2,
         ge=0,
         le=64,
-        description="Uploads read at once, in processes of their own; 0 reads in the web process.",
+        description="Processes that read uploads; 0: the web process reads them.",
     )
     upload_job_bytes: int = Field(
         64 * MEBIBYTE,
         ge=1,
-        description="Uploads larger than this once decompressed are read by a worker, as a job.",
+        description="Decompressed size above which an upload is read by a worker, as a job.",
     )
     split_job_series: int = Field(
         200, ge=1, description="Uploads split into more series than this are stored as a job."
@@ -68,68 +70,68 @@ class Settings(BaseSettings):
         16 * MEBIBYTE, ge=1, description="Largest body of any other request."
     )
     forecast_batch_items: int = Field(
-        100, ge=1, le=10_000, description="Most forecasts that one `forecasts:batch` asks for."
+        100, ge=1, le=10_000, description="Largest number of forecasts in one `forecasts:batch`."
     )
     series_cache_bytes: int = Field(
-        64 * MEBIBYTE, ge=0, description="Memory for decoded series that are charted again."
+        64 * MEBIBYTE, ge=0, description="Memory for decoded columns that charts read repeatedly."
     )
     database_timeout_seconds: float = Field(
         10.0,
         gt=0,
-        description="How long a request waits for a busy database before it answers 503.",
+        description="How long a request waits for a busy database before the answer is 503.",
     )
     promotion_margin: float = Field(
         0.01,
         ge=0,
         lt=1,
-        description="Least skill of a new champion over the baselines and the present champion.",
+        description="Minimum skill of a new champion over the baselines and the present champion.",
     )
     drift_error_ratio: float = Field(
         1.5,
         gt=1,
-        description="Live error over that on the test part from which on a champion has drifted.",
+        description="Ratio of live error to test error at which a champion has drifted.",
     )
     drift_stability_index: float = Field(
         0.25,
         gt=0,
-        description="Stability index of an input, over what was usual, that counts as drift.",
+        description="Stability index of an input, above its usual value, that counts as drift.",
     )
     schedules_seconds: float = Field(
-        5.0, gt=0, description="How often a worker looks for retrainings that are due."
+        5.0, gt=0, description="Seconds between two checks for schedules that are due."
     )
     schedule_least_minutes: int = Field(
-        10, ge=1, description="Least minutes between two times of a schedule's cron expression."
+        10, ge=1, description="Least minutes between two runs of a schedule's cron expression."
     )
     retention_hour_utc: int = Field(
-        3, ge=0, le=23, description="Hour, in UTC, from which on the nightly cleaning begins."
+        3, ge=0, le=23, description="UTC hour at which the nightly cleaning starts."
     )
     retention_forecasts_days: int = Field(
-        365, ge=0, description="How long forecasts are kept; 0 for ever."
+        365, ge=0, description="Days that forecasts are kept; 0: no limit."
     )
     retention_scores_days: int = Field(
         365,
         ge=0,
-        description="How long single scores are kept, their sums stay; 0 as long as forecasts.",
+        description="Days that single scores are kept, their sums stay; 0: as long as forecasts.",
     )
     retention_states_days: int = Field(
-        30, ge=0, description="How long states that nothing needs are kept; 0 for ever."
+        30, ge=0, description="Days that states without a use are kept; 0: no limit."
     )
     retention_versions: int = Field(
-        50, ge=0, description="How many versions that nothing needs a model keeps; 0 for all."
+        50, ge=0, description="Versions without a use that are kept per model; 0: no limit."
     )
     retention_rollbacks: int = Field(
-        5, ge=1, description="How many rollbacks of an alias stay possible, with their states."
+        5, ge=1, description="Rollbacks of an alias that stay possible, with their states."
     )
     retention_jobs_days: int = Field(
-        90, ge=0, description="How long ended jobs that nothing refers to are kept; 0 for ever."
+        90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
     webhook_private: bool = Field(
-        False, description="Let webhooks lead into private networks and to this machine."
+        False, description="Allow webhooks to private networks and to this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
 
     def is_loopback(self) -> bool:
-        """Whether `host` can be reached from this machine only."""
+        """Whether `host` is reachable from this machine only."""
         if self.host == "localhost":
             return True
         try:
@@ -138,7 +140,7 @@ class Settings(BaseSettings):
             return False
 
     def prepare_directories(self) -> None:
-        """Make the folder of an SQLite file, so that a first start needs no set-up."""
+        """Create the folder of an SQLite file, so that a first start needs no set-up."""
         prefix = "sqlite:///"
         if self.database_url.startswith(prefix):
             Path(self.database_url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Reports stored as JSON, read with the names of this release, whichever release wrote them."""
+"""Read stored JSON reports with the names of this release, also those of the release before."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.db import Json
 
-# Figures of the class prior, by the names that the release before this one gave them.
+# Figures of the class prior, by their names in the release before this one.
 OLD_FIGURES = {
     "coin_accuracy": "class_prior_accuracy",
     "coin_log_loss": "class_prior_log_loss",
@@ -18,7 +18,7 @@ RIVAL_FIELDS = ("against", "baseline")
 
 
 class ReportJson(TypeDecorator[Any]):
-    """JSON of metrics, evidence or sums; what the last release stored is renamed when read."""
+    """JSON of metrics, evidence or sums; names of the last release are replaced when read."""
 
     impl = Json
     cache_ok = True
@@ -28,13 +28,13 @@ class ReportJson(TypeDecorator[Any]):
 
 
 def with_current_names(stored: Any) -> Any:
-    """A stored report in which the class prior is not called `coin` any more.
+    """A stored report with `class_prior` in place of the old name `coin`.
 
-    A target of a user may have any name, so a key counts as an old name only where its value
-    cannot be that of a target: a figure is a number, and a test names its baseline.
+    Users can give targets any name, so a key counts as an old name only where its value cannot be
+    that of a target: a figure is a number, and a test names its baseline.
 
     Args:
-        stored: Plain values, as JSON has them.
+        stored: Plain JSON values.
 
     Returns:
         The same with the keys `coin_accuracy`, `coin_log_loss`, `coin_brier` and `coin`, and the

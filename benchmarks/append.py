@@ -18,7 +18,8 @@ import onnxruntime
 import app.live.states as live
 from app.db import Database
 from app.live import storage as state_storage
-from app.registry.artefacts import forecasters, read_bundle_bytes
+from app.registry.bundles import read_bundle_bytes
+from app.registry.forecaster_cache import forecasters
 from app.registry.queries import get_version
 from app.registry.tables import Alias
 from app.series.service import get_series

@@ -16,7 +16,7 @@ import httpx2
 import numpy as np
 
 from app.db import Database
-from app.registry.artefacts import read_bundle_bytes
+from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import get_version
 from benchmarks.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked

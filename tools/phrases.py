@@ -26,7 +26,9 @@ PHRASES = {
     r"for ever": "without a limit",
     r"nobody|whoever": "name the process, the client or the function",
     r"what came(?! before| first)|came of": "the actual values, the outcome",
-    r"(?:is|are|was|were) no (?!longer|more than|less than|later|worse|better)": "is not a ...",
+    r"(?<!there.)(?:is|are|was|were) no (?!longer|more than|less than|later|worse|better)": (
+        "is not a ..."
+    ),
     r"from which on|on which on": "from, starting at",
     r"(?:tell|tells|told|telling) (?:\S+ ){0,3}apart": "distinguish",
     r"(?:kept|keep|keeps|put|puts) (?:\S+ ){0,2}aside": "quarantined, stored",

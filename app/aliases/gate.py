@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import app.series.service as series_service
 from app.errors import PromotionRefused, VersionNotComparable
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.queries import CHAMPION, VersionRow, find_version
 from app.registry.tables import Alias, ModelVersion, VersionSeries
 from models.backtesting.held_out_losses import Excerpt

@@ -22,7 +22,7 @@ from app.errors import (
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.problems import documented
-from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.forecaster_cache import FORECASTER_ERRORS
 from app.registry.queries import VERSION_ERRORS, get_model
 from app.registry.tables import AliasChange
 

@@ -22,7 +22,7 @@ from app.live.warming import make_ready
 from app.registry.queries import CHAMPION, WITH_PANEL, VersionRow, get_model, get_version
 from app.registry.tables import Alias, AliasAction, AliasChange, Model, ModelVersion
 from app.webhooks import service as webhooks
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 from models.errors import Problem
 
 # The gate compares with the present champion; if the champion changes meanwhile, it compares again.
@@ -235,5 +235,5 @@ def _record(
     )
     session.add(change)
     data = {"alias": alias.name, "version": version, "action": str(action)}
-    webhooks.emit(session, Happening("alias.changed", model.name, data))
+    webhooks.emit(session, WebhookEvent("alias.changed", model.name, data))
     return change

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.csv_cells import neutral
+from app.csv_cells import neutralize
 from app.db import finite_or_none
 from app.times import to_wire
 from models.backtesting.points import ClassPoints, Column, Points, ValuePoints
@@ -50,7 +50,7 @@ def csv_lines(points: Points) -> Iterator[str]:
         flat = _flat(row)
         if number == 0:
             writer.writerow(flat)
-        writer.writerow(map(neutral, flat.values()))
+        writer.writerow(map(neutralize, flat.values()))
         if line.tell() > 65_536:
             yield line.getvalue()
             line.seek(0)

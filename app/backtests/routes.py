@@ -27,7 +27,7 @@ from app.errors import (
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.problems import documented
-from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.forecaster_cache import FORECASTER_ERRORS
 from app.registry.queries import VERSION_ERRORS, get_model
 from app.series.service import LOADING_ERRORS
 from models.backtesting.points import ClassPoints, Points, ValuePoints

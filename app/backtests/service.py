@@ -14,7 +14,7 @@ from app.backtests.tables import Backtest
 from app.errors import BacktestNotSucceeded, ModelNotFound, SeriesNotInPanel
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.queries import WITH_PANEL, get_version
 from app.registry.tables import Model, ModelVersion
 from app.series.tables import Series

@@ -1,7 +1,7 @@
-"""Print an exchange's sessions as JSON: the one process that imports the calendar library.
+"""Print an exchange's sessions as JSON: the only process that imports the calendar library.
 
-It is a short-lived child of whoever needs them: the library stands on pandas, which would
-cost the web process 100 MB and half a second.
+It runs as a short-lived child of the process that needs the sessions: the library imports pandas,
+which would cost the web process 100 MB and half a second.
 """
 
 import json
@@ -13,18 +13,18 @@ import pandas as pd
 
 from models.calendars.exchange_hours import Hours
 
-# Long enough for the series that people have; the library's own default is 20 years.
+# Early enough for most series; the library's default is 20 years.
 FIRST_DAY = datetime(1990, 1, 1)  # noqa: DTZ001 - the library's days have no zone
-# Some rules of the library have no day in a short span, which pandas 3 does not forgive.
+# In a short span some rules of the library have no days, which is an error in pandas 3.
 SOME_YEARS = timedelta(days=5 * 365)
 
 
 def read_hours(name: str) -> Hours:
-    """All that the library knows of an exchange, from 1990 to about a year from now."""
+    """The sessions of an exchange, from 1990 to about a year from now."""
     import exchange_calendars
 
     recent = (datetime.now(UTC) - SOME_YEARS).date().isoformat()
-    # Some calendars begin later or end sooner: the exchange has published no more.
+    # Some calendars begin later or end earlier: the exchange has not published more.
     known = type(exchange_calendars.get_calendar(name, start=recent))
     start = max(known.bound_min() or pd.Timestamp(FIRST_DAY), pd.Timestamp(FIRST_DAY))
     calendar = known(start=start)
@@ -45,7 +45,7 @@ def _utc(column: "pd.Series[pd.Timestamp]") -> np.ndarray:
 
 
 def main() -> None:
-    """Answer for the code on the command line."""
+    """Print the sessions of the code on the command line."""
     json.dump(read_hours(sys.argv[1]).to_json(), sys.stdout)
 
 

@@ -1,14 +1,14 @@
-"""The codes of exchanges, known without loading the library that knows their sessions."""
+"""Exchange codes and their aliases, without loading the library that holds their sessions."""
 
 import difflib
 
 from models.calendars.calendar import CALENDARS
 from models.errors import DataError
 
-# The calendars of exchange_calendars 4.13, most of them by market identifier (ISO 10383);
-# a test compares them with the library.
+# The calendars of exchange_calendars 4.13, most of them by market identifier (ISO 10383). A test
+# compares them with the library.
 LIBRARY_CODES = frozenset(
-    # One name per line would be a page of them.
+    # One name per line would take a page.
     """
     24/5 24/7 AIXK ASEX BVMF CMES IEPA XAMS XASX XBDA XBEL XBKK XBOG XBOM XBRA XBRU XBSE XBUD
     XBUE XCBF XCSE XCYS XDUB XDUS XEEE XETR XEUR XFRA XHAM XHEL XHKG XICE XIDX XIST XJSE XKAR
@@ -17,8 +17,8 @@ LIBRARY_CODES = frozenset(
     """.split()  # noqa: SIM905
 )
 
-# The National Stock Exchange of India is not in the library. It keeps the hours and nearly
-# all holidays of the Bombay Stock Exchange.
+# The National Stock Exchange of India is not in the library. It has the hours and nearly all
+# holidays of the Bombay Stock Exchange.
 SUBSTITUTES = {"XNSE": "XBOM"}
 
 # Other names of the same exchanges, as in the library.
@@ -63,10 +63,10 @@ _SHOWN = 5
 
 
 def calendar_name(text: str) -> str:
-    """The one spelling of a calendar: `continuous`, `sessions` or an exchange's code.
+    """The canonical name of a calendar: `continuous`, `sessions` or an exchange's code.
 
     Raises:
-        DataError: If there is none of this name; the nearest ones are listed.
+        DataError: If the name is unknown; the message lists similar names.
     """
     wanted = text.strip().upper()
     found = _BY_UPPER_CASE.get(wanted) or ALIASES.get(wanted)

@@ -1,4 +1,4 @@
-"""Exchanges' sessions: read by a child process, kept in the database, renewed in time."""
+"""Exchanges' sessions: read by a child process, stored in the database, renewed monthly."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from models.errors import Problem
 logger = logging.getLogger(__name__)
 
 LIBRARY = "exchange-calendars"
-# The library knows about a year ahead, so what was read a month ago still does nearly that.
+# The library knows about a year ahead, so sessions read a month ago still reach 11 months ahead.
 READ_AGAIN_AFTER = timedelta(days=30)
 # The slowest calendar, of Korea, takes 10 s on one core.
 CHILD_TIMEOUT_SECONDS = 120
@@ -34,12 +34,13 @@ _one_child = threading.Lock()
 
 
 def prepare(database: Database, calendar: str | None) -> None:
-    """Have the sessions of a series' calendar in the database, if it is an exchange's.
+    """Read the sessions of a series' calendar into the database, if it is that of an exchange.
 
-    It is called before the transaction of a request: nobody waits for the child but its sender.
+    It is called before the transaction of a request, so that other requests do not wait for the
+    child process.
 
     Raises:
-        CalendarUnavailable: If they cannot be read, and are not there from before.
+        CalendarUnavailable: If the sessions cannot be read, and were not read before.
     """
     if calendar is None or not is_exchange(calendar) or _is_fresh(database, calendar):
         return
@@ -51,11 +52,11 @@ def prepare(database: Database, calendar: str | None) -> None:
         except CalendarUnavailable:
             if not _is_known(database, calendar):
                 raise
-            logger.warning("the calendar %s stays as it was last read", calendar)
+            logger.warning("the calendar %s cannot be read again: the stored one stays", calendar)
 
 
 def renew(database: Database) -> None:
-    """Read the sessions of all stored exchanges again where that is due."""
+    """Read the sessions of all stored exchanges again, if they are due."""
     with database.reading() as session:
         codes = session.scalars(sa.select(ExchangeCalendar.code)).all()
     for code in codes:
@@ -63,10 +64,10 @@ def renew(database: Database) -> None:
 
 
 def hours_of(session: Session, calendar: str) -> Hours | None:
-    """The sessions of an exchange; None for a calendar that is not an exchange's.
+    """The sessions of an exchange; None for a calendar that is not that of an exchange.
 
     Raises:
-        CalendarUnavailable: If the exchange's sessions were never read.
+        CalendarUnavailable: If the exchange's sessions have not been read.
     """
     if not is_exchange(calendar):
         return None
@@ -84,7 +85,7 @@ _ready: dict[str, tuple[datetime, Hours]] = {}
 
 
 def _parsed(session: Session, code: str, read_at: datetime) -> Hours:
-    """One object for one reading, so that what is made of it can be kept."""
+    """The same object until the sessions are read again, so that results can be cached by it."""
     ready = _ready.get(code)
     if ready is None or ready[0] != read_at:
         hours = Hours.from_json(session.get_one(ExchangeCalendar, code).hours)
@@ -134,12 +135,14 @@ def _ask_child(code: str) -> dict[str, Any]:
         raise _unreadable(code, "the library is not installed: pip install exchange-calendars")
     command = [*CHILD_COMMAND, SUBSTITUTES.get(code, code)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own command, and a code of our own list
+        done = subprocess.run(  # noqa: S603 - a constant command, and a code of our list
             command, capture_output=True, timeout=CHILD_TIMEOUT_SECONDS, check=True
         )
         hours = Hours.from_json({**json.loads(done.stdout), "code": code})
     except subprocess.CalledProcessError as error:
-        logger.warning("no calendar %s: %s", code, error.stderr.decode(errors="replace")[-500:])
+        logger.warning(
+            "the calendar %s cannot be read: %s", code, error.stderr.decode(errors="replace")[-500:]
+        )
         raise _unreadable(code, f"{LIBRARY} {library_version()} cannot build it") from error
     except subprocess.TimeoutExpired as error:
         raise _unreadable(code, f"that took over {CHILD_TIMEOUT_SECONDS} seconds") from error

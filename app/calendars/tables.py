@@ -1,4 +1,4 @@
-"""The sessions of exchanges, as the calendar library last told them."""
+"""Table of exchanges' sessions, as last read from the calendar library."""
 
 from datetime import datetime
 from typing import Any

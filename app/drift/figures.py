@@ -15,7 +15,7 @@ from app.registry.tables import Bundle, ModelVersion
 from app.scores.performance import figures_of_test
 from app.scores.spans import Span, added, ratio
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
-from app.series import storage
+from app.series.storage import row_reader
 from app.series.tables import Series
 from app.times import to_datetimes
 from models.arrays import Times, Values
@@ -244,8 +244,8 @@ def _newest_rows(
     count = min(series.rows, (wanted + 2) * per_row)
     if not count:
         return np.empty(0, "datetime64[us]"), np.empty((0, 0))
-    start = storage.time_from_end(session, series.id, count)
-    found = storage.read_rows(session, series.id, len(series.channels), start=start)
+    start = row_reader.time_from_end(session, series.id, count)
+    found = row_reader.read_rows(session, series.id, len(series.channels), start=start)
     names = [channel["name"] for channel in series.channels]
     columns = [names.index(name) for name in manifest["channels"]]
     grid = preprocessor.rows(found.times.view("datetime64[us]"), found.values[:, columns])

@@ -54,7 +54,7 @@ class InputShiftRead(BaseModel):
     excess: float = Field(description="stability_index - usual.")
 
 
-class FindingRead(BaseModel):
+class DriftFindingRead(BaseModel):
     """A measure that has reached its threshold."""
 
     kind: str = Field(description="`error_ratio` or `stability_index`.")
@@ -125,7 +125,7 @@ class DriftRead(BaseModel):
     version: int
     series: str
     drifted: bool
-    findings: list[FindingRead]
+    findings: list[DriftFindingRead]
     found_at: datetime | None = Field(
         description="When workers found the drift of this champion and notified webhooks; null if "
         "they have not."

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from app.drift.figures import InputShift
 from app.drift.schemas import (
+    DriftFindingRead,
     DriftQuery,
     DriftRead,
-    FindingRead,
     InputShiftRead,
     LiveErrorRead,
     ThresholdsRead,
@@ -42,7 +42,7 @@ def read_drift(session: Session, model: str, query: DriftQuery, settings: Settin
         version=version.number,
         series=series.name,
         drifted=bool(found),
-        findings=[FindingRead(**asdict(each)) for each in found],
+        findings=[DriftFindingRead(**asdict(each)) for each in found],
         found_at=watch.changed_at if watch is not None and watch.drifted else None,
         thresholds=ThresholdsRead(**asdict(limits)),
         errors=[

@@ -14,7 +14,7 @@ from app.registry.tables import Alias, Model, ModelVersion, VersionSeries
 from app.series.tables import Series
 from app.settings import Settings
 from app.webhooks import service as webhooks
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 
 logger = logging.getLogger(__name__)
 
@@ -103,11 +103,11 @@ def _findings(
 
 def _happening(
     session: Session, version: ModelVersion, series: Series, found: list[DriftFinding]
-) -> Happening:
+) -> WebhookEvent:
     model = session.get_one(Model, version.model_id)
     findings = [
         {"kind": each.kind, "name": each.name, "value": each.value, "sentence": each.sentence}
         for each in found
     ]
     data = {"version": version.number, "series": series.name, "findings": findings}
-    return Happening("drift.found", model.name, data)
+    return WebhookEvent("drift.found", model.name, data)

@@ -11,20 +11,20 @@ from sqlalchemy.orm import Session
 
 import app.live.states as live
 import app.scores.service as scores
-from app.db import EPOCH, MICROSECOND
+from app.db import MICROSECOND, from_microseconds
 from app.errors import ServiceError
 from app.forecasts import issuing
 from app.forecasts.issuing import ForecastSource
 from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.scores.watchers import Watcher, watchers
 from app.series.tables import Series
-from app.series.writing import Written
+from app.series.write import Written
 from app.times import to_numpy, to_wire
 from app.webhooks import service as webhooks
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 from models.errors import ForecastingError
 from models.serving.batching import run_one
 
@@ -74,7 +74,7 @@ class ChangedSpan:
     @classmethod
     def of(cls, written: Written) -> Self:
         """The span of a write with at least one changed row."""
-        first, last = (EPOCH + int(written.changed[row]) * MICROSECOND for row in (0, -1))
+        first, last = (from_microseconds(written.changed[row]) for row in (0, -1))
         after = first - MICROSECOND
         if written.last_before is not None:
             after = min(after, written.last_before)
@@ -139,7 +139,7 @@ def _notify(session: Session, entries: Iterable[dict[str, Any]]) -> None:
     webhooks.emit(session, *(_forecast_issued(entry) for entry in issued))
 
 
-def _forecast_issued(entry: dict[str, Any]) -> Happening:
+def _forecast_issued(entry: dict[str, Any]) -> WebhookEvent:
     data = {name: entry[name] for name in ("id", "version", "series", "aliases")}
     origin = to_wire(to_numpy(entry["origin"]))
-    return Happening("forecast.issued", entry["model"], {**data, "origin": origin})
+    return WebhookEvent("forecast.issued", entry["model"], {**data, "origin": origin})

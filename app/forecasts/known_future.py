@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import app.live.states as live
 from app.errors import Invalid, KnownFutureMissing
 from app.forecasts.schemas import KnownFuture
-from app.series.observations import MOST_PROBLEMS, Table, read_table
+from app.series.observations import MOST_PROBLEMS, JsonRows, read_json_rows
 from app.series.tables import Series
 from app.times import to_wire
 from models.arrays import Times, Values
@@ -90,7 +90,7 @@ def known_values(
 
 def _fill(values: Values, given: KnownFuture, channels: tuple[str, ...], steps: Times) -> None:
     """Write a request's values into the array, `(steps, channels)`."""
-    table = read_table(given.columns, given.rows, at=POINTER)
+    table = read_json_rows(given.columns, given.rows, at=POINTER)
     problems = [*_column_problems(given.columns, channels), *_time_problems(given, table, steps)]
     if problems:
         raise _invalid(problems)
@@ -109,7 +109,7 @@ def _column_problems(columns: list[str], channels: tuple[str, ...]) -> Iterator[
             )
 
 
-def _time_problems(given: KnownFuture, table: Table, steps: Times) -> Iterator[Problem]:
+def _time_problems(given: KnownFuture, table: JsonRows, steps: Times) -> Iterator[Problem]:
     """Times that are not steps of the forecast, or that occur twice."""
     column = given.columns.index("time")
     times = table.times.view("datetime64[us]")

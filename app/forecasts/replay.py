@@ -12,7 +12,7 @@ from app.errors import ForecastNotFound, ServiceError
 from app.forecasts.intervals import DEFAULT_LEVELS, bounds_of, with_intervals
 from app.forecasts.issuing import points_of
 from app.forecasts.tables import StoredForecast
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.tables import ModelVersion
 from app.series.tables import Series
 from app.times import to_numpy

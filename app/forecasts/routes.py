@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.csv_cells import neutral
+from app.csv_cells import neutralize
 from app.dependencies import DatabaseDependency, SettingsDependency
-from app.entity_tags import headers_of, matches
+from app.entity_tags import cache_headers, matches
 from app.errors import (
     BatchTooLarge,
     DatabaseFull,
@@ -45,7 +45,7 @@ from app.forecasts.views import read_forecast
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
 from app.problems import documented, problem_details
-from app.registry.artefacts import FORECASTER_ERRORS
+from app.registry.forecaster_cache import FORECASTER_ERRORS
 from app.registry.queries import VERSION_ERRORS, is_version
 from app.registry.tables import Model
 from app.series.service import LOADING_ERRORS
@@ -221,10 +221,10 @@ def _summary(row: sa.Row[int, str, str, int, str, datetime, int, datetime]) -> F
 
 def _response(answer: ForecastBody, accept: str, if_none_match: str | None = None) -> Response:
     if matches(if_none_match, answer.key):
-        return Response(status_code=304, headers=headers_of(answer.key))
+        return Response(status_code=304, headers=cache_headers(answer.key))
     if "text/csv" in accept.lower():
-        return Response(_csv(answer.body), media_type="text/csv", headers=headers_of(answer.key))
-    return Response(answer.body, media_type="application/json", headers=headers_of(answer.key))
+        return Response(_csv(answer.body), media_type="text/csv", headers=cache_headers(answer.key))
+    return Response(answer.body, media_type="application/json", headers=cache_headers(answer.key))
 
 
 def _json(text: str) -> Response:
@@ -236,7 +236,7 @@ def _csv(body: str) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(points[0]))
     writer.writeheader()
-    writer.writerows({name: neutral(cell) for name, cell in point.items()} for point in points)
+    writer.writerows({name: neutralize(cell) for name, cell in point.items()} for point in points)
     return text.getvalue()
 
 

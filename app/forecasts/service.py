@@ -21,7 +21,7 @@ from app.forecasts import issuing
 from app.forecasts.issuing import ForecastBody, ForecastSource, Issued, Stored
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.queries import VersionRow, get_default_version, get_version
 from app.registry.tables import ModelVersion
 from app.series.service import get_series

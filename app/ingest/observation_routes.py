@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.dependencies import DatabaseDependency
-from app.entity_tags import headers_of, matches
+from app.entity_tags import cache_headers, matches
 from app.errors import (
     ChannelsDiffer,
     ChannelsMissing,
@@ -16,9 +16,9 @@ from app.errors import (
 )
 from app.forecasts.after_write import after_write
 from app.problems import documented
-from app.series import answers, observations, undoing
-from app.series.decoded import DecodedSeriesDependency
-from app.series.formats import ENDINGS, MEDIA_TYPES
+from app.series import observations, query_results, undo
+from app.series.column_cache import ColumnCacheDependency
+from app.series.formats import FILE_EXTENSIONS, MEDIA_TYPES
 from app.series.observation_schemas import (
     CausedForecast,
     ObservationsDeleted,
@@ -82,7 +82,7 @@ def delete_observations(
     """
     with database.transaction() as session:
         series = lock_series(session, name)
-        written = undoing.delete_range(session, series, query.start, query.end)
+        written = undo.delete_range(session, series, query.start, query.end)
         forecasts = after_write(session, series, written)
     return ObservationsDeleted(
         rows_deleted=written.rows_deleted,
@@ -103,7 +103,7 @@ def delete_observations(
 def get_observations(
     name: str,
     database: DatabaseDependency,
-    kept: DecodedSeriesDependency,
+    cache: ColumnCacheDependency,
     query: Annotated[ObservationsQuery, Query()],
     request_headers: Annotated[ReadHeaders, Header()],
 ) -> Response:
@@ -119,12 +119,14 @@ def get_observations(
     with their first day. `start` and `end` select buckets by label.
     """
     with database.reading() as session:
-        asked = answers.ask(session, get_series(session, name), query, request_headers.accept)
-    if matches(request_headers.if_none_match, asked.tag):
-        return Response(status_code=304, headers=headers_of(asked.tag))
-    headers, media_type = headers_of(asked.tag), MEDIA_TYPES[asked.form]
-    if asked.form == "json":
-        return Response(answers.as_json(database, kept, asked), 200, headers, media_type)
-    file_name = f"attachment; filename={name}.{ENDINGS[asked.form]}"
+        plan = query_results.plan_result(
+            session, get_series(session, name), query, request_headers.accept
+        )
+    if matches(request_headers.if_none_match, plan.tag):
+        return Response(status_code=304, headers=cache_headers(plan.tag))
+    headers, media_type = cache_headers(plan.tag), MEDIA_TYPES[plan.form]
+    if plan.form == "json":
+        return Response(query_results.as_json(database, cache, plan), 200, headers, media_type)
+    file_name = f"attachment; filename={name}.{FILE_EXTENSIONS[plan.form]}"
     headers["Content-Disposition"] = file_name
-    return StreamingResponse(answers.as_file(database, kept, asked), 200, headers, media_type)
+    return StreamingResponse(query_results.as_file(database, cache, plan), 200, headers, media_type)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.csv_cells import is_run, neutral
+from app.csv_cells import is_formula, neutralize
 from app.errors import UploadWithoutNames
 from app.parsing.names import cell_of_name
 from app.parsing.sources.delimiters import split_fields
@@ -26,7 +26,7 @@ def as_list(rows: list[QuarantinedRow]) -> str:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["line", "reason", "text"])
-    writer.writerows([row.line, neutral(row.reason), neutral(row.text)] for row in rows)
+    writer.writerows([row.line, neutralize(row.reason), neutralize(row.text)] for row in rows)
     return content.getvalue()
 
 
@@ -86,7 +86,7 @@ def _joined(cells: list[str], delimiter: str) -> str:
 def _without_formulas(text: str, delimiter: str) -> str:
     """A line without texts that a spreadsheet would run; other lines stay exactly as they are."""
     cells = split_fields(text, delimiter)
-    runs = [is_run(cell.strip()) and kind_of(cell.strip()) == CellKind.TEXT for cell in cells]
+    runs = [is_formula(cell.strip()) and kind_of(cell.strip()) == CellKind.TEXT for cell in cells]
     if not any(runs):
         return text
     return _joined(

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from app.errors import UploadNotFound
 from app.ingest.upload_requests import UploadRequest
 from app.series.channels import sentinels_of
-from app.series.revisions import last_taken_back
+from app.series.revisions import last_undo_revision
 from app.series.service import get_series
 from app.series.tables import Series, Upload
 
@@ -35,7 +35,7 @@ def earlier_upload(
     statement = sa.select(Upload).where(Upload.series_id == series.id, Upload.sha256 == sha256)
     uploads = session.scalars(statement.order_by(Upload.id.desc()))
     earlier = next((one for one in uploads if one.parameters == request.parameters), None)
-    if earlier is None or earlier.report["revision"] < last_taken_back(session, series):
+    if earlier is None or earlier.report["revision"] < last_undo_revision(session, series):
         return None
     missing_then: dict[str, list[float]] = earlier.report["dialect"].get("missing", {})
     missing_now = sentinels_of(series.channels)

@@ -12,7 +12,7 @@ from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, PageRequest, Paging
 from app.problems import documented
-from app.series import revisions, storage, undoing
+from app.series import revisions, undo
 from app.series.observation_schemas import CausedForecast
 from app.series.revision_schemas import (
     CorrectionRead,
@@ -21,9 +21,10 @@ from app.series.revision_schemas import (
     RestoreRequest,
     RevisionRead,
 )
-from app.series.revisions import Place
-from app.series.selecting import columns_of
+from app.series.revisions import CorrectionCursor
+from app.series.selection import columns_of
 from app.series.service import get_series, lock_series
+from app.series.storage import row_reader
 from app.series.tables import SeriesRevision
 
 router = APIRouter(tags=["observations"])
@@ -53,9 +54,9 @@ def list_corrections(
             session,
             series,
             columns_of(series, tuple(query.channels)),
-            start=to_microseconds(query.start) if query.start else storage.FIRST_TIME,
-            end=to_microseconds(query.end) if query.end else storage.LAST_TIME,
-            after=None if after is None else Place.parse(after),
+            start=to_microseconds(query.start) if query.start else row_reader.FIRST_TIME,
+            end=to_microseconds(query.end) if query.end else row_reader.LAST_TIME,
+            after=None if after is None else CorrectionCursor.parse(after),
             limit=query.limit + 1,
         )
     return paging.page(found, key=lambda item: str(item[0]), read=lambda item: item[1])
@@ -82,7 +83,7 @@ def restore(
 
     def bring_back() -> Answer:
         series = lock_series(session, name)
-        written = undoing.restore(session, series, asked.revision)
+        written = undo.restore(session, series, asked.revision)
         forecasts = after_write(session, series, written)
         return Answer(
             200,

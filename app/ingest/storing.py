@@ -11,11 +11,12 @@ from app.calendars.service import hours_of
 from app.forecasts.after_write import after_write
 from app.ingest.upload_requests import PreparedUpload
 from app.parsing.reader import Table
-from app.series import writing
+from app.series.changes import Batch
 from app.series.channels import channels_of_names, require_known, require_units
 from app.series.gaps import Gaps, describe_gaps
 from app.series.observation_schemas import CausedForecast
 from app.series.tables import QuarantinedRow, Series, Upload
+from app.series.write import Written, write_batch
 from app.times import to_wire
 
 
@@ -46,9 +47,9 @@ def store_table(
     row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
     session.add(row)
     session.flush()
-    batch = writing.Batch(table.times, table.values, table.channels)
-    written = writing.write(
-        session, series, batch, source="upload", upload_id=row.id, tell=report_progress
+    batch = Batch(table.times, table.values, table.channels)
+    written = write_batch(
+        session, series, batch, source="upload", upload_id=row.id, report_progress=report_progress
     )
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
     times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
@@ -64,7 +65,7 @@ def store_table(
     return row.report
 
 
-def _report(row: Upload, table: Table, written: writing.Written, gaps: Gaps) -> dict[str, Any]:
+def _report(row: Upload, table: Table, written: Written, gaps: Gaps) -> dict[str, Any]:
     times = table.times.view("datetime64[us]")
     return {
         "id": row.id,

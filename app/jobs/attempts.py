@@ -1,6 +1,6 @@
-"""What a worker writes about a job: every write is fenced by the number of its attempt.
+"""Writes of a worker to its job, each fenced by the number of the attempt.
 
-A worker that was taken for dead and wakes up again may still compute, but it changes
+A worker that lost its job, because its heartbeat stopped, can still be computing. Its writes change
 nothing: its attempt is no longer the job's.
 """
 
@@ -18,15 +18,15 @@ from app.jobs.service import cancel, parent_has_ended
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 
 MAX_LOST_ATTEMPTS = 3
-FORGOTTEN = (
-    "The job was lost by an error of the worker, which is in its log with the job's id. "
-    "Ask for the same again."
+MISSING_FROM_QUEUE = (
+    "The worker lost the job through an error, which is in its log with the job's id. "
+    "Send the request again."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The right to work on a job until somebody else starts it."""
+    """One run of a job; it may write to the job until the next attempt starts."""
 
     job_id: str
     number: int
@@ -34,30 +34,32 @@ class Attempt:
     subject: dict[str, Any]
     device: str | None = None
 
-    def holds(self) -> sa.ColumnElement[bool]:
-        """Whether this is still the job's attempt and the job has not ended."""
+    def is_current(self) -> sa.ColumnElement[bool]:
+        """The condition that this is still the job's attempt and the job has not ended."""
         return sa.and_(
             Job.id == self.job_id, Job.attempt == self.number, Job.state == JobState.RUNNING
         )
 
 
 class Superseded(Exception):
-    """Another attempt has begun, or the job has ended: nothing more may be written."""
+    """Another attempt has started, or the job has ended: this one must not write."""
 
 
-class Wish(Enum):
-    """What is wanted of a running attempt."""
+class Instruction(Enum):
+    """What a running attempt has to do next."""
 
     CONTINUE = auto()
     CANCEL = auto()
-    NOTHING = auto()
+    """Stop, and end the job as cancelled."""
+    ABANDON = auto()
+    """Stop without a write: the job has ended, or another attempt has started."""
 
 
 def start(session: Session, job_id: str, executor: str) -> Attempt | None:
-    """Begin the job's next attempt, unless there is nothing left to do.
+    """Start the job's next attempt; None if the job has ended, or ends here.
 
-    A job that is found running was lost with its worker. After a few of those it is the
-    job that kills workers, and it fails.
+    A job whose state is `running` was lost with its worker. After `MAX_LOST_ATTEMPTS` of them the
+    job fails: it is likely to be what ends the workers.
     """
     job = session.scalar(sa.select(Job).where(Job.id == job_id).with_for_update())
     if job is None or job.state not in UNFINISHED:
@@ -83,51 +85,51 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     return Attempt(job_id, started.attempt, started.kind, started.subject, started.device)
 
 
-def wish(session: Session, attempt: Attempt) -> Wish:
-    """What is wanted of the attempt now."""
-    unwanted = sa.or_(Job.cancel_requested, parent_has_ended())
-    requested = session.scalar(sa.select(unwanted).where(attempt.holds()))
-    if requested is None:
-        return Wish.NOTHING
-    return Wish.CANCEL if requested else Wish.CONTINUE
+def instruction_for(session: Session, attempt: Attempt) -> Instruction:
+    """The present instruction for an attempt."""
+    is_unwanted = sa.or_(Job.cancel_requested, parent_has_ended())
+    unwanted = session.scalar(sa.select(is_unwanted).where(attempt.is_current()))
+    if unwanted is None:
+        return Instruction.ABANDON
+    return Instruction.CANCEL if unwanted else Instruction.CONTINUE
 
 
 def report(session: Session, attempt: Attempt, progress: dict[str, Any]) -> None:
-    """Store how far the attempt is.
+    """Store the progress of the attempt.
 
     Raises:
         Superseded: If the attempt is no longer the job's.
     """
-    if change(session, attempt.holds(), progress=progress) is None:
+    if change(session, attempt.is_current(), progress=progress) is None:
         raise Superseded
 
 
-def hold(session: Session, attempt: Attempt) -> Job:
-    """The attempt's job, locked: nobody else can take it before the transaction ends.
+def lock_job(session: Session, attempt: Attempt) -> Job:
+    """The attempt's job, locked: another attempt cannot start before the transaction ends.
 
     Raises:
         Superseded: If the attempt is no longer the job's.
     """
-    job = session.scalar(sa.select(Job).where(attempt.holds()).with_for_update())
+    job = session.scalar(sa.select(Job).where(attempt.is_current()).with_for_update())
     if job is None:
         raise Superseded
     return job
 
 
 def load_checkpoint(session: Session, attempt: Attempt) -> bytes | None:
-    """Where an earlier attempt stopped."""
+    """The last checkpoint of the job, from this or an earlier attempt."""
     return session.scalar(
         sa.select(JobCheckpoint.data).where(JobCheckpoint.job_id == attempt.job_id)
     )
 
 
 def save_checkpoint(session: Session, attempt: Attempt, data: bytes) -> None:
-    """Keep where the attempt is, in place of what was kept before.
+    """Store a checkpoint of the attempt; it replaces the job's earlier one.
 
     Raises:
         Superseded: If the attempt is no longer the job's.
     """
-    hold(session, attempt)
+    lock_job(session, attempt)
     session.merge(JobCheckpoint(job_id=attempt.job_id, attempt=attempt.number, data=data))
     session.flush()
 
@@ -135,35 +137,36 @@ def save_checkpoint(session: Session, attempt: Attempt, data: bytes) -> None:
 def succeed(
     session: Session, attempt: Attempt, publish: Callable[[Session], dict[str, Any]]
 ) -> None:
-    """Publish what the attempt made and end the job, in the caller's one transaction.
+    """Publish the attempt's result and end the job, in the caller's transaction.
 
     Raises:
         Superseded: If the attempt is no longer the job's; nothing is published.
     """
-    job = hold(session, attempt)
+    job = lock_job(session, attempt)
     complete = {**job.progress, "fraction": 1.0, "eta_seconds": 0.0}
     result = publish(session)
-    _end(session, attempt.holds(), JobState.SUCCEEDED, result=result, progress=complete)
+    _end(session, attempt.is_current(), JobState.SUCCEEDED, result=result, progress=complete)
 
 
 def fail(session: Session, attempt: Attempt, error: str) -> None:
-    """End the job with a sentence its owner can act on, if the attempt is still its own.
+    """End the job with a message that its owner can act on, if the attempt is still the job's.
 
-    Its last checkpoint stays: what was learnt before the failure can be downloaded.
+    The last checkpoint stays: the weights from before the failure can be downloaded.
     """
-    _end(session, attempt.holds(), JobState.FAILED, error=error)
+    _end(session, attempt.is_current(), JobState.FAILED, error=error)
 
 
 def give_back(session: Session, attempt: Attempt) -> bool:
-    """Queue the job again through no fault of its own; whether the attempt was still its own."""
-    job = change(session, attempt.holds(), state=JobState.QUEUED, executor=None)
+    """Queue the job again without counting a lost attempt; whether the attempt was the job's."""
+    job = change(session, attempt.is_current(), state=JobState.QUEUED, executor=None)
     return job is not None
 
 
 def restart(session: Session, attempt: Attempt, executor: str) -> Attempt | None:
-    """Begin another attempt after one that was stopped, if it was still the job's own.
+    """Start the next attempt after one that was stopped, if that was still the job's.
 
-    In one transaction: between giving back and starting, nobody can take the job.
+    Giving back and starting are one transaction, so that no other worker can take the job between
+    them.
     """
     if not give_back(session, attempt):
         return None
@@ -171,15 +174,15 @@ def restart(session: Session, attempt: Attempt, executor: str) -> Attempt | None
 
 
 def unfinished_jobs(session: Session, *, limit: int) -> list[str]:
-    """The jobs that should still be somebody's, the oldest first."""
+    """The ids of queued and running jobs, oldest first."""
     statement = sa.select(Job.id).where(Job.state.in_(UNFINISHED)).order_by(Job.id).limit(limit)
     return list(session.scalars(statement))
 
 
-def fail_forgotten(session: Session, job_id: str) -> None:
-    """End a job that the queue no longer knows, so that nobody waits for it for ever."""
+def fail_missing_from_queue(session: Session, job_id: str) -> None:
+    """End a job that is no longer in the queue: otherwise it would never end."""
     guard = sa.and_(Job.id == job_id, Job.state.in_(UNFINISHED))
-    _end(session, guard, JobState.FAILED, error=FORGOTTEN)
+    _end(session, guard, JobState.FAILED, error=MISSING_FROM_QUEUE)
 
 
 def _end(session: Session, guard: sa.ColumnElement[bool], state: JobState, **values: Any) -> None:

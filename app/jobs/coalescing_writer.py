@@ -1,4 +1,4 @@
-"""Write only the newest of several values, in the background and not too often."""
+"""Write only the newest of several values, in the background and at a limited rate."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from app.database_retry import GaveUp, retry_until_available
+from app.database_retry import RetryStopped, retry_until_available
 from app.jobs.attempts import Superseded
 
 logger = logging.getLogger(__name__)
@@ -17,9 +17,9 @@ Value = TypeVar("Value")
 
 
 class CoalescingWriter(Generic[Value]):
-    """Values that come faster than they may be written replace each other.
+    """Writes values at most once per interval; a newer value replaces one that waits.
 
-    The thread that does the work never waits for the database.
+    The thread that calls `put` never waits for the database.
     """
 
     def __init__(self, write: Callable[[Value], None], *, interval_seconds: float) -> None:
@@ -32,13 +32,13 @@ class CoalescingWriter(Generic[Value]):
         self._thread.start()
 
     def put(self, value: Value) -> None:
-        """Write this value soon, unless a newer one comes before."""
+        """Write this value soon, unless a newer value replaces it first."""
         with self._changed:
             self._waiting = [value]
             self._changed.notify()
 
     def close(self) -> None:
-        """Write what still waits, and end."""
+        """Write the value that still waits, if any, and stop the thread."""
         self._closed.set()
         with self._changed:
             self._changed.notify()
@@ -47,7 +47,7 @@ class CoalescingWriter(Generic[Value]):
     def _run(self) -> None:
         while (values := self._take()) is not None:
             for value in values:
-                self._write_patiently(value)
+                self._write_with_retries(value)
             self._closed.wait(self._interval_seconds)
 
     def _take(self) -> list[Value] | None:
@@ -56,13 +56,13 @@ class CoalescingWriter(Generic[Value]):
             taken, self._waiting = self._waiting, []
         return taken or None
 
-    def _write_patiently(self, value: Value) -> None:
+    def _write_with_retries(self, value: Value) -> None:
         try:
             retry_until_available(lambda: self._write(value), self._closed)
-        except GaveUp:
-            logger.warning("the last word of a job could not be written")
+        except RetryStopped:
+            logger.warning("the last value of a job could not be written")
         except Superseded:
-            # Another process works on the job now, or nobody should: what is computed
-            # here is of no use, and there is nothing to clean up.
-            logger.warning("another attempt has begun: this one ends")
+            # Another process works on the job now, or the job has ended: the result of this process
+            # cannot be used, and there is nothing to clean up.
+            logger.warning("another attempt has started, or the job has ended: this attempt ends")
             os._exit(SUPERSEDED_EXIT_CODE)

@@ -1,21 +1,21 @@
-"""Changes of a job: each is one statement, guarded where needed, and leaves an event."""
+"""Change jobs: each change is one guarded statement, and appends an event."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.jobs import endings
+from app.jobs import end_hooks
 from app.jobs.tables import Job, JobEvent
 from app.jobs.views import read_job
 
-# Each event is the whole job, so a client that missed some is still right; the bound
-# keeps a training of many thousand epochs from filling the table.
-EVENTS_KEPT = 500
+# Each event holds the whole job, so a client that missed some still has the present state. The
+# limit prevents a training of many thousand epochs from filling the table.
+MOST_EVENTS = 500
 
 
 def change(session: Session, guard: sa.ColumnElement[bool], **values: Any) -> Job | None:
-    """Change the job that the guard picks, if it still picks one, and append the event."""
+    """Change the job that the guard selects, if there is one, and append the event."""
     statement = (
         sa.update(Job)
         .where(guard)
@@ -27,22 +27,22 @@ def change(session: Session, guard: sa.ColumnElement[bool], **values: Any) -> Jo
     if job is not None:
         append_event(session, job, "state" if "state" in values else "progress")
         if "finished_at" in values:
-            endings.follow(session, job)
+            end_hooks.run_end_hooks(session, job)
     return job
 
 
 def append_event(session: Session, job: Job, event: str) -> None:
-    """Store the job as it is now, and drop what is too old to be asked for."""
+    """Store the present state of the job as an event, and delete the oldest events."""
     data = read_job(session, job).model_dump(mode="json")
     session.execute(
         sa.insert(JobEvent).values(job_id=job.id, sequence=job.sequence, event=event, data=data)
     )
-    too_old = JobEvent.sequence <= job.sequence - EVENTS_KEPT
+    too_old = JobEvent.sequence <= job.sequence - MOST_EVENTS
     session.execute(sa.delete(JobEvent).where(JobEvent.job_id == job.id, too_old))
 
 
 def events_after(session: Session, job_id: str, sequence: int) -> list[JobEvent]:
-    """The events of a job that came after one that the client has seen."""
+    """The events of a job after the last one that the client has received."""
     statement = (
         sa.select(JobEvent)
         .where(JobEvent.job_id == job_id, JobEvent.sequence > sequence)

@@ -1,6 +1,10 @@
-"""The durable queue, DBOS Transact on the application's own database: nothing else imports it.
+"""The durable queue, DBOS Transact on the application's database: the only module that imports it.
 
-What the queue knows of a job is its id; everything about the job is in our tables.
+The queue holds only the id of a job; all other data of the job is in our tables.
+
+Four names are private to the engine: `get_migration_versions`, `get_sqlite_migration_versions`,
+`DBOSPortableJSON` and `DBOS._recover_pending_workflows`. The engine's version is pinned, and
+`tests/app/jobs/test_engine_private_names.py` says what to do when one of them moves.
 """
 
 import logging
@@ -16,14 +20,14 @@ from sqlalchemy.orm import Session
 from app.db import Database, utc_now
 
 APPLICATION = "statecast"
-# A constant: by default it is a hash of the source, and after a deployment the jobs that
-# were queued before it would wait for ever.
+# A constant: the default is a hash of the source, and jobs that were queued before a deployment
+# would never be taken after it.
 APPLICATION_VERSION = "1"
 QUEUE = "jobs"
-# Taken by workers with a GPU only; they take from the common queue as well.
+# Only workers with a GPU take jobs from it; they take jobs from the common queue as well.
 GPU_QUEUE = "jobs-gpu"
-# Taken by every worker beside its trainings. The name is older than the kinds in it: jobs that
-# wait under a name must be found under it after an upgrade.
+# Every worker takes jobs from it while it trains. The name is older than some of the kinds in it:
+# it stays, because jobs that wait under a name must be found under it after an upgrade.
 LIGHT_QUEUE = "jobs-files"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
@@ -32,19 +36,19 @@ ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 POLLING_SECONDS = 0.5
 SCHEDULER_POLLING_SECONDS = 3600.0
-# Connections of the engine's own threads, beside one for each running job.
+# Connections of the engine's threads, in addition to one for each running job.
 BACKGROUND_CONNECTIONS = 5
-FINISHED_WORKFLOWS_LAST = timedelta(days=1)
-FORGOTTEN_AT_ONCE = 1000
+FINISHED_LIFETIME = timedelta(days=1)
+DELETED_AT_ONCE = 1000
 
-# The engine hangs a handler of its own on this logger unless it has one already.
+# The engine adds a handler to this logger unless the logger has one already.
 _log = logging.getLogger("dbos")
 _log.addHandler(logging.NullHandler())
 _log.setLevel(logging.WARNING)
 
 
 def enqueue(session: Session, job_id: str, queue: str) -> None:
-    """Put a job into a queue in the caller's transaction."""
+    """Add a job to a queue in the caller's transaction."""
     client = DBOSClient(
         system_database_engine=session.get_bind().engine,
         dbos_system_schema=SCHEMA,
@@ -65,12 +69,12 @@ def enqueue(session: Session, job_id: str, queue: str) -> None:
 
 
 def migrate(database: Database) -> None:
-    """Make or update the engine's tables."""
+    """Create or update the engine's tables."""
     DBOS.migrate(_url(database), schema=SCHEMA)
 
 
 def is_current(engine: sa.Engine) -> bool:
-    """Whether the engine's tables are there and not older than the engine."""
+    """Whether the engine's tables exist and are not older than the engine."""
     if engine.dialect.name == "sqlite":
         present, needed = get_sqlite_migration_versions(engine)
     else:
@@ -79,9 +83,9 @@ def is_current(engine: sa.Engine) -> bool:
 
 
 class QueueWorker:
-    """Takes jobs from its queues and gives them to a function; one to a process.
+    """Takes jobs from queues and passes them to a function; one instance per process.
 
-    Each queue has a number of jobs that this worker takes from it at once.
+    `queues` maps each queue to the number of its jobs that this worker runs at once.
     """
 
     def __init__(
@@ -100,8 +104,8 @@ class QueueWorker:
             "dbos_system_schema": SCHEMA,
             "sys_db_pool_size": sum(queues.values()) + BACKGROUND_CONNECTIONS,
             "application_version": APPLICATION_VERSION,
-            # The default is the same for all: a second process would take the first
-            # one's running jobs for its own of an earlier life.
+            # The default is the same for all processes: a second process would take over the
+            # running jobs of the first, as if it had run them before a restart.
             "executor_id": executor,
             "serializer": DBOSPortableJSON,
             "run_migrations": False,
@@ -112,7 +116,7 @@ class QueueWorker:
         _register_workflow(run_job)
 
     def start(self) -> None:
-        """Begin to take jobs."""
+        """Start to take jobs."""
         DBOS.listen_queues(list(self._queues))
         DBOS.launch()
         for queue, concurrency in self._queues.items():
@@ -124,38 +128,37 @@ class QueueWorker:
             )
 
     def stop(self) -> None:
-        """Take no more jobs; those that run are the caller's to end first."""
+        """Stop to take jobs; the caller must end running jobs first."""
         DBOS.destroy()
 
     def owners(self) -> set[str]:
-        """The workers that have jobs in hand, dead or alive."""
+        """The executor ids of all workers that run jobs, dead or alive."""
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         return {workflow.executor_id for workflow in pending if workflow.executor_id}
 
     def recover(self, dead: Set[str]) -> None:
         """Queue the jobs of dead workers again.
 
-        Private to the engine, but idempotent and fenced: a job that a living worker has
-        taken in the meantime is left alone. The public `resume_workflow` would not look
-        at the owner.
+        The engine's function is private, but idempotent and fenced: it skips a job that a live
+        worker has taken in the meantime. The public `resume_workflow` does not check the owner.
         """
         others = dead - {self._executor}
         if others:
-            DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - as said above
+            DBOS._recover_pending_workflows(sorted(others))  # noqa: SLF001 - see the docstring
 
     def ended(self, job_ids: list[str]) -> list[str]:
-        """Those of the jobs that nobody will ever run again."""
+        """The jobs whose entry in the queue has ended: no worker will run them again."""
         found = DBOS.list_workflows(
             workflow_ids=job_ids, status=ENDED, load_input=False, load_output=False
         )
         return [workflow.workflow_id for workflow in found]
 
-    def forget_finished(self) -> None:
-        """Delete the engine's entries of jobs that ended long ago; ours stay."""
+    def delete_finished(self) -> None:
+        """Delete the engine's entries of jobs that ended over a day ago; our rows stay."""
         ended = DBOS.list_workflows(
             status=ENDED,
-            completed_before=(utc_now() - FINISHED_WORKFLOWS_LAST).isoformat(),
-            limit=FORGOTTEN_AT_ONCE,
+            completed_before=(utc_now() - FINISHED_LIFETIME).isoformat(),
+            limit=DELETED_AT_ONCE,
             load_input=False,
             load_output=False,
         )
@@ -164,10 +167,10 @@ class QueueWorker:
 
 
 def _register_workflow(run_job: Callable[[str], str]) -> None:
-    """One workflow of one step, whose argument is the job's id.
+    """Register one workflow of one step, whose argument is the job's id.
 
-    The engine's own limit of attempts is off: it counts a worker that was stopped in
-    good order like one that died. `app.jobs.attempts` counts the dead.
+    The engine's limit of attempts is off, because it also counts workers that were stopped in an
+    orderly way. `app.jobs.attempts` counts the attempts that were lost with their worker.
     """
 
     @DBOS.step(name="attempt")

@@ -1,4 +1,4 @@
-"""Routes of jobs: how work in the background stands, and how to stop it."""
+"""Routes of jobs: list, show, cancel and follow them, and download checkpoints."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ def list_jobs(
 
 @router.get("/jobs/{job_id}", responses=documented(JobNotFound))
 def get_job(job_id: str, database: DatabaseDependency) -> JobRead:
-    """Show a job and how far it is."""
+    """Show a job and its progress."""
     with database.reading() as session:
         return read_job(session, service.get_job(session, job_id))
 
@@ -58,7 +58,7 @@ def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
     """Download the last checkpoint of an unfinished or failed job, a NumPy `.npz` file.
 
     `best_0`, `best_1`, ... are the weights of the best epoch in the order of the network's
-    layers, `trainable_*` those of the last one; `meta` is JSON with the epochs and their losses.
+    layers, `trainable_*` those of the last epoch; `meta` is JSON with the epochs and their losses.
     """
     with database.reading() as session:
         content = service.get_checkpoint(session, job_id)
@@ -70,12 +70,12 @@ def download_checkpoint(job_id: str, database: DatabaseDependency) -> Response:
     "/jobs/{job_id}/cancel",
     status_code=202,
     responses={
-        200: {"model": JobRead, "description": "It is cancelled."},
+        200: {"model": JobRead, "description": "The job is cancelled."},
         **documented(JobNotFound, JobAlreadyEnded),
     },
 )
 def cancel_job(job_id: str, database: DatabaseDependency, response: Response) -> JobRead:
-    """Cancel a job: 200 when it is cancelled at once, 202 when its worker has to stop it."""
+    """Cancel a job: 200 if it is cancelled at once, 202 if its worker stops it."""
     with database.transaction() as session:
         job = read_job(session, service.request_cancel(session, job_id))
     if job.state is JobState.CANCELLED:
@@ -84,7 +84,7 @@ def cancel_job(job_id: str, database: DatabaseDependency, response: Response) ->
 
 
 def existing_job(job_id: str, database: DatabaseDependency) -> str:
-    """The id of a job that exists: a stream that has begun can no longer answer 404."""
+    """The id of an existing job; checked first, because a started stream cannot answer 404."""
     with database.reading() as session:
         return service.get_job(session, job_id).id
 
@@ -98,12 +98,12 @@ async def follow_job(
     job: Annotated[str, Depends(existing_job)],
     database: DatabaseDependency,
     last_event_id: Annotated[
-        int, Header(description="The last event that was seen; the stream goes on after it.")
+        int, Header(description="The id of the last event received; the stream continues after it.")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow a job by server-sent events: `state` and `progress`, each with the whole job.
+    """Follow a job through server-sent events: `state` and `progress`, each with the whole job.
 
-    The stream begins with the events so far and ends with the job.
+    The stream starts with the past events and ends when the job ends.
     """
     seen, over = last_event_id, False
     while not over:
@@ -116,12 +116,12 @@ async def follow_job(
 
 
 def _read_events(database: Database, job_id: str, seen: int) -> tuple[list[JobEvent], bool]:
-    """The events after the one that was seen, and whether they are the last."""
+    """The events after the last received one, and whether they are the last of the job."""
     try:
         with database.reading() as session:
             job = session.get(Job, job_id)
             return events_after(session, job_id, seen), job is None or job.state not in UNFINISHED
     except sqlalchemy.exc.OperationalError:
-        # A client that follows a job is better served late than told to come again.
-        logger.warning("the database did not answer; the stream of job %s goes on", job_id)
+        # Later events are more useful to the client than an error.
+        logger.warning("the database did not answer; the stream of job %s continues", job_id)
         return [], False

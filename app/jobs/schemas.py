@@ -1,4 +1,4 @@
-"""How a job looks to a client."""
+"""Responses about jobs."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -9,9 +9,9 @@ from app.jobs.tables import Job, JobState
 
 
 class JobProgress(BaseModel):
-    """How far the present attempt is; what is not known yet is null."""
+    """The progress of the present attempt; unknown figures are null."""
 
-    phase: str | None = Field(description="What is being done, in a word.")
+    phase: str | None = Field(description="The present phase, in one word.")
     fraction: float = Field(description="From 0 to 1.")
     epoch: int | None
     epochs: int | None
@@ -21,7 +21,7 @@ class JobProgress(BaseModel):
 
 
 class JobRead(BaseModel):
-    """Work in the background, and how it stands."""
+    """Background work, its state and its result."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -56,11 +56,11 @@ class JobRead(BaseModel):
     kind: str
     subject: dict[str, Any] = Field(description="What the job works on.")
     device: str | None = Field(
-        description="The kind of device that the job asks for, `cpu` or `gpu`; null is any."
+        description="The kind of device that the job requires, `cpu` or `gpu`; null for any."
     )
     state: JobState
     waiting: str | None = Field(
-        description="Why no worker that runs can take the queued job; null if one can."
+        description="Why none of the running workers can take the queued job; null if one can."
     )
     progress: JobProgress
     error: str | None
@@ -71,6 +71,6 @@ class JobRead(BaseModel):
 
     @classmethod
     def from_row(cls, job: Job, *, waiting: str | None = None) -> Self:
-        """The job as it is in the database now."""
+        """The response for a stored job."""
         columns = {name: getattr(job, name) for name in cls.model_fields if name != "waiting"}
         return cls.model_validate({**columns, "waiting": waiting})

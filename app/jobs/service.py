@@ -1,4 +1,4 @@
-"""Jobs as the web process sees them: queued, listed, cancelled."""
+"""Queue, find, list and cancel jobs."""
 
 from typing import Any
 
@@ -33,35 +33,36 @@ def enqueue(
     device: str | None = None,
     parent_id: str | None = None,
 ) -> Job:
-    """Queue a job in the caller's transaction: both are committed, or neither.
+    """Queue a job in the caller's transaction: its row and its entry are committed together.
 
     Args:
         session: The caller's transaction.
-        kind: Which handler does it.
-        subject: What it works on, as plain JSON.
-        device: `gpu` for workers with one only, `cpu` for the CPU of any; None for whatever
-            device the worker has that is free first.
+        kind: The kind, which selects the handler.
+        subject: What the job works on, as plain JSON.
+        device: `gpu` for a worker with a GPU, `cpu` for the CPU of any worker; None for the device
+            of the first free worker.
         parent_id: The job that this one is a part of.
     """
-    # Imported with the first job: a web process that only serves forecasts never needs it.
+    # Imported with the first job: a web process that only serves forecasts does not need it.
     from app.jobs import queue
 
     job = _add(session, Job(kind=kind, subject=subject, device=device, parent_id=parent_id))
-    others = queue.LIGHT_QUEUE if kind in LIGHT_KINDS else queue.QUEUE
-    queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else others)
+    any_device = queue.LIGHT_QUEUE if kind in LIGHT_KINDS else queue.QUEUE
+    queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else any_device)
     return job
 
 
 def add_parent(session: Session, kind: str, subject: dict[str, Any]) -> Job:
-    """A job that no worker takes: its children are the work, and the last one ends it."""
+    """Add a job that is not queued: its children do the work, and the last of them ends it."""
     return _add(session, Job(kind=kind, subject=subject))
 
 
 def cancel_children(session: Session, job_id: str) -> None:
-    """Cancel what is left of a job that has ended.
+    """Cancel the unfinished children of a job that has ended.
 
-    A child whose row is locked is being written by its worker, who may wait for the parent's
-    row that we hold. It is left out: the worker asks for the parent before it goes on.
+    Children whose row is locked are skipped: the worker that holds the lock may be waiting for the
+    parent's row, which this transaction has locked. The worker checks the parent before it
+    continues.
     """
     children = (
         sa.select(Job.id)
@@ -73,16 +74,16 @@ def cancel_children(session: Session, job_id: str) -> None:
 
 
 def parent_has_ended() -> sa.ColumnElement[bool]:
-    """Whether the job of the statement is a child that nobody wants any more."""
+    """The condition that a job is a child of a job that has ended."""
     parent = orm.aliased(Job)
     ended = sa.select(parent.id).where(parent.id == Job.parent_id, parent.state.not_in(UNFINISHED))
     return ended.correlate(Job).exists()
 
 
 def count_waiting_for_gpu(session: Session) -> int:
-    """How many queued jobs ask for a GPU."""
-    asking = sa.and_(Job.state == JobState.QUEUED, Job.device == "gpu")
-    return session.scalar(sa.select(sa.func.count()).select_from(Job).where(asking)) or 0
+    """The number of queued jobs that require a GPU."""
+    waiting = sa.and_(Job.state == JobState.QUEUED, Job.device == "gpu")
+    return session.scalar(sa.select(sa.func.count()).select_from(Job).where(waiting)) or 0
 
 
 def get_job(session: Session, job_id: str) -> Job:
@@ -98,22 +99,22 @@ def get_job(session: Session, job_id: str) -> Job:
 
 
 def get_checkpoint(session: Session, job_id: str) -> bytes:
-    """What a job that has not succeeded saved last.
+    """The last checkpoint of a job that has not succeeded.
 
     Raises:
         JobNotFound: If there is no such job.
-        CheckpointNotFound: If nothing of it is kept.
+        CheckpointNotFound: If the job has none.
     """
     job = get_job(session, job_id)
     found = session.scalar(sa.select(JobCheckpoint.data).where(JobCheckpoint.job_id == job.id))
     if found is None:
-        why = _kept_nothing(job.state)
+        why = _no_checkpoint(job.state)
         raise CheckpointNotFound(f"The job {job_id} has no checkpoint: it {why}.")
     return found
 
 
-def forget_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
-    """Delete what failed jobs have kept."""
+def delete_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
+    """Delete the checkpoints of jobs."""
     found = sa.select(Job.id).where(jobs)
     session.execute(sa.delete(JobCheckpoint).where(JobCheckpoint.job_id.in_(found)))
 
@@ -121,7 +122,7 @@ def forget_checkpoints(session: Session, jobs: sa.ColumnElement[bool]) -> None:
 def jobs_where(
     *, state: JobState | None = None, kind: str | None = None, model: str | None = None
 ) -> sa.Select[Job]:
-    """The jobs that fit every argument that is given."""
+    """Select the jobs that match all given arguments."""
     statement = sa.select(Job)
     if state is not None:
         statement = statement.where(Job.state == state)
@@ -133,10 +134,10 @@ def jobs_where(
 
 
 def request_cancel(session: Session, job_id: str) -> Job:
-    """Cancel a job: at once if nobody works on it, else its worker stops it within seconds.
+    """Cancel a job: at once if no worker runs it, else its worker stops it within seconds.
 
-    The engine's own entry stays in the queue; the worker that takes it finds that there
-    is nothing to do. So cancelling is one change of one row.
+    Cancelling changes only the job's row. The engine's entry stays in the queue; the worker that
+    takes it sees that the job has ended.
 
     Raises:
         JobNotFound: If there is no such job.
@@ -156,7 +157,7 @@ def request_cancel(session: Session, job_id: str) -> Job:
 
 
 def cancel(session: Session, guard: sa.ColumnElement[bool]) -> Job | None:
-    """End the job that the guard picks as cancelled."""
+    """End the job that the guard selects as cancelled."""
     values = {"state": JobState.CANCELLED, "finished_at": utc_now()}
     job = change(session, sa.and_(guard, Job.state.in_(UNFINISHED)), **values)
     if job is not None:
@@ -171,7 +172,7 @@ def _add(session: Session, job: Job) -> Job:
     return job
 
 
-def _kept_nothing(state: JobState) -> str:
+def _no_checkpoint(state: JobState) -> str:
     if state in UNFINISHED or state is JobState.FAILED:
         return "has not saved any"
     return f"{_ended(state)}, and only an unfinished or failed one keeps it"

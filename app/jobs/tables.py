@@ -1,4 +1,4 @@
-"""Jobs, their events and checkpoints, and the workers that run them."""
+"""Tables of jobs, their events and checkpoints, and workers."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, Timestamp, utc_now
+from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 NO_PROGRESS: dict[str, Any] = {
     "phase": None,
@@ -24,27 +24,27 @@ NO_PROGRESS: dict[str, Any] = {
 
 
 class JobState(StrEnum):
-    """Where a job stands; the last three are final."""
+    """The state of a job; the last three are final."""
 
     QUEUED = "queued"
     """Waits for a worker: new, or given back by a worker that was stopped."""
     RUNNING = "running"
-    """An attempt is under way, or was when its worker died: then it is queued again."""
+    """An attempt is running, or its worker has died and the job will be queued again."""
     SUCCEEDED = "succeeded"
-    """Its result is stored; it was stored in the same transaction."""
+    """The result is stored, in the transaction that ended the job."""
     FAILED = "failed"
-    """It cannot succeed as it is; `error` says why."""
+    """The job cannot succeed without a change; `error` gives the reason."""
     CANCELLED = "cancelled"
-    """Stopped because somebody asked."""
+    """Stopped on request, or because its parent has ended."""
 
 
-# Kinds of jobs that need no training libraries: they wait for no training, which may take hours.
+# Kinds of jobs that need no training library. They do not wait for trainings, which may take hours.
 LIGHT_KINDS = frozenset({"check", "clean", "promote", "upload"})
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
 def new_job_id() -> str:
-    """A UUID of version 7 as 32 hexadecimal digits: sorting by it sorts by creation."""
+    """A version 7 UUID as 32 hexadecimal digits: its order is the order of creation."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
     number = (milliseconds << 80) | random
@@ -54,11 +54,11 @@ def new_job_id() -> str:
 
 
 class Job(Base):
-    """Work that a worker does; the row says who may write to it.
+    """Work for a worker.
 
-    `attempt` is the fence: whoever works on the job says which attempt it is, and a write
-    of an earlier attempt changes nothing. A job with a parent is part of that one's work:
-    nobody wants it any more when the parent has ended.
+    `attempt` fences writes: a worker writes with the number of its attempt, and a write of an
+    earlier attempt changes nothing. A job with a parent is part of the parent's work, and is
+    cancelled when the parent has ended.
     """
 
     __tablename__ = "jobs"
@@ -66,14 +66,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=new_job_id)
     kind: Mapped[str] = mapped_column(sa.String(40))
     state: Mapped[JobState] = mapped_column(
-        sa.Enum(
-            JobState,
-            native_enum=False,
-            length=16,
-            values_callable=lambda states: [state.value for state in states],
-        ),
-        default=JobState.QUEUED,
-        index=True,
+        enum_type(JobState, 16), default=JobState.QUEUED, index=True
     )
     subject: Mapped[dict[str, Any]] = mapped_column(Json)
     device: Mapped[str | None] = mapped_column(sa.String(8))
@@ -92,7 +85,7 @@ class Job(Base):
 
 
 class JobEvent(Base):
-    """The job as it was after one of its changes, for clients that follow it."""
+    """The job after one of its changes, for clients that follow it."""
 
     __tablename__ = "job_events"
 
@@ -105,7 +98,7 @@ class JobEvent(Base):
 
 
 class JobCheckpoint(Base):
-    """Where a later attempt goes on; when the job has ended, only a failed one keeps it."""
+    """The state from which a later attempt resumes; of ended jobs only failed ones keep it."""
 
     __tablename__ = "job_checkpoints"
 
@@ -117,7 +110,7 @@ class JobCheckpoint(Base):
 
 
 class Worker(Base):
-    """A worker process; it is taken for dead after `alive_until`, by the database's clock."""
+    """A worker process; it counts as dead after `alive_until`, by the database's clock."""
 
     __tablename__ = "workers"
 

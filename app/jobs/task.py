@@ -1,4 +1,4 @@
-"""A job as its handler sees it: what to work on, and where to say how far it is."""
+"""The interface between a job's handler and the database: input, progress, checkpoints, result."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from app.jobs.coalescing_writer import CoalescingWriter
 from app.jobs.tables import NO_PROGRESS
 from app.problems import NO_ROOM
 
-# A few writes a second at most, and yet an epoch is seen within a second.
+# At most three writes a second, and an epoch is visible within a second.
 PROGRESS_INTERVAL_SECONDS = 0.3
 CHECKPOINT_INTERVAL_SECONDS = 2.0
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 
 
 class Task:
-    """An attempt in hand."""
+    """A running attempt: reads, writes, progress, checkpoints and the end of its job."""
 
     def __init__(self, database: Database, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -38,11 +38,11 @@ class Task:
 
     @property
     def database(self) -> Database:
-        """For work in several transactions that needs no fence: it may be done twice."""
+        """The database, for work in several unfenced transactions that can be repeated."""
         return self._database
 
     def read(self, query: Callable[[Session], Answer]) -> Answer:
-        """Read from the database, waiting for it where it does not answer."""
+        """Read from the database, retrying until it is available."""
 
         def once() -> Answer:
             with self._database.reading() as session:
@@ -51,7 +51,7 @@ class Task:
         return retry_until_available(once, threading.Event())
 
     def write(self, work: Callable[[Session], Answer]) -> Answer:
-        """Write in one transaction that counts only while the attempt is the job's.
+        """Write in one transaction, if the attempt is still the job's.
 
         Raises:
             Superseded: If it is not; nothing is written.
@@ -59,21 +59,21 @@ class Task:
 
         def once() -> Answer:
             with self._database.transaction() as session:
-                attempts.hold(session, self.attempt)
+                attempts.lock_job(session, self.attempt)
                 return work(session)
 
         return retry_until_available(once, threading.Event())
 
     def load_checkpoint(self) -> bytes | None:
-        """Where an earlier attempt of the job stopped."""
+        """The last checkpoint of the job, from an earlier attempt."""
         return self.read(lambda session: attempts.load_checkpoint(session, self.attempt))
 
     def save_checkpoint(self, data: bytes) -> None:
-        """Hand over a state that a later attempt can go on from."""
+        """Save a state from which a later attempt can resume, in the background."""
         self._checkpoints.put(data)
 
     def report(self, **progress: Any) -> None:
-        """Say how far the work is; fields that are not given are not known."""
+        """Report the progress; fields that are not given are unknown."""
         known = {
             name: finite_or_none(value) if isinstance(value, float) else value
             for name, value in progress.items()
@@ -91,12 +91,12 @@ class Task:
     def finish_long(self, store: Publish) -> None:
         """Store the result and end the job, in one transaction that may take minutes.
 
-        The job's row is held at its end only: until then the job can be cancelled, and shows how
-        far it is. On SQLite nobody else can write meanwhile, not even the progress.
+        The job's row is locked only at the end: until then the job can be cancelled, and its
+        progress is visible. On SQLite other writes, the progress included, wait meanwhile.
 
         Raises:
             Superseded: If the attempt is no longer the job's; nothing is stored.
-            DatabaseFull: If the disk is full: to try again would help nobody.
+            DatabaseFull: If the disk is full: a retry would fail again.
         """
         if self._database.is_sqlite:
             self.close()
@@ -107,7 +107,7 @@ class Task:
                 self.close()
                 attempts.succeed(session, self.attempt, lambda _: result)
 
-        def once_if_there_is_room() -> None:
+        def once_unless_full() -> None:
             try:
                 once()
             except DATABASE_ERRORS as error:
@@ -115,14 +115,14 @@ class Task:
                     raise DatabaseFull(NO_ROOM) from error
                 raise
 
-        retry_until_available(once_if_there_is_room, threading.Event())
+        retry_until_available(once_unless_full, threading.Event())
 
     def fail(self, error: str) -> None:
-        """End the job with a sentence for its owner."""
+        """End the job with a message for its owner."""
         self._write_last(lambda session: attempts.fail(session, self.attempt, error))
 
     def close(self) -> None:
-        """Write what still waits; nothing more is taken."""
+        """Write the values that still wait, and stop the background writers."""
         self._progress.close()
         self._checkpoints.close()
 

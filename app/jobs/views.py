@@ -1,4 +1,4 @@
-"""How rows of jobs look to a client, with what the rest of the database says about them."""
+"""Build responses from rows of jobs and of workers."""
 
 from sqlalchemy.orm import Session
 
@@ -9,7 +9,7 @@ from app.jobs.workers import live_device_kinds
 
 
 def read_job(session: Session, job: Job) -> JobRead:
-    """The job as it is now, and what a queued one waits for."""
+    """The response for a job; for a queued one with the reason why it waits."""
     return JobRead.from_row(job, waiting=_waiting(session, job))
 
 
@@ -19,7 +19,7 @@ def queued_answer(session: Session, job: Job) -> Answer:
 
 
 def _waiting(session: Session, job: Job) -> str | None:
-    """What keeps a queued job from being taken by any worker that runs."""
+    """Why none of the running workers can take a queued job."""
     if job.state is not JobState.QUEUED:
         return None
     kinds = live_device_kinds(session)

@@ -1,4 +1,4 @@
-"""Which workers are alive: heartbeats by the clock of the database, never of a machine."""
+"""Worker heartbeats, by the clock of the database rather than that of a machine."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ MICROSECONDS_PER_SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A worker process: who it is, and how its machine can tell that it is gone.
+    """A worker process, and how its machine can find out that it has exited.
 
     `machine` is the same for all processes that see each other's process ids, and
-    `process_started` tells a process from a later one with the same id.
+    `process_started` distinguishes a process from a later one with the same id.
     """
 
     executor: str
@@ -28,9 +28,12 @@ class Identity:
 
 
 def beat(session: Session, identity: Identity, *, lost_after_seconds: float) -> None:
-    """Say that the worker is alive, and until when it is to be believed."""
+    """Record that the worker is alive, and until when it counts as alive."""
     now = _database_now(session)
-    values = {"beat_at": now, "alive_until": now + int(lost_after_seconds * 1_000_000)}
+    values = {
+        "beat_at": now,
+        "alive_until": now + int(lost_after_seconds * MICROSECONDS_PER_SECOND),
+    }
     statement = sa.update(Worker).where(Worker.executor == identity.executor).values(**values)
     if session.connection().execute(statement).rowcount == 1:
         return
@@ -48,17 +51,17 @@ def beat(session: Session, identity: Identity, *, lost_after_seconds: float) -> 
 
 
 def remove(session: Session, executors: Iterable[str]) -> None:
-    """Forget workers: their jobs are taken over as soon as somebody looks."""
+    """Delete workers; the next recovery queues their jobs again."""
     session.execute(sa.delete(Worker).where(Worker.executor.in_(list(executors))))
 
 
 def remove_dead(session: Session) -> None:
-    """Forget the workers that are not alive; one that was only slow registers again."""
+    """Delete the workers that are not alive; a slow one registers again."""
     session.execute(sa.delete(Worker).where(~_alive(session)))
 
 
 def live_executors(session: Session) -> set[str]:
-    """The workers that are alive."""
+    """The executor ids of the live workers."""
     return set(session.scalars(sa.select(Worker.executor).where(_alive(session))))
 
 
@@ -69,13 +72,13 @@ def is_live(session: Session, executor: str | None) -> bool:
 
 
 def live_device_kinds(session: Session) -> list[str]:
-    """`cpu` or `gpu` for every worker that is alive."""
+    """`cpu` or `gpu` for each live worker."""
     devices = session.scalars(sa.select(Worker.device).where(_alive(session)))
     return [device.partition(":")[0] for device in devices]
 
 
 def workers_of_machine(session: Session, machine: str) -> list[Worker]:
-    """Every worker that was started on a machine and did not say goodbye."""
+    """The workers that were started on a machine and have not removed their row."""
     return list(session.scalars(sa.select(Worker).where(Worker.machine == machine)))
 
 

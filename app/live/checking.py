@@ -13,7 +13,7 @@ from app.errors import StateNotFound
 from app.jobs.tables import Job
 from app.live import storage
 from app.live.tables import KeptState
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.queries import get_model
 from app.registry.tables import Model, ModelVersion
 from app.series.service import get_series

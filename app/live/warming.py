@@ -7,7 +7,7 @@ from app.db import Database
 from app.errors import ServiceError
 from app.live import storage
 from app.live.tables import KeptState
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.tables import ModelVersion, VersionSeries
 from app.series.tables import Series
 from models.errors import ForecastingError

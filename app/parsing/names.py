@@ -1,6 +1,6 @@
 """Column names: cleaned when they are read, and written so that they read back the same."""
 
-from app.csv_cells import is_run
+from app.csv_cells import is_formula
 
 
 def clean_name(name: str) -> str:
@@ -21,4 +21,4 @@ def cell_of_name(name: str) -> str:
 
 
 def _needs_apostrophe(name: str) -> bool:
-    return is_run(name) or name.startswith("'") or clean_name(name) != name
+    return is_formula(name) or name.startswith("'") or clean_name(name) != name

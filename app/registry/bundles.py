@@ -1,4 +1,4 @@
-"""Stored bundles as bytes: read where nothing is forecast, so without the runtime."""
+"""Read stored bundles as bytes, without loading ONNX Runtime."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""Statements about versions that more than one caller shares."""
+"""Shared queries of models and versions."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased, selectinload
@@ -12,22 +12,22 @@ from models.errors import Problem
 
 VersionRow = sa.Row[ModelVersion, Model, Series, Job]
 
-# The alias of the version that is forecast with by default.
+# The alias of the version that makes forecasts by default.
 CHAMPION = "champion"
-# The newest trained version: no alias, because it moves by itself.
+# The newest trained version: not an alias, because it follows the newest training.
 NEWEST = "latest"
 
 # What `get_version` raises.
 VERSION_ERRORS = (ModelNotFound, VersionNotFound, NoTrainedVersion)
 
-# Options of statements: versions come with all the series that they learnt from, and with the
-# aliases that point to them.
+# Options of statements: load versions with all series that they learnt from, and with the aliases
+# that point to them.
 WITH_PANEL = selectinload(ModelVersion.panel).joinedload(VersionSeries.series)
 WITH_ALIASES = selectinload(ModelVersion.aliases)
 
 
 def version_rows() -> sa.Select[ModelVersion, Model, Series, Job]:
-    """Versions with the model, the first series and the job they belong to."""
+    """Select versions with their model, first series and training job."""
     return (
         sa.select(ModelVersion, Model, Series, Job)
         .join(Model, Model.id == ModelVersion.model_id)
@@ -68,7 +68,7 @@ def get_version(
 
     Raises:
         ModelNotFound, VersionNotFound: If the model or the version does not exist.
-        NoTrainedVersion: If `latest` is asked for, and nothing is trained yet.
+        NoTrainedVersion: If `latest` is requested before a version is trained.
     """
     row = find_version(session, name, version, *options)
     if row is None:
@@ -78,7 +78,7 @@ def get_version(
 
 
 def get_default_version(session: Session, name: str) -> VersionRow:
-    """The version that is forecast with by default: the champion, else the newest trained one.
+    """The version that makes forecasts by default: the champion, else the newest trained one.
 
     Raises:
         ModelNotFound, NoTrainedVersion: If it does not exist or has no trained version.
@@ -103,9 +103,9 @@ def find_version(
 
 
 def is_version(version: str) -> sa.ColumnElement[bool]:
-    """Whether a row's version has a number or an alias, of whichever model it is.
+    """Whether a row's version has a number or an alias, in any model.
 
-    `latest` is the newest trained one of each model.
+    `latest` is the newest trained version of each model.
     """
     if version == NEWEST:
         other = aliased(ModelVersion)

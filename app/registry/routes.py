@@ -22,7 +22,7 @@ from app.jobs.tables import Job
 from app.jobs.views import queued_answer, read_job
 from app.pagination import Page, Paging
 from app.problems import documented
-from app.registry import artefacts, service, verification
+from app.registry import service, verification
 from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import (
     VERSION_ERRORS,
@@ -52,12 +52,14 @@ from app.registry.views import (
 from app.series.service import LOADING_ERRORS
 from app.series.tables import Series
 from models.network.devices import Device
+from models.serving.artefact import read_bundle
 from models.spec.presets import PRESETS
 from models.spec.search_presets import SEARCH_PRESETS
 
 router = APIRouter(tags=["models"])
 
 Format = Literal["bundle", "keras", "onnx"]
+SUFFIXES: dict[Format, str] = {"bundle": ".zip", "keras": ".keras", "onnx": ".onnx"}
 VersionName = Annotated[
     str, Path(description="A number, an alias, or `latest` for the newest trained version.")
 ]
@@ -65,7 +67,7 @@ VersionName = Annotated[
 
 @router.get("/presets")
 def list_presets() -> Page[PresetRead]:
-    """List the ready specs and searches, and what each is for."""
+    """List the specs and searches that can be used by name, with their purpose."""
     specs = [read_preset(preset) for preset in PRESETS.values()]
     searches = [read_search_preset(preset) for preset in SEARCH_PRESETS.values()]
     return Page(items=[*specs, *searches], next=None)
@@ -87,7 +89,7 @@ def list_presets() -> Page[PresetRead]:
 def train_model(
     body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
 ) -> Response:
-    """Queue the training of a new version; everything that can be checked is checked now."""
+    """Queue the training of a new version, after checking the request as far as possible."""
     with database.transaction() as session:
         return once_only.run(session, lambda: _queue(session, body))
 
@@ -118,7 +120,7 @@ def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
     "/models/{name}", status_code=204, responses=documented(ModelNotFound, JobAlreadyEnded)
 )
 def delete_model(name: str, database: DatabaseDependency) -> None:
-    """Delete a model with all its versions and forecasts; a running training is cancelled."""
+    """Delete a model with all its versions and forecasts; running trainings are cancelled."""
     with database.transaction() as session:
         service.delete_model(session, name)
 
@@ -164,7 +166,12 @@ def download_artefact(
     with database.reading() as session:
         row, model, _, job = get_version(session, name, version)
         content = read_bundle_bytes(session, row, job)
-    return artefacts.download(content, format, f"{model.name}-v{row.number}")
+    stem = f"{model.name}-v{row.number}"
+    return Response(
+        content if format == "bundle" else getattr(read_bundle(content), format),
+        media_type="application/zip" if format == "bundle" else "application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{stem}{SUFFIXES[format]}"'},
+    )
 
 
 @router.post(
@@ -179,13 +186,14 @@ def verify_version(
     database: DatabaseDependency,
     once_only: OnceOnlyDependency,
     device: Annotated[
-        Device | None, Query(description="Where to train; by default where it was trained.")
+        Device | None,
+        Query(description="Device to train on; by default the kind that trained the version."),
     ] = None,
 ) -> Response:
     """Train a version again from its stored spec, seed and data; compare the weights.
 
-    The job's result says `identical`, the SHA-256 of both and, if they are not the same, what
-    differs: data, spec, library versions, kind of machine, weights and forecasts.
+    The job's result holds `identical`, the SHA-256 of both and, if they differ, the differences of
+    data, spec, library versions, kind of machine, weights and forecasts.
     """
 
     def queue() -> Answer:

@@ -1,4 +1,4 @@
-"""Requests and answers about models and their versions."""
+"""Requests and responses about models and their versions."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -22,9 +22,9 @@ VersionState = Literal["queued", "training", "ready", "failed", "cancelled"]
 
 
 class ModelCreate(BaseModel):
-    """Train a version of a model on a series, or one on all series of a panel.
+    """Train a version of a model on one series, or on all series of a panel.
 
-    The same name again trains the next version.
+    A request with an existing name trains the next version.
     """
 
     model_config = ConfigDict(
@@ -42,30 +42,32 @@ class ModelCreate(BaseModel):
     name: ModelName
     series: str | Annotated[list[str], Field(min_length=1)] = Field(
         description="The series to learn from, or a list of up to "
-        f"{MOST_SERIES} of them that are alike in kind, cadence, calendar and channels: one "
-        "network learns from all, each split and scaled on its own. The first is forecast by "
-        "default."
+        f"{MOST_SERIES} series with the same kind, cadence, calendar and channels: one network "
+        "learns from all of them, and each is split and scaled separately. Forecasts are of the "
+        "first by default."
     )
-    preset: str | None = Field(None, description="A name of `GET /v1/presets` to start from.")
-    spec: Spec | None = Field(None, description="Fields of the spec; they win over the preset's.")
+    preset: str | None = Field(None, description="A name from `GET /v1/presets` to start from.")
+    spec: Spec | None = Field(
+        None, description="Fields of the spec; they override those of the preset."
+    )
     device: Device | None = Field(
         None,
-        description="Where to train: `gpu` waits for a worker with a GPU, `cpu` takes any worker's "
-        "CPU, null takes whatever device the first free worker has.",
+        description="Device to train on: `gpu` waits for a worker with a GPU, `cpu` takes any "
+        "worker's CPU, null takes the device of the first free worker.",
     )
     warm_start: int | str | None = Field(
         None,
         description="A trained version of this model, by number, alias or `latest`, that learnt "
         "from the same series: training begins with its weights instead of random ones. Scales "
-        "and highway are learnt anew. Where the network is another one, or that version has "
-        "learnt from rows of the new test part, the training begins afresh, and `training.start` "
-        "of the version says why.",
+        "and highway are fitted again. If the networks differ, or that version has learnt from "
+        "rows of the new test part, training begins with random weights, and `training.start` of "
+        "the version gives the reason.",
         examples=["champion"],
     )
 
 
 class VersionQueued(BaseModel):
-    """A training that was accepted."""
+    """A queued training."""
 
     name: str
     version: int
@@ -73,7 +75,7 @@ class VersionQueued(BaseModel):
 
 
 class VersionRead(BaseModel):
-    """Everything known of one version."""
+    """All details of one version."""
 
     name: str
     version: int
@@ -85,40 +87,40 @@ class VersionRead(BaseModel):
     job: str
     started_from: int | None = Field(
         description="The version whose weights the training began with, if they fitted: see "
-        "`training.start`. Null: random ones."
+        "`training.start`. Null: random weights."
     )
     data: dict[str, Any] = Field(
-        description="Revision, SHA-256, rows, span and splits of what was learnt from; of a panel "
-        "in all, and as `series` those of each. `revision` is that of the first series."
+        description="Revision, SHA-256, rows, span and splits of the training data; for a panel "
+        "in total, and in `series` for each series. `revision` is that of the first series."
     )
     network: dict[str, Any] | None
     metrics: dict[str, Any] | None = Field(
         description="By split and target, in the target's own units: errors of the forecaster and "
         "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
         "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
-        "of the difference from naive and from the best baseline. Of a panel: the means over its "
-        "series, without what has no mean. Of classes: accuracy, balanced accuracy, log loss and "
-        "Brier score, beside those of the most frequent class and of the class prior, the "
-        "frequencies of the training rows; `skill` is then 1 - log_loss / class_prior_log_loss."
+        "of the difference from naive and from the best baseline. For a panel: means over its "
+        "series, where a mean exists. For classes: accuracy, balanced accuracy, log loss and Brier "
+        "score of the model, of the most frequent class and of the class prior (the frequencies in "
+        "the training rows); `skill` is then 1 - log_loss / class_prior_log_loss."
     )
     metrics_by_series: dict[str, dict[str, Any]] | None = Field(
         description="The metrics of each series of a panel; `null` for a model of one series."
     )
     baselines: dict[str, Any] | None = Field(
         description="The season of the seasonal naive forecast, and the order of each target's "
-        "AR(p); of classes their frequencies in the training rows. Of a panel by series."
+        "AR(p); for classes their frequencies in the training rows. For a panel by series."
     )
     residuals: dict[str, Any] | None = Field(
-        description="Actual less forecast on validation and test, per target and lead: mean, "
-        "standard deviation, quantiles and autocorrelations, in the target's unit; of a panel by "
+        description="Actual minus forecast on validation and test, per target and lead: mean, "
+        "standard deviation, quantiles and autocorrelations, in the target's unit; for a panel by "
         "series."
     )
     calibration: dict[str, Any] | None = Field(
-        description="Of classes, on validation and test, per target and lead: how often what was "
-        "said with some confidence came true. Of values that table is `metrics`' `calibration`."
+        description="For classes, on validation and test, per target and lead: how often "
+        "predictions of each confidence were right. For values, see `calibration` in `metrics`."
     )
     audit: dict[str, Any] | None = Field(
-        description="The leakage audit: every check with its result and a sentence."
+        description="The leakage audit: all checks with their result and an explanation."
     )
     training: dict[str, Any] | None
     aliases: list[str] = Field(description="The aliases that point to it.")
@@ -126,7 +128,7 @@ class VersionRead(BaseModel):
 
 
 class VersionSummary(BaseModel):
-    """One line of a model's versions."""
+    """The summary of a version."""
 
     version: int
     state: VersionState
@@ -139,7 +141,7 @@ class VersionSummary(BaseModel):
 
 
 class ModelRead(BaseModel):
-    """A model; `version` is the one that forecasts are made with by default."""
+    """A model; `version` is the one that makes forecasts by default."""
 
     name: str
     version: int | None
@@ -158,13 +160,13 @@ class HistoryRead(BaseModel):
 
 
 class PresetRead(BaseModel):
-    """A ready spec and what it is for."""
+    """A preset spec or search, and its purpose."""
 
     name: str
     title: str
     description: str
     spec: dict[str, Any]
     search: dict[str, Any] | None = Field(
-        description="Null for a spec that `POST /v1/models` takes; else what `POST /v1/studies` "
-        "searches when it is given as `search.preset`."
+        description="Null for a spec, which `POST /v1/models` takes; else the search space, which "
+        "`POST /v1/studies` takes as `search.preset`."
     )

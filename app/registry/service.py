@@ -1,4 +1,4 @@
-"""Models and versions: asked for, trained elsewhere, published, deleted."""
+"""Models and versions: queue trainings, read their input, publish results, delete models."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ from models.training.trained import Trained
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """What a training needs: the spec with every default filled in, and the panel's series.
+    """The input of a training: the spec with all defaults filled in, and the panel's series.
 
-    `start` is the bundle whose weights it begins with, if there is one.
+    `start` is the bundle whose weights the training begins with, if any.
     """
 
     spec: Spec
@@ -41,15 +41,16 @@ class TrainingInput:
 
 
 def request_version(session: Session, request: ModelCreate) -> tuple[Model, ModelVersion, Job]:
-    """Check that the training can work, and queue it in the caller's transaction.
+    """Check a request for a training, and queue it in the caller's transaction.
 
     Raises:
         SeriesNotFound, UnknownPreset: If a series or the preset does not exist.
         ModelNotFound, VersionNotFound: If the version to start from does not exist.
-        VersionNotTrained, WarmStartDiffers: If it is not trained, or of other series.
+        VersionNotTrained, WarmStartDiffers: If that version is not trained, or learnt from other
+            series.
         NoCadence: If a series has no step.
         Invalid: If there are too many series.
-        SpecError: If the spec cannot work on these series, or they are no panel.
+        SpecError: If the spec does not fit these series, or the series do not form a panel.
     """
     panel = [series_service.get_series(session, name) for name in _series_names(request)]
     spec = _resolve(_requested_spec(request), [_profile(session, series) for series in panel])
@@ -80,7 +81,7 @@ def queue_version(
     parent_id: str | None = None,
     started_from: int | None = None,
 ) -> tuple[Model, ModelVersion, Job]:
-    """Queue the training of a resolved spec on series: their ids, each with its revision."""
+    """Queue the training of a resolved spec; `panel` holds ids of series and their revisions."""
     model = _get_or_create(session, name)
     number = _next_number(session, model)
     subject = {"model": model.name, "version": number}
@@ -105,11 +106,11 @@ def queue_version(
 
 
 def training_input(session: Session, job_id: str) -> TrainingInput:
-    """The spec and the data, at the revisions that were asked for, of a training job.
+    """The spec of a training job, and its data at the requested revisions.
 
     Raises:
         ModelNotFound: If the version was deleted in the meantime.
-        WarmStartDeleted: If the one that it starts from was.
+        WarmStartDeleted: If the version that it starts from was deleted.
     """
     version = _version_of(session, job_id)
     data = tuple(
@@ -121,7 +122,7 @@ def training_input(session: Session, job_id: str) -> TrainingInput:
 
 
 def publish(session: Session, job_id: str, trained: Trained) -> dict[str, Any]:
-    """Store what training made; the caller's transaction also ends the job.
+    """Store the results of a training; the caller's transaction also ends the job.
 
     Returns:
         The job's result.
@@ -145,18 +146,18 @@ def publish(session: Session, job_id: str, trained: Trained) -> dict[str, Any]:
 
 
 def delete_model(session: Session, name: str) -> None:
-    """Delete a model with all that belongs to it; its unfinished jobs are cancelled.
+    """Delete a model with all its versions and forecasts, and cancel its unfinished jobs.
 
     Raises:
         ModelNotFound: If there is no such model.
     """
     model = get_model(session, name)
-    # Not by the versions: backtests and verifications are jobs of the model, too.
+    # By name, not by version: backtests and verifications are jobs of the model, too.
     of_the_model = Job.subject["model"].as_string() == name
     unfinished = sa.select(Job.id).where(of_the_model, Job.state.in_(UNFINISHED))
     for job_id in session.scalars(unfinished).all():
         jobs.request_cancel(session, job_id)
-    jobs.forget_checkpoints(session, of_the_model)
+    jobs.delete_checkpoints(session, of_the_model)
     session.delete(model)
     session.flush()
 
@@ -175,12 +176,12 @@ def models_using(session: Session, series_id: int) -> list[str]:
 
 
 def deleted_meanwhile() -> ModelNotFound:
-    """What a worker finds when somebody deleted the model that it works on."""
+    """The error if a model was deleted while a worker trained it."""
     return ModelNotFound("The model was deleted while it was trained.")
 
 
 def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, Any]:
-    """What was learnt from, each series of a panel with its revision."""
+    """The description of the training data, with the revision of each series of a panel."""
     if "series" not in data:
         return data
     revisions = {each.series.name: each.data_revision for each in version.panel}
@@ -189,7 +190,7 @@ def _with_revisions(version: ModelVersion, data: dict[str, Any]) -> dict[str, An
 
 
 def _series_names(request: ModelCreate) -> list[str]:
-    """The names asked for, before any series of a list that is too long is read."""
+    """The requested names; a list that is too long is refused before a series is read."""
     names = [request.series] if isinstance(request.series, str) else request.series
     for problem in size_problems(len(names)):
         raise Invalid(problem.message, errors=[problem])
@@ -197,24 +198,24 @@ def _series_names(request: ModelCreate) -> list[str]:
 
 
 def _profile(session: Session, series: Series) -> SeriesProfile:
-    """What a spec depends on; the values are let go, so that one series is in memory at a time."""
+    """The profile of a series; its values are released: one series is in memory at a time."""
     return SeriesProfile.from_data(series_service.load_series(session, series.id))
 
 
 def _requested_spec(request: ModelCreate) -> Spec:
-    """The preset's spec with the request's fields laid over it."""
+    """The preset's spec, overridden by the fields of the request."""
     if request.preset is None:
         return request.spec or Spec()
     preset = PRESETS.get(request.preset)
     if preset is None:
         message = f"`preset` must be one of {sorted(PRESETS)}. Received: {request.preset!r}"
         raise UnknownPreset(message, errors=[Problem("/preset", message)])
-    own = {} if request.spec is None else request.spec.model_dump(exclude_unset=True)
-    return Spec.model_validate({**preset.spec, **own})
+    given = {} if request.spec is None else request.spec.model_dump(exclude_unset=True)
+    return Spec.model_validate({**preset.spec, **given})
 
 
 def _resolve(spec: Spec, panel: list[SeriesProfile]) -> Spec:
-    """Every default filled in; problems point into the request."""
+    """Fill in all defaults; pointers of problems refer to the request."""
     try:
         return resolve(spec, panel)
     except SpecError as error:
@@ -222,14 +223,17 @@ def _resolve(spec: Spec, panel: list[SeriesProfile]) -> Spec:
 
 
 def _in_request(problem: Problem) -> Problem:
-    """The spec is `/spec` there, and a series of a panel where it already is."""
+    """A problem with its pointer in the request, where the spec is at `/spec`."""
     if problem.pointer.startswith("/series/"):
         return problem
     return Problem(f"/spec{problem.pointer}", problem.message)
 
 
 def _require_precision(spec: Spec, device: str | None) -> None:
-    """float16 on a CPU would be emulated; where the device is left open, training refuses it."""
+    """Refuse float16 on a CPU, which would emulate it.
+
+    Without a requested device, the training itself refuses it.
+    """
     if spec.precision == "mixed_float16" and device == "cpu":
         message = (
             "`precision` mixed_float16 needs `device` gpu or null; a CPU can do mixed_bfloat16. "
@@ -239,7 +243,7 @@ def _require_precision(spec: Spec, device: str | None) -> None:
 
 
 def _get_or_create(session: Session, name: str) -> Model:
-    """The model's row, locked: two clients who train the same name get two numbers."""
+    """The model's row, locked: two clients that train the same name get different numbers."""
     insert_or_ignore(session, Model, name=name)
     return session.scalars(sa.select(Model).where(Model.name == name).with_for_update()).one()
 

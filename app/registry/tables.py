@@ -1,4 +1,4 @@
-"""Trained versions: a model is a name, its versions are specs with what training made of them."""
+"""Tables of models, their versions with training results, bundles and aliases."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db import Base, Json, Timestamp, utc_now
+from app.db import Base, Json, Timestamp, enum_type, utc_now
 from app.series.tables import Series
 from app.stored_reports import ReportJson
 
@@ -25,7 +25,7 @@ class Model(Base):
 class ModelVersion(Base):
     """One training run of a model; its state is that of its job.
 
-    `series_id` is the series that is forecast by default: the only one, or the first of `panel`.
+    `series_id` is the series of forecasts by default: the only one, or the first of `panel`.
     """
 
     __tablename__ = "model_versions"
@@ -47,7 +47,7 @@ class ModelVersion(Base):
     metrics: Mapped[dict[str, Any] | None] = mapped_column(ReportJson)
     training: Mapped[dict[str, Any] | None] = mapped_column(Json)
     history: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
-    # Much larger than the rest, and read only where one version is shown.
+    # Much larger than the other columns, and read only where a single version is shown.
     diagnostics: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     panel: Mapped[list["VersionSeries"]] = relationship(
         order_by="VersionSeries.position", lazy="raise", passive_deletes=True
@@ -58,7 +58,7 @@ class ModelVersion(Base):
 
 
 class VersionSeries(Base):
-    """A series that a version learnt from, at the revision that it saw."""
+    """A series that a version learnt from, and its revision."""
 
     __tablename__ = "version_series"
     __table_args__ = (sa.UniqueConstraint("version_id", "series_id"),)
@@ -88,7 +88,7 @@ class Bundle(Base):
 class Alias(Base):
     """A name of a model that points to one of its versions.
 
-    The version has no cascade: it can go only together with its model.
+    The version has no cascade: it is deleted only together with its model.
     """
 
     __tablename__ = "aliases"
@@ -110,11 +110,11 @@ class AliasAction(StrEnum):
 
 
 class AliasChange(Base):
-    """One line of an alias's history; the highest number tells how the alias is now.
+    """One change of an alias; the change with the highest number is the present state.
 
-    `version` is the version's number, so that the line outlives it; empty after a deletion.
-    `before` is the change that a rollback goes back to: each line is the top of a stack, and a
-    second rollback goes one further instead of undoing the first.
+    `version` is the version's number, so that the change outlives the version; empty for a
+    deletion. `before` is the change that a rollback returns to. The changes form a stack: a second
+    rollback goes one change further back instead of undoing the first.
     """
 
     __tablename__ = "alias_changes"
@@ -124,19 +124,12 @@ class AliasChange(Base):
     )
     name: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    action: Mapped[AliasAction] = mapped_column(
-        sa.Enum(
-            AliasAction,
-            native_enum=False,
-            length=16,
-            values_callable=lambda actions: [action.value for action in actions],
-        )
-    )
+    action: Mapped[AliasAction] = mapped_column(enum_type(AliasAction, 16))
     version: Mapped[int | None]
     before: Mapped[int | None]
     forced: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str | None] = mapped_column(sa.Text)
     evidence: Mapped[list[dict[str, Any]] | None] = mapped_column(ReportJson)
-    # The schedule that did it.
+    # The schedule that made the change.
     schedule: Mapped[int | None]
     changed_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)

@@ -1,4 +1,4 @@
-"""Background jobs of the registry: `train` publishes a version, `verify` trains it again."""
+"""Jobs of the registry: `train` trains and publishes a version, `verify` trains it again."""
 
 import dataclasses
 
@@ -19,13 +19,13 @@ from models.training.warm_start import WarmStart
 
 
 def train_version(task: Task) -> Publish:
-    """Train the version that the job belongs to; the result is stored as the job ends."""
+    """Train the version of the job; the result is stored in the transaction that ends the job."""
     given = task.read(lambda session: registry.training_input(session, task.attempt.job_id))
     return _publishing(task.attempt.job_id, run_training(task, given))
 
 
 def run_training(task: Task, given: TrainingInput) -> Trained:
-    """Train as a job: with progress, from its last checkpoint and saving more.
+    """Train in a job: report progress, resume from its last checkpoint, and save checkpoints.
 
     Raises:
         TrainingError: If the job asks for a GPU that training cannot use.
@@ -41,9 +41,9 @@ def run_training(task: Task, given: TrainingInput) -> Trained:
     )
 
 
-def _require_device(asked: str | None) -> None:
-    """A worker may have a GPU that the libraries cannot use: nobody wants to wait for its CPU."""
-    if asked == "gpu" and device_name() != "gpu":
+def _require_device(requested: str | None) -> None:
+    """Refuse a GPU job if the libraries cannot use the worker's GPU: they would use its CPU."""
+    if requested == "gpu" and device_name() != "gpu":
         raise TrainingError(
             "The job asks for a GPU, and the libraries for training cannot use the worker's: "
             "install the `gpu` extra, and look for errors of CUDA in the worker's log."

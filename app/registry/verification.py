@@ -1,4 +1,4 @@
-"""Verification: a version is trained again, and its weights are compared with the stored ones."""
+"""Verification: train a version again and compare its weights with the stored ones."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from models.network.devices import Device
 
 @dataclass(frozen=True, slots=True)
 class VerificationInput:
-    """What a verification needs: the training's input, and what is stored of its outcome."""
+    """The input of a verification: the input of the training, and its stored results."""
 
     given: TrainingInput
     data: dict[str, Any]
@@ -40,7 +40,7 @@ def request_verification(
 
 
 def verification_input(session: Session, training_job: str) -> VerificationInput:
-    """The version that a job trained, with all that is needed to train it again.
+    """The input for training the version of a training job again.
 
     Raises:
         ModelNotFound: If the version was deleted in the meantime.

@@ -1,4 +1,4 @@
-"""How rows of the registry look to a client."""
+"""Build responses from rows of the registry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ VERSION_STATES: dict[JobState, VersionState] = {
 
 
 def read_preset(preset: Preset) -> PresetRead:
-    """A ready spec."""
+    """A preset spec."""
     return PresetRead(
         name=preset.name,
         title=preset.title,
@@ -37,7 +37,7 @@ def read_preset(preset: Preset) -> PresetRead:
 
 
 def read_search_preset(preset: SearchPreset) -> PresetRead:
-    """A ready search, with the spec it starts from."""
+    """A preset search, with the spec it starts from."""
     space = {name: d.model_dump(exclude_none=True) for name, d in preset.space.items()}
     return PresetRead(
         name=preset.name,
@@ -49,7 +49,7 @@ def read_search_preset(preset: SearchPreset) -> PresetRead:
 
 
 def read_version(row: VersionRow) -> VersionRead:
-    """Everything known of a version whose panel and aliases are loaded."""
+    """All details of a version whose panel and aliases are loaded."""
     version, model, _, job = row
     diagnostics = version.diagnostics or {}
     return VersionRead(
@@ -77,7 +77,7 @@ def read_version(row: VersionRow) -> VersionRead:
 
 
 def summarise_version(row: VersionRow) -> VersionSummary:
-    """One line about a version whose panel and aliases are loaded."""
+    """The summary of a version whose panel and aliases are loaded."""
     version, _, _, job = row
     return VersionSummary(
         version=version.number,
@@ -117,6 +117,6 @@ def _series_names(version: ModelVersion) -> list[str]:
 
 
 def _metrics_by_series(version: ModelVersion) -> dict[str, dict[str, Any]] | None:
-    """None where there is one series, or nothing was measured yet."""
+    """Metrics by series; None for a model of one series, and before the training has ended."""
     found = {each.series.name: each.metrics for each in version.panel if each.metrics is not None}
     return found or None

@@ -1,4 +1,4 @@
-"""Warm starts: the earlier version whose weights a training begins with."""
+"""Warm starts: find the earlier version whose weights a training begins with."""
 
 from collections.abc import Collection
 
@@ -17,13 +17,13 @@ def find_start(session: Session, model: str, version: str, series: Collection[in
         session: The database.
         model: The model's name.
         version: A number, an alias or `latest`.
-        series: The ids of what the new version is to learn from.
+        series: The ids of the series that the new version learns from.
 
     Raises:
         ModelNotFound, VersionNotFound: If there is no such model or version.
         NoTrainedVersion, VersionNotTrained: If it is not trained.
-        WarmStartDiffers: If it learnt from other series: what it has seen of them could not be
-            held against their test parts.
+        WarmStartDiffers: If it learnt from other series: it could have learnt from rows that are
+            now in a test part, which cannot be checked.
     """
     row, _, _, job = get_version(session, model, version, WITH_PANEL)
     read_bundle_bytes(session, row, job)
@@ -37,7 +37,7 @@ def find_start(session: Session, model: str, version: str, series: Collection[in
 
 
 def read_start(session: Session, version: ModelVersion) -> bytes | None:
-    """The bundle that a version's training starts from; None if it starts afresh.
+    """The bundle that a version's training starts from; None if it starts with random weights.
 
     Raises:
         WarmStartDeleted: If it was deleted in the meantime.

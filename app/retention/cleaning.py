@@ -172,7 +172,7 @@ class Cleaner:
         if version_id not in self._surplus(session, model_id, now):
             return Counter()
         trained_by = sa.select(ModelVersion.job_id).where(ModelVersion.id == version_id)
-        jobs.forget_checkpoints(session, Job.id.in_(trained_by))
+        jobs.delete_checkpoints(session, Job.id.in_(trained_by))
         session.execute(sa.delete(ModelVersion).where(ModelVersion.id == version_id))
         return Counter(versions=1, states=len(series_ids))
 

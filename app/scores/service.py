@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from app.db import Timestamp, finite_or_none, to_microseconds
 from app.errors import VersionUnreadable
 from app.live.states import BEGINNING, columns_of
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.scores import class_scores, value_scores
 from app.scores.points import Change
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
 from app.scores.watchers import Watcher, watchers
-from app.series import storage
+from app.series.storage import row_reader
 from app.series.tables import Series
 from app.times import to_datetime, to_datetimes, to_numpy
 from models.arrays import Times
@@ -194,7 +194,7 @@ def _changes(
 ) -> Iterable[Change]:
     """The actual values of the targets at these steps, read on the version's grid."""
     margin = timedelta(seconds=2 * reader.rule.step.approximate_seconds)
-    rows = storage.read_rows(
+    rows = row_reader.read_rows(
         session,
         series.id,
         len(series.channels),

@@ -1,4 +1,4 @@
-"""Aggregates per bucket: the same bins and rules as those of models, piece by piece."""
+"""Aggregate observations per bucket, in pieces, with the bins and rules of `models.grid`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ import numpy as np
 from app.errors import Invalid
 from app.series.channels import ChannelList
 from app.series.observation_schemas import Aggregation, ObservationsQuery
-from app.series.selecting import Observations, Selection
-from app.series.storage import FIRST_TIME, LAST_TIME
+from app.series.selection import Observations, Selection
+from app.series.storage.row_reader import FIRST_TIME, LAST_TIME
 from app.series.tables import Series
 from models.calendars.cadence import Cadence, Indices
 from models.errors import Problem
@@ -26,13 +26,13 @@ AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """What becomes of observations.
+    """How observations are aggregated.
 
     Args:
-        bins: Which of them go together.
-        rules: For every column of a bucket the place of its channel and what stands for it.
+        bins: Which observations belong to which bucket.
+        rules: For every column of a bucket the position of its channel and its aggregation.
         channels: The settings of these columns.
-        last_time: The last observation; a bucket that later ones may still fall into is left out.
+        last_time: The last observation; a bucket that later ones can still fall into is left out.
     """
 
     bins: Bins
@@ -41,7 +41,7 @@ class Buckets:
     last_time: int | None
 
     def selection(self, named: Selection) -> Selection:
-        """The rows that the buckets named in a range are made of: whole buckets."""
+        """The rows of all buckets whose names lie in a range: whole buckets."""
         ends = (
             None if named.start == FIRST_TIME else _moment(named.start),
             None if named.end == LAST_TIME else _moment(named.end),
@@ -53,8 +53,8 @@ class Buckets:
             end=LAST_TIME if last is None else int(last.astype(np.int64)),
         )
 
-    def of(self, pieces: Iterator[Observations]) -> Iterator[Observations]:
-        """Complete buckets that hold anything, in the order of time."""
+    def aggregate(self, pieces: Iterator[Observations]) -> Iterator[Observations]:
+        """The complete buckets that hold rows, in the order of time."""
         points = self.bins.points()
         rest: list[Observations] = []
         for piece in pieces:
@@ -62,7 +62,7 @@ class Buckets:
             if not len(found):
                 continue
             indices = points.index_at_or_after(found.times)
-            # The last bucket of a piece goes on in the next one.
+            # The last bucket of a piece continues in the next piece.
             whole = int(np.searchsorted(indices, indices[-1]))
             if whole:
                 yield self._summarised(found.where(slice(whole)), indices[:whole])
@@ -80,7 +80,7 @@ class Buckets:
 
 
 def buckets_of(series: Series, wanted: Selection, query: ObservationsQuery) -> Buckets | None:
-    """The buckets that a query asks for; None if it asks for rows as they are.
+    """The buckets that a query asks for; None if it asks for rows without aggregation.
 
     Raises:
         Invalid: If the step is finer than the series', or an aggregate is unknown or impossible.

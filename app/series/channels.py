@@ -1,4 +1,4 @@
-"""The channels of a series: names, units, missing-value numbers."""
+"""Check and merge the channels of a series: names, units, missing-value numbers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ChannelList = list[dict[str, Any]]
 
 
 def checked_channels(settings: list[ChannelSettings]) -> ChannelList:
-    """Settings as they are stored.
+    """The settings in the form in which they are stored.
 
     Raises:
         Invalid: If two channels have one name.
@@ -30,9 +30,9 @@ def checked_channels(settings: list[ChannelSettings]) -> ChannelList:
 def channels_of_names(
     names: tuple[str, ...],
     configured: ChannelList,
-    said: dict[str, dict[str, Any]] | None = None,
+    in_file: dict[str, dict[str, Any]] | None = None,
 ) -> ChannelList:
-    """Channels in the order of a first file, with the settings given before it or said in it."""
+    """Channels in the order of the first file, with settings given earlier or in the file."""
     settings = {channel["name"]: channel for channel in configured}
     missing = [name for name in settings if name not in names]
     if missing:
@@ -41,11 +41,14 @@ def channels_of_names(
             f"{_listed(missing)}. Columns of the file: {_listed(names)}. "
             "Rename columns with `columns=name in the file=channel`."
         )
-    return [settings.get(name) or _said(name, (said or {}).get(name, {})) for name in names]
+    return [
+        settings.get(name) or _channel_of_file(name, (in_file or {}).get(name, {}))
+        for name in names
+    ]
 
 
-def _said(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """What a file says of a channel; a file of somebody's may say what is none."""
+def _channel_of_file(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """A channel with the settings in the metadata of a file, which may be invalid."""
     try:
         return ChannelSettings.model_validate({**settings, "name": name}).model_dump()
     except ValidationError:
@@ -53,10 +56,10 @@ def _said(name: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
-    """Refuse columns that are no channels of the series.
+    """Refuse columns that are not channels of the series.
 
     Raises:
-        ChannelsDiffer: If there is one; a series keeps the channels of its first rows.
+        ChannelsDiffer: If there are any; a series keeps the channels of its first rows.
     """
     known = [channel["name"] for channel in channels]
     unknown = [name for name in names if name not in known]
@@ -67,34 +70,34 @@ def require_known(names: tuple[str, ...], channels: ChannelList) -> None:
         )
 
 
-def require_units(said: dict[str, dict[str, Any]], channels: ChannelList) -> None:
-    """Refuse numbers in other units than those of the series.
+def require_units(in_file: dict[str, dict[str, Any]], channels: ChannelList) -> None:
+    """Refuse numbers whose units differ from those of the series.
 
     Raises:
-        UnitsDiffer: If the file says so.
+        UnitsDiffer: If the settings in the file name other units.
     """
     units = {channel["name"]: channel["unit"] for channel in channels if channel["unit"]}
-    apart = [
+    different = [
         f"{name} ({settings['unit']} instead of {units[name]})"
-        for name, settings in said.items()
+        for name, settings in in_file.items()
         if name in units
         and known_unit(settings.get("unit") or units[name]) != known_unit(units[name])
     ]
-    if apart:
+    if different:
         raise UnitsDiffer(
             f"The file says that its numbers are in other units than those of the series: "
-            f"{_listed(apart)}. Convert them, or change the unit with PATCH if it was wrong."
+            f"{_listed(different)}. Convert them, or change the unit with PATCH if it was wrong."
         )
 
 
 def merged_channels(
     present: ChannelList, changes: list[ChannelSettings], *, has_rows: bool
 ) -> ChannelList:
-    """The channels with what is said of the named ones; what is not said of them stays.
+    """The channels with changed settings of the named ones; other settings stay.
 
     Raises:
         UnknownChannel: If a series with rows has no channel of that name.
-        Invalid: If a name comes twice.
+        Invalid: If a name occurs twice.
     """
     known = [channel["name"] for channel in present]
     for position, channel in enumerate(changes):
@@ -106,13 +109,13 @@ def merged_channels(
             problem = Problem(f"/channels/{position}/name", message)
             raise UnknownChannel(message, errors=[problem])
     new = {channel["name"]: channel for channel in checked_channels(changes)}
-    said = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
-    kept = [channel | said.get(channel["name"], {}) for channel in present]
-    return kept + [channel for name, channel in new.items() if name not in known]
+    given = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
+    merged = [channel | given.get(channel["name"], {}) for channel in present]
+    return merged + [channel for name, channel in new.items() if name not in known]
 
 
 def sentinels_of(channels: ChannelList) -> dict[str, list[float]]:
-    """The numbers that mean missing, for the channels that have such."""
+    """The numbers that mean missing, for the channels that have some."""
     return {channel["name"]: channel["missing"] for channel in channels if channel["missing"]}
 
 

@@ -1,27 +1,29 @@
-"""Rows for charts: at most so many, chosen so that a line through them looks the same."""
+"""Downsampling for charts: choose rows so that a line through them looks the same."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from app.series.selecting import Observations
+from app.series.selection import Observations
 
-# Pieces are put together and thinned again when this many times the points have come.
+# Pieces are joined and downsampled again when they hold this many times the requested points.
 MOST_TIMES = 20
 
 
-def thinned_pieces(pieces: Iterator[Observations], max_points: int, columns: int) -> Observations:
-    """At most `max_points` of the rows of all pieces, without ever holding all of them."""
-    kept = [Observations.none(columns)]
+def downsample_pieces(
+    pieces: Iterator[Observations], max_points: int, columns: int
+) -> Observations:
+    """At most `max_points` of the rows of all pieces, which are never all in memory."""
+    chosen = [Observations.none(columns)]
     for piece in pieces:
-        kept.append(thinned(piece, max_points))
-        if sum(map(len, kept)) > MOST_TIMES * max_points:
-            kept = [thinned(Observations.joined(kept), max_points)]
-    return thinned(Observations.joined(kept), max_points)
+        chosen.append(downsample(piece, max_points))
+        if sum(map(len, chosen)) > MOST_TIMES * max_points:
+            chosen = [downsample(Observations.joined(chosen), max_points)]
+    return downsample(Observations.joined(chosen), max_points)
 
 
-def thinned(found: Observations, max_points: int) -> Observations:
-    """At most `max_points` of the rows; all are real ones.
+def downsample(found: Observations, max_points: int) -> Observations:
+    """At most `max_points` of the rows; rows are chosen, not averaged.
 
     Every channel chooses its share by MinMaxLTTB (arXiv 2305.00332).
     """

@@ -45,10 +45,10 @@ Calendar = Annotated[
     str,
     AfterValidator(_calendar_name),
     Field(
-        description="When rows come. `continuous`: at every step. `sessions`: in the hours and on "
-        "the weekdays that the rows themselves show. Or the code of an exchange, such as `XNYS`, "
-        "`XNSE` or `XTKS`: its hours, holidays, half days and pauses, from exchange_calendars. "
-        "Where the exchange has published no more, sessions are those of a usual week.",
+        description="When rows are expected. `continuous`: at every step. `sessions`: in the hours "
+        "and on the weekdays that are learnt from the rows. Or the code of an exchange, such as "
+        "`XNYS`, `XNSE` or `XTKS`: its hours, holidays, half days and breaks, from "
+        "exchange_calendars. Beyond its published calendar, sessions are those of a usual week.",
         examples=["sessions"],
     ),
 ]
@@ -56,7 +56,7 @@ Calendar = Annotated[
 TimezoneName = Annotated[
     str,
     AfterValidator(_known_timezone),
-    Field(description="IANA name: how times without an offset are read, and when days begin."),
+    Field(description="IANA name: the zone of times without an offset, and of days."),
 ]
 CadenceText = Annotated[
     str,

@@ -1,4 +1,4 @@
-"""Observations on the wire: JSON, CSV, Arrow and Parquet, written while they are read."""
+"""Encode observations as JSON, CSV, Arrow and Parquet, while they are read."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from app.parsing import arrow
 from app.parsing.names import cell_of_name
 from app.series.channels import ChannelList
 from app.series.observation_schemas import Form
-from app.series.selecting import Observations
+from app.series.selection import Observations
 from models.arrays import Times, Values
 
 PIECE_ROWS = 20_000
@@ -24,31 +24,31 @@ MEDIA_TYPES: dict[Form, str] = {
     "arrow": "application/vnd.apache.arrow.stream",
     "parquet": "application/vnd.apache.parquet",
 }
-ENDINGS: dict[Form, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
+FILE_EXTENSIONS: dict[Form, str] = {"csv": "csv", "arrow": "arrows", "parquet": "parquet"}
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a file says of its series: the channels, and settings for whoever opens it."""
+class SeriesMetadata:
+    """The description of a series in a file: its channels and settings."""
 
     channels: ChannelList
     series: dict[str, Any]
 
     @property
     def names(self) -> list[str]:
-        """The columns behind the time."""
+        """The columns after the time."""
         return [channel["name"] for channel in self.channels]
 
 
-def as_json(about: About, found: Observations, *, limit: int | None) -> str:
-    """Columns, rows and the cursor of the next page; `found` has one row more if there is one."""
+def as_json(metadata: SeriesMetadata, found: Observations, *, limit: int | None) -> str:
+    """Columns, rows and the cursor of the next page; `found` has one more row if there is one."""
     more = limit is not None and len(found) > limit
     times, values = found.times[:limit], found.values[:limit]
     next_page = encode_cursor(int(times[-1].astype(np.int64))) if more else None
     content = {
-        "columns": ["time", *about.names],
+        "columns": ["time", *metadata.names],
         "rows": wire_rows(times, values),
-        "revision": about.series["revision"],
+        "revision": metadata.series["revision"],
         "next": next_page,
     }
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
@@ -64,43 +64,43 @@ def wire_rows(times: Times, values: Values) -> list[list[Any]]:
     return listed
 
 
-def as_csv(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
+def as_csv(metadata: SeriesMetadata, pieces: Iterator[Observations]) -> Iterator[bytes]:
     """Lines of `time,channel,...`; a missing value is an empty field."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
     header = io.StringIO()
-    names = [cell_of_name(name) for name in about.names]
+    names = [cell_of_name(name) for name in metadata.names]
     csv.writer(header, lineterminator="\n").writerow(["time", *names])
     yield header.getvalue().encode()
-    # Times and numbers hold nothing that would need quotes.
+    # Times and numbers contain nothing that would need quotes.
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
     for piece in pieces:
         for start in range(0, len(piece), PIECE_ROWS):
             part = piece.where(slice(start, start + PIECE_ROWS))
             columns = [arrow.texts(wire_times(part.times)), *map(arrow.floats, part.values.T)]
             target = io.BytesIO()
-            table = pa.table(columns, names=["time", *about.names])
+            table = pa.table(columns, names=["time", *metadata.names])
             arrow_csv.write_csv(table, target, options)
             yield target.getvalue()
 
 
-def as_arrow(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
+def as_arrow(metadata: SeriesMetadata, pieces: Iterator[Observations]) -> Iterator[bytes]:
     """An Arrow IPC stream; missing values are null."""
     import pyarrow as pa
 
-    return _written(about, pieces, pa.ipc.new_stream)
+    return _written(metadata, pieces, pa.ipc.new_stream)
 
 
-def as_parquet(about: About, pieces: Iterator[Observations]) -> Iterator[bytes]:
+def as_parquet(metadata: SeriesMetadata, pieces: Iterator[Observations]) -> Iterator[bytes]:
     """A Parquet file with a row group for each piece; missing values are null."""
     import pyarrow.parquet as pq
 
-    return _written(about, pieces, pq.ParquetWriter)
+    return _written(metadata, pieces, pq.ParquetWriter)
 
 
 def wire_times(times: Times) -> list[str]:
-    """ISO 8601 with `Z`, with a fraction only where there is one."""
+    """ISO 8601 with `Z`, and with a fraction only where it is not zero."""
     seconds = times.astype("datetime64[s]")
     if (seconds == times).all():
         return [f"{text}Z" for text in np.datetime_as_string(seconds).tolist()]
@@ -109,9 +109,9 @@ def wire_times(times: Times) -> list[str]:
 
 
 def _written(
-    about: About, pieces: Iterator[Observations], opened: Callable[..., Any]
+    metadata: SeriesMetadata, pieces: Iterator[Observations], opened: Callable[..., Any]
 ) -> Iterator[bytes]:
-    schema = _schema(about)
+    schema = _schema(metadata)
     sink = _Sink()
     with opened(sink, schema) as writer:
         for piece in pieces:
@@ -121,15 +121,15 @@ def _written(
     yield sink.taken()
 
 
-def _schema(about: About) -> Any:
+def _schema(metadata: SeriesMetadata) -> Any:
     import pyarrow as pa
 
     fields = [
         pa.field(channel["name"], pa.float64(), metadata=arrow.settings_to_metadata(channel))
-        for channel in about.channels
+        for channel in metadata.channels
     ]
     time = pa.field("time", pa.timestamp("us", tz="UTC"))
-    return pa.schema([time, *fields], metadata={arrow.SERIES: json.dumps(about.series)})
+    return pa.schema([time, *fields], metadata={arrow.SERIES: json.dumps(metadata.series)})
 
 
 def _table(found: Observations, schema: Any) -> Any:
@@ -140,7 +140,7 @@ def _table(found: Observations, schema: Any) -> Any:
 
 
 class _Sink(io.RawIOBase):
-    """A file that is taken away while it is written."""
+    """A file whose content is read while it is written."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -159,12 +159,12 @@ class _Sink(io.RawIOBase):
         return self._written_bytes
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """The content that was written since the last call."""
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
 
 
-WRITERS: dict[Form, Callable[[About, Iterator[Observations]], Iterator[bytes]]] = {
+WRITERS: dict[Form, Callable[[SeriesMetadata, Iterator[Observations]], Iterator[bytes]]] = {
     "csv": as_csv,
     "arrow": as_arrow,
     "parquet": as_parquet,

@@ -1,4 +1,4 @@
-"""Holes in a series: steps longer than the usual one, or than an exchange's calendar allows."""
+"""Find gaps in a series: steps longer than the usual one, or rows missing in sessions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +24,9 @@ class Gaps:
     """The usual step of a series and the longer ones.
 
     Args:
-        evidence: What the steps say about the cadence.
+        evidence: The inferred cadence and how many steps agree with it.
         starts: Times of the rows before the gaps.
-        seconds: How long each of those steps is.
+        seconds: The length of each gap.
     """
 
     evidence: CadenceEvidence
@@ -39,7 +39,7 @@ class Gaps:
         return self.evidence.cadence.text if self.evidence.cadence else None
 
     def summary(self) -> dict[str, Any]:
-        """Count and longest gap, for a report."""
+        """The number of gaps and the longest one, for a report."""
         longest = float(self.seconds.max()) if len(self.seconds) else 0.0
         return {
             "count": len(self.seconds),
@@ -48,7 +48,7 @@ class Gaps:
         }
 
     def longest(self, count: int) -> list[dict[str, Any]]:
-        """The longest gaps, in the order of their length."""
+        """The longest gaps, longest first."""
         order = np.argsort(-self.seconds, kind="stable")[:count]
         return [
             {
@@ -63,8 +63,9 @@ class Gaps:
 def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Gaps:
     """Find the steps that are longer than the usual one.
 
-    With the sessions of an exchange only rows that are missing in them count, and a gap is as
-    long as its rows and one step; without, nights, week-ends and holidays count as well.
+    With the sessions of an exchange, only rows that are missing in sessions count, and the length
+    of a gap is that of its missing rows and one step. Without them, nights, week-ends and holidays
+    count as well.
     """
     evidence = infer_cadence(times, timezone)
     cadence = evidence.cadence
@@ -88,7 +89,7 @@ def _gaps_in_sessions(times: Times, calendar: Exchange, evidence: CadenceEvidenc
 
 
 def readable(seconds: float) -> str:
-    """A length of time for people, such as `4 days 17:36:00`."""
+    """A duration as text, such as `4 days 17:36:00`."""
     days, rest = divmod(round(seconds), 86_400)
     clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
     return f"{days} day{'' if days == 1 else 's'} {clock}" if days else clock

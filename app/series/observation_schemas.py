@@ -1,4 +1,4 @@
-"""Requests and answers about observations."""
+"""Requests and responses about observations."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -40,10 +40,12 @@ class ObservationsWrite(BaseModel):
         },
     )
 
-    columns: list[str] = Field(description='"time" and names of channels, in the order of a row.')
-    # Fields are checked one by one where they are read, to point at each that is wrong.
+    columns: list[str] = Field(
+        description='"time" and names of channels, in the order of the fields of a row.'
+    )
+    # Fields are checked where they are read, to return a pointer to each invalid one.
     rows: list[list[Any]] = Field(
-        min_length=1, description="A time in ISO 8601 with an offset, and numbers or null."
+        min_length=1, description="A time in ISO 8601 with an offset, and numbers or null, per row."
     )
 
 
@@ -54,10 +56,12 @@ class CausedForecast(BaseModel):
     model: str
     version: int
     series: str
-    origin: datetime | None = Field(description="The last step that the forecast has seen.")
+    origin: datetime | None = Field(
+        description="The last step that the forecast was computed from."
+    )
     aliases: list[str] = Field(description="The aliases that point to the version.")
     error: str | None = Field(
-        description="Why the version could not forecast; the observations are stored all the same."
+        description="Why the version could not forecast; the observations are stored in any case."
     )
 
 
@@ -97,7 +101,7 @@ class ObservationsWritten(BaseModel):
 
 
 class RangeQuery(BaseModel):
-    """A range of times; both ends are needed, so that nothing is deleted by leaving one out."""
+    """A range of times; both ends are required, so that a missing one cannot delete more rows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -106,7 +110,7 @@ class RangeQuery(BaseModel):
 
 
 class ObservationsDeleted(BaseModel):
-    """What a deletion took away, and the forecasts that it caused."""
+    """How many rows were deleted, and the forecasts that the deletion caused."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"rows_deleted": 144, "revision": 3, "forecasts": []}]}
@@ -118,7 +122,7 @@ class ObservationsDeleted(BaseModel):
 
 
 class ObservationsRead(BaseModel):
-    """Rows of a series; `next` goes into `?cursor=` of the following call."""
+    """Rows of a series; `next` is the `?cursor=` of the next page."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -140,7 +144,7 @@ class ObservationsRead(BaseModel):
 
 
 class ObservationsQuery(BaseModel):
-    """Which observations are wanted, and in which form."""
+    """Which observations to read, and in which format."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -150,10 +154,13 @@ class ObservationsQuery(BaseModel):
     end: Moment | None = Field(None, description="Last time, included.")
     channels: list[str] = Field(
         default_factory=list,
-        description="Channels, in one parameter with commas or in several; all if left out.",
+        description="Channels, separated by commas or as repeated parameters; all if left out.",
     )
     max_points: int | None = Field(
-        None, ge=3, le=MOST_ROWS, description="Thin out for a chart; the rows stay real ones."
+        None,
+        ge=3,
+        le=MOST_ROWS,
+        description="Downsample to this number of rows for a chart; rows are chosen, not averaged.",
     )
     as_of_revision: int | None = Field(
         None,
@@ -163,37 +170,37 @@ class ObservationsQuery(BaseModel):
     )
     every: CadenceText | None = Field(
         None,
-        description="Put the rows into buckets of this step, such as `1h`, `1D` or `MS`: from a "
-        "day up local days, weeks from Monday and months in the series' timezone.",
+        description="Aggregate the rows in buckets of this step, such as `1h`, `1D` or `MS`. Days, "
+        "weeks (from Monday) and months begin in the series' timezone.",
     )
     agg: list[str] = Field(
         default_factory=list,
-        description="What stands for a bucket: `mean`, `min`, `max`, `sum`, `first`, `last`, "
+        description="The aggregation of a bucket: `mean`, `min`, `max`, `sum`, `first`, `last`, "
         "`count` or `ohlc` (open first, high max, low min, close last, volume sum, others last); "
-        "several with commas give columns such as `a_min`. By default `ohlc` for bars, else "
-        "`mean` (of directions around the circle).",
+        "several, separated by commas, give columns such as `a_min`. By default `ohlc` for bars, "
+        "else `mean` (circular for angular channels).",
     )
     format: Form | None = Field(
-        None, description="Goes before `Accept`; `json` if neither names one."
+        None, description="Takes precedence over `Accept`; `json` if neither names a format."
     )
-    limit: int = Field(10_000, ge=1, le=MOST_ROWS, description="Rows of a page of JSON.")
-    cursor: str | None = Field(None, description="`next` of the page before.")
+    limit: int = Field(10_000, ge=1, le=MOST_ROWS, description="Rows on a page of JSON.")
+    cursor: str | None = Field(None, description="`next` of the previous page.")
 
 
 class ReadHeaders(BaseModel):
-    """The headers that matter to a reader."""
+    """Request headers of a read."""
 
-    if_none_match: str | None = Field(None, description="The `ETag` of what is there already.")
-    accept: str = Field("", description="A type of `format`, such as `text/csv`.")
+    if_none_match: str | None = Field(None, description="The `ETag` of an earlier response.")
+    accept: str = Field("", description="The media type of a `format`, such as `text/csv`.")
 
 
 class SeriesUpdated(SeriesRead):
-    """A series with its changed settings, and what they did to stored values."""
+    """A series with its changed settings, and the changes of stored values."""
 
-    rows_updated: int = Field(description="Stored rows that changed, as a revision of their own.")
+    rows_updated: int = Field(description="Stored rows that changed, recorded as one revision.")
     made_missing: dict[str, int] = Field(description="Values that became missing, by channel.")
     brought_back: dict[str, int] = Field(
-        description="Values that had become missing by an earlier change and are back, by channel."
+        description="Values restored after an earlier change had made them missing, by channel."
     )
     forecasts: list[CausedForecast] = Field(
         description="The forecasts that the change caused, one for each deployed version."

@@ -1,4 +1,4 @@
-"""Observations by the row, written as JSON."""
+"""Read observation rows from JSON and store them."""
 
 import math
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from app.db import to_microseconds
 from app.errors import Invalid
 from app.parsing.value_findings import apply_missing
 from app.parsing.values.bars import PRICES, broken_bars, describe
-from app.series import writing
+from app.series.changes import Batch
 from app.series.channels import channels_of_names, require_known, sentinels_of
 from app.series.observation_schemas import ObservationsWrite
 from app.series.tables import Series
+from app.series.write import Written, write_batch
 from models.arrays import Values
 from models.errors import Problem
 
@@ -26,54 +27,52 @@ LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Rows that a client sent: names of channels, microseconds since 1970, values."""
+class JsonRows:
+    """Rows of a request: names of channels, microseconds since 1970, values."""
 
     names: tuple[str, ...]
     times: npt.NDArray[np.int64]
     values: Values
 
 
-def read_table(columns: list[str], rows: list[list[Any]], *, at: str = "") -> Table:
+def read_json_rows(columns: list[str], rows: list[list[Any]], *, at: str = "") -> JsonRows:
     """Read columns and rows of JSON.
 
     Args:
         columns: "time" and names of channels.
         rows: A time in ISO 8601 with an offset, and numbers or null, in this order.
-        at: Where in the request they are, for pointers.
+        at: The pointer to the object in the request that holds them.
 
     Raises:
         Invalid: With a pointer to each field that cannot be read.
     """
     time_column = _time_column(columns, at)
     names = tuple(name for place, name in enumerate(columns) if place != time_column)
-    return Table(names, *_parsed(columns, rows, time_column, at))
+    return JsonRows(names, *_parsed(columns, rows, time_column, at))
 
 
-def put_observations(
-    session: Session, series: Series, request: ObservationsWrite
-) -> writing.Written:
+def put_observations(session: Session, series: Series, request: ObservationsWrite) -> Written:
     """Insert or replace rows in the caller's transaction; the caller holds the series' lock.
 
     Raises:
         Invalid: With a pointer to each field that cannot be stored.
-        ChannelsDiffer: If a column is no channel of the series.
+        ChannelsDiffer: If a column is not a channel of the series.
         ChannelsMissing: If the first rows lack a channel of the series.
     """
-    table = read_table(request.columns, request.rows)
-    names, times = table.names, table.times
+    sent = read_json_rows(request.columns, request.rows)
+    names, times = sent.names, sent.times
     if series.revision:
         require_known(names, series.channels)
     else:
         series.channels = channels_of_names(names, series.channels)
-    values = apply_missing(list(names), table.values, sentinels_of(series.channels))
+    values = apply_missing(list(names), sent.values, sentinels_of(series.channels))
     if series.kind == "ohlc" and set(PRICES) <= set(names):
         _refuse_broken_bars(names, values)
     order = np.argsort(times, kind="stable")
     is_last = np.append(np.diff(times[order]) > 0, True)
     chosen = order[is_last]
-    batch = writing.Batch(times[chosen], values[chosen], names)
-    return writing.write(session, series, batch, source="put")
+    batch = Batch(times[chosen], values[chosen], names)
+    return write_batch(session, series, batch, source="put")
 
 
 def _time_column(columns: list[str], at: str) -> int:

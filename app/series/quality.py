@@ -1,4 +1,4 @@
-"""What is stored, judged: gaps, missing values, doubtful numbers, broken bars, the step."""
+"""Describe the quality of a stored series: gaps, missing values, suspect numbers, broken bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from app.parsing.values import bars
 from app.quality.checks import check_values
 from app.quality.clock_changes import rows_before_changes
 from app.quality.sample import Finding, Sample
-from app.series import storage
 from app.series.gaps import Gaps, describe_gaps
 from app.series.quality_schemas import (
     CadenceEvidenceRead,
@@ -29,7 +28,8 @@ from app.series.quality_schemas import (
     StoredExample,
 )
 from app.series.sessions import describe_sessions
-from app.series.storage import Rows
+from app.series.storage import row_reader
+from app.series.storage.row_reader import StoredRows
 from app.series.tables import Series, Upload
 from app.times import to_wire
 from models.arrays import Times
@@ -37,23 +37,23 @@ from models.arrays import Times
 LISTED_GAPS = 20
 LISTED_BARS = 100
 EXAMPLES = 5
-# What reports say of rows that are not stored, and how their number is told.
+# Findings about rows of uploads that were not stored, and the sentence after their number.
 DUPLICATES = {
     "duplicate_rows": "rows repeated another row of their file",
     "conflicting_rows": "rows had the time of a later row of their file and other values",
 }
-STORED_BARS = "kept as it is: write the right prices, or delete the rows"
+STORED_BARS = "kept as it is: correct the prices, or delete the rows"
 
 
 def describe(session: Session, series: Series) -> QualityRead:
-    """Judge a series as it is now."""
-    rows = storage.read_rows(session, series.id, len(series.channels))
+    """Describe the quality of a series at its present revision."""
+    rows = row_reader.read_rows(session, series.id, len(series.channels))
     names = [channel["name"] for channel in series.channels]
     times, hours = rows.times.view("datetime64[us]"), hours_of(session, series.calendar)
     gaps = describe_gaps(times, series.timezone, hours)
     findings = Findings()
     sessions = describe_sessions(series, times, hours, findings)
-    told = _told_by_uploads(session, series)
+    uploads = _upload_findings(session, series)
     broken = _broken_bars(series, names, rows)
     return QualityRead(
         revision=series.revision,
@@ -62,11 +62,11 @@ def describe(session: Session, series: Series) -> QualityRead:
         gaps=_gaps(series, times, gaps),
         sessions=sessions,
         channels=[_channel(name, rows.values[:, n]) for n, name in enumerate(names)],
-        duplicates=told.duplicates,
-        quarantined=told.quarantined,
+        duplicates=uploads.duplicates,
+        quarantined=uploads.quarantined,
         ohlc_violations=sum(finding.count for finding in broken),
         issues=[
-            *told.findings,
+            *uploads.findings,
             *broken,
             *_value_findings(series, names, rows),
             *map(_without_examples, findings.issues),
@@ -75,7 +75,8 @@ def describe(session: Session, series: Series) -> QualityRead:
 
 
 def _gaps(series: Series, times: Times, gaps: Gaps) -> GapsDetail:
-    changes = {to_wire(one) for one in times[rows_before_changes(times, series.timezone)[1]]}
+    before_changes = times[rows_before_changes(times, series.timezone)[1]]
+    changes = {to_wire(time) for time in before_changes}
     return GapsDetail(
         **gaps.summary(),
         clock_changes=len(changes),
@@ -86,7 +87,7 @@ def _gaps(series: Series, times: Times, gaps: Gaps) -> GapsDetail:
     )
 
 
-def _value_findings(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
+def _value_findings(series: Series, names: list[str], rows: StoredRows) -> list[FindingRead]:
     sample = Sample(
         names,
         rows.times.view("datetime64[us]"),
@@ -162,19 +163,19 @@ def _longest_flat_run(values: npt.NDArray[np.float64]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the reports of the uploads say of rows that are not stored."""
+class _UploadFindings:
+    """Rows of the uploads that were not stored, from their reports."""
 
     duplicates: int
     quarantined: int
     findings: list[FindingRead]
 
 
-def _told_by_uploads(session: Session, series: Series) -> _Told:
+def _upload_findings(session: Session, series: Series) -> _UploadFindings:
     reports = session.scalars(
         sa.select(Upload.report).where(Upload.series_id == series.id).order_by(Upload.id)
     ).all()
-    return _Told(
+    return _UploadFindings(
         sum(report["rows_duplicate"] for report in reports),
         sum(report["rows_quarantined"] for report in reports),
         [found for code in DUPLICATES if (found := _over_uploads(code, reports)) is not None],
@@ -182,16 +183,20 @@ def _told_by_uploads(session: Session, series: Series) -> _Told:
 
 
 def _over_uploads(code: str, reports: Sequence[dict[str, Any]]) -> FindingRead | None:
-    """A finding of the files, over all of them."""
-    issues = [(report["id"], one) for report in reports for one in report["issues"]]
-    issues = [(upload, one) for upload, one in issues if one["code"] == code]
+    """One finding over all uploads that reported the code."""
+    issues = [
+        (report["id"], issue)
+        for report in reports
+        for issue in report["issues"]
+        if issue["code"] == code
+    ]
     if not issues:
         return None
     count = sum(issue["count"] for _, issue in issues)
     examples = [
-        StoredExample(upload=upload, line=one["line"], text=one["text"])
+        StoredExample(upload=upload, line=example["line"], text=example["text"])
         for upload, issue in issues
-        for one in issue["examples"]
+        for example in issue["examples"]
     ]
     return FindingRead(
         code=code,
@@ -203,8 +208,8 @@ def _over_uploads(code: str, reports: Sequence[dict[str, Any]]) -> FindingRead |
     )
 
 
-def _broken_bars(series: Series, names: list[str], rows: Rows) -> list[FindingRead]:
-    """Stored bars that no market can have made, row by row: single rows are written unchecked."""
+def _broken_bars(series: Series, names: list[str], rows: StoredRows) -> list[FindingRead]:
+    """Stored bars with impossible prices: channels written one by one are not checked as bars."""
     if series.kind != "ohlc" or not set(bars.PRICES) <= set(names):
         return []
     broken = np.flatnonzero(bars.broken_bars(names, rows.values))
@@ -220,7 +225,7 @@ def _broken_bars(series: Series, names: list[str], rows: Rows) -> list[FindingRe
     return [
         FindingRead(
             code="ohlc_violation",
-            message=f"{len(broken)} rows are no bars: {CODES['ohlc_violation'].meaning}.",
+            message=f"{len(broken)} rows are not valid bars: {CODES['ohlc_violation'].meaning}.",
             count=len(broken),
             examples=examples,
             action=STORED_BARS,

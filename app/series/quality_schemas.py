@@ -1,15 +1,77 @@
-"""Answers about the quality of what is stored."""
+"""Responses about the quality of a stored series."""
 
+from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.parsing.finding_codes import EXPLAINED
-from app.series.sessions import SessionsRead
+
+# Days and times that `SessionsRead` lists at most.
+LISTED_SESSIONS = 20
+
+
+class SessionsRead(BaseModel):
+    """The sessions of a series, learnt from its rows or those of its exchange.
+
+    If a series should have more than 2,000,000 rows, missing rows are counted in the last
+    2,000,000 of them.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "source": "learnt",
+                    "timezone": "Asia/Kolkata",
+                    "open": "09:16:00",
+                    "close": "15:32:00",
+                    "pre_open_bars": ["09:08:00"],
+                    "bars": 378,
+                    "weekdays": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"],
+                    "days_without_rows": 13,
+                    "holidays": ["2022-01-26"],
+                    "missing_rows": 212,
+                    "missing_after": ["2022-01-05T04:01:00Z"],
+                    "rows_outside": 61,
+                    "known_until": None,
+                }
+            ]
+        }
+    )
+
+    source: str = Field(description="`learnt`, or the code of the exchange.")
+    timezone: str = Field(description="The zone of `open`, `close` and the days.")
+    open: str = Field(
+        description="Local time at which the exchange opens; if learnt, of the first usual row."
+    )
+    close: str = Field(description="Local time of its close; if learnt, of the last usual row.")
+    pre_open_bars: list[str] = Field(
+        description="Single rows before the regular ones, such as an opening auction."
+    )
+    bars: int = Field(description="Rows in a usual session.")
+    weekdays: list[str]
+    days_without_rows: int = Field(
+        description="Sessions of the exchange, or usual days if learnt, within the series' span "
+        "without any row."
+    )
+    holidays: list[date] = Field(
+        description=f"The last {LISTED_SESSIONS} closed weekdays of the exchange in the series' "
+        "span; if learnt, the last usual weekdays without a row."
+    )
+    missing_rows: int = Field(description="Missing rows on days that have some rows.")
+    missing_after: list[datetime] = Field(
+        description=f"The first {LISTED_SESSIONS} times of rows before missing rows."
+    )
+    rows_outside: int = Field(description="Rows at times outside the usual sessions.")
+    known_until: date | None = Field(
+        description="The last day for which the exchange's sessions are known; forecasts beyond "
+        "it assume usual weeks. null if learnt."
+    )
 
 
 class CadenceEvidenceRead(BaseModel):
-    """Which step the rows have, and how many of them agree."""
+    """The step of the rows, and the share of steps that agree with it."""
 
     cadence: str | None
     source: Literal["given", "inferred"]
@@ -24,24 +86,24 @@ class GapRead(BaseModel):
     after: str
     length: str
     seconds: float
-    clock_change: bool = Field(description="Whether it is an hour at which clocks were changed.")
+    clock_change: bool = Field(description="Whether the gap is at a clock change.")
 
 
 class GapsDetail(BaseModel):
-    """All gaps counted, the longest listed; nights, week-ends and holidays count as well.
+    """The number of gaps, and the longest ones; nights, week-ends and holidays count as well.
 
-    Where the series' calendar is an exchange's, only rows that are missing in its sessions count.
+    If the series' calendar is that of an exchange, only rows missing in its sessions count.
     """
 
     count: int
     longest: str | None
     longest_seconds: float
-    clock_changes: int = Field(description="How many of them are hours at which clocks changed.")
+    clock_changes: int = Field(description="The number of gaps at clock changes.")
     items: list[GapRead]
 
 
 class ChannelQuality(BaseModel):
-    """A channel's values; `longest_flat_run` counts equal neighbours."""
+    """A channel's values; `longest_flat_run` is the longest run of equal values."""
 
     name: str
     missing: int
@@ -52,7 +114,7 @@ class ChannelQuality(BaseModel):
 
 
 class StoredExample(BaseModel):
-    """A stored value or row that a finding is about, or a line of one of the uploads."""
+    """An example of a finding: a stored value, a stored row, or a line of an upload."""
 
     time: str | None = None
     channel: str | None = None
@@ -63,7 +125,7 @@ class StoredExample(BaseModel):
 
 
 class FindingRead(BaseModel):
-    """Something that a reader of the series should know."""
+    """A quality finding about the series."""
 
     code: str = Field(description=f"{EXPLAINED}.")
     message: str
@@ -71,13 +133,13 @@ class FindingRead(BaseModel):
     examples: list[StoredExample]
     action: str = Field(description="What the service did about it.")
     suggestion: dict[str, Any] | None = Field(
-        description="Settings that would answer it, as the body of `PATCH /v1/series/{name}`; "
-        "only what is named there changes."
+        description="Settings that would resolve it, as the body of `PATCH /v1/series/{name}`; "
+        "other settings stay."
     )
 
 
 class QualityRead(BaseModel):
-    """What is stored in a series, judged."""
+    """The quality of a stored series."""
 
     revision: int
     rows: int

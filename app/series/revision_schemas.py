@@ -1,4 +1,4 @@
-"""Requests and answers about the past of a series."""
+"""Requests and responses about revisions and corrections of a series."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.pagination import MAX_LIMIT
 from app.series.observation_schemas import LARGEST_REVISION, CausedForecast, Moment
-from app.series.writing import Source
+from app.series.tables import RevisionSource
 
 
 class RevisionRead(BaseModel):
@@ -31,8 +31,8 @@ class RevisionRead(BaseModel):
     )
 
     revision: int
-    source: Source = Field(
-        description="`settings`: numbers that became missing by a change of a channel."
+    source: RevisionSource = Field(
+        description="`settings`: a channel's missing-value numbers changed."
     )
     upload_id: int | None
     rows_stored: int
@@ -40,8 +40,8 @@ class RevisionRead(BaseModel):
     rows_deleted: int
     first_changed: datetime = Field(
         validation_alias="min_time",
-        description="From this time on the series is another than before; where "
-        "rows were deleted at its end, from right behind the last one that is left.",
+        description="The first time at which the series changed; if rows were deleted at its "
+        "end, right after the last remaining row.",
     )
     created_at: datetime
 
@@ -69,17 +69,19 @@ class CorrectionRead(BaseModel):
 
     time: datetime
     channel: str
-    old: float | None = Field(description="The value before; null is missing.")
-    new: float | None = Field(description="The value of this revision; null is missing.")
-    deleted: bool = Field(description="Whether the row was taken away.")
+    old: float | None = Field(description="The value before; null if missing.")
+    new: float | None = Field(description="The value of this revision; null if missing.")
+    deleted: bool = Field(description="Whether the row was deleted.")
     revision: int = Field(description="The revision that replaced the value.")
-    source: Source
-    upload: int | None = Field(description="The upload that brought the new value, if one did.")
+    source: RevisionSource
+    upload: int | None = Field(
+        description="The upload that brought the new value, if it was an upload."
+    )
     corrected_at: datetime
 
 
 class CorrectionsQuery(BaseModel):
-    """Which corrections are wanted."""
+    """Which corrections to list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,14 +89,14 @@ class CorrectionsQuery(BaseModel):
     end: Moment | None = Field(None, description="Last time, included.")
     channels: list[str] = Field(
         default_factory=list,
-        description="Channels, in one parameter with commas or in several; all if left out.",
+        description="Channels, separated by commas or as repeated parameters; all if left out.",
     )
     limit: int = Field(100, ge=1, le=MAX_LIMIT, description="Items on a page.")
-    cursor: str | None = Field(None, description="`next` of the page before.")
+    cursor: str | None = Field(None, description="`next` of the previous page.")
 
 
 class RestoreRequest(BaseModel):
-    """Which revision is to come back."""
+    """Which revision to restore."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"revision": 3}]})
 
@@ -107,10 +109,10 @@ class RestoreRequest(BaseModel):
 
 
 class Restored(BaseModel):
-    """What changed on the way back, and the forecasts that it caused."""
+    """What the restoration changed, and the forecasts that it caused."""
 
-    rows_stored: int = Field(description="Rows that came back.")
-    rows_updated: int = Field(description="Rows that got their values of then.")
-    rows_deleted: int = Field(description="Rows that were not there then.")
-    revision: int = Field(description="The new revision; the present one if nothing differed.")
+    rows_stored: int = Field(description="Rows that were inserted again.")
+    rows_updated: int = Field(description="Rows that got the values of that revision.")
+    rows_deleted: int = Field(description="Rows that were deleted: the revision did not have them.")
+    revision: int = Field(description="The new revision; the present one if nothing changed.")
     forecasts: list[CausedForecast]

@@ -1,4 +1,4 @@
-"""The past of a series: its revisions, and what each correction replaced."""
+"""List the corrections of a series: values that later revisions replaced or deleted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from app.db import EPOCH, MICROSECOND, finite_or_none
+from app.db import finite_or_none, from_microseconds
 from app.errors import Invalid
+from app.series.changes import equal_rows
 from app.series.revision_schemas import CorrectionRead
 from app.series.tables import Correction, Observation, Series, SeriesRevision
-from app.series.writing import equal_rows
 from models.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a correction stands in their list; the time in microseconds since 1970."""
+class CorrectionCursor:
+    """The position of a correction in the list; the time in microseconds since 1970."""
 
     time: int
     revision: int
@@ -30,7 +30,7 @@ class Place:
         """Read a cursor.
 
         Raises:
-            Invalid: If it is not of this list.
+            Invalid: If it is not a cursor of this list.
         """
         try:
             return cls(*(int(part) for part in text.split("/")))
@@ -42,8 +42,11 @@ class Place:
         return f"{self.time}/{self.revision}/{self.channel}"
 
 
-def last_taken_back(session: Session, series: Series) -> int:
-    """The last revision that took something back, which an earlier file may bring again; or 0."""
+def last_undo_revision(session: Session, series: Series) -> int:
+    """The last revision that deleted or restored rows, or 0.
+
+    A file that was uploaded before it can bring the rows back.
+    """
     statement = sa.select(sa.func.max(SeriesRevision.revision)).where(
         SeriesRevision.series_id == series.id, SeriesRevision.source.in_(("delete", "restore"))
     )
@@ -57,23 +60,23 @@ def list_corrections(
     *,
     start: int,
     end: int,
-    after: Place | None,
+    after: CorrectionCursor | None,
     limit: int,
-) -> list[tuple[Place, CorrectionRead]]:
+) -> list[tuple[CorrectionCursor, CorrectionRead]]:
     """Values that were replaced or deleted, by time, revision and channel.
 
     Args:
         session: The database.
-        series: Whose.
-        columns: The channels that are wanted.
+        series: The series.
+        columns: The column numbers of the wanted channels.
         start: The first time, included.
         end: The last time, included.
-        after: Only corrections behind this place.
-        limit: At most so many.
+        after: Only corrections after this position.
+        limit: The largest number of corrections.
     """
-    place = after or Place(start, -1, -1)
-    statement = _statement(series, max(start, place.time), end)
-    # Streamed: rows in which only other channels changed are passed over.
+    position = after or CorrectionCursor(start, -1, -1)
+    statement = _statement(series, max(start, position.time), end)
+    # Streamed: rows in which only other channels changed are skipped.
     rows = session.execute(statement, execution_options={"yield_per": limit + 1})
     found = (
         item
@@ -86,8 +89,10 @@ def list_corrections(
     return listed
 
 
-def _items(series: Series, columns: list[int], row: Any) -> Iterator[tuple[Place, CorrectionRead]]:
-    """The wanted channels of one row that are not as they were."""
+def _items(
+    series: Series, columns: list[int], row: Any
+) -> Iterator[tuple[CorrectionCursor, CorrectionRead]]:
+    """The corrections of one row's wanted channels, without those whose value stayed equal."""
     new = row.present if row.later is None else row.later
     deleted = new is None
     if new is None:
@@ -96,9 +101,9 @@ def _items(series: Series, columns: list[int], row: Any) -> Iterator[tuple[Place
     for column in sorted(columns):
         if deleted or not same[column]:
             yield (
-                Place(row.time, row.revision, column),
+                CorrectionCursor(row.time, row.revision, column),
                 CorrectionRead(
-                    time=EPOCH + row.time * MICROSECOND,
+                    time=from_microseconds(row.time),
                     channel=series.channels[column]["name"],
                     old=finite_or_none(float(row.old_values[column])),
                     new=finite_or_none(float(new[column])),
@@ -112,7 +117,7 @@ def _items(series: Series, columns: list[int], row: Any) -> Iterator[tuple[Place
 
 
 def _statement(series: Series, start: int, end: int) -> sa.Select[*tuple[Any, ...]]:
-    """Each correction with what it brought: what stands there now, or was replaced later on."""
+    """Each correction with the new values: the present ones, or those that were replaced later."""
     later = aliased(Correction)
     same_time = (Observation.series_id == Correction.series_id, Observation.time == Correction.time)
     replaced = (later.series_id == Correction.series_id, later.time == Correction.time)

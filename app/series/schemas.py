@@ -1,4 +1,4 @@
-"""Requests and answers about series, uploads and observations."""
+"""Requests and responses about series and uploads."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from models.series import SeriesKind
 
 
 class ChannelSettings(BaseModel):
-    """A channel: its unit, the numbers that stand for a missing value, whether it is an angle."""
+    """A channel: its unit, the numbers that mean a missing value, and whether it is an angle."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,7 +31,7 @@ class ChannelSettings(BaseModel):
 
 
 class SeriesCreate(BaseModel):
-    """A new, empty series; what is left out is learnt from the first upload."""
+    """A new, empty series; settings that are left out are learnt from the first upload."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,7 +63,7 @@ class SeriesCreate(BaseModel):
 
 
 class SeriesUpdate(BaseModel):
-    """Changed settings; what is left out stays."""
+    """Changed settings; settings that are left out stay."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -76,21 +76,21 @@ class SeriesUpdate(BaseModel):
     timezone: TimezoneName | None = Field(
         None,
         description="The zone of days and sessions, and of times without an offset in later "
-        "uploads. It can be changed while the series is empty only: stored times were read in "
-        "the old one.",
+        "uploads. It can change only while the series is empty: stored times were read in the "
+        "old zone.",
     )
     cadence: CadenceText | None = Field(None, description="null: learn it from the rows again.")
     calendar: Calendar | None = Field(
         None,
         description="`continuous`, `sessions` or the code of an exchange; null: learn it from the "
-        "rows again. Stored times stay as they are, and so do trained versions: each keeps the "
-        "calendar that it learnt, and the next one learns the new one.",
+        "rows again. Stored times do not change. Trained versions keep the calendar that they were "
+        "trained with; the next version uses the new one.",
     )
     channels: list[ChannelSettings] | None = Field(
         None,
-        description="Settings of the named channels; other channels, and what is not said of "
-        "these, stay. Numbers that are put on the list `missing` become missing in stored rows "
-        "too; those that are taken off come back where such a change had made them missing.",
+        description="Settings of the named channels; other channels and settings stay. Numbers "
+        "that are added to `missing` become missing in stored rows too; numbers that are removed "
+        "from it come back where such a change had made them missing.",
     )
     attributes: dict[AttributeName, AttributeValue | None] | None = Field(
         None,
@@ -101,7 +101,7 @@ class SeriesUpdate(BaseModel):
 
 
 class SeriesRead(BaseModel):
-    """A series and what it holds."""
+    """A series: its settings, and the extent of its rows."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -143,7 +143,7 @@ class SeriesRead(BaseModel):
 
     @classmethod
     def from_row(cls, series: Series) -> "SeriesRead":
-        """The answer for a stored series."""
+        """The response for a stored series."""
         settings = ("kind", "description", "channels", "cadence", "timezone", "calendar")
         names = ("name", *settings, "attributes")
         stored: dict[str, Any] = {name: getattr(series, name) for name in names}
@@ -158,29 +158,29 @@ class SeriesRead(BaseModel):
 
 
 class UploadQuery(BaseModel):
-    """What a sender may say about a file; what is left out is found in the file."""
+    """How to read a file; parameters that are left out are detected."""
 
     model_config = ConfigDict(extra="forbid")
 
-    create: bool = Field(False, description="Create the series if there is none.")
+    create: bool = Field(False, description="Create the series if it does not exist.")
     kind: SeriesKind | None = Field(
-        None, description="Kind of a new series; found by the columns if left out."
+        None, description="Kind of a new series; detected from the columns if left out."
     )
     delimiter: str | None = Field(
         None, description="One character, or comma, semicolon, tab, pipe, whitespace."
     )
-    decimal: Literal[".", ","] | None = Field(None, description="The decimal sign.")
+    decimal: Literal[".", ","] | None = Field(None, description="The decimal separator.")
     timestamp: str | None = Field(
-        None, description="Column of the time, or several with commas between: `Date,Time`."
+        None, description="Column of the time, or several separated by commas: `Date,Time`."
     )
     timestamp_format: str | None = Field(
         None,
         description="`dayfirst`, `monthfirst`, `yearfirst`, `epoch_s`, `epoch_ms`, `epoch_us`, "
-        "`epoch_ns`, `excel` (days of a spreadsheet) or a strptime format; `%q` is a quarter.",
+        "`epoch_ns`, `excel` (spreadsheet days) or a strptime format; `%q` is a quarter.",
         examples=["%d/%m/%Y %H:%M"],
     )
     timezone: TimezoneName | None = Field(None, description="Zone of times without an offset.")
-    header: bool | None = Field(None, description="Whether the first line has names.")
+    header: bool | None = Field(None, description="Whether the first line holds column names.")
     split: str | None = Field(
         None,
         max_length=10 * MOST_NAME_LENGTH,
@@ -222,12 +222,12 @@ class UploadQuery(BaseModel):
     )
     columns: list[str] = Field(
         default_factory=list,
-        description="Columns to keep, with commas between, each as `name` or `name in the "
-        "file=channel`. Without a header: a name for every column, nothing for one to skip.",
+        description="Columns to store, separated by commas, each as `name` or `name in the "
+        "file=channel`. Without a header: a name for every column, empty for one to skip.",
     )
 
     def options(self) -> dict[str, Any]:
-        """The fields that were given and say how to read the file."""
+        """The given parameters that define how to read the file."""
         given: dict[str, Any] = self.model_dump(exclude_none=True, exclude={"create", "kind"})
         if self.timestamp is not None:
             given["timestamp"] = _split([self.timestamp])
@@ -236,17 +236,17 @@ class UploadQuery(BaseModel):
 
 
 class SeriesUploadQuery(UploadQuery):
-    """The same, and what only a series knows."""
+    """How to read a file of a series that can have earlier uploads."""
 
     like: int | None = Field(
         None,
         ge=1,
         le=2**31 - 1,
-        description="The number of an earlier upload of the series: the file is read as that one "
-        "was, with the names of `quarantine?format=rows`. Corrected rows are uploaded so.",
+        description="The number of an earlier upload of the series: read the file with the same "
+        "parameters and the column names of `quarantine?format=rows`. For corrected rows.",
     )
 
 
 def _split(texts: list[str]) -> tuple[str, ...]:
-    """Names given with commas between, in one parameter or in several."""
+    """Names separated by commas, in one parameter or in several."""
     return tuple(name.strip() for text in texts for name in text.split(","))

@@ -1,4 +1,4 @@
-"""Series: created, found, changed, deleted, and loaded for training and forecasting."""
+"""Create, find, lock and change series, and load them for training and forecasting."""
 
 from typing import cast
 
@@ -15,12 +15,13 @@ from app.errors import (
     SeriesNotFound,
     TimezoneFixed,
 )
-from app.series import storage, writing
 from app.series.attributes import set_attributes
 from app.series.channels import checked_channels, merged_channels
-from app.series.rereading import Reread, reread
+from app.series.missing_value_update import MissingValueUpdate, update_missing_values
 from app.series.schemas import SeriesCreate, SeriesUpdate
+from app.series.storage import row_reader
 from app.series.tables import Series
+from app.series.write import infer_step
 from models.arrays import Times, Values
 from models.errors import Problem
 from models.series import Channel, SeriesData, SeriesKind
@@ -42,12 +43,12 @@ def get_series(session: Session, name: str) -> Series:
 
 
 def lock_series(session: Session, name: str) -> Series:
-    """The series of a name, held against other writers until the transaction ends.
+    """The series of a name, locked against other writers until the transaction ends.
 
     Raises:
         SeriesNotFound: If there is none.
     """
-    series = writing.lock(session, name)
+    series = _find_locked(session, name)
     if series is None:
         raise SeriesNotFound(f"There is no series {name!r}.")
     return series
@@ -66,12 +67,21 @@ def create_series(session: Session, request: SeriesCreate) -> Series:
 
 
 def ensure_series(session: Session, request: SeriesCreate) -> Series:
-    """The series of a name, added if there is none, and held against other writers."""
-    series = writing.lock(session, request.name)
+    """The series of a name, created if there is none, and locked against other writers."""
+    series = _find_locked(session, request.name)
     if series is None:
         _insert(session, request)
         return lock_series(session, request.name)
     return series
+
+
+def _find_locked(session: Session, name: str) -> Series | None:
+    """The series of a name, locked until the transaction ends.
+
+    SQLite has one writer at a time: its transactions take the lock when they begin.
+    """
+    statement = sa.select(Series).where(Series.name == name).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
 def _insert(session: Session, request: SeriesCreate) -> bool:
@@ -93,15 +103,15 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
 
 def update_series(
     session: Session, name: str, request: SeriesUpdate
-) -> tuple[Series, Reread | None]:
-    """Change settings; changed missing-value numbers apply to what is stored as well.
+) -> tuple[Series, MissingValueUpdate | None]:
+    """Change settings; changed missing-value numbers apply to stored rows as well.
 
     Returns:
-        The series, locked, and what became of its observations, if they were looked at.
+        The series, locked, and the update of its observations if channels were changed.
 
     Raises:
         SeriesNotFound: If there is no such series.
-        TimezoneFixed: If the time zone would change although rows were read with the old one.
+        TimezoneFixed: If the time zone changes although stored rows were read in the old one.
         UnknownChannel: If a channel does not exist.
         Invalid: If the series would have too many attributes.
     """
@@ -113,15 +123,16 @@ def update_series(
     _change_step(session, series, request)
     if request.attributes is not None:
         set_attributes(series, request.attributes)
-    found = None
+    update = None
     if request.channels is not None:
         before = series.channels
         series.channels = merged_channels(
             series.channels, request.channels, has_rows=series.revision > 0
         )
-        found = reread(session, series, before, {channel.name for channel in request.channels})
+        named = {channel.name for channel in request.channels}
+        update = update_missing_values(session, series, before, named)
     session.flush()
-    return series, found
+    return series, update
 
 
 def load_series(
@@ -131,21 +142,21 @@ def load_series(
     until_revision: int | None = None,
     last: int | None = None,
 ) -> SeriesData:
-    """A whole series in memory, or only its last rows, as it is or as it was at a revision.
+    """A whole series in memory, or only its last rows; at the present or at an earlier revision.
 
     Raises:
         SeriesNotFound: If there is no such series.
         NoCadence: If it has too few rows to have a cadence.
-        CalendarUnavailable: If the sessions of its exchange were never read.
+        CalendarUnavailable: If the sessions of its exchange have not been read.
     """
     series = _find(session, series_or_id)
     if series.cadence is None:
         raise NoCadence(_no_cadence(series))
     channels = series.channels
-    start = storage.FIRST_TIME
+    start = row_reader.FIRST_TIME
     if last is not None and last < series.rows:
-        start = storage.time_from_end(session, series.id, last)
-    rows = storage.read_rows(
+        start = row_reader.time_from_end(session, series.id, last)
+    rows = row_reader.read_rows(
         session, series.id, len(channels), start=start, until_revision=until_revision
     )
     return SeriesData(
@@ -164,10 +175,10 @@ def load_series(
 def load_after(
     session: Session, series_id: int, time: np.datetime64 | None
 ) -> tuple[Times, Values]:
-    """The observations later than a moment, or all of them; one column per channel."""
+    """The observations after a time, or all of them; one column per channel."""
     series = session.get_one(Series, series_id)
-    start = storage.FIRST_TIME if time is None else _microseconds(time) + 1
-    rows = storage.read_rows(session, series_id, len(series.channels), start=start)
+    start = row_reader.FIRST_TIME if time is None else _microseconds(time) + 1
+    rows = row_reader.read_rows(session, series_id, len(series.channels), start=start)
     return rows.times.view("datetime64[us]"), rows.values
 
 
@@ -211,4 +222,4 @@ def _change_step(session: Session, series: Series, request: SeriesUpdate) -> Non
         series.calendar = request.calendar or series.calendar
         series.calendar_is_given = request.calendar is not None
     if request.model_fields_set & {"cadence", "calendar"}:
-        writing.infer_step(session, series)
+        infer_step(session, series)

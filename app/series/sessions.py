@@ -1,12 +1,13 @@
-"""What is known of a series' sessions: their hours, weekdays and holidays, and what is missing."""
+"""Describe the sessions of a series: hours, weekdays, holidays, and missing rows."""
 
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.parsing.findings import Findings
+from app.series.quality_schemas import LISTED_SESSIONS, SessionsRead
 from app.series.tables import Series
 from app.times import to_datetimes
 from models.arrays import Times
@@ -17,8 +18,7 @@ from models.calendars.exchange_bars import DailyBars
 from models.calendars.exchange_hours import CLOSE, OPEN, Hours
 from models.calendars.timezones import to_local
 
-LISTED = 20
-# A bound on memory: twenty years of minutes.
+# Bounds the memory: 20 years of minutes.
 MOST_ROWS = 2_000_000
 _LEAST_SHARE_OF_WEEKDAY = 0.2
 _RECENT_SESSIONS = 60
@@ -28,71 +28,23 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 Days = npt.NDArray[np.datetime64]
 
 
-class SessionsRead(BaseModel):
-    """The sessions of a series, learnt from its rows or known of its exchange.
+@dataclass(frozen=True, slots=True)
+class _UsualDay:
+    """The hours of a usual session as local clock times, and its number of rows."""
 
-    Of a series that should have more than 2,000,000 rows, what is missing in the last of them.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "source": "learnt",
-                    "timezone": "Asia/Kolkata",
-                    "open": "09:16:00",
-                    "close": "15:32:00",
-                    "pre_open_bars": ["09:08:00"],
-                    "bars": 378,
-                    "weekdays": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"],
-                    "days_without_rows": 13,
-                    "holidays": ["2022-01-26"],
-                    "missing_rows": 212,
-                    "missing_after": ["2022-01-05T04:01:00Z"],
-                    "rows_outside": 61,
-                    "known_until": None,
-                }
-            ]
-        }
-    )
-
-    source: str = Field(description="`learnt`, or the code of the exchange.")
-    timezone: str = Field(description="The zone of `open`, `close` and the days.")
-    open: str = Field(
-        description="Local time at which the exchange opens, or of the first usual row if that "
-        "is learnt."
-    )
-    close: str = Field(description="Local time of its close, or of the last usual row.")
-    pre_open_bars: list[str] = Field(
-        description="Rows that stand alone before the others, such as an opening auction."
-    )
-    bars: int = Field(description="Rows of a usual session.")
-    weekdays: list[str]
-    days_without_rows: int = Field(
-        description="Usual days, or the exchange's sessions, within the series' span that have "
-        "no row at all."
-    )
-    holidays: list[date] = Field(
-        description=f"Of an exchange, its last {LISTED} closed weekdays within the series' span; "
-        "otherwise the last usual weekdays that have no row."
-    )
-    missing_rows: int = Field(description="Rows that are missing on days that have some.")
-    missing_after: list[datetime] = Field(
-        description=f"The first {LISTED} of the rows before them."
-    )
-    rows_outside: int = Field(description="Rows at times at which usual sessions have none.")
-    known_until: date | None = Field(
-        description="The last day for which the exchange's sessions are known; forecasts beyond "
-        "it take every week for a usual one. null where they are learnt."
-    )
+    timezone: str
+    open: str
+    close: str
+    pre_open_bars: list[str]
+    bars: int
 
 
 def describe_sessions(
     series: Series, times: Times, hours: Hours | None, findings: Findings
 ) -> SessionsRead | None:
-    """Describe the sessions of a series; None if it has none, or no rows yet.
+    """Describe the sessions of a series; None without sessions or with fewer than two rows.
 
-    Rows that mostly lie outside an exchange's hours are a finding.
+    If most rows lie outside the exchange's hours, that is added to the findings.
     """
     if len(times) < 2 or series.cadence is None:
         return None
@@ -106,35 +58,55 @@ def describe_sessions(
     expected = _expected(calendar, times)
     times = times[times >= expected[0]]
     days = _days(expected, calendar)
-    absent = ~np.isin(expected, times)
     sessions = np.unique(days)
-    empty = np.setdiff1d(sessions, days[~absent])
-    before_missing = np.searchsorted(times, expected[absent & ~np.isin(days, empty)]) - 1
+    day = _usual_day(calendar, expected, days, cadence)
+    empty, before_missing = _missing(expected, times, days)
     weekdays = _usual_weekdays(sessions)
     closed = empty if exchange is None else _without_session(sessions, weekdays)
-    zone = exchange.hours.timezone if exchange else calendar.timezone
-    usual = to_local(_usual_session(expected, days), zone)
-    early = _lone_at_first(usual, cadence)
-    opens, closes = _usual_hours(exchange.hours) if exchange else usual[[early, -1]]
     return SessionsRead(
         source=exchange.hours.code if exchange else "learnt",
-        timezone=zone,
-        open=_clock(opens),
-        close=_clock(closes),
-        pre_open_bars=[_clock(bar) for bar in usual[:early]],
-        bars=len(usual),
+        timezone=day.timezone,
+        open=day.open,
+        close=day.close,
+        pre_open_bars=day.pre_open_bars,
+        bars=day.bars,
         weekdays=[WEEKDAYS[number] for number in weekdays.tolist()],
         days_without_rows=len(empty),
-        holidays=closed[-LISTED:].tolist(),
+        holidays=closed[-LISTED_SESSIONS:].tolist(),
         missing_rows=len(before_missing),
-        missing_after=to_datetimes(times[np.unique(before_missing)[:LISTED]]),
+        missing_after=to_datetimes(np.unique(before_missing)[:LISTED_SESSIONS]),
         rows_outside=int((~np.isin(times, expected)).sum()),
         known_until=exchange.hours.last_day.astype(date) if exchange else None,
     )
 
 
+def _usual_day(
+    calendar: Sessions | Exchange, expected: Times, days: Days, cadence: Cadence
+) -> _UsualDay:
+    exchange = calendar if isinstance(calendar, Exchange) else None
+    zone = exchange.hours.timezone if exchange else calendar.timezone
+    usual = to_local(_usual_session(expected, days), zone)
+    early = _lone_at_first(usual, cadence)
+    opens, closes = _usual_hours(exchange.hours) if exchange else usual[[early, -1]]
+    return _UsualDay(
+        timezone=zone,
+        open=_clock(opens),
+        close=_clock(closes),
+        pre_open_bars=[_clock(bar) for bar in usual[:early]],
+        bars=len(usual),
+    )
+
+
+def _missing(expected: Times, times: Times, days: Days) -> tuple[Days, Times]:
+    """Days without rows, and for each row missing on another day the time of the row before it."""
+    absent = ~np.isin(expected, times)
+    empty = np.setdiff1d(np.unique(days), days[~absent])
+    missing = expected[absent & ~np.isin(days, empty)]
+    return empty, times[np.searchsorted(times, missing) - 1]
+
+
 def _report_hours(series: Series, times: Times, exchange: Exchange, findings: Findings) -> None:
-    """Doubt the time zone, or the exchange, of rows that come when it is closed."""
+    """Report rows outside the exchange's hours: the time zone or the exchange may be wrong."""
     hours, _ = exchange.hours.reaching(times[0], times[-1])
     if isinstance(exchange.bars, DailyBars):
         inside = np.isin(times, exchange.bars.label(hours))
@@ -154,7 +126,7 @@ def _report_hours(series: Series, times: Times, exchange: Exchange, findings: Fi
 
 
 def _expected(calendar: Sessions | Exchange, times: Times) -> Times:
-    """The rows of all sessions from the first row of a series to its last, or the last of them."""
+    """The expected times from the first row of a series to its last, at most `MOST_ROWS`."""
     first, last = calendar.index_at_or_before(times[[0, -1]]).tolist()
     expected = calendar.labels(np.arange(max(first, last - MOST_ROWS), last + 1))
     within: Times = expected[expected >= times[0]]
@@ -162,14 +134,14 @@ def _expected(calendar: Sessions | Exchange, times: Times) -> Times:
 
 
 def _days(labels: Times, calendar: Sessions | Exchange) -> Days:
-    """The days of the sessions that rows belong to."""
+    """The day of each row's session."""
     if isinstance(calendar, Exchange):
         return calendar.days(labels)
     return to_local(labels, calendar.timezone).astype("datetime64[D]")
 
 
 def _usual_session(expected: Times, days: Days) -> Times:
-    """The rows of the last session that has as many as most have."""
+    """The times of the last session with the most frequent number of rows."""
     found, counts = np.unique(days, return_counts=True)
     usual = np.flatnonzero(counts == np.bincount(counts).argmax())[-1]
     rows: Times = expected[days == found[usual]]
@@ -177,13 +149,13 @@ def _usual_session(expected: Times, days: Days) -> Times:
 
 
 def _lone_at_first(bars: Times, cadence: Cadence) -> int:
-    """How many rows come alone before those that follow each other by the series' step."""
+    """The number of single rows before those that follow each other by the series' step."""
     together = np.diff(bars).astype(np.int64) <= cadence.approximate_seconds * 1e6
     return int(np.argmax(together)) if together.any() else 0
 
 
 def _usual_hours(hours: Hours) -> Times:
-    """The last opening and closing times, local, that most of the last sessions have."""
+    """Local opening and closing times of the latest session with the most frequent hours."""
     _, which = hours.shapes()
     recent = which[-_RECENT_SESSIONS:]
     last = len(which) - 1 - int(np.argmax(recent[::-1] == np.bincount(recent).argmax()))
@@ -200,7 +172,7 @@ def _usual_weekdays(sessions: Days) -> npt.NDArray[np.int64]:
 
 
 def _without_session(sessions: Days, weekdays: npt.NDArray[np.int64]) -> Days:
-    """The days among an exchange's sessions on which it could have been open."""
+    """Usual weekdays between an exchange's sessions on which it was closed."""
     span = np.arange(sessions[0], sessions[-1] + 1)
     return np.setdiff1d(span[np.isin(_weekday_numbers(span), weekdays)], sessions)
 

@@ -1,7 +1,7 @@
-"""Series, their observations with every past value, and the uploads they came from."""
+"""Tables of series, their observations with all past values, and uploads."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,12 @@ from app.db import Base, FloatVector, Json, Timestamp, utc_now
 
 NAME_LENGTH = 100
 
+# What can cause a revision.
+RevisionSource = Literal["upload", "put", "settings", "delete", "restore"]
+
 
 class Series(Base):
-    """A named series; `revision` grows by one with every write."""
+    """A named series; `revision` increases by one with every write."""
 
     __tablename__ = "series"
 
@@ -40,7 +43,7 @@ class Series(Base):
 
 
 class SeriesRevision(Base):
-    """One write: what caused it and the earliest moment it touched."""
+    """One write: its cause, and the earliest time that it changed."""
 
     __tablename__ = "series_revisions"
 
@@ -60,12 +63,12 @@ class SeriesRevision(Base):
 
 
 class Observation(Base):
-    """The present values of one moment, in the order of the series' channels.
+    """The present values at one time, in the order of the series' channels.
 
-    Times stay microseconds since 1970: rows are read in bulk into arrays, where a
-    datetime object for each would cost more than everything else. There is no foreign
-    key: PostgreSQL checks it row by row, which makes a bulk load four times slower.
-    Writers hold the lock of their series, and so does its deletion.
+    Times are stored as microseconds since 1970: rows are read in bulk into arrays, where a datetime
+    object for each would cost more than all other work. A foreign key is left out: PostgreSQL
+    checks it row by row, which makes a bulk load four times slower. Writers hold the lock of their
+    series, and so does its deletion.
     """
 
     __tablename__ = "observations"
@@ -78,7 +81,7 @@ class Observation(Base):
 
 
 class Correction(Base):
-    """Values that a later revision replaced or deleted: with these, any past one reads back."""
+    """Values that a later revision replaced or deleted, so that all past revisions can be read."""
 
     __tablename__ = "corrections"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -91,7 +94,7 @@ class Correction(Base):
 
 
 class Upload(Base):
-    """A file that was read into a series, with the report its sender got."""
+    """A file that was stored in a series, with the report that its sender received."""
 
     __tablename__ = "uploads"
     __table_args__ = (sa.Index("ix_uploads_series_id_sha256", "series_id", "sha256"),)
@@ -105,7 +108,7 @@ class Upload(Base):
 
 
 class KeptFile(Base):
-    """A file that waits for the worker who reads it; without a job it is still being received."""
+    """A stored file that a worker will read; without a job id it is still being received."""
 
     __tablename__ = "kept_files"
 
@@ -117,7 +120,7 @@ class KeptFile(Base):
 
 
 class KeptPiece(Base):
-    """A piece of such a file."""
+    """A piece of a stored file."""
 
     __tablename__ = "kept_pieces"
 
@@ -129,7 +132,7 @@ class KeptPiece(Base):
 
 
 class QuarantinedRow(Base):
-    """A line of an upload that could not be stored, and why."""
+    """A line of an upload that could not be stored, and the reason."""
 
     __tablename__ = "quarantined_rows"
 

@@ -1,4 +1,4 @@
-"""Addresses that may be called: none inside the own network, unless the settings allow it."""
+"""Check webhook addresses: private networks are refused unless a setting allows them."""
 
 import ipaddress
 import socket
@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 PORTS = {"https": 443, "http": 80}
 
 
-class Refused(Exception):
-    """An address that must not be called; the text says why."""
+class AddressRefused(Exception):
+    """An address that must not be called; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect to: the number that was checked, not a name that may change meanwhile."""
+    """Where to connect: the checked IP address, not a name that could resolve differently."""
 
     scheme: str
     host: str
@@ -24,25 +24,27 @@ class Target:
 
 
 def resolve(url: str, *, private_allowed: bool) -> Target:
-    """Look up a webhook's host, and check every address that it has.
+    """Resolve a webhook's host and check all its addresses.
 
     Raises:
-        Refused: If the URL is none of HTTP, its host is unknown or lies in a private network.
+        AddressRefused: If it is not an HTTP URL, or its host is unknown or in a private network.
     """
     parts = urlsplit(url)
     host, port = parts.hostname, _port(url)
     if parts.scheme not in PORTS or not host or parts.username or parts.password:
-        raise Refused(
+        raise AddressRefused(
             f"`url` must be http://... or https://... without a password. Received: {url}"
         )
     try:
         found = socket.getaddrinfo(host, port or PORTS[parts.scheme], type=socket.SOCK_STREAM)
     except OSError as error:
-        raise Refused(f"`url` must name a host that exists. Received: {host} ({error})") from error
+        raise AddressRefused(
+            f"`url` must name a host that exists. Received: {host} ({error})"
+        ) from error
     addresses = [str(entry[4][0]) for entry in found]
     private = [each for each in addresses if not _is_public(each)]
     if private and not private_allowed:
-        raise Refused(
+        raise AddressRefused(
             "`url` must not lead into a private network, unless STATECAST_WEBHOOK_PRIVATE is set. "
             f"Received: {host}, which is {private[0]}"
         )
@@ -54,7 +56,7 @@ def _port(url: str) -> int | None:
     try:
         return urlsplit(url).port
     except ValueError as error:
-        raise Refused(f"`url` must have a port from 0 to 65535. Received: {url}") from error
+        raise AddressRefused(f"`url` must have a port from 0 to 65535. Received: {url}") from error
 
 
 def _is_public(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Routes of webhooks: create, list, show, change, delete, and what was sent."""
+"""Routes of webhooks: create, list, show, change and delete them, and list their deliveries."""
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -33,7 +33,7 @@ def create_webhook(
     settings: SettingsDependency,
     once_only: OnceOnlyDependency,
 ) -> Response:
-    """Tell an address of events, each signed, and again until it answers with a 2xx status."""
+    """Send events to an address, signed, and repeated until it answers with a 2xx status."""
 
     def create() -> Answer:
         webhook = service.create_webhook(session, body, private_allowed=settings.webhook_private)
@@ -55,7 +55,7 @@ def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookR
 
 @router.get("/{webhook_id}", responses=documented(WebhookNotFound))
 def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
-    """Show a webhook, and whether it is still told anything."""
+    """Show a webhook, and whether events are still sent to it."""
     with database.reading() as session:
         return _read(service.get_webhook(session, webhook_id))
 
@@ -67,7 +67,7 @@ def update_webhook(
     database: DatabaseDependency,
     settings: SettingsDependency,
 ) -> WebhookRead:
-    """Change a webhook, switch it off, or on again after it was disabled."""
+    """Change a webhook, switch it off, or switch it on again after it was disabled."""
     with database.transaction() as session:
         return _read(
             service.update_webhook(
@@ -78,7 +78,7 @@ def update_webhook(
 
 @router.delete("/{webhook_id}", status_code=204, responses=documented(WebhookNotFound))
 def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
-    """Delete a webhook with all that is on its way."""
+    """Delete a webhook with all its deliveries."""
     with database.transaction() as session:
         session.delete(service.get_webhook(session, webhook_id))
 
@@ -87,7 +87,7 @@ def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
 def list_deliveries(
     webhook_id: int, database: DatabaseDependency, paging: Paging
 ) -> Page[DeliveryRead]:
-    """List what was sent in the last seven days or is on its way, newest first."""
+    """List the pending deliveries and those of the last seven days, newest first."""
     of_webhook = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
     statement = paging.select(of_webhook, WebhookDelivery.id, descending=True)
     with database.reading() as session:

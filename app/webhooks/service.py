@@ -1,4 +1,4 @@
-"""Webhooks are kept here, and events are written down for them in the event's own transaction."""
+"""Webhooks, and their deliveries: stored in the transaction of the event, then claimed and sent."""
 
 import json
 import secrets
@@ -12,20 +12,20 @@ from sqlalchemy.orm import Session
 from app.db import utc_now
 from app.errors import WebhookAddressRefused, WebhookNotFound
 from app.jobs.tables import Job
-from app.webhooks.addresses import Refused, resolve
-from app.webhooks.schemas import Event, WebhookCreate, WebhookUpdate
+from app.webhooks.addresses import AddressRefused, resolve
+from app.webhooks.schemas import EventName, WebhookCreate, WebhookUpdate
 from app.webhooks.tables import DeliveryState, Webhook, WebhookDelivery
 from models.errors import Problem
 
-# Attempts of a delivery: the last one comes about ten minutes after the event.
+# Attempts of a delivery: the last one is about ten minutes after the event.
 MOST_ATTEMPTS = 7
 FIRST_WAIT = timedelta(seconds=10)
-# Deliveries in a row that failed in all their attempts.
+# A webhook is disabled after this number of consecutive deliveries that failed in all attempts.
 FAILURES_TO_DISABLE = 5
-# Somebody who tries a delivery has it for himself for so long.
+# How long a claimed delivery is reserved for the worker that attempts it.
 LEASE = timedelta(minutes=2)
-KEPT = timedelta(days=7)
-TRIED_AT_ONCE = 20
+LIFETIME = timedelta(days=7)
+CLAIMED_AT_ONCE = 20
 
 
 def create_webhook(session: Session, request: WebhookCreate, *, private_allowed: bool) -> Webhook:
@@ -49,7 +49,7 @@ def create_webhook(session: Session, request: WebhookCreate, *, private_allowed:
 def update_webhook(
     session: Session, webhook_id: int, request: WebhookUpdate, *, private_allowed: bool
 ) -> Webhook:
-    """Change a webhook; one that is active again begins without failures.
+    """Change a webhook; activating it resets its failures.
 
     Raises:
         WebhookNotFound: If there is none.
@@ -68,7 +68,7 @@ def update_webhook(
 
 
 def get_webhook(session: Session, webhook_id: int) -> Webhook:
-    """The webhook of that number.
+    """The webhook with this id.
 
     Raises:
         WebhookNotFound: If there is none.
@@ -80,28 +80,28 @@ def get_webhook(session: Session, webhook_id: int) -> Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something to tell of: the event, the model that it is about, and more as plain JSON."""
+class WebhookEvent:
+    """An event for webhooks: its name, the model that it concerns, and data as plain JSON."""
 
-    event: Event
+    name: EventName
     model: str
     data: Mapping[str, object]
 
 
-def emit(session: Session, *happenings: Happening) -> None:
-    """Write events down for every webhook that wants them; they are sent if this is committed."""
-    if not happenings:
+def emit(session: Session, *events: WebhookEvent) -> None:
+    """Store deliveries for all webhooks that listen; they are sent if the transaction commits."""
+    if not events:
         return
-    parameters = {"models": sorted({each.model for each in happenings})}
+    parameters = {"models": sorted({event.model for event in events})}
     now = utc_now()
     for webhook in session.connection().execute(_LISTENING, parameters):
-        for each in happenings:
-            if each.event in webhook.events and webhook.model in (None, each.model):
-                session.add(_delivery(webhook.id, each, now))
+        for event in events:
+            if event.name in webhook.events and webhook.model in (None, event.model):
+                session.add(_delivery(webhook.id, event, now))
 
 
 def _listening() -> sa.Select[int, list[str], str | None]:
-    """Made once: every append of a deployed model runs it."""
+    """The query for listening webhooks, built once: every append of a deployed model runs it."""
     listens = sa.or_(
         Webhook.model.is_(None), Webhook.model.in_(sa.bindparam("models", expanding=True))
     )
@@ -113,43 +113,47 @@ def _listening() -> sa.Select[int, list[str], str | None]:
 _LISTENING = _listening()
 
 
-def _delivery(webhook_id: int, happening: Happening, now: datetime) -> WebhookDelivery:
+def _delivery(webhook_id: int, event: WebhookEvent, now: datetime) -> WebhookDelivery:
     body = {
         "delivery": secrets.token_hex(16),
-        "event": happening.event,
+        "event": event.name,
         "created_at": now.isoformat().replace("+00:00", "Z"),
-        "data": {"model": happening.model, **happening.data},
+        "data": {"model": event.model, **event.data},
     }
     return WebhookDelivery(
-        webhook_id=webhook_id, event=happening.event, body=json.dumps(body), due_at=now
+        webhook_id=webhook_id, event=event.name, body=json.dumps(body), due_at=now
     )
 
 
 def training_ended(session: Session, job: Job) -> None:
-    """Tell of a training, however it ended."""
+    """Emit the event of a finished training, however it ended."""
     version = job.subject.get("version")
-    told = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
-    emit(session, Happening("training.finished", str(job.subject.get("model")), told))
+    data = {"version": version, "job": job.id, "state": str(job.state), "error": job.error}
+    emit(session, WebhookEvent("training.finished", str(job.subject.get("model")), data))
 
 
 def claim_due(session: Session) -> list[WebhookDelivery]:
-    """Deliveries that are due, reserved for the caller, each with one more attempt."""
+    """Claim due deliveries for the caller; each counts one more attempt."""
     now = utc_now()
     pending = sa.and_(WebhookDelivery.state == DeliveryState.PENDING, WebhookDelivery.due_at <= now)
     statement = sa.select(WebhookDelivery).where(pending).order_by(WebhookDelivery.due_at)
-    taken = (
+    claim = (
         sa.update(WebhookDelivery)
         .where(pending)
         .values(due_at=now + LEASE, attempts=WebhookDelivery.attempts + 1)
         .returning(WebhookDelivery.id)
     )
-    found = session.scalars(statement.limit(TRIED_AT_ONCE)).all()
-    # Another worker may have been faster.
-    return [each for each in found if session.scalar(taken.where(WebhookDelivery.id == each.id))]
+    found = session.scalars(statement.limit(CLAIMED_AT_ONCE)).all()
+    # Another worker can have claimed one in the meantime.
+    return [
+        delivery
+        for delivery in found
+        if session.scalar(claim.where(WebhookDelivery.id == delivery.id))
+    ]
 
 
 def record(session: Session, delivery_id: int, error: str | None) -> None:
-    """Write down how an attempt ended; `error` is None if the receiver has heard."""
+    """Record the result of an attempt; `error` is None if the receiver accepted it."""
     delivery = session.get(WebhookDelivery, delivery_id)
     if delivery is None or delivery.state is not DeliveryState.PENDING:
         return
@@ -159,7 +163,7 @@ def record(session: Session, delivery_id: int, error: str | None) -> None:
     if error is None:
         delivery.state, delivery.delivered_at, webhook.failures = DeliveryState.DELIVERED, now, 0
     elif delivery.attempts < MOST_ATTEMPTS:
-        delivery.due_at = _next_try(now, delivery.attempts)
+        delivery.due_at = _next_attempt(now, delivery.attempts)
     else:
         delivery.state = DeliveryState.FAILED
         webhook.failures += 1
@@ -167,16 +171,16 @@ def record(session: Session, delivery_id: int, error: str | None) -> None:
             webhook.disabled = f"{webhook.failures} deliveries in a row failed; the last: {error}"
 
 
-def forget_old(session: Session) -> None:
-    """Delete deliveries that ended a week ago, and those of webhooks that are told nothing."""
+def delete_old_deliveries(session: Session) -> None:
+    """Delete deliveries that ended over a week ago, and pending ones of disabled webhooks."""
     ended = WebhookDelivery.state != DeliveryState.PENDING
-    old = WebhookDelivery.created_at < utc_now() - KEPT
+    old = WebhookDelivery.created_at < utc_now() - LIFETIME
     disabled = sa.select(Webhook.id).where(Webhook.disabled.is_not(None))
     unwanted = sa.and_(~ended, WebhookDelivery.webhook_id.in_(disabled))
     session.execute(sa.delete(WebhookDelivery).where(sa.or_(sa.and_(ended, old), unwanted)))
 
 
-def _next_try(now: datetime, attempts: int) -> datetime:
+def _next_attempt(now: datetime, attempts: int) -> datetime:
     wait: timedelta = FIRST_WAIT * 2 ** (attempts - 1)
     return now + wait
 
@@ -184,6 +188,6 @@ def _next_try(now: datetime, attempts: int) -> datetime:
 def _check_url(url: str, *, private_allowed: bool) -> None:
     try:
         resolve(url, private_allowed=private_allowed)
-    except Refused as error:
+    except AddressRefused as error:
         problem = Problem("/url", str(error))
         raise WebhookAddressRefused(str(error), errors=[problem]) from error

@@ -1,4 +1,4 @@
-"""Signatures: how a receiver knows that a message is ours, and not an old one sent again."""
+"""Sign deliveries, so that receivers can verify the sender and refuse repeated old messages."""
 
 import hashlib
 import hmac
@@ -11,9 +11,9 @@ def sign(secret: str, body: bytes, moment: int | None = None) -> str:
     """The value of the header `Statecast-Signature`.
 
     Args:
-        secret: The webhook's.
-        body: The request's body, to the byte.
-        moment: Seconds since 1970; by default now.
+        secret: The webhook's secret.
+        body: The request body, byte for byte.
+        moment: Seconds since 1970; by default the current time.
 
     Returns:
         `t=<moment>,v1=<hexadecimal HMAC-SHA256 of "<moment>.<body>">`.

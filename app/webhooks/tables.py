@@ -1,4 +1,4 @@
-"""Webhooks and what is on its way to them."""
+"""Tables of webhooks and their deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,13 +6,13 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, Timestamp, utc_now
+from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 class DeliveryState(StrEnum):
-    """What became of a delivery; one that failed is not tried again."""
+    """The state of a delivery; a failed one is not attempted again."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -20,24 +20,24 @@ class DeliveryState(StrEnum):
 
 
 class Webhook(Base):
-    """An address that is told of events."""
+    """An address that events are sent to."""
 
     __tablename__ = "webhooks"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     url: Mapped[str] = mapped_column(sa.String(2000))
     events: Mapped[list[str]] = mapped_column(Json)
-    # Events of this model only; of all if empty. Not a foreign key: models come and go.
+    # Events of this model only; of all models if empty. Not a foreign key: models can be deleted.
     model: Mapped[str | None] = mapped_column(sa.String(100))
     secret: Mapped[str] = mapped_column(sa.String(200))
-    # Deliveries in a row that failed for good.
+    # Consecutive deliveries that failed in all their attempts.
     failures: Mapped[int] = mapped_column(default=0)
     disabled: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
 
 
 class WebhookDelivery(Base):
-    """One event for one webhook; written in the transaction of the event itself."""
+    """One event for one webhook; stored in the transaction of the event."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (sa.Index("ix_webhook_deliveries_due", "state", "due_at"),)
@@ -49,11 +49,10 @@ class WebhookDelivery(Base):
     event: Mapped[str] = mapped_column(sa.String(40))
     body: Mapped[str] = mapped_column(sa.Text)
     state: Mapped[DeliveryState] = mapped_column(
-        sa.Enum(DeliveryState, native_enum=False, length=10, values_callable=list),
-        default=DeliveryState.PENDING,
+        enum_type(DeliveryState, 10), default=DeliveryState.PENDING
     )
     attempts: Mapped[int] = mapped_column(default=0)
-    # When it is tried next; moved ahead while somebody tries.
+    # When the next attempt is due; later while a worker attempts it.
     due_at: Mapped[datetime] = mapped_column(Timestamp)
     error: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)

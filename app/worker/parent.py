@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from app.database_retry import DATABASE_ERRORS, GaveUp, retry_until_available
+from app.database_retry import DATABASE_ERRORS, RetryStopped, retry_until_available
 from app.db import Database
 from app.jobs import queue as engine
 from app.jobs.queue import QueueWorker
@@ -36,7 +36,7 @@ def run_worker(
         retry_until_available(lambda: _wait_for_tables(database, stop), stop)
         retry_until_available(lambda: remove_dead_workers(database), stop)
         _work(database, settings, stop, child_command)
-    except GaveUp:
+    except RetryStopped:
         logger.info("stopped before the database answered")
     finally:
         database.dispose()
@@ -90,7 +90,7 @@ def _wait_for_tables(database: Database, stop: threading.Event) -> None:
                 return
         logger.warning("the database's tables are not those of this release: waiting for them")
         if stop.wait(MIGRATIONS_CHECK_SECONDS):
-            raise GaveUp
+            raise RetryStopped
 
 
 def _sign_off(heartbeat: Heartbeat) -> None:

@@ -75,7 +75,7 @@ def periodic_tasks(
 ) -> list[PeriodicTask]:
     """The periodic tasks of a worker, without its heartbeat."""
     return [
-        PeriodicTask("recovery", lambda: recover_jobs(database, queue), settings.reaper_seconds),
+        PeriodicTask("recovery", lambda: recover_jobs(database, queue), settings.recovery_seconds),
         PeriodicTask("calendars", lambda: calendars.renew(database), CALENDARS_SECONDS),
         PeriodicTask("schedules", lambda: fire_due(database, settings), settings.schedules_seconds),
         PeriodicTask("drift", lambda: watch_drift(database, settings), settings.schedules_seconds),

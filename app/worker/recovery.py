@@ -16,7 +16,7 @@ def recover_jobs(database: Database, queue: QueueWorker) -> None:
     """Requeue the jobs of dead workers and end those that the queue has lost."""
     requeue_jobs_of_dead_workers(database, queue)
     fail_lost_jobs(database, queue)
-    queue.forget_finished()
+    queue.delete_finished()
 
 
 def requeue_jobs_of_dead_workers(database: Database, queue: QueueWorker) -> None:
@@ -42,7 +42,7 @@ def fail_lost_jobs(database: Database, queue: QueueWorker) -> None:
     for job_id in queue.ended(unfinished) if unfinished else ():
         logger.error("the entry of the unfinished job %s in the queue has ended", job_id)
         with database.transaction() as session:
-            attempts.fail_forgotten(session, job_id)
+            attempts.fail_missing_from_queue(session, job_id)
 
 
 def remove_dead_workers(database: Database) -> None:

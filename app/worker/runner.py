@@ -10,10 +10,10 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.database_retry import DATABASE_ERRORS, GaveUp, retry_until_available
+from app.database_retry import DATABASE_ERRORS, RetryStopped, retry_until_available
 from app.db import Database
 from app.jobs import attempts
-from app.jobs.attempts import Attempt, Wish
+from app.jobs.attempts import Attempt, Instruction
 from app.jobs.service import cancel
 from app.jobs.tables import LIGHT_KINDS, Job
 from app.worker.children import Child, Children, describe_exit
@@ -80,7 +80,7 @@ class Runner:
                 attempt = self._write(lambda s: attempts.start(s, job_id, self._executor))
                 while attempt is not None:
                     attempt = self._run_attempt(attempt)
-            except GaveUp:
+            except RetryStopped:
                 raise WorkerStopping from None
         self._children.warm_up()
         return job_id
@@ -100,7 +100,7 @@ class Runner:
 
         try:
             return retry_until_available(kind, self._stopping) in LIGHT_KINDS
-        except GaveUp:
+        except RetryStopped:
             raise WorkerStopping from None
 
     def _run_attempt(self, attempt: Attempt) -> Attempt | None:
@@ -138,19 +138,19 @@ class Runner:
             return Ending.SILENCED
         try:
             with self._database.reading() as session:
-                wish = attempts.wish(session, attempt)
+                instruction = attempts.instruction_for(session, attempt)
         except DATABASE_ERRORS:
             return None  # the heartbeat is lost if this lasts too long
-        if wish is Wish.CANCEL:
+        if instruction is Instruction.CANCEL:
             return Ending.CANCELLED
-        return Ending.OVER if wish is Wish.NOTHING else None
+        return Ending.OVER if instruction is Instruction.ABANDON else None
 
     def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> Attempt | None:
         """Store how the attempt ended if its process did not; return the next one, if any."""
         if ending is Ending.EXITED:
             self._write(lambda session: _fail(session, attempt, exit_code))
         elif ending is Ending.CANCELLED:
-            self._write(lambda session: cancel(session, attempt.holds()))
+            self._write(lambda session: cancel(session, attempt.is_current()))
         elif ending is Ending.SILENCED:
             return self._write(lambda s: attempts.restart(s, attempt, self._executor))
         elif ending is Ending.STOPPING:

@@ -10,7 +10,7 @@ from app.db import Database
 from app.settings import Settings
 from app.version import VERSION
 from app.webhooks import service
-from app.webhooks.addresses import Refused, Target, resolve
+from app.webhooks.addresses import AddressRefused, Target, resolve
 from app.webhooks.signing import HEADER, sign
 from app.webhooks.tables import Webhook
 
@@ -69,7 +69,7 @@ class WebhookSender:
         try:
             target = resolve(webhook.url, private_allowed=self._private_allowed)
             status = _post(target, body, headers)
-        except Refused as error:
+        except AddressRefused as error:
             return str(error)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return first_line(error)
@@ -83,7 +83,7 @@ class WebhookSender:
                     pass
                 if rounds % ROUNDS_BETWEEN_CLEANINGS == 0:
                     with self._database.transaction() as session:
-                        service.forget_old(session)
+                        service.delete_old_deliveries(session)
                 rounds += 1
             except Exception as error:  # the next round may succeed after any error
                 logger.warning("webhooks could not be delivered: %s", first_line(error))

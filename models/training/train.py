@@ -19,7 +19,12 @@ import onnxruntime
 from models.checks.layers import steps_per_row
 from models.checks.resolve import SeriesProfile, resolve
 from models.evaluation.leakage_audit import audit_forecasts, audit_report, audit_training
-from models.evaluation.report import describe_inputs, put_intervals, report_quality
+from models.evaluation.report import (
+    QualityReport,
+    describe_inputs,
+    put_intervals,
+    report_quality,
+)
 from models.features.class_balance import ClassBalance
 from models.features.highway_fitting import Choice, choose_highway
 from models.features.known_effects import KnownEffects
@@ -57,6 +62,38 @@ ReportProgress = Callable[[Progress], None]
 
 # The epochs run between these fractions of a run; the rest comes before and after them.
 FIT_BEGINS, FIT_ENDS = 0.05, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInputs:
+    """Everything that training reads, before its first epoch.
+
+    Args:
+        prepared: Arrays of the series; with a highway the labels are its residuals.
+        choice: How the highway was chosen; None if the spec has none.
+        loader: The batches.
+        balance: Class frequencies; None if values are predicted.
+    """
+
+    prepared: Prepared
+    choice: Choice | None
+    loader: LaneLoader | WindowLoader
+    balance: ClassBalance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after its epochs.
+
+    Args:
+        network: With the best weights.
+        run: The history of its epochs.
+        start: The result of `WarmStart.apply`; None without a warm start.
+    """
+
+    network: keras.Model
+    run: TrainingRun
+    start: dict[str, Any] | None
 
 
 def train(
@@ -106,7 +143,6 @@ def train(
         checkpoint=checkpoint,
         save_checkpoint=save_checkpoint,
     )
-    run = fitted.run
     network = network_to_serve(spec, fitted.network, partial(_network, spec, prepared))
 
     notify("exporting", FIT_ENDS)
@@ -125,12 +161,29 @@ def train(
     audit = audit_report([*checks, *audit_forecasts(served, series, known_columns)])
     manifest["stability"] = describe_inputs(manifest, series)
     quality = report_quality(served, series)
-    diagnostics = {**quality.diagnostics, "audit": audit}
     training = {
         "seconds": round(time.perf_counter() - began, 3),
-        "fit_seconds": round(run.seconds, 3),
-        "epochs": run.epoch,
-        "best_epoch": run.best_epoch,
+        **_training_report(spec, fitted, choice, keras_bytes),
+        **final.report,
+    }
+    notify("evaluating", 1.0)
+    return _trained(
+        Bundle(manifest, keras_bytes, final.graph),
+        quality,
+        {**quality.diagnostics, "audit": audit},
+        history=fitted.run.history,
+        training=training,
+    )
+
+
+def _training_report(
+    spec: Spec, fitted: Fitted, choice: Choice | None, keras_bytes: bytes
+) -> dict[str, Any]:
+    """How the training ran, and on what."""
+    return {
+        "fit_seconds": round(fitted.run.seconds, 3),
+        "epochs": fitted.run.epoch,
+        "best_epoch": fitted.run.best_epoch,
         "device": device_name(),
         "machine": machine_facts(gpu_name()),
         "kernels": describe_kernels(spec.layers or [], device_name(), keras.backend.backend()),
@@ -139,13 +192,23 @@ def train(
         "weights_sha256": weights_sha256(read_weights(keras_bytes)),
         "highway": choice and choice.report,
         "start": fitted.start,
-        **final.report,
     }
-    manifest |= {"metrics": quality.metrics, "history": run.history, "training": training}
+
+
+def _trained(
+    bundle: Bundle,
+    quality: QualityReport,
+    diagnostics: dict[str, Any],
+    *,
+    history: list[dict[str, Any]],
+    training: dict[str, Any],
+) -> Trained:
+    """The bundle, whose manifest is completed here, and its report."""
+    manifest = bundle.manifest
+    manifest |= {"metrics": quality.metrics, "history": history, "training": training}
     manifest |= diagnostics
-    notify("evaluating", 1.0)
     return Trained(
-        bundle=write_bundle(Bundle(manifest, keras_bytes, final.graph)),
+        bundle=write_bundle(bundle),
         manifest=manifest,
         spec=manifest["spec"],
         data=manifest["data"],
@@ -153,41 +216,9 @@ def train(
         metrics=quality.metrics,
         metrics_by_series=quality.metrics_by_series,
         diagnostics=diagnostics,
-        history=run.history,
+        history=history,
         training=training,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingInputs:
-    """Everything that training reads, before its first epoch.
-
-    Args:
-        prepared: Arrays of the series; with a highway the labels are its residuals.
-        choice: How the highway was chosen; None if the spec has none.
-        loader: The batches.
-        balance: Class frequencies; None if values are predicted.
-    """
-
-    prepared: Prepared
-    choice: Choice | None
-    loader: LaneLoader | WindowLoader
-    balance: ClassBalance | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A network after its epochs.
-
-    Args:
-        network: With the best weights.
-        run: The history of its epochs.
-        start: The result of `WarmStart.apply`; None without a warm start.
-    """
-
-    network: keras.Model
-    run: TrainingRun
-    start: dict[str, Any] | None
 
 
 def prepare_training(spec: Spec, data: SeriesData | Sequence[SeriesData]) -> TrainingInputs:

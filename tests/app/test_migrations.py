@@ -249,8 +249,8 @@ class TestOtherRevisions:
         with pytest.raises(RevisionNotSupported) as refusal:
             migrate(database)
         assert str(refusal.value) == (
-            f"The database is at revision 0999_future, but Statecast {VERSION} knows none after "
-            f"{newest()}: use the release that made the database, or a later one."
+            f"The database is at revision 0999_future, but Statecast {VERSION} knows no later "
+            f"one than {newest()}: use the release that made the database, or a later one."
         )
         assert stored_revision(database) == "0999_future"
 

@@ -21,7 +21,7 @@ from examples.running import free_port
 from tests.crash.forked import Forked, fork
 
 PATIENCE_SECONDS = 120
-HURRY = {"STATECAST_HEARTBEAT_SECONDS": "0.5", "STATECAST_REAPER_SECONDS": "0.5"}
+HURRY = {"STATECAST_HEARTBEAT_SECONDS": "0.5", "STATECAST_RECOVERY_SECONDS": "0.5"}
 
 
 def eventually(happened: Callable[[], bool], what: str) -> None:

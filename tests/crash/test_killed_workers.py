@@ -64,7 +64,7 @@ class TestForgotten:
         fleet.counting_worker()
         job = fleet.wait_for_end(job_id)
         assert job.state is JobState.FAILED
-        assert "lost by an error of the worker" in (job.error or "")
+        assert "The worker lost the job through an error" in (job.error or "")
 
 
 class TestStopped:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.live.tables import KeptState, StateCheckpoint
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.registry.tables import Bundle
 from models.serving.artefact import FORMAT, read_bundle, write_bundle
 from models.serving.forecaster import Forecaster, State

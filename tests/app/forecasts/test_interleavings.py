@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.db import Database
 from app.live import checkpoints
-from app.registry.artefacts import forecasters
+from app.registry.forecaster_cache import forecasters
 from app.scores.tables import ForecastScore
 from app.times import to_datetime, to_numpy
 from models.serving.batching import run_one

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.db import Database
 from app.jobs import attempts, service
 from app.jobs.attempts import Attempt, Superseded
-from app.jobs.events import EVENTS_KEPT, events_after
+from app.jobs.events import MOST_EVENTS, events_after
 from app.jobs.tables import NO_PROGRESS, Job, JobState
 
 RESULT = {"model": "m", "version": 1}
@@ -78,8 +78,8 @@ class TestFence:
             new = started(session, old.job_id)
             with pytest.raises(Superseded):
                 attempts.report(session, old, progress(2))
-            assert attempts.wish(session, old) is attempts.Wish.NOTHING
-            assert attempts.wish(session, new) is attempts.Wish.CONTINUE
+            assert attempts.instruction_for(session, old) is attempts.Instruction.ABANDON
+            assert attempts.instruction_for(session, new) is attempts.Instruction.CONTINUE
             assert job_of(session, new).progress["epoch"] == 1
 
     def test_an_older_attempt_publishes_nothing(self, database: Database) -> None:
@@ -141,7 +141,7 @@ class TestRestart:
             old = started(session)
             new = started(session, old.job_id)
             assert attempts.restart(session, old, "worker") is None
-            assert attempts.wish(session, new) is attempts.Wish.CONTINUE
+            assert attempts.instruction_for(session, new) is attempts.Instruction.CONTINUE
 
 
 class TestEnd:
@@ -185,8 +185,8 @@ class TestEvents:
     def test_old_events_are_dropped(self, database: Database) -> None:
         with database.transaction() as session:
             attempt = started(session)
-            for epoch in range(EVENTS_KEPT + 10):
+            for epoch in range(MOST_EVENTS + 10):
                 attempts.report(session, attempt, progress(epoch))
             events = events_after(session, attempt.job_id, 0)
-            assert len(events) == EVENTS_KEPT
-            assert events[-1].data["progress"]["epoch"] == EVENTS_KEPT + 9
+            assert len(events) == MOST_EVENTS
+            assert events[-1].data["progress"]["epoch"] == MOST_EVENTS + 9

@@ -101,14 +101,14 @@ class TestCancel:
             attempt = attempts.start(session, queued(session), ALIVE.executor)
             assert attempt is not None
             assert service.request_cancel(session, attempt.job_id).state is JobState.RUNNING
-            assert attempts.wish(session, attempt) is attempts.Wish.CANCEL
+            assert attempts.instruction_for(session, attempt) is attempts.Instruction.CANCEL
 
     def test_a_job_whose_worker_is_dead_is_cancelled_at_once(self, database: Database) -> None:
         with database.transaction() as session:
             attempt = attempts.start(session, queued(session), "dead")
             assert attempt is not None
             assert service.request_cancel(session, attempt.job_id).state is JobState.CANCELLED
-            assert attempts.wish(session, attempt) is attempts.Wish.NOTHING
+            assert attempts.instruction_for(session, attempt) is attempts.Instruction.ABANDON
 
     def test_a_job_that_has_ended_cannot_be_cancelled(self, database: Database) -> None:
         with database.transaction() as session:

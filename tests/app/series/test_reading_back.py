@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.series import storage
-from app.series.decoded import DecodedSeries, Earlier, SeriesKey
+from app.series.column_cache import ColumnCache, Earlier, SeriesKey
+from app.series.storage import row_reader
 from tests.app.ingest.test_observations import hours, put, read
 from tests.app.ingest.test_series import create
 from tests.app.series.test_round_trips import arrow_table
@@ -78,7 +78,7 @@ class TestBuckets:
     def test_a_range_chooses_whole_buckets_by_name_and_pages_join(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(storage, "READ_ROWS", 7)
+        monkeypatch.setattr(row_reader, "READ_ROWS", 7)
         create(client, "s")
         put(
             client,
@@ -127,7 +127,7 @@ class TestPast:
     def test_every_form_reads_a_revision_back(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(storage, "READ_ROWS", 3)
+        monkeypatch.setattr(row_reader, "READ_ROWS", 3)
         create(client, "s")
         put(client, ["time", "a", "b"], [[t, n, -n] for n, t in enumerate(hours(8))])
         query: dict[str, Any] = {"channels": "b", "as_of_revision": 1}
@@ -176,18 +176,20 @@ class TestKept:
     def test_a_chart_is_read_once_and_again_after_a_write(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pieces: list[storage.Wanted] = []
+        pieces: list[row_reader.RowQuery] = []
         starts: list[int] = []
-        real = storage.read_piece
+        real = row_reader.read_piece
 
-        def counted(session: Any, wanted: storage.Wanted, *range_: int) -> storage.Rows:
+        def counted(
+            session: Any, wanted: row_reader.RowQuery, *range_: int
+        ) -> row_reader.StoredRows:
             pieces.append(wanted)
             starts.append(range_[0])
             return real(session, wanted, *range_)
 
         create(client, "s")
         put(client, ["time", "a", "b"], [[t, 1, 2] for t in hours(50)])
-        monkeypatch.setattr(storage, "read_piece", counted)
+        monkeypatch.setattr(row_reader, "read_piece", counted)
         for _ in range(3):
             read(client, channels="b", max_points=10)
             read(client, channels="b", every="5h", start=hours(9)[8])
@@ -209,7 +211,7 @@ class TestKept:
         assert [row[1] for row in rows] == [9, *[None] * 39, 5, *[None] * 9, 5]
 
     def test_it_stays_within_its_bytes_and_several_threads_read_once(self) -> None:
-        kept = DecodedSeries(most_bytes=4_000)
+        kept = ColumnCache(most_bytes=4_000)
         reads: list[int] = []
 
         def load(number: int) -> float:
@@ -229,4 +231,4 @@ class TestKept:
         assert sorted(set(reads)) == [0, 1, 2]
         assert kept.find(SeriesKey(2, 0, 1), (0,)) is not None
         assert kept.find(SeriesKey(2, 0, 2), (0,)) is None
-        assert DecodedSeries(0).find(SeriesKey(2, 0, 1), (0,)) is None
+        assert ColumnCache(0).find(SeriesKey(2, 0, 1), (0,)) is None

@@ -9,10 +9,11 @@ from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.errors import Invalid, NotFound
-from app.series import service, writing
+from app.series import service
+from app.series.changes import Batch
 from app.series.schemas import ChannelSettings, SeriesCreate
 from app.series.tables import Series, SeriesRevision
-from app.series.writing import Batch, Written
+from app.series.write import Written, write_batch
 
 HOUR = 3_600_000_000
 NAMES = ("a", "b")
@@ -30,7 +31,7 @@ def write(database: Database, hours: list[int], values: list[list[float]]) -> Wr
     """Write rows at whole hours since 1970."""
     batch = Batch(np.array(hours) * HOUR, np.array(values, dtype=float), NAMES)
     with database.transaction() as session:
-        return writing.write(session, service.lock_series(session, "s"), batch, source="put")
+        return write_batch(session, service.lock_series(session, "s"), batch, source="put")
 
 
 def values_at(database: Database, revision: int | None) -> list[list[float | None]]:

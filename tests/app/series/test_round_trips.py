@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.csv_cells import neutral
+from app.csv_cells import neutralize
 from tests.app.ingest.test_observations import hours, put
 from tests.app.ingest.test_series import create
 
@@ -98,7 +98,7 @@ class TestFiles:
         + [(each, each) for each in ("-5", "+1.5e3", "a=1", "it's", "", None, -5, 1.5)],
     )
     def test_only_texts_that_would_run_get_an_apostrophe(self, cell: Any, shown: Any) -> None:
-        assert neutral(cell) == shown
+        assert neutralize(cell) == shown
 
     def test_the_form_follows_from_accept_and_the_address_goes_first(
         self, client: TestClient

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from app.db import Database, utc_now
 from app.jobs import attempts
-from app.jobs.attempts import Attempt, Superseded, Wish
+from app.jobs.attempts import Attempt, Instruction, Superseded
 from app.jobs.tables import UNFINISHED, Job, JobState
 from app.jobs.task import Publish, Task
 from app.registry.tables import ModelVersion
@@ -387,7 +387,7 @@ class TestCancelled:
         assert attempt is not None
         assert client.post(f"/v1/jobs/{study_id}/cancel").status_code == 200
         with crew.database.reading() as session:
-            assert attempts.wish(session, attempt) is not Wish.CONTINUE
+            assert attempts.instruction_for(session, attempt) is not Instruction.CONTINUE
         assert crew.queued() == []
         study = crew.study(study_id)
         assert (study["state"], study["progress"]["cancelled"]) == ("cancelled", 2)
@@ -405,7 +405,7 @@ class TestCancelled:
                 sa.update(Job).where(Job.id == study_id).values(state=JobState.CANCELLED)
             )
         with crew.database.reading() as session:
-            assert attempts.wish(session, attempt) is Wish.CANCEL
+            assert attempts.instruction_for(session, attempt) is Instruction.CANCEL
         assert crew.take(second) is None
         assert crew.job(second)["state"] == "cancelled"
 

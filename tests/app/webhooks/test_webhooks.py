@@ -18,9 +18,9 @@ from app.db import Database, utc_now
 from app.jobs.tables import Job, JobState
 from app.settings import Settings
 from app.webhooks import service
-from app.webhooks.addresses import Refused, resolve
+from app.webhooks.addresses import AddressRefused, resolve
 from app.webhooks.schemas import EVENTS
-from app.webhooks.service import Happening
+from app.webhooks.service import WebhookEvent
 from app.webhooks.signing import sign
 from app.webhooks.tables import DeliveryState, WebhookDelivery
 from app.worker.webhook_delivery import WebhookSender
@@ -74,7 +74,7 @@ def add(database: Database, url: str, model: str | None = None) -> int:
 
 def tell(database: Database, model: str = "m") -> None:
     with database.transaction() as session:
-        service.emit(session, Happening("training.finished", model, {"version": 1}))
+        service.emit(session, WebhookEvent("training.finished", model, {"version": 1}))
 
 
 def deliveries(database: Database) -> list[WebhookDelivery]:
@@ -187,7 +187,7 @@ class TestDelivery:
     ) -> None:
         add(database, receiver.url)
         with database.transaction() as session:
-            service.emit(session, Happening("training.finished", "m", {}))
+            service.emit(session, WebhookEvent("training.finished", "m", {}))
             session.rollback()
         assert deliveries(database) == []
 
@@ -207,7 +207,7 @@ class TestDelivery:
         with database.transaction() as session:
             long_ago = utc_now() - timedelta(days=8)
             session.execute(sa.update(WebhookDelivery).values(created_at=long_ago))
-            service.forget_old(session)
+            service.delete_old_deliveries(session)
         assert [each.state for each in deliveries(database)] == [DeliveryState.PENDING]
 
 
@@ -312,7 +312,7 @@ class TestRoutes:
 def test_a_public_name_is_called_by_its_number() -> None:
     target = resolve("http://93.184.215.14:8080/a?b=c", private_allowed=False)
     assert (target.address, target.port, target.path) == ("93.184.215.14", 8080, "/a?b=c")
-    with pytest.raises(Refused, match="private network"):
+    with pytest.raises(AddressRefused, match="private network"):
         resolve("https://192.168.1.1", private_allowed=False)
 
 

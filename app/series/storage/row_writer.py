@@ -1,4 +1,4 @@
-"""Rows of observations written in bulk: inserted, replaced, deleted, on both databases."""
+"""Write observation rows in bulk: insert, replace and delete them, on both databases."""
 
 import itertools
 import json
@@ -7,55 +7,59 @@ from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.series import binary_copy
-from app.series.binary_copy import Insertion, Microseconds
-from app.series.storage import Rows
+from app.series.storage import binary_copy
+from app.series.storage.binary_copy import Insertion, Microseconds
+from app.series.storage.row_reader import StoredRows
 from models.arrays import Values
 
 PIECE_ROWS = 20_000
 UNPACKED_ROWS = 5_000
 
 
-def insert_observations(session: Session, series_id: int, rows: Rows) -> None:
+def insert_observations(session: Session, series_id: int, rows: StoredRows) -> None:
     """Insert observations whose times are not stored yet."""
     columns = ("series_id", "time", "revision", "values")
     new = Insertion("observations", columns, series_id, rows.times, [rows.revisions], rows.values)
     _insert(session, new)
 
 
-def replace_observations(session: Session, series_id: int, old: Rows, new: Rows) -> None:
-    """Put new values in the place of old ones at the same times, and keep the old ones."""
-    columns = ("series_id", "time", "revision", "old_revision", "old_values")
-    revisions = [new.revisions, old.revisions]
-    corrections = Insertion("corrections", columns, series_id, old.times, revisions, old.values)
-    _insert(session, corrections)
-    _delete(session, series_id, old.times)
+def replace_observations(
+    session: Session, series_id: int, old: StoredRows, new: StoredRows
+) -> None:
+    """Replace values at the same times, and store the old ones as corrections."""
+    _move_to_corrections(session, series_id, old, new.revisions)
     insert_observations(session, series_id, new)
 
 
-def delete_observations(session: Session, series_id: int, rows: Rows, revision: int) -> None:
-    """Take observations away at a revision, and keep them as they were."""
-    columns = ("series_id", "time", "revision", "old_revision", "old_values")
-    revisions = [np.full(len(rows), revision), rows.revisions]
-    _insert(
-        session, Insertion("corrections", columns, series_id, rows.times, revisions, rows.values)
-    )
-    _delete(session, series_id, rows.times)
+def delete_observations(session: Session, series_id: int, rows: StoredRows, revision: int) -> None:
+    """Delete observations at a revision, and store them as corrections."""
+    _move_to_corrections(session, series_id, rows, np.full(len(rows), revision))
 
 
 def delete_range(session: Session, series_id: int, revision: int, start: int, end: int) -> None:
-    """Take all observations of a range away, inside the database: they may be very many."""
-    given = {"id": series_id, "start": start, "end": end, "revision": revision}
+    """Delete a range of observations inside the database: it may hold very many rows."""
+    parameters = {"id": series_id, "start": start, "end": end, "revision": revision}
     which = "WHERE series_id = :id AND time BETWEEN :start AND :end"
-    kept = (
+    copy = (
         "INSERT INTO corrections (series_id, time, revision, old_revision, old_values) "
         f'SELECT series_id, time, :revision, revision, "values" FROM observations {which}'
     )
-    for statement in (kept, f"DELETE FROM observations {which}"):
-        session.connection().execute(sa.text(statement), given)
+    for statement in (copy, f"DELETE FROM observations {which}"):
+        session.connection().execute(sa.text(statement), parameters)
+
+
+def _move_to_corrections(
+    session: Session, series_id: int, rows: StoredRows, revisions: npt.NDArray[np.int64]
+) -> None:
+    """Move observations to the corrections, each with the revision that replaces it."""
+    columns = ("series_id", "time", "revision", "old_revision", "old_values")
+    both = [revisions, rows.revisions]
+    _insert(session, Insertion("corrections", columns, series_id, rows.times, both, rows.values))
+    _delete(session, series_id, rows.times)
 
 
 def _insert(session: Session, new: Insertion) -> None:
@@ -65,7 +69,7 @@ def _insert(session: Session, new: Insertion) -> None:
     if connection.dialect.name == "postgresql":
         binary_copy.write(connection, new)
         return
-    # The driver's own cursor: through SQLAlchemy the rows would first become one big list.
+    # The driver's cursor: SQLAlchemy would first collect the rows in one large list.
     cursor = _sqlite_cursor(connection)
     if all((column == column[0]).all() for column in new.revisions):
         _insert_unpacked(cursor, new)
@@ -75,9 +79,9 @@ def _insert(session: Session, new: Insertion) -> None:
 
 
 def _insert_unpacked(cursor: sqlite3.Cursor, new: Insertion) -> None:
-    """Insert rows of one revision: the database takes pieces apart itself.
+    """Insert rows of one revision: the database unpacks whole pieces.
 
-    Twice as fast as handing over row by row, and the interpreter is free meanwhile.
+    Twice as fast as passing row by row, and without the interpreter lock meanwhile.
     """
     width = new.values.shape[1] * 8
     revisions = [int(column[0]) for column in new.revisions]
@@ -107,7 +111,7 @@ def _names(new: Insertion) -> str:
 
 
 def _packed(values: Values) -> Iterator[bytes]:
-    """Each row's numbers as bytes; made piece by piece, without a loop over the rows."""
+    """Each row's numbers as bytes, packed in pieces, without a loop over the rows."""
     vector = f"V{values.shape[1] * 8}"
     for start in range(0, len(values), PIECE_ROWS):
         piece = np.ascontiguousarray(values[start : start + PIECE_ROWS], dtype="<f8")

@@ -1,4 +1,4 @@
-"""Rows of observations read in bulk, as they are or as they were, on both databases."""
+"""Read observation rows in bulk, at the present or at an earlier revision, on both databases."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.series import binary_copy
-from app.series.binary_copy import Microseconds
+from app.series.storage import binary_copy
+from app.series.storage.binary_copy import Microseconds
 from app.series.tables import Correction, Observation
 from models.arrays import Values
 
@@ -23,7 +23,7 @@ REPLACED = "SELECT time, old_revision AS revision, old_values AS vector FROM cor
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class StoredRows:
     """Observations in the order of time: microseconds since 1970, revisions and values."""
 
     times: Microseconds
@@ -34,13 +34,13 @@ class Rows:
         return len(self.times)
 
     @classmethod
-    def none(cls, channels: int) -> "Rows":
-        """No row."""
+    def none(cls, channels: int) -> "StoredRows":
+        """Zero rows."""
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, channels)))
 
-    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> "Rows":
-        """The chosen rows, by mask, by number or by range."""
-        return Rows(self.times[chosen], self.revisions[chosen], self.values[chosen])
+    def where(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> "StoredRows":
+        """The chosen rows, by mask, index or range."""
+        return StoredRows(self.times[chosen], self.revisions[chosen], self.values[chosen])
 
 
 def read_rows(
@@ -52,15 +52,15 @@ def read_rows(
     end: int = LAST_TIME,
     until_revision: int | None = None,
     limit: int | None = None,
-) -> Rows:
-    """The first rows with `start <= time <= end` as they are, or as they were at a revision."""
-    wanted = Wanted(series_id, 0, channels, until_revision)
-    return joined(read_pieces(session, wanted, start=start, end=end, limit=limit), channels)
+) -> StoredRows:
+    """The first rows with `start <= time <= end`, at the present or at an earlier revision."""
+    query = RowQuery(series_id, 0, channels, until_revision)
+    return joined(read_pieces(session, query, start=start, end=end, limit=limit), channels)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is read of a series: some neighbouring columns, as they are or were at a revision."""
+class RowQuery:
+    """Neighbouring columns of a series; `until_revision` is None for the present revision."""
 
     series_id: int
     first_column: int
@@ -70,72 +70,79 @@ class Wanted:
 
 def read_pieces(
     session: Session,
-    wanted: Wanted,
+    query: RowQuery,
     *,
     start: int = FIRST_TIME,
     end: int = LAST_TIME,
     limit: int | None = None,
-) -> Iterator[Rows]:
-    """The same piece by piece: neither side ever holds a long series twice."""
+) -> Iterator[StoredRows]:
+    """The rows of a range in pieces: neither side holds two copies of a long series."""
     left = LAST_TIME if limit is None else limit
     while left > 0:
         most = min(left, READ_ROWS)
-        piece = read_piece(session, wanted, start, end, most)
+        piece = read_piece(session, query, start, end, most)
         yield piece
         if len(piece) < most:
             return
         start, left = int(piece.times[-1]) + 1, left - most
 
 
-def joined(pieces: Iterator[Rows], columns: int) -> Rows:
-    """All pieces as one."""
-    found = list(pieces) or [Rows.none(columns)]
+def joined(pieces: Iterator[StoredRows], columns: int) -> StoredRows:
+    """Join pieces."""
+    found = list(pieces) or [StoredRows.none(columns)]
     if len(found) == 1:
         return found[0]
-    return Rows(
+    return StoredRows(
         np.concatenate([piece.times for piece in found]),
         np.concatenate([piece.revisions for piece in found]),
         np.concatenate([piece.values for piece in found]),
     )
 
 
-def read_piece(session: Session, wanted: Wanted, start: int, end: int, limit: int) -> Rows:
-    """The first rows of a range, as they are or as they were."""
-    condition = f"series_id = {wanted.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
-    revision, span = wanted.until_revision, (wanted.first_column, wanted.columns)
+def read_piece(session: Session, query: RowQuery, start: int, end: int, limit: int) -> StoredRows:
+    """The first `limit` rows of a range."""
+    condition = f"series_id = {query.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
+    revision, span = query.until_revision, (query.first_column, query.columns)
     if revision is None:
         return _select(session, f"{PRESENT} WHERE {condition} ORDER BY time LIMIT {limit:d}", *span)
-    queries = (
+    statements = (
         f"{PRESENT} WHERE {condition} AND revision <= {revision:d}",
         f"{REPLACED} WHERE {condition} AND {_was_true_at(revision)}",
     )
-    found = [_select(session, f"{one} ORDER BY time LIMIT {limit:d}", *span) for one in queries]
+    found = [
+        _select(session, f"{statement} ORDER BY time LIMIT {limit:d}", *span)
+        for statement in statements
+    ]
     return _merged(*found).where(slice(limit))
 
 
-def read_replaced(session: Session, wanted: Wanted, start: int, end: int) -> Rows:
-    """What was replaced or deleted in a range, by time and by the revision that did it."""
-    condition = f"series_id = {wanted.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
-    query = (
+def read_replaced(session: Session, query: RowQuery, start: int, end: int) -> StoredRows:
+    """Replaced and deleted rows of a range, by time and by the revision that changed them."""
+    condition = f"series_id = {query.series_id:d} AND time BETWEEN {start:d} AND {end:d}"
+    statement = (
         "SELECT time, revision, old_values AS vector FROM corrections "
         f"WHERE {condition} ORDER BY time, revision"
     )
-    return _select(session, query, wanted.first_column, wanted.columns)
+    return _select(session, statement, query.first_column, query.columns)
 
 
-def read_written_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
+def read_written_after(
+    session: Session, series_id: int, channels: int, revision: int
+) -> StoredRows:
     """The present rows that were written after a revision."""
     condition = f"series_id = {series_id:d} AND revision > {revision:d}"
     return _read_all(session, f"{PRESENT} WHERE {condition}", channels)
 
 
-def read_replaced_after(session: Session, series_id: int, channels: int, revision: int) -> Rows:
-    """What was true at a revision and was replaced or deleted later."""
+def read_replaced_after(
+    session: Session, series_id: int, channels: int, revision: int
+) -> StoredRows:
+    """The rows of a revision that were replaced or deleted later."""
     condition = f"series_id = {series_id:d} AND {_was_true_at(revision)}"
     return _read_all(session, f"{REPLACED} WHERE {condition}", channels)
 
 
-def _read_all(session: Session, query: str, channels: int) -> Rows:
+def _read_all(session: Session, query: str, channels: int) -> StoredRows:
     start, found = FIRST_TIME, []
     while True:
         piece = f"{query} AND time >= {start:d} ORDER BY time LIMIT {READ_ROWS:d}"
@@ -146,7 +153,7 @@ def _read_all(session: Session, query: str, channels: int) -> Rows:
 
 
 def last_time(session: Session, series_id: int, revision: int) -> int | None:
-    """The time of the last row that a series had at a revision."""
+    """The time of the series' last row at a revision; None if it had no rows."""
     of_present = (Observation.series_id == series_id, Observation.revision <= revision)
     of_replaced = (
         Correction.series_id == series_id,
@@ -162,7 +169,7 @@ def last_time(session: Session, series_id: int, revision: int) -> int | None:
 
 
 def time_from_end(session: Session, series_id: int, count: int) -> int:
-    """The time of the first of the last `count` observations, of which there are that many."""
+    """The time of the first of the last `count` observations; the series has at least `count`."""
     times = sa.select(Observation.time).where(Observation.series_id == series_id)
     statement = times.order_by(Observation.time.desc()).offset(count - 1).limit(1)
     return session.scalars(statement).one()
@@ -178,7 +185,7 @@ def first_times(session: Session, series_id: int, limit: int) -> Microseconds:
 def extent(
     session: Session, series_id: int, start: int = FIRST_TIME, end: int = LAST_TIME
 ) -> tuple[int, int | None, int | None]:
-    """How many observations a range holds, and the times of the first and the last."""
+    """The number of observations in a range, and the times of the first and the last."""
     statement = sa.select(
         sa.func.count(), sa.func.min(Observation.time), sa.func.max(Observation.time)
     ).where(Observation.series_id == series_id, Observation.time.between(start, end))
@@ -187,32 +194,32 @@ def extent(
 
 
 def _was_true_at(revision: int) -> str:
-    """Of a time's corrections at most one holds what was true at a revision."""
+    """The condition for replaced rows of a revision: at most one correction of each time."""
     return f"old_revision <= {revision:d} AND revision > {revision:d}"
 
 
-def _merged(one: Rows, other: Rows) -> Rows:
-    times = np.concatenate([one.times, other.times])
+def _merged(left: StoredRows, right: StoredRows) -> StoredRows:
+    times = np.concatenate([left.times, right.times])
     order = np.argsort(times, kind="stable")
-    return Rows(
+    return StoredRows(
         times[order],
-        np.concatenate([one.revisions, other.revisions])[order],
-        np.concatenate([one.values, other.values])[order],
+        np.concatenate([left.revisions, right.revisions])[order],
+        np.concatenate([left.values, right.values])[order],
     )
 
 
-def _select(session: Session, query: str, first_column: int, columns: int) -> Rows:
-    """Run a query for (time, revision, vector), of which only some columns are fetched.
+def _select(session: Session, query: str, first_column: int, columns: int) -> StoredRows:
+    """Run a query for (time, revision, vector); only some columns of the vector are fetched.
 
-    The query holds no text of a client's.
+    The query must not contain text from a client.
     """
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         last = first_column + columns
         part = f"SELECT time, revision, vector[{first_column + 1:d}:{last:d}] FROM ({query}) AS r"
-        return Rows(*binary_copy.read(connection, part, columns))
-    # SQLite puts the rows together itself: fetched one by one they take four times as long, and
-    # the interpreter is kept from other requests. Texts and blobs have the same bytes there.
+        return StoredRows(*binary_copy.read(connection, part, columns))
+    # SQLite joins the rows itself: fetching them one by one takes four times as long, and holds
+    # the interpreter lock meanwhile. Texts and blobs have the same bytes in SQLite.
     part = f"substr(vector, {first_column * 8 + 1:d}, {columns * 8:d})"
     found = connection.exec_driver_sql(
         "SELECT json_group_array(time), json_group_array(revision), "
@@ -220,5 +227,5 @@ def _select(session: Session, query: str, first_column: int, columns: int) -> Ro
     ).one()
     times, revisions = (np.array(json.loads(text), np.int64) for text in found[:2])
     if not len(times):
-        return Rows.none(columns)
-    return Rows(times, revisions, np.frombuffer(found[2], "<f8").reshape(-1, columns))
+        return StoredRows.none(columns)
+    return StoredRows(times, revisions, np.frombuffer(found[2], "<f8").reshape(-1, columns))

@@ -1,4 +1,4 @@
-"""Decoded columns that charts read again and again: kept by revision, bounded in bytes."""
+"""Cache of decoded columns that charts read repeatedly, by revision, bounded in bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from fastapi import Depends, Request
 
-from app.series.binary_copy import Microseconds
+from app.series.storage.binary_copy import Microseconds
 from models.arrays import Values
 
 
@@ -17,8 +17,8 @@ from models.arrays import Values
 class SeriesKey:
     """A series at a revision.
 
-    The moment of its creation belongs to it: SQLite gives the number of a deleted series to the
-    next one.
+    The time of its creation is part of the key: SQLite gives the id of a deleted series to the
+    next new one.
     """
 
     series_id: int
@@ -33,7 +33,7 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What is kept of an earlier revision: most of it is still so in the next one."""
+    """Cached columns of an earlier revision: most of their rows are unchanged in the next one."""
 
     revision: int
     times: Microseconds
@@ -52,8 +52,8 @@ class _Entry:
         return times + sum(column.nbytes for column in list(self.columns.values()))
 
 
-class DecodedSeries:
-    """The columns of the series that were read last; several threads may ask at once."""
+class ColumnCache:
+    """The columns of the most recently read series; safe to use from several threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -61,7 +61,7 @@ class DecodedSeries:
         self._lock = Lock()
 
     def find(self, key: SeriesKey, columns: tuple[int, ...]) -> tuple[Microseconds, Values] | None:
-        """The times and the wanted columns, `(rows, columns)`, if all are here."""
+        """The times and the columns, `(rows, columns)`, if all of them are cached."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None or entry.times is None or not entry.columns.keys() >= set(columns):
@@ -75,16 +75,16 @@ class DecodedSeries:
         columns: tuple[int, ...],
         read: Callable[[tuple[int, ...], Earlier | None], tuple[Microseconds, Values]],
     ) -> tuple[Microseconds, Values]:
-        """The same, read if they are not here; what was used longest ago makes room.
+        """The times and the columns, read if they are not cached; the oldest entries make room.
 
-        Earlier revisions of the series are forgotten: nobody charts them any more.
+        Earlier revisions of the series are removed: charts show the present one.
 
         Args:
             key: The series at a revision.
-            columns: By number.
-            read: Gives the times and the columns that it is called with, and may take from an
-                earlier revision what has not changed. It is called once, also when several ask at
-                the same time.
+            columns: Column numbers.
+            read: Reads the times and the columns that it is called with; it may reuse the
+                unchanged rows of an earlier revision. It is called once, also when several threads
+                load the same columns at the same time.
         """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
@@ -94,9 +94,9 @@ class DecodedSeries:
             if missing:
                 entry.times, values = read(missing, self._earlier(key, missing))
                 for place, column in enumerate(missing):
-                    own = np.array(values[:, place])
-                    own.flags.writeable = False
-                    entry.columns[column] = own
+                    copied = np.array(values[:, place])
+                    copied.flags.writeable = False
+                    entry.columns[column] = copied
             assert entry.times is not None, "columns come with their times"  # noqa: S101
             found = entry.times, _side_by_side(entry, columns)
         self._make_room(key)
@@ -104,26 +104,26 @@ class DecodedSeries:
 
     @property
     def size_bytes(self) -> int:
-        """What is kept now."""
+        """The present size of the cache."""
         with self._lock:
             return self._size_bytes()
 
     def _earlier(self, key: SeriesKey, columns: tuple[int, ...]) -> Earlier | None:
-        """The latest revision before one of which the columns are here."""
+        """The latest earlier revision for which all the columns are cached."""
         with self._lock:
-            here = [
-                (one.revision, entry)
-                for one, entry in self._entries.items()
-                if one.is_before(key) and entry.times is not None
+            cached = [
+                (earlier.revision, entry)
+                for earlier, entry in self._entries.items()
+                if earlier.is_before(key) and entry.times is not None
             ]
-        for revision, entry in sorted(here, key=lambda one: -one[0]):
+        for revision, entry in sorted(cached, key=lambda pair: -pair[0]):
             if entry.columns.keys() >= set(columns) and entry.times is not None:
                 return Earlier(revision, entry.times, _side_by_side(entry, columns))
         return None
 
     def _make_room(self, newest: SeriesKey) -> None:
         with self._lock:
-            for key in [one for one in self._entries if one.is_before(newest)]:
+            for key in [key for key in self._entries if key.is_before(newest)]:
                 del self._entries[key]
             while self._entries and self._size_bytes() > self.most_bytes:
                 self._entries.popitem(last=False)
@@ -136,9 +136,9 @@ def _side_by_side(entry: _Entry, columns: tuple[int, ...]) -> Values:
     return np.column_stack([entry.columns[column] for column in columns])
 
 
-async def _decoded_series(request: Request) -> DecodedSeries:
-    kept: DecodedSeries = request.app.state.decoded_series
-    return kept
+async def _column_cache(request: Request) -> ColumnCache:
+    cache: ColumnCache = request.app.state.column_cache
+    return cache
 
 
-DecodedSeriesDependency = Annotated[DecodedSeries, Depends(_decoded_series)]
+ColumnCacheDependency = Annotated[ColumnCache, Depends(_column_cache)]

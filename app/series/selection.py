@@ -1,4 +1,4 @@
-"""Which rows are wanted, and how they come: piece by piece, all of one revision."""
+"""Select rows of a series and read them in pieces, all of one revision."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.db import Database, to_microseconds
 from app.errors import SeriesNotFound, UnknownChannel, UnknownRevision
-from app.series import storage
-from app.series.binary_copy import Microseconds
 from app.series.channels import ChannelList
-from app.series.decoded import DecodedSeries, Earlier, SeriesKey
+from app.series.column_cache import ColumnCache, Earlier, SeriesKey
 from app.series.observation_schemas import ObservationsQuery
-from app.series.storage import Wanted
+from app.series.storage import row_reader
+from app.series.storage.binary_copy import Microseconds
+from app.series.storage.row_reader import RowQuery
 from app.series.tables import Series, SeriesRevision
 from models.arrays import Times, Values
 from models.errors import Problem
@@ -30,7 +30,7 @@ class Selection:
     Args:
         key: The series and the revision.
         channels: The settings of the chosen channels.
-        columns: Where they stand in a row.
+        columns: Their positions in a row.
         start: First time in microseconds since 1970.
         end: Last time.
         most_rows: The series' present number of rows.
@@ -49,12 +49,12 @@ class Selection:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no end of the series is left out."""
-        return (self.start, self.end) == (storage.FIRST_TIME, storage.LAST_TIME)
+        """Whether the range includes both ends of the series."""
+        return (self.start, self.end) == (row_reader.FIRST_TIME, row_reader.LAST_TIME)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The chosen channels by name."""
+        """The names of the chosen channels."""
         return tuple(channel["name"] for channel in self.channels)
 
 
@@ -69,17 +69,17 @@ class Observations:
         return len(self.times)
 
     def where(self, chosen: Any) -> "Observations":
-        """The chosen rows, by mask, by number or by range."""
+        """The chosen rows, by mask, index or range."""
         return Observations(self.times[chosen], self.values[chosen])
 
     @classmethod
     def none(cls, columns: int) -> "Observations":
-        """No row."""
+        """Zero rows."""
         return cls(np.empty(0, "datetime64[us]"), np.empty((0, columns)))
 
     @classmethod
     def joined(cls, pieces: list["Observations"]) -> "Observations":
-        """All pieces as one; there must be one at least."""
+        """Join pieces; at least one is required."""
         if len(pieces) == 1:
             return pieces[0]
         return cls(
@@ -91,13 +91,13 @@ class Observations:
 def resolve(
     session: Session, series: Series, query: ObservationsQuery, after: int | None
 ) -> Selection:
-    """What a query asks of a series.
+    """The rows that a query selects.
 
     Args:
         session: The database.
-        series: Which.
+        series: The series.
         query: Range, channels and revision.
-        after: Only what is later than this, in microseconds since 1970.
+        after: Only rows later than this, in microseconds since 1970.
 
     Raises:
         UnknownChannel, UnknownRevision: If a channel or a revision does not exist.
@@ -105,16 +105,16 @@ def resolve(
     columns = columns_of(series, tuple(query.channels))
     _check_revision(series, query.as_of_revision)
     revision = series.revision if query.as_of_revision is None else query.as_of_revision
-    start = storage.FIRST_TIME if query.start is None else to_microseconds(query.start)
+    start = row_reader.FIRST_TIME if query.start is None else to_microseconds(query.start)
     last_time = None if series.last_time is None else to_microseconds(series.last_time)
     if revision != series.revision:
-        last_time = storage.last_time(session, series.id, revision)
+        last_time = row_reader.last_time(session, series.id, revision)
     return Selection(
         key=SeriesKey(series.id, to_microseconds(series.created_at), revision),
         channels=[series.channels[column] for column in columns],
         columns=tuple(columns),
         start=start if after is None else max(start, after + 1),
-        end=storage.LAST_TIME if query.end is None else to_microseconds(query.end),
+        end=row_reader.LAST_TIME if query.end is None else to_microseconds(query.end),
         most_rows=series.rows,
         last_time=last_time,
         is_present=revision == series.revision,
@@ -122,7 +122,7 @@ def resolve(
 
 
 def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
-    """The columns of channels that are named one by one or with commas between.
+    """The columns of channels that are named one by one or separated by commas.
 
     Raises:
         UnknownChannel: If a channel does not exist.
@@ -141,32 +141,32 @@ def columns_of(series: Series, texts: tuple[str, ...]) -> list[int]:
 
 def read(
     database: Database,
-    kept: DecodedSeries,
+    cache: ColumnCache,
     selection: Selection,
     *,
-    keep: bool,
+    store: bool,
     most: int | None = None,
 ) -> Iterator[Observations]:
-    """The rows in pieces, from memory where they are kept.
+    """The selected rows in pieces, from the cache if they are there.
 
     Args:
-        database: Where to read.
-        kept: What was decoded before.
-        selection: What is wanted.
-        keep: Whether a whole series that fits shall be kept: charts come again, exports do not.
-        most: Hardly more rows are needed.
+        database: The database.
+        cache: Columns that were decoded before.
+        selection: The rows to read.
+        store: Whether to cache a whole series that fits: charts are read repeatedly, exports once.
+        most: Read little more than this number of rows.
     """
-    found = kept.find(selection.key, selection.columns)
+    found = cache.find(selection.key, selection.columns)
     needed_bytes = selection.most_rows * (1 + len(selection.columns)) * VALUE_BYTES
-    fits = needed_bytes <= kept.most_bytes
-    if found is None and keep and fits and selection.is_present and selection.is_whole:
-        found = kept.load(
+    fits = needed_bytes <= cache.most_bytes
+    if found is None and store and fits and selection.is_present and selection.is_whole:
+        found = cache.load(
             selection.key,
             selection.columns,
             lambda columns, earlier: _load(database, replace(selection, columns=columns), earlier),
         )
     if found is None:
-        rows = storage.READ_ROWS if most is None else min(most, storage.READ_ROWS)
+        rows = row_reader.READ_ROWS if most is None else min(most, row_reader.READ_ROWS)
         for times, values in _stored_pieces(database, selection, rows):
             yield Observations(times.view("datetime64[us]"), values)
         return
@@ -179,35 +179,35 @@ def read(
 def _load(
     database: Database, selection: Selection, earlier: Earlier | None
 ) -> tuple[Microseconds, Values]:
-    """A whole series; of an earlier revision only what was touched since is read again."""
+    """A whole series; where an earlier revision is cached, only rows written since are read."""
     pieces = []
     if earlier is not None:
         start = _touched_from(database, selection.key, earlier.revision)
         untouched = slice(int(np.searchsorted(earlier.times, start)))
         pieces = [(earlier.times[untouched], earlier.values[untouched])]
         selection = replace(selection, start=start)
-    pieces += _stored_pieces(database, selection, storage.READ_ROWS)
+    pieces += _stored_pieces(database, selection, row_reader.READ_ROWS)
     times, values = (np.concatenate([piece[part] for piece in pieces]) for part in (0, 1))
     return times, values
 
 
 def _touched_from(database: Database, key: SeriesKey, revision: int) -> int:
-    """The earliest time that was written, changed or deleted behind a revision."""
+    """The earliest time that was written, changed or deleted after a revision."""
     statement = sa.select(sa.func.min(SeriesRevision.min_time)).where(
         SeriesRevision.series_id == key.series_id,
         SeriesRevision.revision.between(revision + 1, key.revision),
     )
     with database.reading() as session:
         touched = session.scalar(statement)
-    return storage.FIRST_TIME if touched is None else to_microseconds(touched)
+    return row_reader.FIRST_TIME if touched is None else to_microseconds(touched)
 
 
 def _stored_pieces(
     database: Database, selection: Selection, rows: int
 ) -> Iterator[tuple[Microseconds, Values]]:
-    """Each piece in a transaction of its own: a slow reader holds none.
+    """Read each piece in its own transaction, so that a slow client keeps none open.
 
-    They fit together because all are of one revision, whatever is written meanwhile.
+    All pieces are of one revision, whatever is written meanwhile.
 
     Raises:
         SeriesNotFound: If the series was deleted meanwhile.
@@ -219,8 +219,8 @@ def _stored_pieces(
     while True:
         with database.reading() as session:
             until = _until_revision(session, selection.key)
-            wanted = Wanted(selection.key.series_id, first_column, width, until)
-            piece = storage.read_piece(session, wanted, start, selection.end, rows)
+            query = RowQuery(selection.key.series_id, first_column, width, until)
+            piece = row_reader.read_piece(session, query, start, selection.end, rows)
         yield piece.times, piece.values[:, chosen]
         if len(piece) < rows:
             return
@@ -228,7 +228,7 @@ def _stored_pieces(
 
 
 def _until_revision(session: Session, key: SeriesKey) -> int | None:
-    """The revision to read back to; None while it is the present one."""
+    """The revision to read; None while it is the present one."""
     series = session.get(Series, key.series_id)
     if series is None or to_microseconds(series.created_at) != key.created_at:
         raise SeriesNotFound("The series was deleted while it was read.")

@@ -1,7 +1,7 @@
 """PostgreSQL's binary COPY of observation rows, encoded and decoded by NumPy.
 
-Every row of a series has the same width, because its vectors have one length and no
-null elements: a whole table is one structured array, without a Python loop over rows.
+All rows of a series have the same width, because their vectors have the same length and no null
+elements: a whole table is one structured array, without a Python loop over rows.
 The format: https://www.postgresql.org/docs/current/sql-copy.html
 """
 
@@ -84,7 +84,7 @@ def _encoded(new: Insertion) -> npt.NDArray[np.void]:
 
 
 def _row_layout(keys: list[str], revisions: list[str], channels: int) -> np.dtype[np.void]:
-    """One row: a count of fields, then each field behind its length in bytes."""
+    """One row: the number of fields, then each field after its length in bytes."""
     fields: list[tuple[Any, ...]] = [("fields", ">i2")]
     for name in (*keys, *revisions):
         fields += [(f"{name}_bytes", ">i4"), (name, ">i8" if name == "time" else ">i4")]
@@ -104,5 +104,5 @@ def _row_layout(keys: list[str], revisions: list[str], channels: int) -> np.dtyp
 
 
 def _cursor(connection: sa.Connection) -> Any:
-    """The driver's cursor, in the transaction of the connection."""
+    """The driver's cursor, in the connection's transaction."""
     return connection.connection.cursor()
