@@ -127,7 +127,7 @@ class Combining:
 
     def _require(self, count: int, conflicting: Integers, lines: Lines) -> None:
         is_refused = self.rule == "refuse"
-        if not is_refused and (self.rule or count <= MOST_CONFLICTING_SHARE * len(lines)):
+        if not is_refused and (self.rule or are_few(count, len(lines))):
             return
         example = next(lines.at(conflicting))
         what = (
@@ -138,13 +138,18 @@ class Combining:
         raise ConflictingRows(message, [Problem("/query/duplicates", message)])
 
 
+def are_few(count: int, rows: int) -> bool:
+    """Whether conflicts can be corrections; a single one always can."""
+    return count <= max(1, MOST_CONFLICTING_SHARE * rows)
+
+
 def require_few_conflicts(count: int, rows: int, options: ReadOptions) -> None:
     """Refuse a file of which too many rows contradict another one of their series.
 
     Raises:
         ConflictingRows: If the sender does not say what is stored for them.
     """
-    if options.duplicates is None and count > MOST_CONFLICTING_SHARE * rows:
+    if options.duplicates is None and not are_few(count, rows):
         message = (
             f"{count} of {rows} rows have series and time of a later row with other values. "
             f"{_too_many()}"

@@ -19,6 +19,9 @@ NO_LABEL = -1
 SAMPLED_ROWS = 2_000
 # Numbers are labels only if at most this share of sampled rows differ.
 MOST_DIFFERENT_SHARE = 0.25
+# Texts that hardly ever come again are notes.
+MOST_VALUES_SHARE = 2 / 3
+FEW_ROWS = 5
 LEAST_DIFFERENT_ALLOWED = 20
 SHOWN_CODES = 2_000
 
@@ -94,7 +97,7 @@ def find_label(column: Any, number: int, name: str, kind: CellKind, usable: Mask
         return None
     codes, texts = coded(column)
     rows = len(codes)
-    if not 2 <= len(texts) <= rows / 2:
+    if not 2 <= len(texts) <= max(FEW_ROWS, MOST_VALUES_SHARE * rows):
         return None
     if kind != CellKind.TEXT and len(texts) > max(LEAST_DIFFERENT_ALLOWED, rows / 4):
         return None
