@@ -51,7 +51,6 @@ ServiceError                      500 error
 ├── TooLarge                      413 too-large
 │   ├── BodyTooLarge              413 body-too-large
 │   ├── UploadTooLarge            413 upload-too-large
-│   ├── SplitTooLarge             413 split-too-large
 │   └── BatchTooLarge             413 batch-too-large
 ├── Invalid                       422 invalid
 │   ├── IdempotencyKeyReused      422 idempotency-key-reused
@@ -303,10 +302,6 @@ class BodyTooLarge(TooLarge):
 
 class UploadTooLarge(TooLarge):
     """The uploaded file is longer than the limit."""
-
-
-class SplitTooLarge(TooLarge):
-    """A file that a job has to read cannot be split; send it in parts."""
 
 
 class BatchTooLarge(TooLarge):

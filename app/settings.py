@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Decompressed size above which an upload is read by a worker, as a job.",
     )
+    split_job_series: int = Field(
+        200, ge=1, description="Uploads split into more series than this are stored as a job."
+    )
     upload_limit_bytes: int = Field(
         2048 * MEBIBYTE, ge=1, description="Largest request body of an upload."
     )

@@ -69,9 +69,12 @@ class DialectRead(BaseModel):
 class SplitRead(BaseModel):
     """Which part of a split file this is: the column, its value, and the number of parts."""
 
-    column: str
+    column: str = Field(description="The columns of the split, with commas between.")
     value: str
     of: int
+    values: dict[str, str] = Field(
+        default_factory=dict, description="The value in each column of the split."
+    )
 
 
 class UploadReport(BaseModel):
@@ -160,6 +163,17 @@ class UploadReport(BaseModel):
 
 
 class SplitReport(BaseModel):
-    """The reports of a split file; lines without a series are in the first report."""
+    """The reports of a split file and their sums; lines without a series are in the first one."""
 
+    # Reports of earlier releases have no sums.
+    series: int = Field(0, description="The number of series.")
+    rows_read: int = 0
+    rows_stored: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_duplicate: int = 0
+    rows_quarantined: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    cadence: str | None = Field(None, description="The step, if it is the same in all series.")
     items: list[UploadReport]

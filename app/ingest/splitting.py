@@ -1,8 +1,7 @@
 """Uploads of several series in one file: a column names the series of each row."""
 
-import re
-from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import sqlalchemy as sa
@@ -10,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import SettingsDiffer
+from app.ingest.part_attributes import constant_channels, take_attributes
+from app.ingest.part_names import named_parts
 from app.ingest.queries import earlier_upload
 from app.ingest.storing import store_table
 from app.ingest.upload_requests import (
@@ -19,44 +20,76 @@ from app.ingest.upload_requests import (
     UploadSettings,
     sha256,
 )
-from app.parsing.options import ReadOptions
-from app.parsing.parts import SeriesPart, read_parts, split_invalid
+from app.parsing.label_columns import invalid
+from app.parsing.options import MOST_PARTS, ReadOptions
+from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table
 from app.parsing.value_findings import apply_missing
 from app.series.channels import sentinels_of
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series
-from app.series.tables import NAME_LENGTH, Series, Upload
+from app.series.tables import Series, Upload
 
-NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+@dataclass(frozen=True, slots=True)
+class ReadParts:
+    """A file that was read into several series, to be stored."""
+
+    request: UploadRequest
+    digest: str
+    options: ReadOptions
+    parts: list[SeriesPart]
 
 
 def upload_parts(
-    database: Database, request: UploadRequest, file: IO[bytes], *, limit_bytes: int
+    database: Database,
+    request: UploadRequest,
+    file: IO[bytes],
+    *,
+    limit_bytes: int,
+    most_series: int = MOST_PARTS,
 ) -> StoredUpload:
-    """Read a file into several series; the result holds a report for each.
+    """Read a file into several series; the result holds a report for each, and one for all.
 
-    All are stored in one transaction; the same bytes again get the same reports.
+    All are stored in one transaction; the same bytes again get the same reports. A file of more
+    than `most_series` is not stored: the result says that it needs a job.
 
     Raises:
         ParsingError: If the file cannot be read or split.
         SettingsDiffer: If a series has another kind or time zone than its part.
         ChannelsDiffer, ChannelsMissing: If a part does not fit its series.
     """
-    if "like" in request.options:
-        raise split_invalid(
-            "`split` and `like` cannot be given together: a part is like its own upload"
-        )
     digest = sha256(file)
     with database.reading() as session:
         earlier = earlier_parts(session, request, digest)
-        timezone = _common_timezone(session, request)
+        timezone = common_timezone(session, request)
     if earlier is not None:
         return StoredUpload(earlier, is_new=False)
-    options = ReadOptions(**{"timezone": timezone, **request.options}, kind=request.kind)
-    parts = _by_series_name(request, read_parts(file, options, limit_bytes=limit_bytes))
+    read = read_for(request, file, digest, timezone, limit_bytes=limit_bytes)
+    if len(read.parts) > most_series:
+        return StoredUpload({}, is_new=False, needs_job=True)
     with database.transaction() as session:
-        return _store(session, request, digest, options, parts)
+        return store_parts(session, read)
+
+
+def read_for(
+    request: UploadRequest,
+    file: IO[bytes],
+    digest: str,
+    timezone: str,
+    *,
+    limit_bytes: int,
+) -> ReadParts:
+    """Read a file into several series.
+
+    Raises:
+        ParsingError: If the file cannot be read or split.
+    """
+    if "like" in request.options:
+        raise invalid("split", "cannot be given with `like`: a part is like its own upload")
+    options = ReadOptions(**{"timezone": timezone, **request.options}, kind=request.kind)
+    parts = read_parts(file, options, limit_bytes=limit_bytes)
+    return ReadParts(request, digest, options, parts)
 
 
 def earlier_parts(session: Session, request: UploadRequest, digest: str) -> dict[str, Any] | None:
@@ -71,7 +104,22 @@ def earlier_parts(session: Session, request: UploadRequest, digest: str) -> dict
     reports = [one.report for one in found if one is not None and one.report.get("split")]
     if not reports or len(reports) != reports[0]["split"]["of"]:
         return None
-    return {"items": reports}
+    return report_of_all(reports)
+
+
+def report_of_all(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """The reports of all series, and their sums."""
+    counts = ("rows_read", "rows_stored", "rows_updated", "rows_unchanged", "rows_duplicate")
+    cadences = {one["cadence"] for one in reports}
+    sums = {name: sum(one[name] for one in reports) for name in (*counts, "rows_quarantined")}
+    return {
+        "series": len(reports),
+        **sums,
+        "first": min(one["first"] for one in reports),
+        "last": max(one["last"] for one in reports),
+        "cadence": cadences.pop() if len(cadences) == 1 else None,
+        "items": reports,
+    }
 
 
 def _possible_parts(session: Session, request: UploadRequest) -> list[Series]:
@@ -80,67 +128,52 @@ def _possible_parts(session: Session, request: UploadRequest) -> list[Series]:
     return list(session.scalars(sa.select(Series).where(named).order_by(Series.name)))
 
 
-def _common_timezone(session: Session, request: UploadRequest) -> str:
+def common_timezone(session: Session, request: UploadRequest) -> str:
     """The zone of earlier parts if all have the same, otherwise UTC."""
     zones = {series.timezone for series in _possible_parts(session, request)}
     return zones.pop() if len(zones) == 1 else "UTC"
 
 
-def _by_series_name(request: UploadRequest, parts: list[SeriesPart]) -> dict[str, SeriesPart]:
-    """The parts by the names of their series.
+def store_parts(
+    session: Session,
+    read: ReadParts,
+    *,
+    report_progress: Callable[[float], None] = lambda _: None,
+) -> StoredUpload:
+    """Store all parts in the caller's transaction.
 
     Raises:
-        OptionInvalid: If two parts would have the same name, or a part's is not a valid name.
+        SettingsDiffer: If a series has another kind or time zone than its part.
+        ChannelsDiffer, ChannelsMissing: If a part does not fit its series.
     """
-    labels: dict[str, list[str]] = defaultdict(list)
-    for part in parts:
-        labels[_series_name(request.name, part.label)].append(part.label)
-    clashes = [
-        f"{name} ({', '.join(map(repr, both))})" for name, both in labels.items() if both[1:]
-    ]
-    if clashes:
-        raise split_invalid(
-            f"`split` must give each value a series of its own name. Received: {'; '.join(clashes)}"
-        )
-    return {_series_name(request.name, part.label): part for part in parts}
-
-
-def _series_name(name: str, label: str) -> str:
-    ending = NOT_IN_NAMES.sub("-", label).strip("-")
-    whole = f"{name}-{ending}"
-    if not ending or len(whole) > NAME_LENGTH:
-        raise split_invalid(
-            f"`split` must name a column whose values can end a series' name of at most "
-            f"{NAME_LENGTH} letters, digits, `.`, `_` and `-`. Received: {label[:NAME_LENGTH]!r}"
-        )
-    return whole
-
-
-def _store(
-    session: Session,
-    request: UploadRequest,
-    digest: str,
-    options: ReadOptions,
-    parts: dict[str, SeriesPart],
-) -> StoredUpload:
-    """Store all parts in the caller's transaction."""
+    request, options = read.request, read.options
+    existing = {series.name: series for series in _possible_parts(session, request)}
+    parts = named_parts(request.name, read.parts, existing)
+    constant = constant_channels(parts.values())
     # All locks are taken in the order of the names: two such files at once wait and do not
     # deadlock.
     locked = {name: _locked(session, name, parts[name], options) for name in sorted(parts)}
     reports, is_new = [], False
-    for name, series in locked.items():
+    for number, (name, series) in enumerate(locked.items()):
         part_request = replace(request, name=name)
-        earlier = earlier_upload(session, series, part_request, digest)
+        earlier = earlier_upload(session, series, part_request, read.digest)
         if earlier is None:
-            split = {"column": options.split, "value": parts[name].label, "of": len(parts)}
-            table = _with_missing(series, parts[name].table)
+            part = parts[name]
+            table = _with_missing(series, take_attributes(series, part, constant))
             settings = UploadSettings(request.kind, series.timezone, sentinels_of(series.channels))
-            prepared = PreparedUpload(part_request, digest, settings)
+            prepared = PreparedUpload(part_request, read.digest, settings)
+            split = _split_of(part, len(parts))
             reports.append(store_table(session, series, table, prepared, split=split))
             is_new = True
         else:
             reports.append(earlier.report)
-    return StoredUpload({"items": reports}, is_new=is_new)
+        report_progress((number + 1) / len(locked))
+    return StoredUpload(report_of_all(reports), is_new=is_new)
+
+
+def _split_of(part: SeriesPart, count: int) -> dict[str, Any]:
+    column = ",".join(part.values)
+    return {"column": column, "value": part.label, "of": count, "values": part.values}
 
 
 def _locked(session: Session, name: str, part: SeriesPart, options: ReadOptions) -> Series:

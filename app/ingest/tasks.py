@@ -1,12 +1,12 @@
 """The handler of `upload` jobs: read a large file that a worker fetches from the database."""
 
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy.orm import Session
 
-from app.ingest import kept_files, uploads
-from app.ingest.upload_requests import PreparedUpload, StoredUpload, sha256
+from app.ingest import kept_files, splitting, uploads
+from app.ingest.upload_requests import PreparedUpload, StoredUpload, UploadRequest, sha256
 from app.jobs.task import Task
 from app.parsing.errors import disk_error
 from app.parsing.reader import Table
@@ -14,6 +14,7 @@ from app.settings import get_settings
 
 # The share of the job's time that reading takes; storing takes the rest.
 READING_SHARE = 0.6
+SHOWN_OF_PARTS = ("series", "id", "rows_stored", "rows_quarantined")
 
 
 def read_upload(task: Task) -> None:
@@ -25,6 +26,9 @@ def read_upload(task: Task) -> None:
     with _temporary_file() as file:
         kept_files.copy_pieces(task.read, file_id, file)
         digest = sha256(file)
+        if request.is_split:
+            _split(task, request, file, digest)
+            return
         prepared = task.read(lambda session: uploads.prepare(session, request, digest))
         if prepared.earlier is not None:
             earlier = StoredUpload(prepared.earlier, is_new=False)
@@ -39,6 +43,34 @@ def read_upload(task: Task) -> None:
             ),
         )
     task.finish_long(lambda session: _store(session, task, prepared, table))
+
+
+def _split(task: Task, request: UploadRequest, file: IO[bytes], digest: str) -> None:
+    """Read and store a file of several series; its result names each with its report's number."""
+    earlier = task.read(lambda session: splitting.earlier_parts(session, request, digest))
+    if earlier is not None:
+        task.finish_long(lambda _: _result_of_parts(earlier, is_new=False))
+        return
+    task.report(phase="reading", fraction=0.0)
+    timezone = task.read(lambda session: splitting.common_timezone(session, request))
+    read = splitting.read_for(
+        request, file, digest, timezone, limit_bytes=get_settings().decompressed_limit_bytes
+    )
+
+    def store(session: Session) -> dict[str, Any]:
+        def report_series(share: float) -> None:
+            task.report(phase="storing", fraction=READING_SHARE + (1 - READING_SHARE) * share)
+
+        stored = splitting.store_parts(session, read, report_progress=report_series)
+        return _result_of_parts(stored.report, is_new=stored.is_new)
+
+    task.finish_long(store)
+
+
+def _result_of_parts(report: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+    """The sums, and of each series the facts that find its report: thousands would be too long."""
+    items = [{name: one[name] for name in SHOWN_OF_PARTS} for one in report["items"]]
+    return {"location": None, "is_new": is_new, "report": {**report, "items": items}}
 
 
 def _temporary_file() -> Any:

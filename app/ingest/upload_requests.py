@@ -75,10 +75,11 @@ class UploadSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoredUpload:
-    """The report of an upload, and whether this request stored it."""
+    """The report of an upload, and whether this request stored it, or leaves it to a job."""
 
     report: dict[str, Any]
     is_new: bool
+    needs_job: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from app.errors import (
     SeriesNotFound,
     ServiceError,
     SettingsDiffer,
-    SplitTooLarge,
     UnitsDiffer,
     UploadNotFound,
     UploadTooLarge,
@@ -37,7 +36,8 @@ from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
 from app.parsing_problems import INSPECTION_PROBLEMS, PROBLEMS
 from app.problems import documented
-from app.series.schemas import SeriesName, SeriesUploadQuery, UploadQuery
+from app.series.field_types import SeriesName
+from app.series.schemas import SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
 from app.series.tables import Upload
 
@@ -93,7 +93,8 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
         },
         202: {
             "model": JobRead,
-            "description": "A file above STATECAST_UPLOAD_JOB_BYTES: the job that reads it.",
+            "description": "A file above STATECAST_UPLOAD_JOB_BYTES, or of more series than "
+            "STATECAST_SPLIT_JOB_SERIES: the job that reads it.",
         },
         **documented(
             SeriesNotFound,
@@ -104,7 +105,6 @@ QUARANTINE_CSV: dict[int | str, dict[str, Any]] = {
             SeriesChangedMeanwhile,
             UploadWithoutNames,
             CalendarUnavailable,
-            SplitTooLarge,
             KindDiffers,
             ChannelsMissing,
             *FILE_ERRORS,
@@ -136,6 +136,8 @@ async def upload_file(
         if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
             return await run_in_threadpool(_queue_job, database, upload, file)
         stored = await processes.upload(upload, file)
+        if stored.needs_job:
+            return await run_in_threadpool(_queue_job, database, upload, file)
     return _reported(name, stored)
 
 
@@ -149,9 +151,6 @@ def _reported(name: str, stored: StoredUpload) -> Response:
 
 def _queue_job(database: Database, upload: UploadRequest, file: IO[bytes]) -> Response:
     """Queue a job that reads the file, unless its bytes are stored already."""
-    if upload.is_split:
-        message = "The file is too large to be split into several series: send it in parts."
-        raise SplitTooLarge(message)
     earlier = uploads.stored_before(database, upload, file, is_new=False)
     if earlier is not None:
         return _reported(upload.name, earlier)

@@ -21,6 +21,7 @@ from app.ingest.upload_requests import (
     UploadSettings,
     sha256,
 )
+from app.parsing.options import MOST_PARTS
 from app.parsing.reader import Table, read_table
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series, get_series, lock_series
@@ -28,11 +29,16 @@ from app.series.tables import Series
 
 
 def upload(
-    database: Database, request: UploadRequest, file: IO[bytes], *, limit_bytes: int
+    database: Database,
+    request: UploadRequest,
+    file: IO[bytes],
+    *,
+    limit_bytes: int,
+    most_series: int = MOST_PARTS,
 ) -> StoredUpload:
     """Read a file, store its rows and report; the same bytes again get the first report.
 
-    With the option `split` the file becomes several series.
+    With the option `split` the file becomes several series; more than `most_series` need a job.
 
     Raises:
         SeriesNotFound: If the series does not exist and is not to be created.
@@ -41,7 +47,9 @@ def upload(
         ChannelsDiffer, ChannelsMissing, UnitsDiffer: If it does not fit the series.
     """
     if request.is_split:
-        return splitting.upload_parts(database, request, file, limit_bytes=limit_bytes)
+        return splitting.upload_parts(
+            database, request, file, limit_bytes=limit_bytes, most_series=most_series
+        )
     digest = sha256(file)
     with database.reading() as session:
         prepared = prepare(session, request, digest)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing.bars_of_rows import as_bars, begin_of_step
 from app.parsing.columns import ChosenColumns
+from app.parsing.duplicates import Combining
 from app.parsing.findings import Findings
-from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows, in_order
 from app.parsing.regular import RegularFile
@@ -23,18 +24,23 @@ from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars
 from app.parsing.values.matrix import taken
 from models.arrays import Values
+from models.grid.summaries import Rule
 from models.series import SeriesKind
 
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """The names of the channels by their columns, and their values on all rows."""
+    """The names of the channels by their columns, and their values on all rows.
+
+    `rules` say how each is combined where rows become bars.
+    """
 
     kind: SeriesKind
     names: dict[int, str]
     values: Values
     decimal: str
     units: dict[int, str] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,23 @@ class ReadRows:
     time_copies: frozenset[int]
     dialect: dict[str, Any]
 
-    def in_order(self, chosen: Mask, options: ReadOptions, findings: Findings) -> OrderedRows:
-        """The chosen rows in time order; findings about their values are reported."""
+    def in_order(
+        self, chosen: Integers | None, options: ReadOptions, findings: Findings
+    ) -> OrderedRows:
+        """The chosen rows in time order; findings about their values are reported.
+
+        Args:
+            chosen: The numbers of the rows; None takes all that are usable.
+            options: How rows of one time are combined, and what is known about the channels.
+            findings: Receives what is found.
+        """
+        lines, rows = self.rows.lines, self.rows.usable if chosen is None else chosen
         ordered = in_order(
-            self.times[chosen],
-            self.channels.values[chosen],
-            self.rows.lines.where(chosen),
+            self.times[rows],
+            self.channels.values[rows],
+            lines.where(self.rows.usable) if chosen is None else lines.at_rows(chosen),
             findings,
+            combining=Combining.of(options, self.channels.rules),
         )
         names = list(self.channels.names.values())
         report_value_findings(names, self.channels.kind, ordered, options, findings)
@@ -77,7 +93,7 @@ def read_content(
 ) -> Content:
     """Read the rows of a file of one series."""
     read = read_rows(grid, chosen, options, findings)
-    ordered = read.in_order(read.rows.usable, options, findings)
+    ordered = read.in_order(None, options, findings)
     channels = read.channels
     return Content(
         channels.kind, channels.names, read.time_copies, ordered, read.dialect, channels.units
@@ -85,26 +101,36 @@ def read_content(
 
 
 def read_rows(
-    grid: Grid, chosen: ChosenColumns, options: ReadOptions, findings: Findings
+    grid: Grid,
+    chosen: ChosenColumns,
+    options: ReadOptions,
+    findings: Findings,
+    key: tuple[int, ...] = (),
 ) -> ReadRows:
-    """Read times and values of all rows; without `split` the file must hold one series."""
+    """Read times and values of all rows; they must be of one series for each value of the `key`."""
     layout, columns = grid.layout, grid.columns
     rows = _rows(layout, chosen, findings)
     time_names = [layout.names[number] for number in chosen.time]
     times, formats = read_times(
         [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
     )
-    if options.split is None:
-        refuse_several_series(columns, layout, chosen, times, rows)
+    times = begin_of_step(times, options)
+    refuse_several_series(grid, chosen, times, rows, options=options, given=key)
     copies: frozenset[int] = frozenset()
     if not chosen.asked:
         copies = find_time_copies(columns, layout.names, chosen, times, rows)
     asked = {number: name for number, name in chosen.channels.items() if number not in copies}
-    channels = _read_channels(grid, asked, options, rows)
+    channels = as_bars(_read_channels(grid, asked, _of_rows(options), rows), len(columns), options)
     rows.require_enough()
     if grid.delimiter and not options.delimiter:
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
     return ReadRows(rows, times, channels, copies, _dialect(formats, channels, asked))
+
+
+def _of_rows(options: ReadOptions) -> ReadOptions:
+    """The options of the rows themselves, which are not bars before they are put together."""
+    is_made = options.pivot is not None or options.duplicates == "ohlc"
+    return replace(options, kind="generic") if is_made else options
 
 
 def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) -> Content:
@@ -112,7 +138,7 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     layout, chosen = regular.layout, regular.chosen
     rows = _rows(layout, chosen, findings)
     times = in_utc(regular.moments, options.timezone, rows)
-    regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
+    regular.require_one_series(times)
     values = regular.matrix.values(len(layout.body))
     channels = _named(chosen.channels, (values, "."), layout, options, rows)
     rows.require_enough()
@@ -120,7 +146,8 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     if not rows.usable.all():
         usable = np.flatnonzero(rows.usable)
         times, values, lines = times[usable], taken(values, usable), lines.at_rows(usable)
-    ordered = in_order(times, values, lines, findings, take=taken)
+    combining = Combining.of(options)
+    ordered = in_order(times, values, lines, findings, combining=combining, take=taken)
     names = list(channels.names.values())
     report_value_findings(names, channels.kind, ordered, options, findings)
     dialect = _dialect(regular.moments.formats, channels, chosen.channels)
@@ -139,7 +166,7 @@ def _dialect(formats: tuple[str, ...], channels: Channels, asked: dict[int, str]
     return {
         "timestamp_format": list(formats),
         "decimal": channels.decimal,
-        "columns": {name: asked[number] for number, name in channels.names.items()},
+        "columns": {name: asked.get(number, name) for number, name in channels.names.items()},
     }
 
 

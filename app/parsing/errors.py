@@ -8,7 +8,8 @@ ParsingError
 │   ├── MissingColumns    a column of times or of numbers, or a price of bars, is missing
 │   ├── UnreadableTimes   most times cannot be read
 │   ├── TooManyBadRows    more than half of the rows cannot be used
-│   ├── SeveralSeries     rows of several series, and `split` is not given
+│   ├── SeveralSeries     rows of several series, and `split` does not name their key
+│   ├── ConflictingRows   rows of one time contradict each other
 │   ├── AmbiguousFile     nothing in the file proves one of two ways to read it
 │   │   ├── AmbiguousTimes    the order of day and month
 │   │   ├── AmbiguousNumbers  decimal separators or thousands separators
@@ -74,7 +75,11 @@ class TooManyBadRows(UnreadableFile):
 
 
 class SeveralSeries(UnreadableFile):
-    """The file holds rows of several series, and `split` is not given."""
+    """The file holds rows of several series, and `split` does not name all columns of their key."""
+
+
+class ConflictingRows(UnreadableFile):
+    """Rows of one time contradict each other, and `duplicates` does not say which one counts."""
 
 
 class AmbiguousFile(UnreadableFile):

@@ -38,7 +38,14 @@ CODES = {
     "newest_first": Code("rows with the newest first", "sorted by time"),
     "not_in_order": Code("rows that step back in time", "sorted by time"),
     "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
-    "conflicting_rows": Code("rows of the same time with other values", "the last row is stored"),
+    "conflicting_rows": Code(
+        "rows of the same time with other values", "one row is stored, as the message says"
+    ),
+    "merged_rows": Code("rows of the same time that fill each other's gaps", "stored as one row"),
+    "aggregated_rows": Code("rows put together by `every`", "stored as one row for each step"),
+    "attributes": Code(
+        "columns with one value for each series", "kept as attributes of the series"
+    ),
     "clock_changes": Code("an hour that is missing when clocks change", KEPT),
     "jitter": Code("times that differ from regular ones by a jitter", KEPT),
     "outside_sessions": Code("rows outside the hours of the exchange", KEPT),

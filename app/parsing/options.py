@@ -6,8 +6,11 @@ from typing import Any, Literal
 from models.series import SeriesKind
 
 Decimal = Literal[".", ","]
+DuplicateRule = Literal["last", "first", "mean", "sum", "ohlc", "refuse"]
 
 MOST_NAME_LENGTH = 200
+# Series that one file may be split into.
+MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,13 @@ class ReadOptions:
         header: Whether the first line holds names.
         columns: Columns to keep, each as `name` or `name in the file=channel`; without a header
             the names of all columns in order, where an empty name skips its column.
-        split: The column, by name or number from 1, that names the series of each row.
+        split: The columns, by name or number from 1 with commas between, that name the series of
+            each row.
+        pivot: The column, by name or number from 1, whose values name the channel of each row.
+        value: The column of the values of such a table, or of the prices of `duplicates="ohlc"`.
+        duplicates: What stands for several rows of one time; None keeps the last one while few
+            rows conflict.
+        every: The step, such as `1min`, into which rows are put together by `duplicates`.
         kind: What the rows are; None detects it from the column names.
         missing: Numbers that mean a missing value, by channel.
         known: All settings of the channels that exist already, by name.
@@ -38,6 +47,10 @@ class ReadOptions:
     header: bool | None = None
     columns: tuple[str, ...] = ()
     split: str | None = None
+    pivot: str | None = None
+    value: str | None = None
+    duplicates: DuplicateRule | None = None
+    every: str | None = None
     kind: SeriesKind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

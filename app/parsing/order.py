@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.parsing.duplicates import Combining, RowsOfOneTime
 from app.parsing.findings import Example, Findings
-from app.parsing.lines import Lines, Mask
+from app.parsing.lines import Lines
 from app.parsing.times.fields import Integers
 from models.arrays import Values
 
 
 @dataclass(frozen=True, slots=True)
 class OrderedRows:
-    """Rows with strictly increasing times, and the number of dropped rows with the same times.
+    """Rows with strictly increasing times, and the number of rows that others stand for.
 
     `lines` are the file's lines, and `places` the index of each row's line; None if the rows are
-    all lines in their order.
+    all lines in their order. `conflicts` are the rows that contradict another one of their time.
     """
 
     times: Integers
@@ -24,6 +25,7 @@ class OrderedRows:
     duplicates: int
     lines: Lines
     places: Integers | None = None
+    conflicts: int = 0
 
     def lines_of(self, rows: Integers) -> Iterator[Example]:
         """The lines of the given rows."""
@@ -36,16 +38,21 @@ def in_order(
     lines: Lines,
     findings: Findings,
     *,
+    combining: Combining,
     take: Callable[[Values, Integers], Values] = lambda values, rows: values[rows],
 ) -> OrderedRows:
-    """Sort rows by time; of several rows with the same time the file's last one is kept.
+    """Sort rows by time, and combine those of the same time.
 
     Args:
         times: The rows' times.
         values: The rows' values.
         lines: The rows' lines.
-        findings: Receives issues about the order and about dropped rows.
+        findings: Receives issues about the order and about rows of the same time.
+        combining: What stands for several rows.
         take: Selects the values of the given rows.
+
+    Raises:
+        ConflictingRows: If rows contradict each other and may not be combined.
     """
     steps = np.diff(times)
     if (steps > 0).all():
@@ -55,10 +62,14 @@ def in_order(
     times = times[order]
     is_last = np.append(np.diff(times) > 0, True)
     kept = order[is_last]
-    dropped, place = order[~is_last], np.searchsorted(times[is_last], times[~is_last])
-    is_same = _equal_rows(values[dropped], values[kept[place]])
-    _report_duplicates(lines, dropped[is_same], dropped[~is_same], findings)
-    return OrderedRows(times[is_last], take(values, kept), len(dropped), lines, kept)
+    chosen = take(values, kept)
+    if is_last.all():
+        return OrderedRows(times, chosen, 0, lines, kept)
+    starts = np.append(0, np.flatnonzero(is_last)[:-1] + 1)
+    met = RowsOfOneTime.find(values, order, starts)
+    chosen[met.groups] = met.combined(combining.rules(values.shape[1]))
+    conflicts = combining.check(met, lines, findings)
+    return OrderedRows(times[is_last], chosen, len(order) - len(kept), lines, kept, conflicts)
 
 
 def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:
@@ -69,21 +80,3 @@ def _report_order(steps: Integers, lines: Lines, findings: Findings) -> None:
         message = f"Time steps back {backwards} times; the rows were sorted."
         places = np.append(False, steps < 0)
         findings.report("not_in_order", message, backwards, lines.examples(places))
-
-
-def _report_duplicates(
-    lines: Lines, identical: Integers, conflicting: Integers, findings: Findings
-) -> None:
-    if len(identical):
-        message = f"{len(identical)} rows repeat another row of the same time and were dropped."
-        findings.report("duplicate_rows", message, len(identical), lines.at(identical))
-    if len(conflicting):
-        message = (
-            f"{len(conflicting)} rows have the time of a later row with other values; the last "
-            "row in the file was kept."
-        )
-        findings.report("conflicting_rows", message, len(conflicting), lines.at(conflicting))
-
-
-def _equal_rows(one: Values, other: Values) -> Mask:
-    return np.asarray(((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1))

@@ -1,36 +1,54 @@
-"""Split a file of several series by the column that names the series of each row."""
+"""Split a file of several series by the columns that name the series of each row."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from app.parsing.arrow import to_integers
 from app.parsing.columns import ChosenColumns
-from app.parsing.contents import ReadRows, read_rows
-from app.parsing.errors import OptionInvalid, UnknownColumn
+from app.parsing.contents import Channels, ReadRows, read_rows
+from app.parsing.duplicates import require_few_conflicts
 from app.parsing.findings import Findings, Rejected
-from app.parsing.options import ReadOptions
+from app.parsing.keys.labels import NO_LABEL, coded
+from app.parsing.label_columns import columns_of, invalid, without
+from app.parsing.options import MOST_PARTS, ReadOptions
+from app.parsing.order import OrderedRows
+from app.parsing.part_facts import Fact, Facts, facts_of_columns
+from app.parsing.pivot import PivotColumns, find_pivot, only_value, pivoted
 from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns
 from app.parsing.reading_record import ReadingRecord
+from app.parsing.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
-from models.errors import Problem
-
-MOST_PARTS = 200
-SHOWN_COLUMNS = 50
-NO_SERIES = -1
-
-Codes = npt.NDArray[np.int64]
+from app.parsing.times.fields import Integers
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPart:
-    """The rows of one series of a file, and the value that names it in the split column."""
+    """The rows of one series of a file, and the values that name it in the split columns.
+
+    Args:
+        label: The values in one text.
+        table: The rows.
+        values: The value in each column of the split.
+        facts: Texts that are the same in all rows of the series, by column.
+        constants: Channels that are the same in all rows of the series.
+    """
 
     label: str
     table: Table
+    values: dict[str, str]
+    facts: dict[str, Fact] = field(default_factory=dict)
+    constants: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """What the columns of the split hold: a code for each row, and the texts of each code."""
+
+    columns: tuple[str, ...]
+    codes: Integers
+    texts: list[tuple[str, ...]]
 
 
 def read_parts(
@@ -41,14 +59,15 @@ def read_parts(
     record: ReadingRecord | None = None,
     findings: Findings | None = None,
 ) -> list[SeriesPart]:
-    """Read a table as `read_table` does, and split it by the column `options.split`.
+    """Read a table as `read_table` does, and split it by the columns of `options.split`.
 
     Proofs, such as the one for the order of day and month, use the rows of the whole file.
     Lines without a series are quarantined with the first part.
 
     Raises:
         FileTooLarge: If it is larger than the limit once unpacked.
-        UnreadableFile: If it cannot be read, has no such column, or too many series.
+        UnreadableFile: If it cannot be read, has no such column, too many series, or rows of
+            several series under one value.
     """
     record, findings = record or ReadingRecord(), findings or Findings()
     with unpacked(file, limit_bytes) as (content, compression):
@@ -56,119 +75,139 @@ def read_parts(
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid, chosen = find_columns(grid, options, record, findings)
-    column = _column(grid, chosen, options)
-    labels, codes = _labels(grid.columns[column])
-    if len(labels) > MOST_PARTS:
-        raise split_invalid(
-            f"`split` must name a column with at most {MOST_PARTS} different values. "
-            f"{grid.layout.names[column]!r} has {len(labels)}"
-        )
-    read = read_rows(grid, _without_column(chosen, column), options, findings)
+    names = grid.layout.names
+    columns = columns_of(options.split or "", names, chosen, "split")
+    split = _split(grid, columns)
+    rest = without(chosen, columns)
+    pivot = find_pivot(grid, rest, options, columns) if options.pivot else None
+    if pivot is not None:
+        rest = only_value(rest, pivot, names)
+    key = columns if pivot is None else (*columns, pivot.names)
+    read = read_rows(grid, rest, options, findings, key)
     read.rows.reject(
-        codes == NO_SERIES, "no_symbol", lambda _: "no value in the column of the series"
+        split.codes == NO_LABEL, "no_symbol", lambda _: "no value in the column of the series"
     )
     record.time_copies, record.channels = read.time_copies, read.channels.names
-    fields = field_names(grid.layout, read.channels.names)
-    record.dialect |= read.dialect | {"fields": fields}
-    dialect = NO_DIALECT | record.dialect
-    return _parts(labels, codes, read, options, findings, dialect=dialect)
+    record.dialect |= read.dialect | {"fields": field_names(grid.layout, read.channels.names)}
+    reading = _Reading(grid, rest, read, options, findings, NO_DIALECT | record.dialect)
+    return reading.parts(split, pivot)
 
 
-def split_invalid(message: str) -> OptionInvalid:
-    """The error for a `split` that cannot work."""
-    return OptionInvalid(message, [Problem("/query/split", message)])
+def _split(grid: Grid, columns: tuple[int, ...]) -> _Split:
+    """The combinations of values that occur, in order, and each row's.
+
+    Raises:
+        OptionInvalid: If there are too many.
+    """
+    found = [coded(grid.columns[column]) for column in columns]
+    whole, missing = np.zeros(len(found[0][0]), dtype=np.int64), np.zeros(len(found[0][0]), bool)
+    for codes, texts in found:
+        whole = whole * max(1, len(texts)) + np.maximum(codes, 0)
+        missing |= codes == NO_LABEL
+    used, codes = np.unique(whole[~missing], return_inverse=True)
+    names = tuple(grid.layout.names[column] for column in columns)
+    if len(used) > MOST_PARTS:
+        listed = " and ".join(map(repr, names))
+        raise invalid(
+            "split", f"must name columns of at most {MOST_PARTS} series. {listed} make {len(used)}"
+        )
+    all_codes = np.full(len(whole), NO_LABEL)
+    all_codes[~missing] = codes
+    return _Split(names, all_codes, [_texts(code, found) for code in used.tolist()])
 
 
-def _column(grid: Grid, chosen: ChosenColumns, options: ReadOptions) -> int:
-    """The column that `split` names, or whose number it is."""
-    names, wanted = grid.layout.names, options.split or ""
-    shown = ", ".join(repr(name) for name in names[:SHOWN_COLUMNS] if name)
-    rule = f"`split` must name a column of the file ({shown}), or be its number from 1"
-    if wanted in names:
-        column = names.index(wanted)
-    elif wanted.isdecimal() and 1 <= int(wanted) <= len(names):
-        column = int(wanted) - 1
-    else:
-        message = f"{rule}. Received: {wanted!r}"
-        raise UnknownColumn(message, [Problem("/query/split", message)])
-    if column in chosen.time:
-        raise split_invalid(f"{rule}, and not the one of the time. Received: {wanted!r}")
-    return column
+def _texts(code: int, found: list[tuple[Integers, tuple[str, ...]]]) -> tuple[str, ...]:
+    texts = []
+    for _, values in reversed(found):
+        code, place = divmod(code, len(values))
+        texts.append(values[place])
+    return tuple(reversed(texts))
 
 
-def _without_column(chosen: ChosenColumns, column: int) -> ChosenColumns:
-    channels = {number: name for number, name in chosen.channels.items() if number != column}
-    text = tuple(number for number in chosen.text if number != column)
-    return replace(chosen, channels=channels, text=text)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A file that was read as a whole, and is to be split."""
 
+    grid: Grid
+    chosen: ChosenColumns
+    read: ReadRows
+    options: ReadOptions
+    findings: Findings
+    dialect: dict[str, Any]
 
-def _labels(column: Any) -> tuple[list[str], Codes]:
-    """The different values of a column, sorted, and the index of each row's value."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    def parts(self, split: _Split, pivot: PivotColumns | None) -> list[SeriesPart]:
+        """The series of the file that have rows."""
+        rows = rows_of_parts(split.codes, len(split.texts), self.read, self.findings)
+        facts = facts_of_columns(self.grid, self.chosen, self.read, rows)
+        names = None if pivot is None else coded(self.grid.columns[pivot.names])
+        parts = [
+            self._part(split, rows, code, facts, names)
+            for code in range(len(split.texts))
+            if len(rows.usable[code])
+        ]
+        if not parts:
+            raise invalid("split", "must name a column with values. Received: only empty fields")
+        conflicts = sum(conflicts for _, conflicts in parts)
+        require_few_conflicts(conflicts, int(self.read.rows.usable.sum()), self.options)
+        return [_with_lines(parts[0][0], rows), *(part for part, _ in parts[1:])]
 
-    texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    labels = sorted(text for text in pc.unique(texts).to_pylist() if text)
-    codes = pc.fill_null(pc.index_in(texts, value_set=pa.array(labels, pa.string())), NO_SERIES)
-    return labels, to_integers(codes)
-
-
-def _parts(
-    labels: list[str],
-    codes: Codes,
-    read: ReadRows,
-    options: ReadOptions,
-    findings: Findings,
-    *,
-    dialect: dict[str, Any],
-) -> list[SeriesPart]:
-    rejected_codes = _codes_of_rejected(findings.rejected, read, codes)
-    parts: list[SeriesPart] = []
-    for code, label in enumerate(labels):
-        usable = read.rows.usable & (codes == code)
-        if not usable.any():
-            rejected_codes[rejected_codes == code] = NO_SERIES
-            continue
-        found = Findings(issues=list(findings.issues))
-        ordered = read.in_order(usable, options, found)
-        found.rejected = _where(findings.rejected, rejected_codes == code)
+    def _part(
+        self,
+        split: _Split,
+        rows: PartRows,
+        code: int,
+        facts: Facts,
+        names: tuple[Integers, tuple[str, ...]] | None,
+    ) -> tuple[SeriesPart, int]:
+        """One series, and the number of its rows that contradict another one."""
+        found = Findings(issues=list(self.findings.issues))
+        channels, ordered = self._ordered(rows.usable[code], names, found)
+        found.rejected = rows.rejected[code]
         table = Table(
-            kind=read.channels.kind,
-            channels=tuple(read.channels.names.values()),
+            kind=channels.kind,
+            channels=tuple(channels.names.values()),
             times=ordered.times,
             values=ordered.values,
-            rows_read=int((codes == code).sum()),
+            rows_read=rows.read[code],
             rows_duplicate=ordered.duplicates,
             rejected=found.rejected,
-            dialect=dialect,
+            dialect=self.dialect,
             issues=found.all_issues(),
             settings={},
         )
-        parts.append(SeriesPart(label, table))
-    if not parts:
-        raise split_invalid("`split` must name a column with values. Received: only empty fields")
-    without_series = _where(findings.rejected, rejected_codes == NO_SERIES)
-    parts[0] = _with_lines(parts[0], without_series, int((codes == NO_SERIES).sum()))
-    return parts
+        values = dict(zip(split.columns, split.texts[code], strict=True))
+        constants = {} if self.chosen.asked or names is not None else _constants(table)
+        label = ", ".join(split.texts[code])
+        return SeriesPart(label, table, values, facts.of(code), constants), ordered.conflicts
+
+    def _ordered(
+        self,
+        rows: Integers,
+        names: tuple[Integers, tuple[str, ...]] | None,
+        found: Findings,
+    ) -> tuple[Channels, OrderedRows]:
+        options = replace(self.options, duplicates=self.options.duplicates or "last")
+        if names is None:
+            return self.read.channels, self.read.in_order(rows, options, found)
+        pivot = pivoted(self.read, names, rows, options, found)
+        return pivot.channels, pivot.rows
 
 
-def _codes_of_rejected(rejected: list[Rejected], read: ReadRows, codes: Codes) -> Codes:
-    """The code of the series of each rejected line, found by its line number."""
-    numbers = read.rows.lines.numbers
-    lines = np.array([one.line for one in rejected], dtype=np.int64)
-    if not len(lines) or not len(numbers):
-        return np.full(len(lines), NO_SERIES)
-    place = np.minimum(np.searchsorted(numbers, lines), len(numbers) - 1)
-    return np.where(numbers[place] == lines, codes[place], NO_SERIES)
+def _constants(table: Table) -> dict[str, float]:
+    """The channels of a series of several rows that have one value in all of them."""
+    if len(table.times) < 2:
+        return {}
+    is_constant = (table.values == table.values[:1]).all(axis=0)
+    return {
+        name: float(table.values[0, place])
+        for place, name in enumerate(table.channels)
+        if is_constant[place]
+    }
 
 
-def _where(rejected: list[Rejected], mask: npt.NDArray[np.bool_]) -> list[Rejected]:
-    chosen = [one for one, is_chosen in zip(rejected, mask.tolist(), strict=True) if is_chosen]
-    return sorted(chosen, key=lambda one: one.line)
-
-
-def _with_lines(part: SeriesPart, lines: list[Rejected], rows: int) -> SeriesPart:
+def _with_lines(part: SeriesPart, rows: PartRows) -> SeriesPart:
     """The part with the lines that have no series."""
+    lines: list[Rejected] = rows.rejected[NO_LABEL]
     rejected = sorted([*part.table.rejected, *lines], key=lambda one: one.line)
     causes = Findings(rejected=rejected).all_issues()
     codes = {cause.code for cause in causes}
@@ -177,6 +216,6 @@ def _with_lines(part: SeriesPart, lines: list[Rejected], rows: int) -> SeriesPar
         part.table,
         rejected=rejected,
         issues=[*issues, *causes],
-        rows_read=part.table.rows_read + rows,
+        rows_read=part.table.rows_read + rows.read_without_series,
     )
     return replace(part, table=table)

@@ -10,6 +10,7 @@ from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings, Issue, Rejected
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
+from app.parsing.pivot import read_pivoted
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.regular import read_regular
 from app.parsing.sources.grids import Grid, read_grid
@@ -110,7 +111,8 @@ def read_table(
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_month(grid, options, record, findings)
     grid, chosen = find_columns(grid, options, record, findings)
-    return _table(grid.layout, read_content(grid, chosen, options, findings), record, findings)
+    read = read_content if options.pivot is None else read_pivoted
+    return _table(grid.layout, read(grid, chosen, options, findings), record, findings)
 
 
 def find_columns(
@@ -152,6 +154,8 @@ def _read_in_pieces(
     report_progress: Callable[[float], None],
 ) -> Table:
     """Read a regular file; of one that is not regular, nothing is recorded or reported."""
+    if options.pivot or options.every or options.duplicates == "ohlc":
+        raise Irregular("its rows become others by `pivot` or `every`")
     recorded, found = ReadingRecord(dialect=dict(record.dialect)), Findings()
     regular = read_regular(content, options, found, recorded, report_progress)
     layout, chosen = regular.layout, regular.chosen

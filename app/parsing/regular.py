@@ -16,6 +16,8 @@ import numpy as np
 from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.errors import UnreadableFile
 from app.parsing.findings import Findings
+from app.parsing.keys.evidence import LEAST_CHANGES_SHARE
+from app.parsing.keys.steps import TOLERANCE
 from app.parsing.lines import Lines
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
@@ -28,6 +30,7 @@ from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import CONTROL_CHARACTERS, HEAD_BYTES, MARKUP
 from app.parsing.sources.year_tables import month_columns
 from app.parsing.times.column_names import is_time_name
+from app.parsing.times.fields import Integers
 from app.parsing.times.guesses import guess_epoch
 from app.parsing.times.timestamps import Moments
 from app.parsing.values.cells import CellKind
@@ -37,6 +40,9 @@ FIRST_BYTES = 1024 * 1024
 PIECE_BYTES = 8 * 1024 * 1024
 # The delimiter is detected in this many lines.
 LEAST_LINES = 600
+# Repetitions, or unusual steps, that a file of one series may have.
+MOST_REPEATED_SHARE = 0.1
+MOST_JUMPS_SHARE = 0.02
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -52,16 +58,30 @@ class RegularFile:
     moments: Moments
     matrix: Matrix
 
-    def require_one_series(self, repeated: int) -> None:
+    def require_one_series(self, times: Integers) -> None:
         """Refuse a file whose rows may be of several series.
 
         Raises:
-            Irregular: If times repeat and another column may say which series a row is of.
+            Irregular: If times repeat or jump, and another column may name the series of a row.
         """
+        repeated = int((np.diff(np.sort(times)) == 0).sum())
         texts = [n for n, kind in enumerate(self.layout.kinds) if kind == CellKind.TEXT]
-        if repeated and (texts or repeated > len(self.layout.body) / 3):
+        reason = None
+        if repeated and (texts or repeated > MOST_REPEATED_SHARE * len(times)):
+            reason = f"{repeated} rows have the time of another row"
+        elif texts and not self.chosen.asked and _jumps(times):
+            reason = "its times jump: give `split=` or `columns=` if it has several series"
+        if reason:
             self.matrix.close()
-            raise Irregular(f"{repeated} rows have the time of another row")
+            raise Irregular(reason)
+
+
+def _jumps(times: Integers) -> bool:
+    """Whether time goes back, or more than a few steps are unusual."""
+    steps = np.diff(times)
+    usual = np.median(steps)
+    is_unusual = np.abs(steps - usual) > TOLERANCE * abs(usual)
+    return bool((np.sign(steps) != np.sign(usual)).any() or is_unusual.mean() > MOST_JUMPS_SHARE)
 
 
 def read_regular(
@@ -133,6 +153,7 @@ def _first_rows(
         raise Irregular("its columns are months")
     chosen = choose_columns(layout, rows, options)
     _require_plain_columns(layout, chosen, rows[0])
+    _require_steady_texts(layout, chosen, rows)
     return layout, chosen, delimiter
 
 
@@ -143,6 +164,15 @@ def _require_plain_columns(layout: Layout, chosen: ChosenColumns, first_row: lis
     for name, kind in zip(layout.names, layout.kinds, strict=True):
         if kind == CellKind.TEXT and SYMBOL_NAME.fullmatch(name.lower()):
             raise Irregular("a column holds symbols")
+
+
+def _require_steady_texts(layout: Layout, chosen: ChosenColumns, rows: list[list[str]]) -> None:
+    """Refuse a column of texts that change often: they may name series that come in turn."""
+    for number, kind in enumerate(layout.kinds if not chosen.asked else ()):
+        cells = [row[number] for row in rows]
+        changes = sum(one != other for one, other in pairwise(cells))
+        if kind == CellKind.TEXT and changes > LEAST_CHANGES_SHARE * len(cells):
+            raise Irregular("a text changes often: name the channels with `columns=`")
 
 
 def _text(content: bytes) -> str:

@@ -1,96 +1,263 @@
-"""Detect files that hold rows of several series, by the column that names them."""
+"""Detect files that hold rows of several series, by the columns that name them."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from app.parsing.arrow import to_integers
+from app.parsing.arrow import to_floats
 from app.parsing.columns import ChosenColumns
 from app.parsing.errors import SeveralSeries
+from app.parsing.keys.conflicts import find_conflict_key
+from app.parsing.keys.evidence import Rows
+from app.parsing.keys.labels import NO_LABEL, Label, coded, combined, find_label, whole_numbers
+from app.parsing.keys.silent import extend, find_silent_key, splits_worse
+from app.parsing.lines import Mask
+from app.parsing.options import MOST_PARTS, ReadOptions
 from app.parsing.rows import CheckedRows
+from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.times.fields import Integers
 from app.parsing.values.cells import CellKind
+from models.arrays import Values
 
 SYMBOL_NAME = re.compile(
     r"[^a-z]*(symbol|ticker|instrument|isin|cusip|pair|asset|coin|stock|currency)s?[^a-z]*"
 )
-# If more than this share of the rows repeat a time, a column of few whole numbers may name their
-# series.
-MOST_REPEATED_SHARE = 1 / 3
-MOST_LABELS = 200
-SHOWN_VALUES = 10
+VARIABLE_NAME = re.compile(
+    r".*(variable|metric|parameter|indicator|measure|measurement|quantity|type|element|field"
+    r"|pollutant|observation|item)s?([_ ]?(name|id|code))?"
+)
+SHOWN_VALUES = 3
+MOST_VALUE_COLUMNS = 5
 
 
 def refuse_several_series(
-    columns: list[Any], layout: Layout, chosen: ChosenColumns, times: Integers, rows: CheckedRows
+    grid: Grid,
+    chosen: ChosenColumns,
+    times: Integers,
+    rows: CheckedRows,
+    *,
+    options: ReadOptions,
+    given: tuple[int, ...] = (),
 ) -> None:
-    """Refuse a file with rows of several series.
-
-    It is one that has a column of symbols with several values, a column of texts that differ at
-    the same time, or a column of few whole numbers that differ in all rows of the same time.
+    """Refuse a file with rows of several series, or of more than the `given` columns name.
 
     Raises:
-        SeveralSeries: With the values that were found.
+        SeveralSeries: With the columns that name them, their number and some of their values.
     """
+    found, by_conflicts = _find_key(grid, chosen, times, rows, options=options, given=given)
+    if found:
+        raise SeveralSeries(_message(found, grid.layout, chosen, by_conflicts=by_conflicts))
+
+
+def _find_key(
+    grid: Grid,
+    chosen: ChosenColumns,
+    times: Integers,
+    rows: CheckedRows,
+    *,
+    options: ReadOptions,
+    given: tuple[int, ...],
+) -> tuple[tuple[Label, ...] | None, bool]:
+    """The columns of the key, if more than the given ones, and whether conflicts show it."""
+    layout, columns = grid.layout, grid.columns
+    labels = _labels(columns, layout, chosen, rows.usable)
+    if not labels:
+        return None, False
+    kept = times[rows.usable]
     # Sorting times that are nearly in order takes a tenth of the time of `np.unique`.
-    repeated = int((np.diff(np.sort(times[rows.usable], kind="stable")) == 0).sum())
+    repeated = int((np.diff(np.sort(kept, kind="stable")) == 0).sum())
+    if repeated:
+        is_first = _first_of_equal_rows(columns, chosen, kept, rows.usable)
+        kept = kept[is_first]
+        labels = [_where(label, is_first) for label in labels]
+    else:
+        is_first = np.ones(len(kept), dtype=bool)
+    values = _values_of(columns, chosen, rows.usable, is_first)
+    evidence = Rows(kept, values)
+    named = tuple(label for label in labels if label.number in given)
+    if len(named) < len(given):
+        named = tuple(
+            _where(_plain_label(columns, layout, n, rows.usable), is_first) for n in given
+        )
+    others = [label for label in labels if label.number not in given]
+    if repeated and options.duplicates is None:
+        found = find_conflict_key(evidence, others, named)
+        if found:
+            return extend(evidence, found, _provable(others)), True
+    if named:
+        whole = extend(evidence, named, _provable(others))
+        return (whole if len(whole) > len(named) else None), False
+    return _silent_key(evidence, others, chosen), False
+
+
+def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label, ...] | None:
+    """A key without rows of the same time; a column named as one of symbols needs least proof."""
+    found = None if chosen.asked else find_silent_key(rows, _provable(labels))
+    if found is None:
+        symbols = [one for one in labels if one.is_text and SYMBOL_NAME.fullmatch(one.name.lower())]
+        found = next(((one,) for one in symbols if not splits_worse(rows.times, one)), None)
+    return None if found is None else extend(rows, found, _provable(labels))
+
+
+def _provable(labels: list[Label]) -> list[Label]:
+    """Columns that may be a key although no two times are the same."""
+    return [label for label in labels if label.is_text or whole_numbers(label)]
+
+
+def _labels(columns: list[Any], layout: Layout, chosen: ChosenColumns, usable: Mask) -> list[Label]:
     others = [number for number in range(len(columns)) if number not in chosen.time]
-    for number in others:
-        column, kind, name = columns[number], layout.kinds[number], layout.names[number]
-        if kind == CellKind.TEXT:
-            is_symbol = SYMBOL_NAME.fullmatch(name.lower()) is not None
-            is_label = is_symbol or (
-                repeated and _keys(column, times, rows) > _moments(times, rows)
-            )
-        else:
-            is_label = (
-                repeated > MOST_REPEATED_SHARE * len(times)
-                and not chosen.asked
-                and _few_whole_numbers(column)
-                and _keys(column, times, rows) == rows.usable.sum()
-            )
-        values = _values(column) if is_label else []
-        if len(values) > 1:
-            raise SeveralSeries(_message(name, values, kind))
+    found = (
+        find_label(columns[n], n, layout.names[n], layout.kinds[n], usable)
+        for n in others
+        if layout.kinds[n] == CellKind.TEXT or not (chosen.asked and n in chosen.channels)
+    )
+    return [label for label in found if label is not None]
 
 
-def _message(name: str, values: list[str], kind: CellKind) -> str:
-    shown = ", ".join(repr(value) for value in values[:SHOWN_VALUES])
-    more = ", ..." if len(values) > SHOWN_VALUES else ""
-    choice = "" if kind == CellKind.TEXT else ", or name the channels with `columns=`"
-    split = f"add `split={name}` to make each a series of its own"
+def _plain_label(columns: list[Any], layout: Layout, number: int, usable: Mask) -> Label:
+    codes, texts = coded(columns[number])
+    return Label(number, layout.names[number], layout.kinds[number], codes[usable], texts)
+
+
+def _where(label: Label, mask: Mask) -> Label:
+    return Label(label.number, label.name, label.kind, label.codes[mask], label.texts)
+
+
+def _first_of_equal_rows(
+    columns: list[Any], chosen: ChosenColumns, times: Integers, usable: Mask
+) -> Mask:
+    """The rows without those that repeat a whole row of the same time."""
+    order = np.argsort(times, kind="stable")
+    meets = np.diff(times[order]) == 0
+    in_group = np.append(meets, False) | np.append(False, meets)
+    suspects = np.sort(order[in_group])
+    places = np.flatnonzero(usable)[suspects]
+    keys = [times[suspects]]
+    for number, column in enumerate(columns):
+        if number not in chosen.time:
+            keys.append(_codes_at(column, places))
+    unique = np.unique(np.stack(keys, axis=1), axis=0, return_index=True)[1]
+    is_first = np.ones(len(times), dtype=bool)
+    is_first[suspects] = False
+    is_first[suspects[unique]] = True
+    return is_first
+
+
+def _codes_at(column: Any, places: Integers) -> Integers:
+    import pyarrow as pa
+
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(places, dtype=np.int64))]
+    return coded(column.take(pa.Array.from_buffers(pa.int64(), len(places), buffers)))[0]
+
+
+def _values_of(
+    columns: list[Any], chosen: ChosenColumns, usable: Mask, mask: Mask
+) -> Callable[[], Mapping[int, Values]]:
+    """The numbers of the first channels, read only if they are needed as evidence."""
+
+    def read() -> Mapping[int, Values]:
+        numbers = list(chosen.channels)[:MOST_VALUE_COLUMNS]
+        found = ((number, _numbers(columns[number])) for number in numbers)
+        return {number: values[usable][mask] for number, values in found if values is not None}
+
+    return read
+
+
+def _numbers(column: Any) -> Values | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        if pa.types.is_string(column.type):
+            trimmed = pc.utf8_trim_whitespace(column)
+            is_number = pc.match_substring_regex(
+                trimmed, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+            )
+            column = pc.if_else(is_number, trimmed, pa.nulls(1, pa.string())[0])
+        return to_floats(column, np.nan)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def _message(
+    key: tuple[Label, ...],
+    layout: Layout,
+    chosen: ChosenColumns,
+    *,
+    by_conflicts: bool,
+) -> str:
+    groups = combined(key)
+    codes = np.unique(groups[groups != NO_LABEL])
+    shown = ", ".join(repr(_text(key, int(code))) for code in codes[:SHOWN_VALUES])
+    more = ", ..." if len(codes) > SHOWN_VALUES else ""
+    names = [label.name for label in key]
+    what = (
+        f"the column {names[0]!r} has {len(codes)} values"
+        if len(key) == 1
+        else f"the columns {' and '.join(map(repr, names))} have {len(codes)} combinations"
+    )
+    remedies = _remedies(key, len(codes), layout, chosen, by_conflicts=by_conflicts)
     return (
-        f"The file holds several series: the column {name!r} has {len(values)} values "
-        f"({shown}{more}) that distinguish the rows. Upload each as its own series, or {split}"
-        f"{choice}."
+        f"The file holds several series: {what} ({shown}{more}) that distinguish the rows. "
+        f"{remedies}"
     )
 
 
-def _values(column: Any) -> list[str]:
-    import pyarrow.compute as pc
-
-    found = (str(value).strip() for value in pc.unique(column).to_pylist() if value is not None)
-    return [value for value in found if value]
-
-
-def _few_whole_numbers(column: Any) -> bool:
-    import pyarrow.compute as pc
-
-    if len(pc.unique(column)) > MOST_LABELS:
-        return False
-    return all(re.fullmatch(r"\d{1,9}(\.0)?", value) for value in _values(column))
+def _text(key: tuple[Label, ...], code: int) -> str:
+    """The values that one combination stands for."""
+    parts: list[str] = []
+    for label in reversed(key):
+        code, place = divmod(code, label.count)
+        parts.append(label.texts[place])
+    return ", ".join(reversed(parts))
 
 
-def _keys(column: Any, times: Integers, rows: CheckedRows) -> int:
-    """The number of different pairs of a time and a value of the column."""
-    import pyarrow.compute as pc
+def _remedies(
+    key: tuple[Label, ...],
+    count: int,
+    layout: Layout,
+    chosen: ChosenColumns,
+    *,
+    by_conflicts: bool,
+) -> str:
+    split = f"`split={','.join(_parameter(label, layout) for label in key)}`"
+    if count > MOST_PARTS:
+        return (
+            f"At most {MOST_PARTS} series can be made of one upload: send the file in parts, each "
+            f"with {split}."
+        )
+    sentences = [f"Add {split} to make {count} series, one for each."]
+    values = [n for n in chosen.channels if n not in {label.number for label in key}]
+    if len(values) == 1 and any(label.is_text for label in key):
+        sentences.append(_pivot(key, _name(values[0], layout), layout))
+    if by_conflicts and len(key) == 1:
+        sentences.append("If it is one series after all, say with `duplicates=` which rows count.")
+    elif len(key) == 1 and not SYMBOL_NAME.fullmatch(key[0].name.lower()):
+        sentences.append("If it is one series after all, name its channels with `columns=`.")
+    return " ".join(sentences)
 
-    codes = to_integers(pc.index_in(column, value_set=pc.unique(column)))
-    keys = np.stack([times, codes], axis=1)[rows.usable]
-    return len(np.unique(keys, axis=0))
+
+def _pivot(key: tuple[Label, ...], value: str, layout: Layout) -> str:
+    """The other remedy of a tidy table: its values as channels, of one series or of several."""
+    texts = [label for label in key if label.is_text]
+    named = [label for label in texts if VARIABLE_NAME.fullmatch(label.name.lower())]
+    variable = (named or texts)[-1]
+    pivot = f"`pivot={_parameter(variable, layout)}` with `value={value}`"
+    rest = [_parameter(label, layout) for label in key if label is not variable]
+    if not rest:
+        return f"Or add {pivot} to make one series with a channel for each."
+    return f"Or add {pivot} and `split={','.join(rest)}` to make channels of {variable.name!r}."
 
 
-def _moments(times: Integers, rows: CheckedRows) -> int:
-    return len(np.unique(times[rows.usable]))
+def _parameter(label: Label, layout: Layout) -> str:
+    return _name(label.number, layout)
+
+
+def _name(number: int, layout: Layout) -> str:
+    """The column as the parameters name it: by its number if its name does not do."""
+    name = layout.names[number]
+    is_plain = "," not in name and name == name.strip() and "`" not in name
+    return name if is_plain else str(number + 1)

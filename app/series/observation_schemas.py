@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.series.schemas import CadenceText, SeriesRead
+from app.series.field_types import CadenceText
+from app.series.schemas import SeriesRead
 
 MOST_ROWS = 100_000
 LARGEST_REVISION = 2**31 - 1

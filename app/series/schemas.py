@@ -1,78 +1,20 @@
 """Requests and responses about series and uploads."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     FiniteFloat,
 )
 
-from app.calendars.codes import calendar_name
-from app.parsing.options import MOST_NAME_LENGTH
+from app.parsing.options import MOST_NAME_LENGTH, DuplicateRule
+from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
+from app.series.field_types import CadenceText, Calendar, SeriesName, TimezoneName
 from app.series.tables import Series
-from models.calendars.cadence import Cadence
-from models.calendars.timezones import find_zone
-from models.errors import DataError
 from models.series import SeriesKind
-
-SeriesName = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="Letters, digits, `.`, `_` and `-`; at most 100 characters.",
-        examples=["jena"],
-    ),
-]
-
-
-def _known_timezone(name: str) -> str:
-    try:
-        find_zone(name)
-    except DataError as error:
-        raise ValueError(str(error)) from error
-    return name
-
-
-def _cadence_text(text: str) -> str:
-    try:
-        return Cadence.parse(text).text
-    except DataError as error:
-        raise ValueError(str(error)) from error
-
-
-def _calendar_name(text: str) -> str:
-    try:
-        return calendar_name(text)
-    except DataError as error:
-        raise ValueError(str(error)) from error
-
-
-Calendar = Annotated[
-    str,
-    AfterValidator(_calendar_name),
-    Field(
-        description="When rows are expected. `continuous`: at every step. `sessions`: in the hours "
-        "and on the weekdays that are learnt from the rows. Or the code of an exchange, such as "
-        "`XNYS`, `XNSE` or `XTKS`: its hours, holidays, half days and breaks, from "
-        "exchange_calendars. Beyond its published calendar, sessions are those of a usual week.",
-        examples=["sessions"],
-    ),
-]
-
-TimezoneName = Annotated[
-    str,
-    AfterValidator(_known_timezone),
-    Field(description="IANA name: the zone of times without an offset, and of days."),
-]
-CadenceText = Annotated[
-    str,
-    AfterValidator(_cadence_text),
-    Field(description="The step between rows, such as `10min`, `1h`, `1D`, `B` or `MS`."),
-]
 
 
 class ChannelSettings(BaseModel):
@@ -112,6 +54,12 @@ class SeriesCreate(BaseModel):
     calendar: Calendar | None = None
     channels: list[ChannelSettings] = Field(default_factory=list)
     description: str = Field("", max_length=10_000)
+    attributes: dict[AttributeName, AttributeValue] = Field(
+        default_factory=dict,
+        max_length=MOST_ATTRIBUTES,
+        description="Facts that do not change with time, such as a category or a capacity.",
+        examples=[{"region": "north", "capacity": 12.5}],
+    )
 
 
 class SeriesUpdate(BaseModel):
@@ -144,6 +92,12 @@ class SeriesUpdate(BaseModel):
         "that are added to `missing` become missing in stored rows too; numbers that are removed "
         "from it come back where such a change had made them missing.",
     )
+    attributes: dict[AttributeName, AttributeValue | None] | None = Field(
+        None,
+        max_length=MOST_ATTRIBUTES,
+        description="Facts that do not change with time. Named ones are set, null deletes one, "
+        "and others stay.",
+    )
 
 
 class SeriesRead(BaseModel):
@@ -160,6 +114,7 @@ class SeriesRead(BaseModel):
                     "cadence": "1min",
                     "timezone": "Asia/Kolkata",
                     "calendar": "sessions",
+                    "attributes": {"sector": "index"},
                     "revision": 1,
                     "rows": 93370,
                     "first": "2022-01-03T03:38:00Z",
@@ -177,6 +132,9 @@ class SeriesRead(BaseModel):
     cadence: str | None
     timezone: str
     calendar: str
+    attributes: dict[str, int | float | str] = Field(
+        default_factory=dict, description="Facts that do not change with time."
+    )
     revision: int
     rows: int
     first: datetime | None
@@ -186,7 +144,8 @@ class SeriesRead(BaseModel):
     @classmethod
     def from_row(cls, series: Series) -> "SeriesRead":
         """The response for a stored series."""
-        names = ("name", "kind", "description", "channels", "cadence", "timezone", "calendar")
+        settings = ("kind", "description", "channels", "cadence", "timezone", "calendar")
+        names = ("name", *settings, "attributes")
         stored: dict[str, Any] = {name: getattr(series, name) for name in names}
         return cls(
             **stored,
@@ -224,12 +183,42 @@ class UploadQuery(BaseModel):
     header: bool | None = Field(None, description="Whether the first line holds column names.")
     split: str | None = Field(
         None,
-        max_length=MOST_NAME_LENGTH,
-        description="Column, by name or by number from 1, whose values separate several series, "
-        "such as a symbol. The rows of each value are stored in a series `{name}-{value}`, which "
-        "is created if it does not exist; characters that are not allowed in names become `-`. "
-        "The response is a list of reports; all series are stored in one transaction.",
+        max_length=10 * MOST_NAME_LENGTH,
+        description="Columns with commas between, each by its name or its number from 1, that say "
+        "which row is of which series, such as `Symbol` or `store,item`. Each combination of "
+        "values becomes a series of its own, created if there is none, named `{name}-{values}` "
+        "with `-` for characters that names do not have, and with a hash where that is too long "
+        "or not unique. Columns with one value for each series become its attributes. The answer "
+        "is a list of reports, all stored in one transaction; many series are stored as a job.",
         examples=["Symbol"],
+    )
+    pivot: str | None = Field(
+        None,
+        max_length=MOST_NAME_LENGTH,
+        description="Column of a tidy table whose values name the channel of each row, by its name "
+        "or its number from 1; `value` names the column of the values.",
+        examples=["variable"],
+    )
+    value: str | None = Field(
+        None,
+        max_length=MOST_NAME_LENGTH,
+        description="Column of the values of a tidy table (`pivot`), or of the prices that "
+        "`duplicates=ohlc` makes bars of; it can be left out where there is only one.",
+        examples=["value"],
+    )
+    duplicates: DuplicateRule | None = Field(
+        None,
+        description="What stands for several rows of one time: for each channel the `last` or "
+        "`first` value in the file, their `mean` or `sum`; `ohlc` makes bars (`every`); `refuse` "
+        "answers 422 if rows contradict each other. Left out: `last` while at most a tenth of the "
+        "rows do, else 422. Rows that are equal never do.",
+    )
+    every: CadenceText | None = Field(
+        None,
+        description="Put the rows of each step together by `duplicates`, each at the beginning of "
+        "its step: `every=1min&duplicates=ohlc` makes bars of trades: open, high, low and close of "
+        "the price, sums of the other channels.",
+        examples=["1min"],
     )
     columns: list[str] = Field(
         default_factory=list,

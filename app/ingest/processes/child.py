@@ -73,10 +73,15 @@ def _upload(
     timeout_seconds: float,
     request: dict[str, Any],
     limit_bytes: int,
+    most_series: int,
 ) -> dict[str, Any]:
     database = _database(database_url, timeout_seconds)
     stored = uploads.upload(
-        database, UploadRequest.from_json(request), file, limit_bytes=limit_bytes
+        database,
+        UploadRequest.from_json(request),
+        file,
+        limit_bytes=limit_bytes,
+        most_series=most_series,
     )
     return dataclasses.asdict(stored)
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import IO, Annotated, Any
 
 import anyio
@@ -118,17 +119,20 @@ class FileProcesses:
 
     async def upload(self, request: UploadRequest, file: IO[bytes]) -> StoredUpload:
         """Run `uploads.upload`, in a child process if the file is large."""
-        limit_bytes = self.settings.decompressed_limit_bytes
+        limits = {
+            "limit_bytes": self.settings.decompressed_limit_bytes,
+            "most_series": self.settings.split_job_series,
+        }
         if self._is_read_here(file):
             return await run_in_threadpool(
-                uploads.upload, self._database, request, file, limit_bytes=limit_bytes
+                partial(uploads.upload, self._database, request, file, **limits)
             )
         question = {
             "work": "upload",
             "database_url": self._database.url.render_as_string(hide_password=False),
             "timeout_seconds": self.settings.database_timeout_seconds,
             "request": dataclasses.asdict(request),
-            "limit_bytes": limit_bytes,
+            **limits,
         }
         try:
             return StoredUpload(**await self._ask(question, file))

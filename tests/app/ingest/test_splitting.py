@@ -28,6 +28,79 @@ def names(client: TestClient) -> list[str]:
     return [series["name"] for series in client.get("/v1/series").json()["items"]]
 
 
+SHOPS = "day,shop,article,kind,area,sold\n" + "".join(
+    f"2024-01-{day:02},{shop},{article},{'fruit' if article == 'apple' else 'bread'},{shop * 50},"
+    f"{shop * 10 + day % 4 + len(article)}\n"
+    for day in range(1, 25)
+    for shop in (1, 2)
+    for article in ("apple", "roll")
+)
+
+
+class TestNames:
+    def test_values_that_would_share_a_name_get_different_ones(self, client: TestClient) -> None:
+        items = send(client, TEXT.replace("^GSPC", "BTC USD")).json()["items"]
+        made = [item["series"] for item in items]
+        assert made[0] == "m-AAPL"
+        assert len(set(made)) == 3
+        assert all(name.startswith("m-BTC-USD-") for name in made[1:])
+        (alone,) = send(client, "Date,Symbol,price,size\n25/01/2024,BTC/USD,1,1\n").json()["items"]
+        name = next(item["series"] for item in items if item["split"]["value"] == "BTC/USD")
+        assert alone["series"] == name
+
+    def test_values_in_any_script_and_of_any_length_get_names(self, client: TestClient) -> None:
+        values = ["ÄÖ", "東京", "大阪", "x" * 300 + "1", "x" * 300 + "2"]
+        rows = "".join(f"{day}/01/2024,{v},{day}\n" for day in DAYS for v in values)
+        items = send(client, f"Date,Symbol,price\n{rows}").json()["items"]
+        made = {item["split"]["value"]: item["series"] for item in items}
+        assert sorted(made) == sorted(values)
+        assert made["ÄÖ"] == "m-AO"
+        assert len(set(made.values())) == 5
+        assert all(len(name) <= 100 for name in made.values())
+        again = send(client, f"Date,Symbol,price\n{rows}25/01/2024,東京,1\n").json()["items"]
+        assert {item["split"]["value"]: item["series"] for item in again} == made
+
+
+class TestSeveralColumns:
+    def test_each_combination_becomes_a_series(self, client: TestClient) -> None:
+        answer = send(client, SHOPS, split="shop,article").json()
+        assert names(client) == ["m-1-apple", "m-1-roll", "m-2-apple", "m-2-roll"]
+        assert answer["items"][1]["split"]["values"] == {"shop": "1", "article": "roll"}
+        assert answer["items"][1]["split"]["column"] == "shop,article"
+        counts = ("series", "rows_read", "rows_stored", "rows_quarantined", "cadence")
+        assert [answer[name] for name in counts] == [4, 96, 96, 0, "1D"]
+
+    def test_numbers_name_columns_as_well(self, client: TestClient) -> None:
+        assert len(send(client, SHOPS, split="2,3").json()["items"]) == 4
+
+
+class TestAttributes:
+    def test_columns_with_one_value_for_each_series_become_attributes(
+        self, client: TestClient
+    ) -> None:
+        items = send(client, SHOPS, split="shop,article").json()["items"]
+        shown = client.get("/v1/series/m-2-apple").json()
+        assert shown["attributes"] == {"shop": 2, "article": "apple", "kind": "fruit", "area": 100}
+        assert [channel["name"] for channel in shown["channels"]] == ["sold"]
+        assert "attributes" in {issue["code"] for issue in items[0]["issues"]}
+
+    def test_a_later_file_keeps_what_is_an_attribute_and_what_is_a_channel(
+        self, client: TestClient
+    ) -> None:
+        send(client, SHOPS, split="shop,article")
+        more = "day,shop,article,kind,area,sold\n2024-01-25,1,apple,fruit,55,7\n"
+        (item,) = send(client, more, split="shop,article").json()["items"]
+        assert item["rows_stored"] == 1
+        assert client.get("/v1/series/m-1-apple").json()["attributes"]["area"] == 55
+
+    def test_a_number_that_is_the_same_everywhere_stays_a_channel(self, client: TestClient) -> None:
+        rows = "".join(f"{day}/01/2024,{s},{day},0\n" for day in DAYS for s in "ab")
+        send(client, f"Date,Symbol,price,rain\n{rows}")
+        shown = client.get("/v1/series/m-a").json()
+        assert [channel["name"] for channel in shown["channels"]] == ["price", "rain"]
+        assert shown["attributes"] == {"Symbol": "a"}
+
+
 class TestSplit:
     def test_each_symbol_becomes_a_series_with_its_report(self, client: TestClient) -> None:
         answer = send(client)
@@ -36,7 +109,12 @@ class TestSplit:
         assert (
             [item["series"] for item in items] == ["m-AAPL", "m-BTC-USD", "m-GSPC"] == names(client)
         )
-        assert items[1]["split"] == {"column": "Symbol", "value": "BTC/USD", "of": 3}
+        assert items[1]["split"] == {
+            "column": "Symbol",
+            "value": "BTC/USD",
+            "of": 3,
+            "values": {"Symbol": "BTC/USD"},
+        }
         assert [(item["rows_read"], item["rows_stored"]) for item in items] == [(12, 12)] * 3
         rows = client.get("/v1/series/m-GSPC/observations").json()
         assert rows["columns"] == ["time", "price", "size"]
@@ -91,17 +169,20 @@ class TestRefusals:
         assert "'Date', 'Symbol', 'price', 'size'" in problem["detail"]
         assert names(client) == []
 
-    def test_values_that_would_share_a_name_are_refused(self, client: TestClient) -> None:
-        text = TEXT.replace("^GSPC", "BTC USD")
-        detail = check_problem(send(client, text), 422)["detail"]
-        assert "m-BTC-USD ('BTC USD', 'BTC/USD')" in detail
-        assert "letters" in check_problem(send(client, TEXT.replace("^GSPC", "ÄÖ")), 422)["detail"]
+    def test_a_name_that_leaves_no_room_is_refused(self, client: TestClient) -> None:
+        detail = check_problem(send(client, name="n" * 90), 422)["detail"]
+        assert "at most 87 characters" in detail
         assert names(client) == []
 
     def test_too_many_are_refused_with_their_number(self, client: TestClient) -> None:
-        rows = "".join(f"{day}/01/2024,S{n},1\n" for n in range(201) for day in (13, 14))
+        rows = "".join(f"{day}/01/2024,S{n},1\n" for n in range(10_001) for day in (13, 14))
         detail = check_problem(send(client, f"Date,Symbol,p\n{rows}"), 422)["detail"]
-        assert "at most 200 different values. 'Symbol' has 201" in detail
+        assert "at most 10000 series. 'Symbol' make 10001" in detail
+
+    def test_one_of_two_columns_is_refused_with_both(self, client: TestClient) -> None:
+        problem = check_problem(send(client, SHOPS, split="shop"), 422)
+        assert "`split=shop,article`" in problem["detail"]
+        assert names(client) == []
 
     def test_a_series_of_another_time_zone_is_a_conflict(self, client: TestClient) -> None:
         send(client, timezone="Asia/Kolkata")
