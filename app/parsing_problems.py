@@ -16,6 +16,7 @@ BASES: dict[type[ParsingError], type[ServiceError]] = {
     errors.UnreadableTimes: Invalid,
     errors.TooManyBadRows: Invalid,
     errors.SeveralSeries: Invalid,
+    errors.SeveralTables: Invalid,
     errors.AmbiguousTimes: Invalid,
     errors.AmbiguousNumbers: Invalid,
     errors.MixedDelimiters: Invalid,

@@ -9,6 +9,7 @@ ParsingError
 │   ├── UnreadableTimes   most times cannot be read
 │   ├── TooManyBadRows    more than half of the rows cannot be used
 │   ├── SeveralSeries     rows of several series, and `split` is not given
+│   ├── SeveralTables     several tables in one file, and `sheet` is not given
 │   ├── AmbiguousFile     nothing in the file proves one of two ways to read it
 │   │   ├── AmbiguousTimes    the order of day and month
 │   │   ├── AmbiguousNumbers  decimal separators or thousands separators
@@ -75,6 +76,10 @@ class TooManyBadRows(UnreadableFile):
 
 class SeveralSeries(UnreadableFile):
     """The file holds rows of several series, and `split` is not given."""
+
+
+class SeveralTables(UnreadableFile):
+    """The file holds several tables, and `sheet` is not given."""
 
 
 class AmbiguousFile(UnreadableFile):

@@ -25,6 +25,10 @@ class ReadOptions:
         columns: Columns to keep, each as `name` or `name in the file=channel`; without a header
             the names of all columns in order, where an empty name skips its column.
         split: The column, by name or number from 1, that names the series of each row.
+        sheet: The table of a file that holds several, by name or number from 1.
+        start: The time of the first row of a file without times.
+        cadence: The step between the rows of a file without times.
+        wide: Whether the table has a column for each time; None detects it.
         kind: What the rows are; None detects it from the column names.
         missing: Numbers that mean a missing value, by channel.
         known: All settings of the channels that exist already, by name.
@@ -38,6 +42,10 @@ class ReadOptions:
     header: bool | None = None
     columns: tuple[str, ...] = ()
     split: str | None = None
+    sheet: str | None = None
+    start: str | None = None
+    cadence: str | None = None
+    wide: bool | None = None
     kind: SeriesKind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

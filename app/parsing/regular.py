@@ -151,7 +151,7 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         raise Irregular("it is not written in UTF-8") from error
     foreign = (CONTROL_CHARACTERS.search(text, 0, HEAD_BYTES), MARKUP.match(text))
-    if any(foreign) or json_rows.START.match(text) or not text.strip():
+    if any(foreign) or json_rows.is_json(text) or not text.strip():
         raise Irregular("it is not CSV")
     return text
 

@@ -68,16 +68,19 @@ def read_grid(
         return Grid(layout, columns)
     text, encoding = read_text(content)
     record.dialect |= {"format": "csv", "encoding": encoding}
-    if json_rows.START.match(text):
+    if json_rows.is_json(text):
         record.dialect["format"] = "json"
-        layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
+        layout, columns = json_rows.read_json(
+            text, options, findings, record, limit_bytes=limit_bytes
+        )
         return Grid(layout, columns)
     return _delimited(text, options, findings, record)
 
 
 def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
     lines, delimiter = split_text(text, options, findings, record)
-    layout = find_layout(lines, delimiter, options.header, findings)
+    single = options.start is not None
+    layout = find_layout(lines, delimiter, options.header, findings, single_column=single)
     record.dialect["header_lines"] = layout.header_lines
     columns = to_columns(layout.body, delimiter, len(layout.names))
     return Grid(layout, columns, delimiter)
