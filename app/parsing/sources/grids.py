@@ -8,7 +8,7 @@ from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.sources import arrow_files, json_rows
+from app.parsing.sources import arrow_files, json_rows, workbooks
 from app.parsing.sources.delimiters import (
     detect_delimiter,
     named_delimiter,
@@ -17,6 +17,7 @@ from app.parsing.sources.delimiters import (
 )
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import HEAD_BYTES, read_text
+from app.parsing.sources.workbook_limits import office_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ def read_grid(
             content, file_format, findings, limit_bytes=limit_bytes
         )
         return Grid(layout, columns)
+    if office_format(content) is not None:
+        return Grid(
+            *workbooks.read_workbook(content, options, findings, record, limit_bytes=limit_bytes)
+        )
     text, encoding = read_text(content)
     record.dialect |= {"format": "csv", "encoding": encoding}
     if json_rows.is_json(text):

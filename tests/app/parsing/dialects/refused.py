@@ -139,7 +139,7 @@ REFUSED = [
     Refused("zip with two files", zipped({"a.csv": b"x", "b.csv": b"y"}), "a.csv, b.csv"),
     Refused("zip of nothing", zipped({}), "exactly one file"),
     Refused("damaged gzip", gzip.compress(weather().encode())[:-30], "damaged"),
-    Refused("a workbook", zipped({"[Content_Types].xml": b"<Types/>"}), "Excel workbook"),
+    Refused("a workbook", zipped({"[Content_Types].xml": b"<Types/>"}), "Office document"),
     Refused(
         "a page",
         b"<!DOCTYPE html><html><body><table><tr><td>1</td></tr></table></body></html>",
