@@ -12,7 +12,7 @@ from app.parsing.contents import ReadRows, read_rows
 from app.parsing.errors import OptionInvalid, UnknownColumn
 from app.parsing.findings import Findings, Rejected
 from app.parsing.options import ReadOptions
-from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns
+from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns, with_names
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
@@ -55,7 +55,8 @@ def read_parts(
         record.dialect["compression"] = compression
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
-    grid, chosen = find_columns(grid, options, record, findings)
+    grid, options = with_names(grid, options, findings)
+    grid, chosen = find_columns(grid, options, record)
     column = _column(grid, chosen, options)
     labels, codes = _labels(grid.columns[column])
     if len(labels) > MOST_PARTS:

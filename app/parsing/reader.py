@@ -8,6 +8,7 @@ from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.contents import Content, read_content, read_matrix
 from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings, Issue, Rejected
+from app.parsing.given_times import with_given_times
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
 from app.parsing.reading_record import ReadingRecord
@@ -109,19 +110,26 @@ def read_table(
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_month(grid, options, record, findings)
-    grid, chosen = find_columns(grid, options, record, findings)
+    grid, options = with_names(grid, options, findings)
+    grid, chosen = find_columns(grid, options, record)
     return _table(grid.layout, read_content(grid, chosen, options, findings), record, findings)
 
 
-def find_columns(
-    grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings
-) -> tuple[Grid, ChosenColumns]:
-    """The columns under their names, and which of them are the time and the channels."""
+def with_names(grid: Grid, options: ReadOptions, findings: Findings) -> tuple[Grid, ReadOptions]:
+    """The columns under their names, with one of times if `start` and `cadence` give them."""
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
+    return with_given_times(replace(grid, layout=layout), options, findings)
+
+
+def find_columns(
+    grid: Grid, options: ReadOptions, record: ReadingRecord
+) -> tuple[Grid, ChosenColumns]:
+    """Which columns are the time and the channels."""
+    layout = grid.layout
     record.names, record.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_rows, options)
     _record_time(layout, chosen, options, record)
-    return replace(grid, layout=layout), chosen
+    return grid, chosen
 
 
 def field_names(layout: Layout, channels_of: dict[int, str]) -> list[str]:

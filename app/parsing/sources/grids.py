@@ -28,11 +28,13 @@ class Grid:
         layout: Names, kinds and rows.
         columns: An Arrow array for each name: strings, or numbers if the format has them.
         delimiter: What separates the fields; None if the format has no delimiters.
+        has_given_times: Whether `start` and `cadence`, if given, are in the times already.
     """
 
     layout: Layout
     columns: list[Any]
     delimiter: str | None = None
+    has_given_times: bool = False
 
     @property
     def first_rows(self) -> list[list[str]]:
@@ -100,7 +102,7 @@ def split_text(
     record.dialect["delimiter"] = delimiter
     if f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)
-    lines, blank = without_blank(lines, delimiter)
+    lines, blank = without_blank(lines, delimiter, keep_rows=options.start is not None)
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())
     if not len(lines):
         raise NotATable("The file is empty: its lines hold only separators.")
