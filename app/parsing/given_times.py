@@ -7,26 +7,19 @@ import numpy as np
 
 from app.parsing import arrow
 from app.parsing.arrow import to_integers
-from app.parsing.errors import AmbiguousTimes, OptionInvalid, SeveralSeries
+from app.parsing.errors import SeveralSeries
 from app.parsing.findings import Findings
 from app.parsing.lines import Numbers
 from app.parsing.options import ReadOptions
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
-from app.parsing.times.texts import Column
-from app.parsing.times.timestamps import read_moments
-from app.parsing.times.zones import localise
+from app.parsing.times.steps import option_invalid, start_and_cadence, steps_from
 from app.parsing.values.cells import CellKind
-from models.arrays import Times
-from models.calendars.cadence import Cadence
-from models.calendars.timezones import to_local
-from models.errors import DataError, Problem
 
 NAME = "time"
 # Empty lines of a file with one column are missing values if there are fewer than this share.
 MOST_EMPTY_SHARE = 1 / 3
 SHOWN_LABELS = 3
-EXAMPLE = "such as start=2024-01-01 and cadence=1h"
 
 
 def with_given_times(
@@ -61,73 +54,11 @@ def with_given_times(
     )
 
 
-def start_and_cadence(options: ReadOptions) -> tuple[np.datetime64, Cadence]:
-    """The first time, in UTC for steps within a day and else in local time, and the step.
-
-    Raises:
-        OptionInvalid: If one is not given or cannot be read.
-    """
-    for name, value in (("start", options.start), ("cadence", options.cadence)):
-        if value is None:
-            raise _invalid(name, "`start=` and `cadence=` must be given together", "only one")
-    cadence = read_cadence(str(options.cadence))
-    start = read_start(str(options.start), cadence, options.timezone)
-    if cadence.add(np.array([start]), 0)[0] != start:
-        before = as_texts(cadence.add(np.array([start]), 0), cadence)[0]
-        rule = f"`start` must be a point of the cadence {cadence.text}, such as {before}"
-        raise _invalid("start", rule, str(options.start))
-    return start, cadence
-
-
-def read_cadence(text: str) -> Cadence:
-    """The step that a sender says."""
-    try:
-        return Cadence.parse(text)
-    except DataError as error:
-        raise OptionInvalid(str(error), [Problem("/query/cadence", str(error))]) from error
-
-
-def read_start(text: str, cadence: Cadence, timezone: str) -> np.datetime64:
-    """The first time: in UTC for steps within a day, else in local time."""
-    rule = f"`start` must be a date or a time that can be read in one way, {EXAMPLE}"
-    try:
-        moments = read_moments(Column(arrow.texts([text.strip()])), None)
-    except AmbiguousTimes as error:
-        raise _invalid("start", rule, text) from error
-    if not moments.read[0]:
-        raise _invalid("start", rule, text)
-    times = moments.times
-    if moments.has_offset[0]:
-        if cadence.counts_days:
-            times = to_local(times.view("datetime64[us]"), timezone).view(np.int64)
-    elif not cadence.counts_days:
-        localised = localise(times, timezone)
-        if localised.skipped[0]:
-            raise _invalid("start", f"`start` must be a time that clocks in {timezone} show", text)
-        times = localised.times
-    return np.datetime64(int(times[0]), "us")
-
-
-def steps_from(start: np.datetime64, cadence: Cadence, places: Numbers, timezone: str) -> list[str]:
-    """The times of places counted from 0, as texts; those within a day are in UTC."""
-    return as_texts(cadence.add(np.full(len(places), start), places), cadence)
-
-
-def as_texts(times: Times, cadence: Cadence) -> list[str]:
-    """Times as texts, without the parts that are zero on all."""
-    unit = next((u for u in "ms" if (times == times.astype(f"datetime64[{u}]")).all()), "us")
-    days = cadence.counts_days and (times == times.astype("datetime64[D]")).all()
-    unit = "D" if days else unit
-    mark = "" if cadence.counts_days else "Z"
-    shown: list[str] = np.datetime_as_string(times.astype(f"datetime64[{unit}]")).tolist()
-    return [f"{text}{mark}" for text in shown]
-
-
 def _refuse_times(grid: Grid, options: ReadOptions) -> None:
     names, kinds = grid.layout.names, grid.layout.kinds
     found = [name for name, kind in zip(names, kinds, strict=True) if kind == CellKind.MOMENT]
     if found:
-        raise _invalid(
+        raise option_invalid(
             "start",
             "`start=` and `cadence=` are for files without times. Leave them out, or name the "
             f"channels with `columns=`, if {found[0]!r} is not the time of the row",
@@ -164,11 +95,6 @@ def _labels(column: Any) -> list[str]:
     return labels.to_pylist() if rows >= 2 * count and (blocks or turns) else []
 
 
-def _invalid(name: str, rule: str, received: str) -> OptionInvalid:
-    message = f"{rule}. Received: {received}"
-    return OptionInvalid(message, [Problem(f"/query/{name}", message)])
-
-
 def _places(grid: Grid, options: ReadOptions, findings: Findings) -> Numbers:
     """The number of each row, counted from 0 in each series."""
     layout = grid.layout
@@ -177,7 +103,7 @@ def _places(grid: Grid, options: ReadOptions, findings: Findings) -> Numbers:
     if split:
         return _places_in_series([grid.columns[number] for number in split])
     if _counts_lines(grid, numbers):
-        return numbers - numbers[0]
+        return np.asarray(numbers - numbers[0], dtype=np.int64)
     rejected = [one.line for one in findings.rejected if one.line > numbers[0]]
     every = np.unique(np.concatenate([numbers, np.array(rejected, dtype=np.int64)]))
     return np.asarray(np.searchsorted(every, numbers), dtype=np.int64)

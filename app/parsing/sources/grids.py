@@ -1,14 +1,15 @@
 """Read a file of any format as columns with names; the only place that lists the formats."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from app.parsing.errors import NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.sources import arrow_files, json_rows, workbooks
+from app.parsing.sources import arrow_files, json_rows, line_protocol, series_files, workbooks
 from app.parsing.sources.delimiters import (
     detect_delimiter,
     named_delimiter,
@@ -47,6 +48,43 @@ class Grid:
         ]
 
 
+class Reader(Protocol):
+    """Reads a text of one format."""
+
+    def __call__(
+        self,
+        text: str,
+        options: ReadOptions,
+        findings: Findings,
+        record: ReadingRecord,
+        *,
+        limit_bytes: int,
+    ) -> tuple[Layout, list[Any]]:
+        """The layout and the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """A format of text: how it is recognised and read.
+
+    `has_steps` says that `start` and `cadence` are used by the reader.
+    """
+
+    name: str
+    matches: Callable[[str], bool]
+    read: Reader
+    has_steps: bool = False
+
+
+# In the order in which they are tried; any other text is delimited.
+TEXT_FORMATS = (
+    TextFormat("json", json_rows.is_json, json_rows.read_json),
+    TextFormat("tsf", series_files.is_series_file, series_files.read_series_file, has_steps=True),
+    TextFormat("line protocol", line_protocol.is_line_protocol, line_protocol.read_line_protocol),
+)
+TIME = "time"
+
+
 def read_grid(
     content: IO[bytes],
     options: ReadOptions,
@@ -75,13 +113,17 @@ def read_grid(
         )
     text, encoding = read_text(content)
     record.dialect |= {"format": "csv", "encoding": encoding}
-    if json_rows.is_json(text):
-        record.dialect["format"] = "json"
-        layout, columns = json_rows.read_json(
-            text, options, findings, record, limit_bytes=limit_bytes
-        )
-        return Grid(layout, columns)
+    for form in TEXT_FORMATS:
+        if form.matches(text):
+            record.dialect["format"] = form.name
+            layout, columns = form.read(text, options, findings, record, limit_bytes=limit_bytes)
+            return Grid(layout, columns, has_given_times=TIME in layout.names and form.has_steps)
     return _delimited(text, options, findings, record)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is delimited, and not in another format."""
+    return not any(form.matches(text) for form in TEXT_FORMATS)
 
 
 def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
