@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from models.series import SeriesKind
 
+FileFormat = Literal["csv", "json", "parquet", "arrow", "xlsx", "ods", "tsf", "ts", "line protocol"]
 Decimal = Literal[".", ","]
 
 MOST_NAME_LENGTH = 200

@@ -16,6 +16,7 @@ from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
+from app.parsing.sources.wide_tables import by_time
 from models.errors import Problem
 
 MOST_PARTS = 200
@@ -55,6 +56,7 @@ def read_parts(
         record.dialect["compression"] = compression
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
+    grid = by_time(grid, options, record, findings)
     grid, options = with_names(grid, options, findings)
     grid, chosen = find_columns(grid, options, record)
     column = _column(grid, chosen, options)

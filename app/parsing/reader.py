@@ -16,6 +16,7 @@ from app.parsing.regular import read_regular
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.layout import Layout
 from app.parsing.sources.unpacking import unpacked
+from app.parsing.sources.wide_tables import by_time
 from app.parsing.sources.year_tables import by_month
 from app.parsing.times.fields import Integers
 from models.arrays import Values
@@ -110,6 +111,7 @@ def read_table(
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_month(grid, options, record, findings)
+    grid = by_time(grid, options, record, findings)
     grid, options = with_names(grid, options, findings)
     grid, chosen = find_columns(grid, options, record)
     return _table(grid.layout, read_content(grid, chosen, options, findings), record, findings)
