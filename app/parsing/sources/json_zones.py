@@ -7,7 +7,7 @@ from typing import Any
 from app.parsing import arrow
 from app.parsing.arrow import to_mask
 from app.parsing.findings import Findings
-from app.parsing.sources.json_tables import EVERY, Path, is_scalar
+from app.parsing.sources.json_shapes import EVERY, Path, is_scalar
 from app.parsing.values.cells import CellKind, kind_of
 from models.calendars.timezones import find_zone
 from models.errors import DataError

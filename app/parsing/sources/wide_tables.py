@@ -29,7 +29,7 @@ from models.errors import Problem
 # Fewer columns of times prove nothing.
 LEAST_TIMES = 3
 # What programs put around a year that names a column: `X1960`, `1960 [YR1960]`, `YR1960`.
-AROUND_TIME = re.compile(r"(?:X|YR)?(\d.*?)(?: \[YR\d{4}\])?")
+AROUND_TIME = re.compile(r"(?:X|YR)(\d.*)|(\d{4}) \[YR\d{4}\]")
 QUARTER = re.compile(r"[Qq]([1-4])")
 MONTH_NAME = re.compile(r"month|mon|mm|monat|mois|mes|mese|maand")
 MONTH = re.compile(r"0?[1-9]|1[0-2]")
@@ -128,10 +128,8 @@ def _others(grid: Grid, used: set[int]) -> tuple[int, ...]:
 def _time_of(name: str) -> str | None:
     """The time in a name: a date, a month or a year; None if it is another name."""
     match = AROUND_TIME.fullmatch(name.strip())
-    if match is None:
-        return None
-    is_time = guess_formats(match[1]) or guess_year(match[1])
-    return match[1] if is_time else None
+    text = (match[1] or match[2]) if match else name.strip()
+    return text if guess_formats(text) or guess_year(text) else None
 
 
 def _are_in_order(times: list[str]) -> bool:
