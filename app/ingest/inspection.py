@@ -59,6 +59,7 @@ class InspectedDialect(BaseModel):
     timestamp: list[str] | None
     timestamp_format: list[str] | None
     timezone: str | None
+    sheet: str | None = None
 
 
 class ColumnRead(BaseModel):

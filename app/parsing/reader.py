@@ -28,7 +28,10 @@ REGULAR_BYTES = 32 * 1024 * 1024
 WHOLE_BYTES = 256 * 1024 * 1024
 
 # Parts of a dialect that some formats do not have.
-NO_DIALECT = {"encoding": None, "compression": None, "delimiter": None, "header_lines": 0}
+NO_DIALECT = {
+    **dict.fromkeys(("encoding", "compression", "delimiter", "sheet")),
+    "header_lines": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
