@@ -1,5 +1,6 @@
 """Give times to the rows of a file without times: `start`, and steps of `cadence`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.parsing.errors import SeveralSeries
 from app.parsing.findings import Findings
 from app.parsing.lines import Numbers
 from app.parsing.options import ReadOptions
+from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.times.steps import option_invalid, start_and_cadence, steps_from
@@ -23,7 +25,7 @@ SHOWN_LABELS = 3
 
 
 def with_given_times(
-    grid: Grid, options: ReadOptions, findings: Findings
+    grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings
 ) -> tuple[Grid, ReadOptions]:
     """The table with a column of times behind its own, and the options that name it.
 
@@ -46,12 +48,40 @@ def with_given_times(
     message = f"The rows have times from {first} to {last}, as `start` and `cadence` say."
     findings.report("given_times", message, len(times))
     name = next(n for n in (NAME, *(f"{NAME}_{k}" for k in range(2, 99))) if n not in layout.names)
-    made = replace(layout, names=(*layout.names, name), kinds=(*layout.kinds, CellKind.MOMENT))
+    # A quarantined row is shown with its time, so that it can be corrected and sent again.
+    texts = _TimedTexts(layout.body.texts, times, _mark(grid, record))
+    made = replace(
+        layout,
+        names=(*layout.names, name),
+        kinds=(*layout.kinds, CellKind.MOMENT),
+        body=replace(layout.body, texts=texts),
+    )
     columns = [*grid.columns, arrow.texts(times)]
     return (
         replace(grid, layout=made, columns=columns, has_given_times=True),
         replace(options, timestamp=(name,), timestamp_format=None),
     )
+
+
+def _mark(grid: Grid, record: ReadingRecord) -> str:
+    """What separates the fields of a row's text."""
+    delimiter = str(grid.delimiter or record.dialect.get("delimiter") or ",")
+    return delimiter if len(delimiter) == 1 else " "
+
+
+class _TimedTexts(Sequence[str]):
+    """The texts of rows with their times behind them, made when a report shows them."""
+
+    def __init__(self, texts: Sequence[str], times: Sequence[str], mark: str) -> None:
+        self._texts, self._times, self._mark = texts, times, mark
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _TimedTexts(self._texts[index], self._times[index], self._mark)
+        return f"{self._texts[index]}{self._mark}{self._times[index]}"
 
 
 def _refuse_times(grid: Grid, options: ReadOptions) -> None:

@@ -57,7 +57,7 @@ def read_parts(
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_time(grid, options, record, findings)
-    grid, options = with_names(grid, options, findings)
+    grid, options = with_names(grid, options, record, findings)
     grid, chosen = find_columns(grid, options, record)
     column = _column(grid, chosen, options)
     labels, codes = _labels(grid.columns[column])

@@ -115,15 +115,17 @@ def read_table(
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_month(grid, options, record, findings)
     grid = by_time(grid, options, record, findings)
-    grid, options = with_names(grid, options, findings)
+    grid, options = with_names(grid, options, record, findings)
     grid, chosen = find_columns(grid, options, record)
     return _table(grid.layout, read_content(grid, chosen, options, findings), record, findings)
 
 
-def with_names(grid: Grid, options: ReadOptions, findings: Findings) -> tuple[Grid, ReadOptions]:
+def with_names(
+    grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings
+) -> tuple[Grid, ReadOptions]:
     """The columns under their names, with one of times if `start` and `cadence` give them."""
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
-    return with_given_times(replace(grid, layout=layout), options, findings)
+    return with_given_times(replace(grid, layout=layout), options, record, findings)
 
 
 def find_columns(

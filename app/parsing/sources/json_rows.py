@@ -17,7 +17,7 @@ from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.cell_rows import read_cells
 from app.parsing.sources.json_columns import WANTED, JsonColumns, JsonObject, cell_of
 from app.parsing.sources.json_shapes import JsonTable, is_scalar
-from app.parsing.sources.json_tables import find_table, holds_tables
+from app.parsing.sources.json_tables import find_table, may_hold_table
 from app.parsing.sources.json_zones import stated_zone, with_zone
 from app.parsing.sources.layout import Layout, sample_rows, usual_kinds
 
@@ -26,6 +26,7 @@ ARRAY_LINE = re.compile(r"\ufeff?\s*\[[^\n]*\]\s*(?:\n|$)")
 BETWEEN = re.compile(r"[\s,]*")
 MOST_WRONG_SHARE = 1 / 3
 PIECE_ROWS = 20_000
+SAMPLE_LINES = 20
 # The largest object around the rows: it is decoded as a whole.
 MOST_CHARACTERS = 32 * 1024 * 1024
 # Numbers stay text, so that they lose no digits and are read like those of other formats.
@@ -83,6 +84,8 @@ def _whole(text: str, asked: str | None) -> tuple[Any, JsonTable, dict[str, int]
     if len(text) > MOST_CHARACTERS or not _may_hold_table(text):
         return None
     document = _any(text)
+    if document is None:
+        _refuse_broken(text)
     if _is_row_of_single_values(document):
         return None
     found = find_table(document, asked)
@@ -98,7 +101,22 @@ def _may_hold_table(text: str) -> bool:
         first_item, _ = _DECODER.raw_decode(text, _after_blanks(text, 1))
     except (ValueError, RecursionError):
         return False
-    return not isinstance(first_item, dict) or holds_tables(first_item)
+    return not isinstance(first_item, dict) or may_hold_table(first_item)
+
+
+def _refuse_broken(text: str) -> None:
+    """Refuse a document that cannot be decoded, if none of its first lines can be either.
+
+    Raises:
+        DamagedFile: With the place at which decoding failed.
+    """
+    lines = islice((line for line in text.split("\n") if line.strip()), SAMPLE_LINES)
+    if any(_decoded(line) is not None for line in lines):
+        return
+    try:
+        _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f"The JSON document is broken: {error}. {WANTED}") from error
 
 
 def _is_row_of_single_values(document: Any) -> bool:

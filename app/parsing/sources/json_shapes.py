@@ -13,6 +13,7 @@ MOST_DEPTH = 8
 LEAST_TIME_KEYS = 2
 TIME = "time"
 VALUE = "value"
+KEY = "key"
 # A header's items are names, or objects that hold a name under one of these keys.
 HEADER_KEYS = ("name", "field", "fieldName", "id", "label", "text", "title")
 INDEX_KEYS = ("index",)
@@ -221,6 +222,21 @@ def _pairs(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonTab
     return JsonTable(path, rows, labels, tuple((*path, key) for key in lists))
 
 
+def _objects_by_key(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonTable | None:
+    """Objects of the same keys, with a time in each, under numbers or names."""
+    inner = [one for one in value.values() if isinstance(one, dict)]
+    if len(inner) < LEAST_TIME_KEYS or len(inner) < len(value):
+        return None
+    if any(one.keys() != inner[0].keys() for one in inner):
+        return None
+    if not any(is_scalar(v) and _is_timely(k, v) for k, v in leaves(inner[0])):
+        return None
+    rows = inner
+    if not all(key.isdecimal() for key in value) and KEY not in inner[0]:
+        rows = [{KEY: key, **one} for key, one in value.items()]
+    return JsonTable(path, rows, labels)
+
+
 def leaves(value: dict[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The keys and values of an object and of the objects in it."""
     for key, one in value.items():
@@ -242,5 +258,8 @@ def is_moment(value: Any, *, sure: bool = False) -> bool:
 
 def table_of(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonTable | None:
     """The table that an object is, by the first shape that it has; None if it has none."""
-    shapes = (_with_header, _keyed_by_time, _columns_of_objects, _columns_of_lists, _pairs)
+    shapes = (
+        *(_with_header, _keyed_by_time, _columns_of_objects),
+        *(_columns_of_lists, _pairs, _objects_by_key),
+    )
     return next(filter(None, (shape(value, path, labels) for shape in shapes)), None)

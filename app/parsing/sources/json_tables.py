@@ -8,6 +8,7 @@ from typing import Any
 from app.parsing.errors import OptionInvalid, SeveralTables
 from app.parsing.sources.json_shapes import (
     EVERY,
+    KEY,
     MOST_DEPTH,
     TIME,
     VALUE,
@@ -29,7 +30,6 @@ SAMPLE_ITEMS = 20
 SHOWN_TABLES = 10
 # Tables under several keys are series of one kind only if their lengths are alike.
 MOST_TIMES_LONGER = 3
-KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,6 @@ class FoundTable:
 
     table: JsonTable
     others: dict[str, int]
-
-
-def holds_tables(value: Any, depth: int = 0) -> bool:
-    """Whether a row holds lists of objects or of lists, which may be the rows themselves."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(
-        is_records(one) or is_arrays(one) or (depth < MOST_DEPTH and holds_tables(one, depth + 1))
-        for one in inner
-    )
 
 
 def find_table(document: Any, asked: str | None) -> FoundTable | None:
@@ -136,7 +127,7 @@ def _of_list(value: list[Any], path: Path, labels: dict[str, Any]) -> Iterator[J
     elif is_arrays(value):
         yield JsonTable(path, _by_row(value), labels)
         return
-    if not any(map(_may_hold, value[:SAMPLE_ITEMS])):
+    if not any(map(may_hold_table, value[:SAMPLE_ITEMS])):
         return
     for number, item in enumerate(value, start=1):
         own = {k: v for k, v in leaves(item) if is_scalar(v)} if isinstance(item, dict) else {}
@@ -144,13 +135,13 @@ def _of_list(value: list[Any], path: Path, labels: dict[str, Any]) -> Iterator[J
         yield from _tables(item, (*path, EVERY), inner)
 
 
-def _may_hold(value: Any, depth: int = 0) -> bool:
+def may_hold_table(value: Any, depth: int = 0) -> bool:
     """Whether a value holds a list, or an object whose keys are times."""
     if depth > MOST_DEPTH or is_scalar(value):
         return False
     if isinstance(value, list):
         return True
-    return are_times(value) or any(_may_hold(one, depth + 1) for one in value.values())
+    return are_times(value) or any(may_hold_table(one, depth + 1) for one in value.values())
 
 
 def _item_name(path: Path) -> str:

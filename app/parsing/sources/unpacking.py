@@ -37,6 +37,17 @@ FOREIGN_MAGIC = {
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\x93NUMPY": "a NumPy file",
+    b"\x80\x04\x95": "a Python pickle",
+    b"\x80\x05\x95": "a Python pickle",
+    b"CDF\x01": "a NetCDF file",
+    b"CDF\x02": "a NetCDF file",
+    b"GRIB": "a GRIB file",
+    b"MATLAB 5.0": "a MATLAB file",
+    b"<stata_dta>": "a Stata file",
+    b"$FL2@(#)": "an SPSS file",
+    b"Obj\x01": "an Avro file",
 }
 # The errors that the libraries raise for damaged archives.
 DAMAGE = (

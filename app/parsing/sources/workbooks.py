@@ -29,7 +29,8 @@ ROUNDED = timedelta(milliseconds=1)
 MOST_HEADER_ROWS = 3
 TIMES = (CellKind.MOMENT, CellKind.CLOCK)
 
-Cells = list[Any]
+# The first and the last cell of a range, as row and column from 0.
+Merged = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,16 @@ def _sheets(file: IO[bytes], form: str) -> list[Sheet]:
 def _sheet(sheet: Any) -> Sheet:
     first_row, first_column = sheet.start or (0, 0)
     merged = [
-        (start[0] - first_row, start[1] - first_column, end[1] - first_column)
-        for start, end in sheet.merged_cell_ranges or []
-        if start[1] < end[1] and start[0] == end[0]
+        ((top - first_row, left - first_column), (bottom - first_row, right - first_column))
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
     ]
     rows = [[_text(cell) for cell in cells] for cells in sheet.to_python(skip_empty_area=True)]
-    _join_headers(rows, merged)
+    merged_rows = sum(bottom - top + 1 for (top, _), (bottom, _) in merged)
+    if merged_rows > len(rows) * max(map(len, rows), default=0):
+        merged = []  # ranges that overlap are not of a table
+    headers = next((n for n, cells in enumerate(rows) if _has_data(cells)), 0)
+    _join_headers(rows, headers, [one for one in merged if one[0][0] == one[1][0]])
+    _fill_down(rows, headers, [one for one in merged if one[0][1] == one[1][1]])
     return Sheet(sheet.name, list(_numbered(rows, first_row + 1)))
 
 
@@ -140,11 +145,10 @@ def _duration(cell: timedelta) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _join_headers(rows: list[list[str]], merged: list[tuple[int, int, int]]) -> None:
+def _join_headers(rows: list[list[str]], headers: int, merged: list[Merged]) -> None:
     """Put the texts of cells that are merged over columns before the names below them."""
-    headers = next((n for n, cells in enumerate(rows) if _has_data(cells)), 0)
     by_row: dict[int, list[tuple[int, int]]] = {}
-    for row, first, last in merged:
+    for (row, first), (_, last) in merged:
         by_row.setdefault(row, []).append((first, last))
     for row in sorted(by_row):
         above = rows[row] if 0 <= row < headers - 1 else []
@@ -157,6 +161,14 @@ def _join_headers(rows: list[list[str]], merged: list[tuple[int, int, int]]) -> 
             for pair in zip(above, rows[row + 1], strict=True)
         ]
         rows[row] = [""] * len(above)
+
+
+def _fill_down(rows: list[list[str]], headers: int, merged: list[Merged]) -> None:
+    """Repeat cells that are merged over rows, such as a date over its hours."""
+    for (first, column), (last, _) in merged:
+        if 0 <= headers <= first and column >= 0:
+            for row in range(first + 1, min(last + 1, len(rows))):
+                rows[row][column] = rows[first][column]
 
 
 def _numbered(rows: list[list[str]], first: int) -> Iterator[tuple[int, list[str]]]:

@@ -64,6 +64,18 @@ def test_a_file_without_times(client: TestClient) -> None:
     assert wrong.json()["errors"][0]["pointer"] == "/query/cadence"
 
 
+def test_a_corrected_row_of_a_file_without_times(client: TestClient) -> None:
+    text = "flow,level\n" + NUMBERS.replace(f"{VALUES[5]},", "inf,")
+    answer = send(client, text, start="2023-03-01", cadence="1h").json()
+    assert answer["rows_quarantined"] == 1
+    path = f"/v1/series/s/uploads/{answer['id']}/quarantine"
+    corrected = client.get(path, params={"format": "rows"}).text.replace("inf", str(VALUES[5]))
+    sent = client.post("/v1/series/s/uploads", params={"like": answer["id"]}, content=corrected)
+    assert sent.status_code == 201
+    assert len(stored(client)) == len(STORED)
+    assert stored(client)[5] == STORED[5]
+
+
 def test_a_json_document_with_a_stated_offset(client: TestClient) -> None:
     document = {
         "utc_offset_seconds": 3600,

@@ -118,6 +118,17 @@ def test_a_header_of_merged_cells() -> None:
     assert moments(read) == times
 
 
+def test_a_date_that_is_merged_over_its_hours() -> None:
+    rows: Rows = [["Date", "Time", "Gas"]]
+    for day in range(3):
+        for hour in range(4):
+            date = (MARCH + day * DAY).date().isoformat() if not hour else None
+            rows.append([date, f"{hour:02}:00", day + hour / 8])
+    book = xlsx({"Data": rows}, merged=("A2:A5", "A6:A9", "A10:A13"))
+    expected = [MARCH + day * DAY + hour * HOUR for day in range(3) for hour in range(4)]
+    assert moments(read_bytes(book)) == [time.isoformat() for time in expected]
+
+
 def test_a_title_that_is_merged_over_the_table_is_not_a_name() -> None:
     rows, times, _ = table(MARCH, HOUR, 40, ("Time", "Gas", "Oil"))
     read = read_bytes(xlsx({"Data": [["All prices"], *rows]}, merged=("A1:C1",)))
