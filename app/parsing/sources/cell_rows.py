@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.errors import FileTooLarge, NotATable
+from app.parsing.errors import FileTooLarge, MissingColumns, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines
 from app.parsing.options import ReadOptions
@@ -44,6 +44,11 @@ def read_cells(
             )
     if not texts:
         raise NotATable("The file has no rows.")
+    if options.start is None and not any(DELIMITER in text for text in texts):
+        raise MissingColumns(
+            "The table has one column and not a time. Say when its rows are with `start=` and "
+            "`cadence=`, such as start=2024-01-01 and cadence=1h."
+        )
     lines = Lines(texts, np.array(numbers, dtype=np.int64))
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())
     # Corrected rows of the file are sent as text with this delimiter.

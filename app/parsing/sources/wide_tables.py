@@ -5,6 +5,7 @@ They become tables with a row for each time, in which the other columns say whic
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from app.parsing.times.timestamps import read_moments
 from app.parsing.values.cells import NULLS, CellKind, kind_of
 from models.errors import Problem
 
+# Years further apart are other numbers.
+YEAR_STEPS = (*range(-10, 0), *range(1, 11))
 # Fewer columns of times prove nothing.
 LEAST_TIMES = 3
 # What programs put around a year that names a column: `X1960`, `1960 [YR1960]`, `YR1960`.
@@ -59,7 +62,8 @@ def by_time(grid: Grid, options: ReadOptions, record: ReadingRecord, findings: F
         FileTooLarge: If there are too many rows and times.
     """
     is_asked = bool(options.wide)
-    if options.wide is False or (not is_asked and (options.columns or options.timestamp)):
+    says_times = options.columns or options.timestamp or options.start or options.cadence
+    if options.wide is False or (not is_asked and says_times):
         return grid
     named = _with_header(grid, options)
     found = _wide_columns(named, is_asked=is_asked)
@@ -86,7 +90,10 @@ def _with_header(grid: Grid, options: ReadOptions) -> Grid:
     if layout.header_lines or options.header is False or len(layout.body) < 2:
         return grid
     first = tuple(grid.first_rows[0])
-    if not _are_in_order([time for time in map(_time_of, first) if time]):
+    others = [kind_of(cell) for cell in first if not _time_of(cell)]
+    # Numbers beside would be a row of values that look like years.
+    is_named = CellKind.TEXT in others and not set(others) - {CellKind.TEXT, CellKind.NOTHING}
+    if not is_named or not _are_in_order([time for time in map(_time_of, first) if time]):
         return grid
     body = layout.body.slice(1)
     made = replace(layout, names=first, header_lines=1, body=body, rows_read=layout.rows_read - 1)
@@ -142,6 +149,9 @@ def _are_in_order(times: list[str]) -> bool:
         # The rows made of them are refused with the option that resolves it.
         return True
     steps = np.diff(moments.times)
+    are_years = all(map(guess_year, times))
+    if are_years and len({int(b) - int(a) for a, b in pairwise(times)} - set(YEAR_STEPS)):
+        return False
     return bool(moments.read.all() and ((steps > 0).all() or (steps < 0).all()))
 
 

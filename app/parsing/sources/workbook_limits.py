@@ -94,6 +94,7 @@ class _Bounded:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.unpacked_bytes = 0
+        self._sheets_bytes = 0
 
     def add_xlsx(self, archive: zipfile.ZipFile) -> None:
         """The XML of all parts; the cells of each sheet, and their shared texts."""
@@ -121,9 +122,10 @@ class _Bounded:
                     pending += repeated
                     if filled:
                         rows, pending, width = rows + pending, 0, max(width, filled)
-                        self._require(rows * width * CELL_BYTES)
+                        self._require(self._sheets_bytes + rows * width * CELL_BYTES)
                     element.clear()
                 elif element.tag == f"{TABLE}table":
+                    self._sheets_bytes += rows * width * CELL_BYTES
                     rows = width = pending = 0
                     element.clear()
 
@@ -141,7 +143,7 @@ class _Bounded:
         """Check the cells between the first and the last; the number of those of shared texts."""
         rows: set[int] = set()
         columns: set[bytes] = set()
-        cells = texts = 0
+        cells = texts = size = 0
         for piece in self._pieces(archive, info):
             found = PLACE.findall(piece)
             cells += piece.count(b"<c")
@@ -150,7 +152,9 @@ class _Bounded:
             rows.update((min(numbers), max(numbers)) if (numbers := _numbers(found)) else ())
             height = max(rows) - min(rows) + 1 if rows else cells
             width = max(map(_column_number, columns), default=0) or cells
-            self._require(height * width * CELL_BYTES)
+            size = height * width * CELL_BYTES
+            self._require(self._sheets_bytes + size)
+        self._sheets_bytes += size
         return texts
 
     def _longest_string(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:

@@ -39,6 +39,7 @@ class Sheet:
 
     name: str
     rows: list[tuple[int, list[str]]]
+    is_hidden: bool = False
 
     @property
     def is_table(self) -> bool:
@@ -89,9 +90,14 @@ def _sheets(file: IO[bytes], form: str) -> list[Sheet]:
     except ImportError as error:
         raise NotATable(INSTALL.format(form=form)) from error
     file.seek(0)
+    visible = calamine.SheetVisibleEnum
     try:
         with calamine.CalamineWorkbook.from_filelike(file) as book:
-            return [_sheet(book.get_sheet_by_name(name)) for name in book.sheet_names]
+            return [
+                _sheet(book.get_sheet_by_name(one.name), one.visible != visible.Visible)
+                for one in book.sheets_metadata
+                if one.typ == calamine.SheetTypeEnum.WorkSheet
+            ]
     except (calamine.CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise DamagedFile(f"The file is a damaged or locked workbook ({form}): {error}") from error
     except BaseException as error:
@@ -101,7 +107,7 @@ def _sheets(file: IO[bytes], form: str) -> list[Sheet]:
         raise DamagedFile(f"The file is a damaged workbook ({form}).") from error
 
 
-def _sheet(sheet: Any) -> Sheet:
+def _sheet(sheet: Any, is_hidden: bool) -> Sheet:
     first_row, first_column = sheet.start or (0, 0)
     merged = [
         ((top - first_row, left - first_column), (bottom - first_row, right - first_column))
@@ -114,7 +120,7 @@ def _sheet(sheet: Any) -> Sheet:
     headers = next((n for n, cells in enumerate(rows) if _has_data(cells)), 0)
     _join_headers(rows, headers, [one for one in merged if one[0][0] == one[1][0]])
     _fill_down(rows, headers, [one for one in merged if one[0][1] == one[1][1]])
-    return Sheet(sheet.name, list(_numbered(rows, first_row + 1)))
+    return Sheet(sheet.name, list(_numbered(rows, first_row + 1)), is_hidden)
 
 
 def _text(cell: Any) -> str:
@@ -195,6 +201,7 @@ def _chosen(sheets: list[Sheet], asked: str | None, findings: Findings) -> Sheet
     if asked is not None:
         return _asked(sheets, asked)
     tables = [sheet for sheet in sheets if sheet.is_table]
+    tables = [sheet for sheet in tables if not sheet.is_hidden] or tables
     found = [sheet for sheet in tables if sheet.has_time] or tables
     if not found:
         names = ", ".join(sheet.name for sheet in sheets[:SHOWN_SHEETS])

@@ -12,6 +12,7 @@ from app.parsing.errors import (
     FileTooLarge,
     OptionInvalid,
     SeveralSeries,
+    UnreadableFile,
 )
 from app.parsing.options import ReadOptions
 from app.parsing.parts import read_parts
@@ -147,7 +148,22 @@ class TestWhatIsNotWide:
         read = read_text(text, header=True, start="2024-01-01", cadence="1D", columns=("2021",))
         assert column(read, "2021") == [1, 4]
 
-    def test_it_can_be_said(self) -> None:
+    @pytest.mark.parametrize("header", ["", "t,1500,1600,1700\n", "a,1500,1600,1700\n"])
+    def test_numbers_that_look_like_years(self, header: str) -> None:
+        rows = "".join(
+            f"{1672531200 + 60 * n},{1500 + n},{1600 + n},{1700 + n}\n" for n in range(9)
+        )
+        if header.startswith("a"):
+            rows = rows.replace("16725", "x")
+        try:
+            read = read_text(header + rows)
+        except UnreadableFile:
+            assert header.startswith("a")
+        else:
+            assert len(read.times) == 9
+            assert read.values[0].tolist() == [1500, 1600, 1700]
+
+    def test_the_parameter_decides(self) -> None:
         times = [f"{time:%Y-%m-%d}" for time in days()]
         text = wide(times, {"A": VALUES})
         read = read_text(text, wide=False, start="2024-01-01", cadence="1D")
@@ -155,7 +171,7 @@ class TestWhatIsNotWide:
         with pytest.raises(OptionInvalid, match=r"`wide=true`.*'time', 'a'"):
             read_text("time,a\n2024-01-01,1\n", wide=True)
 
-    def test_two_times_are_read_only_if_it_is_said(self) -> None:
+    def test_two_times_are_read_only_with_the_parameter(self) -> None:
         text = wide(["2024-01-01", "2024-01-02"], {"A": [1, 2]})
         assert column(read_text(text, wide=True), "value") == [1, 2]
 
