@@ -60,11 +60,11 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11
 
 lock: .venv/dev.installed
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --extra postgres --extra train --extra demo --extra dev -o locks/dev.txt
-	$(LOCK) --extra postgres --extra train --extra demo -c locks/dev.txt -o locks/demo.txt
-	$(LOCK) --extra postgres --extra train -c locks/dev.txt -o locks/worker.txt
-	$(LOCK) --extra postgres --extra gpu -c locks/dev.txt -o locks/worker-gpu.txt
-	$(LOCK) --extra postgres -c locks/dev.txt -o locks/web.txt
+	$(LOCK) --extra postgres --extra excel --extra train --extra demo --extra dev -o locks/dev.txt
+	$(LOCK) --extra postgres --extra excel --extra train --extra demo -c locks/dev.txt -o locks/demo.txt
+	$(LOCK) --extra postgres --extra excel --extra train -c locks/dev.txt -o locks/worker.txt
+	$(LOCK) --extra postgres --extra excel --extra gpu -c locks/dev.txt -o locks/worker-gpu.txt
+	$(LOCK) --extra postgres --extra excel -c locks/dev.txt -o locks/web.txt
 
 clean:
 	rm -rf .venv var build *.egg-info

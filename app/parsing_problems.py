@@ -17,6 +17,7 @@ BASES: dict[type[ParsingError], type[ServiceError]] = {
     errors.TooManyBadRows: Invalid,
     errors.SeveralSeries: Invalid,
     errors.ConflictingRows: Invalid,
+    errors.SeveralTables: Invalid,
     errors.AmbiguousTimes: Invalid,
     errors.AmbiguousNumbers: Invalid,
     errors.MixedDelimiters: Invalid,

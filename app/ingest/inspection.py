@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.ingest.reports import ExampleRead, GapsRead, IssueRead
 from app.parsing.errors import UnreadableFile
 from app.parsing.findings import Findings
-from app.parsing.options import ReadOptions
+from app.parsing.options import FileFormat, ReadOptions
 from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table, read_table
 from app.parsing.reading_record import ReadingRecord
@@ -50,7 +50,7 @@ KINDS: dict[CellKind, ColumnKind] = {
 class InspectedDialect(BaseModel):
     """How the file is written, in terms of the query parameters, as far as it was read."""
 
-    format: Literal["csv", "json", "parquet", "arrow"] | None
+    format: FileFormat | None
     encoding: str | None
     compression: Literal["gzip", "zip"] | None
     delimiter: str | None
@@ -59,6 +59,7 @@ class InspectedDialect(BaseModel):
     timestamp: list[str] | None
     timestamp_format: list[str] | None
     timezone: str | None
+    sheet: str | None = None
 
 
 class ColumnRead(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.parsing.finding_codes import EXPLAINED
+from app.parsing.options import FileFormat
 from app.series.observation_schemas import CausedForecast
 
 
@@ -46,7 +47,7 @@ class IssueRead(BaseModel):
 class DialectRead(BaseModel):
     """How the file is written, in terms of the query parameters."""
 
-    format: Literal["csv", "json", "parquet", "arrow"] = "csv"
+    format: FileFormat = "csv"
     encoding: str | None
     compression: Literal["gzip", "zip"] | None
     delimiter: str | None
@@ -57,6 +58,7 @@ class DialectRead(BaseModel):
     timezone: str
     columns: dict[str, str]
     # Reports of earlier releases do not have these.
+    sheet: str | None = Field(None, description="The sheet of a workbook that was read.")
     fields: list[str] = Field(
         default_factory=list,
         description="The names of all columns; columns of channels have the channel's name.",

@@ -53,8 +53,9 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "CSV or another delimited text, JSON lines, a JSON array of objects, "
-        "Parquet or Arrow (IPC file or stream); plain, gzip or zip with one file.",
+        "description": "CSV or another delimited text; JSON lines, arrays or documents that hold "
+        "a table; a workbook (xlsx, ods); Parquet or Arrow (IPC file or stream); InfluxDB line "
+        "protocol; series of Monash (.tsf) or sktime (.ts); plain, gzip or zip with one file.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -70,6 +71,8 @@ FILE_BODY = {
             "application/x-ndjson": {"schema": {"type": "string"}},
             "application/vnd.apache.parquet": BINARY,
             "application/vnd.apache.arrow.stream": BINARY,
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": BINARY,
+            "application/vnd.oasis.opendocument.spreadsheet": BINARY,
             "application/gzip": BINARY,
         },
     }

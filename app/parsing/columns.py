@@ -97,7 +97,8 @@ def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) 
         raise MissingColumns(
             "No column holds times. Columns: "
             + ", ".join(f"{name} ({cell!r})" for name, cell in zip(names, rows[0], strict=True))
-            + ". Name the column, or date and time, with `timestamp=`."
+            + ". Name the column, or date and time, with `timestamp=`; if there is none, say when "
+            "the rows are with `start=` and `cadence=`, such as start=2024-01-01 and cadence=1h."
         )
     others = [number for number in range(len(names)) if number not in time]
     if options.columns and has_header:

@@ -10,6 +10,7 @@ ParsingError
 │   ├── TooManyBadRows    more than half of the rows cannot be used
 │   ├── SeveralSeries     rows of several series, and `split` does not name their key
 │   ├── ConflictingRows   rows of one time contradict each other
+│   ├── SeveralTables     several tables in one file, and `sheet` is not given
 │   ├── AmbiguousFile     nothing in the file proves one of two ways to read it
 │   │   ├── AmbiguousTimes    the order of day and month
 │   │   ├── AmbiguousNumbers  decimal separators or thousands separators
@@ -80,6 +81,10 @@ class SeveralSeries(UnreadableFile):
 
 class ConflictingRows(UnreadableFile):
     """Rows of one time contradict each other, and `duplicates` does not say which one counts."""
+
+
+class SeveralTables(UnreadableFile):
+    """The file holds several tables, and `sheet` is not given."""
 
 
 class AmbiguousFile(UnreadableFile):

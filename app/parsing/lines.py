@@ -122,12 +122,17 @@ def _joined(lines: Lines) -> Lines:
     return lines if is_open or longest > 10 else Lines(texts, np.array(numbers))
 
 
-def without_blank(lines: Lines, delimiter: str) -> tuple[Lines, int]:
-    """The lines that hold more than separators, and the number of rows that hold only these."""
+def without_blank(lines: Lines, delimiter: str, *, keep_rows: bool = False) -> tuple[Lines, int]:
+    """The lines that hold more than separators, and the number of rows that hold only these.
+
+    With `keep_rows` lines of separators stay: where rows are counted, each is a missing row.
+    """
     ignored = f'{delimiter}" \t\ufeff\x1a'
     # A blank line begins with an ignored character, which rules out most lines quickly.
     suspects = [row for row, text in enumerate(lines.texts) if text[:1] in ignored]
     blank = [row for row in suspects if not lines.texts[row].strip(ignored)]
+    if keep_rows:
+        blank = [row for row in blank if delimiter not in lines.texts[row]]
     filled = np.ones(len(lines), dtype=bool)
     filled[blank] = False
     # Blank rows hold separators; an empty line at the end is only the last line's end.

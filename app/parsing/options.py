@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from models.series import SeriesKind
 
+FileFormat = Literal["csv", "json", "parquet", "arrow", "xlsx", "ods", "tsf", "ts", "line protocol"]
 Decimal = Literal[".", ","]
 DuplicateRule = Literal["last", "first", "mean", "sum", "ohlc", "refuse"]
 
@@ -34,6 +35,10 @@ class ReadOptions:
         duplicates: What stands for several rows of one time; None keeps the last one while few
             rows conflict.
         every: The step, such as `1min`, into which rows are put together by `duplicates`.
+        sheet: The table of a file that holds several, by name or number from 1.
+        start: The time of the first row of a file without times.
+        cadence: The step between the rows of a file without times.
+        wide: Whether the table has a column for each time; None detects it.
         kind: What the rows are; None detects it from the column names.
         missing: Numbers that mean a missing value, by channel.
         known: All settings of the channels that exist already, by name.
@@ -51,6 +56,10 @@ class ReadOptions:
     value: str | None = None
     duplicates: DuplicateRule | None = None
     every: str | None = None
+    sheet: str | None = None
+    start: str | None = None
+    cadence: str | None = None
+    wide: bool | None = None
     kind: SeriesKind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -15,11 +15,12 @@ from app.parsing.options import MOST_PARTS, ReadOptions
 from app.parsing.order import OrderedRows
 from app.parsing.part_facts import Fact, Facts, facts_of_columns
 from app.parsing.pivot import PivotColumns, find_pivot, only_value, pivoted
-from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns
+from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns, with_names
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
+from app.parsing.sources.wide_tables import by_time
 from app.parsing.times.fields import Integers
 
 
@@ -74,7 +75,9 @@ def read_parts(
         record.dialect["compression"] = compression
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
-    grid, chosen = find_columns(grid, options, record, findings)
+    grid = by_time(grid, options, record, findings)
+    grid, options = with_names(grid, options, record, findings)
+    grid, chosen = find_columns(grid, options, record)
     names = grid.layout.names
     columns = columns_of(options.split or "", names, chosen, "split")
     split = _split(grid, columns)

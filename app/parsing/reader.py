@@ -8,6 +8,7 @@ from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.contents import Content, read_content, read_matrix
 from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings, Issue, Rejected
+from app.parsing.given_times import with_given_times
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
 from app.parsing.pivot import read_pivoted
@@ -16,6 +17,7 @@ from app.parsing.regular import read_regular
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.layout import Layout
 from app.parsing.sources.unpacking import unpacked
+from app.parsing.sources.wide_tables import by_time
 from app.parsing.sources.year_tables import by_month
 from app.parsing.times.fields import Integers
 from models.arrays import Values
@@ -27,7 +29,10 @@ REGULAR_BYTES = 32 * 1024 * 1024
 WHOLE_BYTES = 256 * 1024 * 1024
 
 # Parts of a dialect that some formats do not have.
-NO_DIALECT = {"encoding": None, "compression": None, "delimiter": None, "header_lines": 0}
+NO_DIALECT = {
+    **dict.fromkeys(("encoding", "compression", "delimiter", "sheet")),
+    "header_lines": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +115,30 @@ def read_table(
         whole = min(limit_bytes, WHOLE_BYTES)
         grid = read_grid(content, options, findings, record, limit_bytes=whole)
     grid = by_month(grid, options, record, findings)
-    grid, chosen = find_columns(grid, options, record, findings)
+    grid = by_time(grid, options, record, findings)
+    grid, options = with_names(grid, options, record, findings)
+    grid, chosen = find_columns(grid, options, record)
     read = read_content if options.pivot is None else read_pivoted
     return _table(grid.layout, read(grid, chosen, options, findings), record, findings)
 
 
-def find_columns(
+def with_names(
     grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings
-) -> tuple[Grid, ChosenColumns]:
-    """The columns under their names, and which of them are the time and the channels."""
+) -> tuple[Grid, ReadOptions]:
+    """The columns under their names, with one of times if `start` and `cadence` give them."""
     layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
+    return with_given_times(replace(grid, layout=layout), options, record, findings)
+
+
+def find_columns(
+    grid: Grid, options: ReadOptions, record: ReadingRecord
+) -> tuple[Grid, ChosenColumns]:
+    """Which columns are the time and the channels."""
+    layout = grid.layout
     record.names, record.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_rows, options)
     _record_time(layout, chosen, options, record)
-    return replace(grid, layout=layout), chosen
+    return grid, chosen
 
 
 def field_names(layout: Layout, channels_of: dict[int, str]) -> list[str]:

@@ -23,9 +23,9 @@ from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.several_series import SYMBOL_NAME
-from app.parsing.sources import arrow_files, json_rows
+from app.parsing.sources import arrow_files
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
-from app.parsing.sources.grids import split_text
+from app.parsing.sources.grids import is_plain, split_text
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import CONTROL_CHARACTERS, HEAD_BYTES, MARKUP
 from app.parsing.sources.year_tables import month_columns
@@ -97,6 +97,8 @@ def read_regular(
         Irregular: If it is not regular.
     """
     head = _head(content)
+    if options.start or options.cadence or options.wide:
+        raise Irregular("its rows have no times of their own")
     try:
         layout, chosen, delimiter = _first_rows(head, options, findings, record)
     except UnreadableFile as error:
@@ -181,7 +183,7 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         raise Irregular("it is not written in UTF-8") from error
     foreign = (CONTROL_CHARACTERS.search(text, 0, HEAD_BYTES), MARKUP.match(text))
-    if any(foreign) or json_rows.START.match(text) or not text.strip():
+    if any(foreign) or not is_plain(text) or not text.strip():
         raise Irregular("it is not CSV")
     return text
 

@@ -220,6 +220,33 @@ class UploadQuery(BaseModel):
         "the price, sums of the other channels.",
         examples=["1min"],
     )
+    sheet: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_NAME_LENGTH,
+        description="The sheet of a workbook, or the table of a JSON document, by its name or its "
+        "number from 1. Left out: the only one that holds a table.",
+        examples=["Prices"],
+    )
+    start: str | None = Field(
+        None,
+        max_length=MOST_NAME_LENGTH,
+        description="The time of the first row of a file without times, with `cadence`; times "
+        "without an offset are in `timezone`.",
+        examples=["2024-01-01T00:00:00Z"],
+    )
+    cadence: str | None = Field(
+        None,
+        max_length=MOST_NAME_LENGTH,
+        description="The step between the rows of a file without times, with `start`: a number "
+        "and a unit, such as 10min, 1h, 1D, 7D, B, MS, QS or YS.",
+        examples=["1h"],
+    )
+    wide: bool | None = Field(
+        None,
+        description="Whether the table has a column for each time, such as a column for each year. "
+        "Its other columns say which series a row is of. Found in the file if left out.",
+    )
     columns: list[str] = Field(
         default_factory=list,
         description="Columns to store, separated by commas, each as `name` or `name in the "

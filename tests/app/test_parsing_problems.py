@@ -27,6 +27,10 @@ FILES = {
     "unreadable-times": (b"time,a\nnoon,1\nnight,2\n", {}),
     "too-many-bad-rows": (b"time,a,b\n2024-01-01,1,1\n2024-01-02,inf,1\n2024-01-03,inf,1\n", {}),
     "several-series": (b"date,symbol,a\n2024-01-01,X,1\n2024-01-01,Y,2\n2024-01-02,X,3\n", {}),
+    "several-tables": (
+        b'{"a": [{"time": "2024-01-01", "x": 1}], "b": [{"time": "2024-01-01", "y": 1}]}',
+        {},
+    ),
     "ambiguous-times": (b"date,a\n01/02/2024,1\n02/03/2024,2\n", {}),
     "ambiguous-numbers": (b"time;a\n2024-01-01;1,234\n2024-01-02;5,678\n", {}),
     "mixed-delimiters": (f"time,a\n{DAYS}2024-02-01;1\n2024-02-02;2\n".encode(), {}),

@@ -1,14 +1,15 @@
 """Read a file of any format as columns with names; the only place that lists the formats."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from app.parsing.errors import NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.sources import arrow_files, json_rows
+from app.parsing.sources import arrow_files, json_rows, line_protocol, series_files, workbooks
 from app.parsing.sources.delimiters import (
     detect_delimiter,
     named_delimiter,
@@ -17,6 +18,7 @@ from app.parsing.sources.delimiters import (
 )
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import HEAD_BYTES, read_text
+from app.parsing.sources.workbook_limits import office_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Grid:
         layout: Names, kinds and rows.
         columns: An Arrow array for each name: strings, or numbers if the format has them.
         delimiter: What separates the fields; None if the format has no delimiters.
+        has_given_times: Whether `start` and `cadence`, if given, are in the times already.
     """
 
     layout: Layout
     columns: list[Any]
     delimiter: str | None = None
+    has_given_times: bool = False
 
     @property
     def first_rows(self) -> list[list[str]]:
@@ -42,6 +46,43 @@ class Grid:
             ["" if cell is None else str(cell).strip() for cell in row]
             for row in zip(*columns, strict=True)
         ]
+
+
+class Reader(Protocol):
+    """Reads a text of one format."""
+
+    def __call__(
+        self,
+        text: str,
+        options: ReadOptions,
+        findings: Findings,
+        record: ReadingRecord,
+        *,
+        limit_bytes: int,
+    ) -> tuple[Layout, list[Any]]:
+        """The layout and the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """A format of text: how it is recognised and read.
+
+    `has_steps` says that `start` and `cadence` are used by the reader.
+    """
+
+    name: str
+    matches: Callable[[str], bool]
+    read: Reader
+    has_steps: bool = False
+
+
+# In the order in which they are tried; any other text is delimited.
+TEXT_FORMATS = (
+    TextFormat("json", json_rows.is_json, json_rows.read_json),
+    TextFormat("tsf", series_files.is_series_file, series_files.read_series_file, has_steps=True),
+    TextFormat("line protocol", line_protocol.is_line_protocol, line_protocol.read_line_protocol),
+)
+TIME = "time"
 
 
 def read_grid(
@@ -66,18 +107,29 @@ def read_grid(
             content, file_format, findings, limit_bytes=limit_bytes
         )
         return Grid(layout, columns)
+    if office_format(content) is not None:
+        return Grid(
+            *workbooks.read_workbook(content, options, findings, record, limit_bytes=limit_bytes)
+        )
     text, encoding = read_text(content)
     record.dialect |= {"format": "csv", "encoding": encoding}
-    if json_rows.START.match(text):
-        record.dialect["format"] = "json"
-        layout, columns = json_rows.read_json(text, findings, limit_bytes=limit_bytes)
-        return Grid(layout, columns)
+    for form in TEXT_FORMATS:
+        if form.matches(text):
+            record.dialect["format"] = form.name
+            layout, columns = form.read(text, options, findings, record, limit_bytes=limit_bytes)
+            return Grid(layout, columns, has_given_times=TIME in layout.names and form.has_steps)
     return _delimited(text, options, findings, record)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is delimited, and not in another format."""
+    return not any(form.matches(text) for form in TEXT_FORMATS)
 
 
 def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
     lines, delimiter = split_text(text, options, findings, record)
-    layout = find_layout(lines, delimiter, options.header, findings)
+    single = options.start is not None
+    layout = find_layout(lines, delimiter, options.header, findings, single_column=single)
     record.dialect["header_lines"] = layout.header_lines
     columns = to_columns(layout.body, delimiter, len(layout.names))
     return Grid(layout, columns, delimiter)
@@ -92,7 +144,7 @@ def split_text(
     record.dialect["delimiter"] = delimiter
     if f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)
-    lines, blank = without_blank(lines, delimiter)
+    lines, blank = without_blank(lines, delimiter, keep_rows=options.start is not None)
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())
     if not len(lines):
         raise NotATable("The file is empty: its lines hold only separators.")

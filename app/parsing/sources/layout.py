@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.errors import FileTooLarge, MixedDelimiters, NotATable
+from app.parsing.errors import FileTooLarge, MissingColumns, MixedDelimiters, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, Mask, Numbers
 from app.parsing.names import name_of_cell
@@ -46,15 +46,24 @@ class Layout:
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-def find_layout(lines: Lines, delimiter: str, header: bool | None, findings: Findings) -> Layout:
+def find_layout(
+    lines: Lines,
+    delimiter: str,
+    header: bool | None,
+    findings: Findings,
+    *,
+    single_column: bool = False,
+) -> Layout:
     """Separate preamble, header and rows; rows with a wrong number of fields are quarantined.
+
+    A table has at least two columns unless `single_column` is true, as in files without times.
 
     Raises:
         NotATable: If there is only one column, no row, or no usual number of fields.
         MixedDelimiters: If lines above the rows have another delimiter.
     """
     counts = count_fields(lines.texts, delimiter)
-    fields = _usual_fields(counts, lines, delimiter)
+    fields = _usual_fields(counts, lines, delimiter, single_column=single_column)
     start = _after_comments(lines, counts == fields, delimiter)
     table = lines.slice(start)
     sample = [
@@ -97,9 +106,16 @@ def _is_text(cells: list[str]) -> bool:
     return all(kind_of(cell) in (CellKind.TEXT, CellKind.NOTHING) for cell in cells)
 
 
-def _usual_fields(counts: Numbers, lines: Lines, delimiter: str) -> int:
-    several = counts[counts > 1]
+def _usual_fields(counts: Numbers, lines: Lines, delimiter: str, *, single_column: bool) -> int:
+    several = counts[counts > (0 if single_column else 1)]
     if not len(several):
+        numbers = sum(kind_of(text.strip()) in NUMERIC for text in lines.texts[:SAMPLE_ROWS])
+        if numbers > min(len(lines), SAMPLE_ROWS) / 2:
+            raise MissingColumns(
+                f"The file has one column only when it is read with `delimiter={delimiter}`, and "
+                "not a time. Give the right one with `delimiter=`, or say when the rows are with "
+                "`start=` and `cadence=`, such as start=2024-01-01 and cadence=1h."
+            )
         raise NotATable(
             f"The file has one column only when it is read with `delimiter={delimiter}`: a "
             "series needs a time and at least one value. Give the right one with "

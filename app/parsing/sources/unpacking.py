@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from app.parsing.errors import DamagedFile, FileTooLarge, NotATable, UnreadableFile, disk_error
+from app.parsing.sources.workbook_limits import office_format
 
 PIECE_BYTES = 1024 * 1024
 HEAD_BYTES = 64 * 1024
@@ -30,12 +31,23 @@ FOREIGN_MAGIC = {
     b"\xff\xd8\xff": "a JPEG image",
     b"FEA1": "a Feather file of version 1",
     b"ORC": "an ORC file",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (xls), or one with a password",
     b"SQLite format 3\0": "an SQLite database",
     b"\x89HDF": "an HDF5 file",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\x93NUMPY": "a NumPy file",
+    b"\x80\x04\x95": "a Python pickle",
+    b"\x80\x05\x95": "a Python pickle",
+    b"CDF\x01": "a NetCDF file",
+    b"CDF\x02": "a NetCDF file",
+    b"GRIB": "a GRIB file",
+    b"MATLAB 5.0": "a MATLAB file",
+    b"<stata_dta>": "a Stata file",
+    b"$FL2@(#)": "an SPSS file",
+    b"Obj\x01": "an Avro file",
 }
 # The errors that the libraries raise for damaged archives.
 DAMAGE = (
@@ -85,9 +97,11 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
     file.seek(0)
     if not magic:
         raise NotATable("The file is empty. Received: 0 bytes")
-    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC, EMPTY_ZIP_MAGIC)):
+    is_packed = magic.startswith((GZIP_MAGIC, ZIP_MAGIC, EMPTY_ZIP_MAGIC))
+    if not is_packed or office_format(file) is not None:
         yield file, None
         return
+    file.seek(0)
     container = "gzip" if magic.startswith(GZIP_MAGIC) else "zip"
     with TemporaryFile() as target:
         try:
@@ -107,7 +121,7 @@ def is_larger(file: IO[bytes], size_bytes: int) -> bool:
     """Whether a file is larger than this once unpacked; one that cannot be unpacked is not."""
     file.seek(0)
     magic = file.read(4)
-    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC)):
+    if not magic.startswith((GZIP_MAGIC, ZIP_MAGIC)) or _is_workbook(file):
         return file.seek(0, 2) > size_bytes
     file.seek(0)
     left = size_bytes + 1
@@ -121,6 +135,13 @@ def is_larger(file: IO[bytes], size_bytes: int) -> bool:
     return not left
 
 
+def _is_workbook(file: IO[bytes]) -> bool:
+    try:
+        return office_format(file) is not None
+    except DamagedFile:
+        return False
+
+
 def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     if container == "gzip":
         # GzipFile has all methods of a binary stream, but not its declared type.
@@ -131,8 +152,6 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
         for info in archive.infolist()
         if not info.is_dir() and not info.filename.startswith("__MACOSX/")
     ]
-    if "[Content_Types].xml" in names:
-        raise NotATable("The file is an Excel workbook or another Office document: save it as CSV.")
     if len(names) != 1:
         shown = ", ".join(names[:10]) or "none"
         raise NotATable(f"A zip archive must hold exactly one file. Received {len(names)}: {shown}")
@@ -151,7 +170,9 @@ def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
 def _refuse_foreign(head: bytes) -> None:
     for magic, name in FOREIGN_MAGIC.items():
         if head.startswith(magic):
-            raise NotATable(f"The file is {name}, not a text table: send CSV, plain or packed.")
+            raise NotATable(
+                f"The file is {name}, not a text table: send CSV, plain or packed, or xlsx."
+            )
     if b"\0" in head and not _unicode_encoding(head).startswith("utf-16"):
         raise NotATable(BINARY)
 

@@ -234,7 +234,7 @@ class TestRefusals:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("[Content_Types].xml", "<Types/>")
-        with pytest.raises(UnreadableFile, match=r"Excel workbook"):
+        with pytest.raises(UnreadableFile, match=r"an Office document, not a table"):
             read_bytes(content.getvalue())
 
     def test_no_time_column(self) -> None:
