@@ -53,7 +53,7 @@ def upload_parts(
         timezone = _common_timezone(session, request)
     if earlier is not None:
         return StoredUpload(earlier, is_new=False)
-    options = ReadOptions(**{"timezone": timezone, **request.options}, kind=request.kind)
+    options = ReadOptions(**request.options, series_timezone=timezone, kind=request.kind)
     parts = _by_series_name(request, read_parts(file, options, limit_bytes=limit_bytes))
     with database.transaction() as session:
         return _store(session, request, digest, options, parts)
@@ -144,9 +144,12 @@ def _store(
 
 
 def _locked(session: Session, name: str, part: SeriesPart, options: ReadOptions) -> Series:
-    new = SeriesCreate(name=name, kind=part.table.kind, timezone=options.timezone)
+    zone = part.table.dialect["timezone"]
+    new = SeriesCreate(name=name, kind=part.table.kind, timezone=zone)
     series = ensure_series(session, new)
-    given = (("kind", series.kind, new.kind), ("timezone", series.timezone, new.timezone))
+    # A zone that the file itself names is that of its times, whatever the series' days are.
+    asked = zone if zone == options.zone else series.timezone
+    given = (("kind", series.kind, new.kind), ("timezone", series.timezone, asked))
     for field, present, received in given:
         if present != received:
             raise SettingsDiffer(

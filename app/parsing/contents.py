@@ -6,21 +6,28 @@ from typing import Any
 import numpy as np
 
 from app.parsing.columns import ChosenColumns
+from app.parsing.file_clock import clock_of_names, take_clock
 from app.parsing.findings import Findings
 from app.parsing.lines import Mask
+from app.parsing.naive_times import report_exchange_clock, report_naive_times
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows, in_order
+from app.parsing.periods import refuse_period_column
 from app.parsing.regular import RegularFile
 from app.parsing.rows import CheckedRows
 from app.parsing.several_series import refuse_several_series
 from app.parsing.sources.delimiters import refuse_mixed
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
-from app.parsing.time_columns import find_time_copies, in_utc, read_times
+from app.parsing.time_columns import read_times
+from app.parsing.time_copies import find_time_copies
 from app.parsing.times.fields import Integers
+from app.parsing.times.zone_proof import HOUR
+from app.parsing.utc import in_utc
 from app.parsing.value_columns import read_values, report_text
 from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars
+from app.parsing.values.cells import CellKind
 from app.parsing.values.matrix import taken
 from models.arrays import Values
 from models.series import SeriesKind
@@ -89,41 +96,79 @@ def read_rows(
 ) -> ReadRows:
     """Read times and values of all rows; without `split` the file must hold one series."""
     layout, columns = grid.layout, grid.columns
+    chosen, clock = take_clock(columns, layout, grid.first_rows, chosen, options)
     rows = _rows(layout, chosen, findings)
     time_names = [layout.names[number] for number in chosen.time]
-    times, formats = read_times(
-        [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
+    read = read_times(
+        [columns[n] for n in chosen.time],
+        time_names,
+        options,
+        rows,
+        known_format=chosen.time_format,
+        clock=clock,
     )
+    utc = read.utc
     if options.split is None:
-        refuse_several_series(columns, layout, chosen, times, rows)
+        _refuse_periods(columns, layout, chosen, utc.times, rows)
+        refuse_several_series(columns, layout, chosen, utc.times, rows)
     copies: frozenset[int] = frozenset()
     if not chosen.asked:
-        copies = find_time_copies(columns, layout.names, chosen, times, rows)
+        found = find_time_copies(columns, layout.names, chosen, utc, options=options, rows=rows)
+        copies, utc = found.columns, found.utc
     asked = {number: name for number, name in chosen.channels.items() if number not in copies}
     channels = _read_channels(grid, asked, options, rows)
+    report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     if grid.delimiter and not options.delimiter:
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
-    return ReadRows(rows, times, channels, copies, _dialect(formats, channels, asked))
+    dialect = _dialect(read.formats, channels, asked) | {"timezone": utc.zone}
+    return ReadRows(rows, utc.times, channels, copies, dialect)
+
+
+def _refuse_periods(
+    columns: list[Any],
+    layout: Layout,
+    chosen: ChosenColumns,
+    times: Integers,
+    rows: CheckedRows,
+) -> None:
+    """Refuse dates that repeat because another column counts the periods of each day."""
+    is_date = len(chosen.time) == 1 and not (np.diff(times[rows.usable]) % (HOUR // 4)).any()
+    if not is_date or not _is_repeated(times[rows.usable]):
+        return
+    numbers = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+    others = [n for n in range(len(columns)) if n not in chosen.time and layout.kinds[n] in numbers]
+    refuse_period_column(columns, layout.names, chosen.time, others)
+
+
+def _is_repeated(times: Integers) -> bool:
+    """Whether most rows have the time of another one."""
+    return len(times) > 2 * len(np.unique(times))
 
 
 def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) -> Content:
     """Read the rows of a regular file, by the same rules as those of any other."""
     layout, chosen = regular.layout, regular.chosen
     rows = _rows(layout, chosen, findings)
-    times = in_utc(regular.moments, options.timezone, rows)
+    names = [layout.names[number] for number in chosen.time]
+    clock = clock_of_names(names, options.timezone)
+    utc = in_utc(regular.moments, clock, options, rows)
+    report_naive_times(regular.moments, utc, names, options, rows)
+    times = utc.times
     regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
     values = regular.matrix.values(len(layout.body))
     channels = _named(chosen.channels, (values, "."), layout, options, rows)
+    report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     lines = rows.lines
     if not rows.usable.all():
         usable = np.flatnonzero(rows.usable)
         times, values, lines = times[usable], taken(values, usable), lines.at_rows(usable)
     ordered = in_order(times, values, lines, findings, take=taken)
-    names = list(channels.names.values())
-    report_value_findings(names, channels.kind, ordered, options, findings)
+    channel_names = list(channels.names.values())
+    report_value_findings(channel_names, channels.kind, ordered, options, findings)
     dialect = _dialect(regular.moments.formats, channels, chosen.channels)
+    dialect |= {"timezone": utc.zone}
     return Content(channels.kind, channels.names, frozenset(), ordered, dialect)
 
 

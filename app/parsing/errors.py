@@ -9,8 +9,10 @@ ParsingError
 │   ├── UnreadableTimes   most times cannot be read
 │   ├── TooManyBadRows    more than half of the rows cannot be used
 │   ├── SeveralSeries     rows of several series, and `split` is not given
+│   ├── CountedPeriods    a column counts the periods of each day, and `period` is not given
 │   ├── AmbiguousFile     nothing in the file proves one of two ways to read it
 │   │   ├── AmbiguousTimes    the order of day and month
+│   │   ├── AmbiguousZone     an abbreviation of several clocks
 │   │   ├── AmbiguousNumbers  decimal separators or thousands separators
 │   │   └── MixedDelimiters   rows with different delimiters
 │   └── OptionInvalid     an option has a value that cannot work
@@ -77,12 +79,20 @@ class SeveralSeries(UnreadableFile):
     """The file holds rows of several series, and `split` is not given."""
 
 
+class CountedPeriods(UnreadableFile):
+    """A column counts the periods of each day, and `period` is not given."""
+
+
 class AmbiguousFile(UnreadableFile):
     """The file can be read in two ways, and nothing in it proves one of them."""
 
 
 class AmbiguousTimes(AmbiguousFile):
     """No row proves the order of day and month."""
+
+
+class AmbiguousZone(AmbiguousFile):
+    """The file names its clock by an abbreviation that means several."""
 
 
 class AmbiguousNumbers(AmbiguousFile):

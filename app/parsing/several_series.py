@@ -36,7 +36,7 @@ def refuse_several_series(
     """
     # Sorting times that are nearly in order takes a tenth of the time of `np.unique`.
     repeated = int((np.diff(np.sort(times[rows.usable], kind="stable")) == 0).sum())
-    others = [number for number in range(len(columns)) if number not in chosen.time]
+    others = [number for number in range(len(columns)) if number not in (*chosen.time, chosen.zone)]
     for number in others:
         column, kind, name = columns[number], layout.kinds[number], layout.names[number]
         if kind == CellKind.TEXT:
