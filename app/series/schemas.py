@@ -128,8 +128,8 @@ class SeriesUpdate(BaseModel):
     timezone: TimezoneName | None = Field(
         None,
         description="The zone of days and sessions, and of times without an offset in later "
-        "uploads. It can change only while the series is empty: stored times were read in the "
-        "old zone.",
+        "uploads. Stored rows keep their instants; cadence and calendar are judged again in the "
+        "new zone, unless they were given.",
     )
     cadence: CadenceText | None = Field(None, description="null: learn it from the rows again.")
     calendar: Calendar | None = Field(
