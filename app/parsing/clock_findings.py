@@ -10,7 +10,14 @@ from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
 from app.parsing.times.fields import Integers
 from app.parsing.times.timestamps import Moments
-from app.parsing.times.zone_names import PRINCIPAL, UNIVERSAL, Clock, is_abbreviation, names_of
+from app.parsing.times.zone_names import (
+    PRINCIPAL,
+    UNIVERSAL,
+    Clock,
+    initials,
+    is_abbreviation,
+    names_of,
+)
 from app.parsing.times.zone_proof import HOUR, constant_zone, offsets_in, zone_of_offsets
 from app.parsing.times.zones import Localised
 from models.calendars.timezones import to_local
@@ -41,9 +48,14 @@ def report_clock(
     """
     if all(one.name == zone for one in clock.clocks):
         return
-    count = len(times) if clock.codes is None else int((clock.codes != NO_CLOCK).sum())
+    unknown = np.zeros(len(times), dtype=bool) if clock.codes is None else clock.codes == NO_CLOCK
+    count = int((~unknown).sum())
     message = f"The times were read by the clock {clock.names}, which {clock.where} names."
     rows.findings.report("zone_names", message, count)
+    if unknown.any():
+        message = f"{int(unknown.sum())} times lack a clock: they were read as {zone}."
+        lines = rows.lines.examples(on_all_rows(unknown, naive))
+        rows.findings.report("zone_unknown", message, int(unknown.sum()), lines)
     fit = _best_fit(clock, times)
     if fit and len(clock.clocks) > 1 and fit.wrong.any():
         wrong = int(fit.wrong.sum())
@@ -153,7 +165,7 @@ def on_all_rows(mask: Mask, naive: Mask) -> Mask:
 
 def _best_fit(clock: FileClock, times: Integers) -> _Fit | None:
     """The zone with the abbreviations of a file that has most of their offsets."""
-    names = {text for text in clock.texts if is_abbreviation(text)}
+    names = {initials(text) for text in clock.texts if is_abbreviation(text)}
     if clock.codes is None or names <= UNIVERSAL or len(names) < len(clock.texts):
         return None
     moments, offsets = times.view("datetime64[us]"), _offsets(clock)

@@ -1,5 +1,6 @@
 """The rows of a file as times and channels, from its columns or from a regular file's matrix."""
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.file_clock import clock_of_names, take_clock
 from app.parsing.findings import Findings
 from app.parsing.lines import Mask
-from app.parsing.naive_times import report_exchange_clock, report_naive_times
+from app.parsing.naive_times import report_exchange_clock, report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows, in_order
 from app.parsing.periods import refuse_period_column
@@ -22,7 +23,6 @@ from app.parsing.sources.layout import Layout
 from app.parsing.time_columns import read_times
 from app.parsing.time_copies import find_time_copies
 from app.parsing.times.fields import Integers
-from app.parsing.times.zone_proof import HOUR
 from app.parsing.utc import in_utc
 from app.parsing.value_columns import read_values, report_text
 from app.parsing.value_findings import apply_missing, report_value_findings
@@ -31,6 +31,9 @@ from app.parsing.values.cells import CellKind
 from app.parsing.values.matrix import taken
 from models.arrays import Values
 from models.series import SeriesKind
+
+# Formats that hold a time of day.
+WITH_CLOCK = re.compile(r"%[HI]|epoch|excel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def read_rows(
     )
     utc = read.utc
     if options.split is None:
-        _refuse_periods(columns, layout, chosen, utc.times, rows)
+        if not any(WITH_CLOCK.search(form) for form in read.formats):
+            _refuse_periods(columns, layout, chosen, utc.times[rows.usable])
         refuse_several_series(columns, layout, chosen, utc.times, rows)
     copies: frozenset[int] = frozenset()
     if not chosen.asked:
@@ -130,20 +134,14 @@ def _refuse_periods(
     layout: Layout,
     chosen: ChosenColumns,
     times: Integers,
-    rows: CheckedRows,
 ) -> None:
     """Refuse dates that repeat because another column counts the periods of each day."""
-    is_date = len(chosen.time) == 1 and not (np.diff(times[rows.usable]) % (HOUR // 4)).any()
-    if not is_date or not _is_repeated(times[rows.usable]):
+    repeated = int((np.diff(np.sort(times, kind="stable")) == 0).sum())
+    if 2 * repeated < len(times):
         return
     numbers = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
     others = [n for n in range(len(columns)) if n not in chosen.time and layout.kinds[n] in numbers]
     refuse_period_column(columns, layout.names, chosen.time, others)
-
-
-def _is_repeated(times: Integers) -> bool:
-    """Whether most rows have the time of another one."""
-    return len(times) > 2 * len(np.unique(times))
 
 
 def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) -> Content:
@@ -154,6 +152,8 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     clock = clock_of_names(names, options.timezone)
     utc = in_utc(regular.moments, clock, options, rows)
     report_naive_times(regular.moments, utc, names, options, rows)
+    if options.times is None:
+        report_interval_ends(names, len(utc.times), rows)
     times = utc.times
     regular.require_one_series(int((np.diff(np.sort(times)) == 0).sum()))
     values = regular.matrix.values(len(layout.body))

@@ -138,7 +138,7 @@ def zone_column(
             is_symbol = SYMBOL_NAME.fullmatch(name.lower())
             if cells and hint and not is_symbol and all(map(is_clock, cells)):
                 return number
-        elif OFFSET_NAME.fullmatch(plain) and _unit(cells):
+        elif OFFSET_NAME.fullmatch(plain) and (_are_signed(cells) or _unit(cells)):
             return number
     return None
 
@@ -150,12 +150,19 @@ def clock_of_numbers(column: Any, where: str, _: str | None) -> FileClock | None
 
     trimmed = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     found = [text for text in pc.unique(trimmed).to_pylist() if text]
+    if _are_signed(set(found)):
+        return clock_of_column(column, where, None)
     unit = _unit(set(found))
     if unit is None or len(found) > MOST_CLOCKS:
         return None
     clocks = tuple(Clock(offset=round(float(text) * unit)) for text in found)
     codes = pc.fill_null(pc.index_in(trimmed, value_set=arrow.texts(found)), NO_CLOCK)
     return FileClock(where, tuple(found), clocks, to_integers(codes))
+
+
+def _are_signed(cells: set[str]) -> bool:
+    """Whether numbers are offsets in hours and minutes, such as `+0530`."""
+    return bool(cells) and all(re.fullmatch(r"[+\-\u2212]\d{4}", cell) for cell in cells)
 
 
 def _unit(cells: set[str]) -> int | None:

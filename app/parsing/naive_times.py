@@ -11,7 +11,7 @@ from app.parsing.times.exchange_clocks import exchanges_with_hours
 from app.parsing.times.fields import Integers
 from app.parsing.times.timestamps import Moments
 from app.parsing.times.zone_names import says_local
-from app.parsing.times.zone_proof import HOUR, changes_in_local_times, has_changes
+from app.parsing.times.zone_proof import HOUR, changes_in_local_times
 from app.parsing.utc import UtcTimes
 
 DAY = 24 * HOUR
@@ -48,20 +48,16 @@ def report_naive_times(
             "`timezone=Europe/Berlin`."
         )
         rows.findings.report("zone_unknown", message, len(wall))
-    if options.times is None:
-        _report_ends(wall, names, rows)
 
 
 def _report_clock_changes(
     wall: Integers, utc: UtcTimes, options: ReadOptions, rows: CheckedRows
 ) -> bool:
     """Report hours that are missing and repeated as on the clock of another zone."""
-    if options.times == "end":
+    if options.times == "end" or utc.by_row:
         return False
-    changes = changes_in_local_times(np.sort(wall))
-    if changes is None or (utc.zone in changes.starts and not utc.is_named):
-        return False
-    if utc.zone in changes.starts or (has_changes(utc.zone) and not changes.ends):
+    changes = changes_in_local_times(np.sort(wall, kind="stable"), utc.zone)
+    if changes is None:
         return False
     message = (
         f"{len(changes.rows)} hours are missing or repeated where clocks change, but not those of "
@@ -72,16 +68,25 @@ def _report_clock_changes(
     return True
 
 
-def _report_ends(wall: Integers, names: Sequence[str], rows: CheckedRows) -> None:
-    """Report a column called hour ending, or hours that are numbered 1 to 24."""
-    ending = [name for name in names if END_NAME.search(name.lower())]
-    if ending:
+def report_interval_ends(
+    names: Sequence[str], count: int, rows: CheckedRows, *, hours_to_24: bool = False
+) -> None:
+    """Report a column called hour ending, or hours that are numbered 1 to 24.
+
+    Args:
+        names: The columns of the time.
+        count: The number of times.
+        rows: Receives the finding.
+        hours_to_24: Whether they have the hours 1 to 24.
+    """
+    ending = [name for name in names if END_NAME.search(name.lower())] or [*names[-1:]]
+    if hours_to_24 or END_NAME.search(ending[0].lower()):
         message = (
             f"The column {ending[0]!r} seems to hold the ends of intervals: they were kept as the "
             "rows' times. Add `times=end` to store each row at the beginning of its interval, or "
             "`times=start` if they are beginnings."
         )
-        rows.findings.report("interval_ends", message, len(wall))
+        rows.findings.report("interval_ends", message, count)
 
 
 def report_exchange_clock(

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.arrow import to_integers, to_mask
+from app.parsing.counted_days import (
+    CountedDays,
+    count_days,
+    count_texts,
+    counted,
+    midnights,
+    zones_with_days,
+)
 from app.parsing.errors import CountedPeriods, OptionInvalid, UnreadableTimes
 from app.parsing.file_clock import FileClock
 from app.parsing.lines import Mask
@@ -16,21 +23,16 @@ from app.parsing.rows import CheckedRows
 from app.parsing.times.fields import Integers
 from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
-from app.parsing.times.timestamps import read_moments
-from app.parsing.times.zone_names import PRINCIPAL
-from app.parsing.times.zone_proof import HOUR, shown
+from app.parsing.times.timestamps import Moments, read_moments
+from app.parsing.times.zone_proof import shown
 from app.parsing.utc import UtcTimes
 from models.calendars.cadence import DAY_MICROSECONDS, Cadence
-from models.calendars.timezones import to_utc
 from models.errors import DataError, Problem
 
 MOST_ZONES = 3
-# Numbers that count the periods of a day: from an hour down to a minute.
-LEAST_IN_DAY, MOST_IN_DAY = 24, 1440
 MOST_HOURS = 24
-# A counter counts completely on at least this share of the days.
-LEAST_COMPLETE = 0.8
-LEAST_DAYS = 2
+# The last hour of a day, as a number or with minutes.
+LAST_HOURS = (24, 2400)
 # With such a name, numbers are not those of series.
 PERIOD_NAME = re.compile(
     r"period|interval|hour|slot|settlement|block|step|stunde|heure|hora|ptu|mtu"
@@ -80,7 +82,7 @@ def read_periods(
     length = period_length(options.period or "")
     _require_counter(columns, options)
     dates = read_moments(Column(joined(columns[:-1], pad=False)), form)
-    numbers, is_number = _counted(columns[-1])
+    numbers, is_number = counted(columns[-1])
     read = dates.read & is_number
     rows.reject(
         ~read, "unreadable_time", lambda _: f"{' + '.join(names)} is not a date and a number"
@@ -92,11 +94,11 @@ def read_periods(
     numbers = numbers - (0 if (numbers[read] == 0).any() else 1)
     zone = _zone(options, clock)
     days = dates.times // DAY_MICROSECONDS
-    starts, ends = _midnights(days, zone), _midnights(days + 1, zone)
+    starts, ends = midnights(days, zone), midnights(days + 1, zone)
     times = starts + numbers * length
     outside = read & ((numbers < 0) | (times >= ends))
-    if outside.any() and not options.timezone:
-        _require_zone(days[outside], numbers[outside], length, zone)
+    if not options.timezone:
+        _require_zone(days[read], numbers[read], outside[read], length, zone)
     rows.reject(
         outside, "unreadable_period", lambda row: f"the day has no period {numbers[row] + 1}"
     )
@@ -120,38 +122,22 @@ def _zone(options: ReadOptions, clock: FileClock | None) -> str:
     return clock.clocks[0].name or options.zone
 
 
-def _counted(column: Any) -> tuple[Integers, Mask]:
-    """The numbers of a column, and which rows have one."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    digits = pc.struct_field(pc.extract_regex(texts, r"^(?P<number>\d{1,4})(?:\.0+)?$"), "number")
-    return to_integers(digits), to_mask(pc.is_valid(digits))
-
-
-def _midnights(days: Integers, zone: str) -> Integers:
-    """The beginnings of local days in UTC."""
-    local = (days * DAY_MICROSECONDS).view("datetime64[us]")
-    return to_utc(local, zone).astype("datetime64[us]").view(np.int64)
-
-
-def _require_zone(days: Integers, numbers: Integers, length: int, zone: str) -> None:
-    """Refuse days that have an hour more than in the zone, if another zone has these days."""
-    day = np.unique(days)
-    fits = [
-        each
-        for each in PRINCIPAL
-        if (_midnights(day + 1, each) - _midnights(day, each) > DAY_MICROSECONDS).all()
-    ]
-    if not fits or (numbers * length >= DAY_MICROSECONDS + HOUR).any():
-        return
-    date = np.datetime64(int(days[0]), "D")
-    message = (
-        f"A day in {zone} has {DAY_MICROSECONDS // length} periods, and {date} has more: its "
-        f"clock goes back on this day. Name the zone, for example {shown(fits[:MOST_ZONES])}."
-    )
-    raise OptionInvalid(message, [Problem("/query/timezone", message)])
+def _require_zone(days: Integers, numbers: Integers, outside: Mask, length: int, zone: str) -> None:
+    """Refuse days with an hour more or less than in a zone, if another zone has these days."""
+    found = count_days(days, numbers)
+    hours = midnights(days + 1, zone) - midnights(days, zone)
+    longer = np.unique(days[outside])
+    short = found.short if found else longer[:0]
+    short = short[np.isin(short, days[hours == DAY_MICROSECONDS])]
+    changed, more = (longer, "more") if len(longer) else (short, "less")
+    fits = zones_with_days(changed, longer=more == "more") if len(changed) else []
+    if fits:
+        message = (
+            f"A day in {zone} has {DAY_MICROSECONDS // length} periods, and "
+            f"{np.datetime64(int(changed[0]), 'D')} has {more}: its clock changes on this day. "
+            f"Name the zone, for example {shown(fits[:MOST_ZONES])}."
+        )
+        raise OptionInvalid(message, [Problem("/query/timezone", message)])
 
 
 def refuse_counted_periods(columns: list[Any], names: Sequence[str]) -> None:
@@ -160,14 +146,41 @@ def refuse_counted_periods(columns: list[Any], names: Sequence[str]) -> None:
     Raises:
         CountedPeriods: With the parameters that read it.
     """
-    if len(columns) < 2:
+    if not _may_count(columns):
         return
-    numbers, is_number = _counted(columns[-1])
-    if not is_number.all() or not len(numbers) or numbers.max() <= MOST_HOURS:
+    numbers, is_number = counted(columns[-1])
+    if not is_number.all() or numbers.max() <= MOST_HOURS:
         return
-    count = periods_of_day(joined(columns[:-1], pad=False), numbers)
-    if count:
-        raise CountedPeriods(_message(names[:-1], names[-1], count, numbers))
+    found = count_texts(joined(columns[:-1], pad=False), numbers)
+    if found:
+        raise CountedPeriods(_message(names[:-1], names[-1], found))
+
+
+def _may_count(columns: list[Any]) -> bool:
+    """Whether the last of several columns begins with a whole number."""
+    return len(columns) > 1 and bool(len(columns[-1])) and str(columns[-1][0]).strip().isdigit()
+
+
+def refuse_counted_hours(columns: list[Any], names: Sequence[str], moments: Moments) -> bool:
+    """Refuse hours that are counted 1 to 23 on the day on which clocks go forward.
+
+    Returns:
+        Whether the last column has the hours 1 to 24.
+
+    Raises:
+        CountedPeriods: With the parameters that read them.
+    """
+    if not _may_count(columns) or not moments.read.all():
+        return False
+    numbers, is_number = counted(columns[-1])
+    if not is_number.all() or numbers.min() < 1:
+        return False
+    if numbers.max() == MOST_HOURS:
+        days = (moments.times - 1) // DAY_MICROSECONDS
+        found = count_days(days, numbers)
+        if found and len(found.short) and zones_with_days(found.short, longer=False):
+            raise CountedPeriods(_message(names[:-1], names[-1], found))
+    return int(numbers.max()) in LAST_HOURS
 
 
 def refuse_period_column(
@@ -186,47 +199,22 @@ def refuse_period_column(
     """
     dates = joined([columns[number] for number in time], pad=False)
     for number in others:
-        numbers, is_number = _counted(columns[number])
-        count = periods_of_day(dates, numbers) if is_number.all() else 0
-        if count:
-            shown_names = [names[each] for each in time]
-            message = _message(shown_names, names[number], count, numbers)
+        numbers, is_number = counted(columns[number])
+        found = count_texts(dates, numbers) if is_number.all() else None
+        if found:
+            message = _message([names[each] for each in time], names[number], found)
             choice = f" If the numbers name series instead, use `split={names[number]}`."
-            is_sure = numbers.max() > count or PERIOD_NAME.search(names[number].lower())
+            is_sure = found.longest > found.usual or PERIOD_NAME.search(names[number].lower())
             raise CountedPeriods(message if is_sure else message + choice)
 
 
-def periods_of_day(dates: Any, numbers: Integers) -> int:
-    """How many periods a column counts on most days; 0 if it does not count them."""
-    import pyarrow.compute as pc
-
-    if not LEAST_IN_DAY - 1 <= numbers.max(initial=0) <= MOST_IN_DAY * 25 // 24:
-        return 0
-    days = to_integers(pc.index_in(dates, value_set=pc.unique(dates)))
-    order = np.lexsort((numbers, days))
-    days, numbers = days[order], numbers[order]
-    first = np.flatnonzero(np.append(True, np.diff(days) != 0))
-    counts = np.diff(np.append(first, len(days)))
-    usual = int(np.bincount(counts).argmax())
-    if len(first) < LEAST_DAYS or usual < LEAST_IN_DAY or MOST_IN_DAY % usual:
-        return 0
-    begins = numbers[first]
-    is_step = np.diff(numbers, prepend=numbers[0] - 1) == 1
-    is_step[first] = begins <= 1
-    complete = np.logical_and.reduceat(is_step, first)
-    is_usual = complete & (np.abs(counts - usual) <= max(usual // 24, 1))
-    # The file may begin and end within a day.
-    inner = slice(1, -1) if len(first) > 3 else slice(None)
-    return usual if np.mean(is_usual[inner]) >= LEAST_COMPLETE else 0
-
-
-def _message(dates: Sequence[str], counter: str, count: int, numbers: Integers) -> str:
-    period = Cadence("us", DAY_MICROSECONDS // count).text
+def _message(dates: Sequence[str], counter: str, found: CountedDays) -> str:
+    period = Cadence("us", DAY_MICROSECONDS // found.usual).text
     columns = ",".join([*dates, counter])
-    changes = int(numbers.max()) > count
+    shortest = f", {found.usual - found.usual // 24} on the shortest" if len(found.short) else ""
+    longest = f", {found.longest} on the longest" if found.longest > found.usual else ""
     return (
-        f"The column {counter!r} counts the periods of each day: {count} on most days"
-        + (f", {int(numbers.max())} on the longest. " if changes else ". ")
-        + f"Read the times with `timestamp={columns}` and `period={period}`, and name the zone of "
-        "the days with `timezone=` if it is not UTC."
+        f"The column {counter!r} counts the periods of each day: {found.usual} on most days"
+        f"{shortest}{longest}. Read the times with `timestamp={columns}` and `period={period}`, "
+        "and name the zone of the days with `timezone=` if it is not UTC."
     )

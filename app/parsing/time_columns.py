@@ -7,9 +7,9 @@ import numpy as np
 
 from app.parsing.errors import UnreadableTimes
 from app.parsing.file_clock import FileClock, clock_of_names, times_without_clock
-from app.parsing.naive_times import report_naive_times
+from app.parsing.naive_times import report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
-from app.parsing.periods import read_periods, refuse_counted_periods
+from app.parsing.periods import read_periods, refuse_counted_hours, refuse_counted_periods
 from app.parsing.rows import CheckedRows
 from app.parsing.times.formats import ORDERS
 from app.parsing.times.guesses import INTERVAL, start_of_interval
@@ -72,8 +72,11 @@ def read_times(
         lambda row: f"{column.text(row)!r} cannot be read as a time",
     )
     _report_centuries(moments, rows)
+    hours_to_24 = refuse_counted_hours(columns, names, moments)
     utc = in_utc(moments, behind or clock, options, rows)
     report_naive_times(moments, utc, names, options, rows)
+    if options.times is None:
+        report_interval_ends(names, len(rows.lines), rows, hours_to_24=hours_to_24)
     return ReadTimes(utc, moments.formats)
 
 

@@ -35,12 +35,14 @@ class UtcTimes:
         zone: The zone of days.
         naive: Rows whose time has no offset.
         is_named: Whether the file names the clock of these rows.
+        by_row: Whether it names one for each row.
     """
 
     times: Integers
     zone: str
     naive: Mask
     is_named: bool
+    by_row: bool = False
 
 
 def in_utc(
@@ -69,7 +71,7 @@ def in_utc(
     if options.timezone is None:
         report_clock(clock, local.times, naive, options.zone, rows)
         zone = zone_of_clock(clock, local.times) or options.zone
-        return UtcTimes(times, zone, naive, is_named=True)
+        return UtcTimes(times, zone, naive, is_named=True, by_row=clock.codes is not None)
     named = _by_clock(moments.times[naive], clock, options).times
     wall = moments.times[naive]
     report_difference(clock, wall, named, naive=naive, zone=options.timezone, rows=rows)

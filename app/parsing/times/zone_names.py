@@ -34,6 +34,11 @@ _IANA = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")
 _STATED_OFFSET = re.compile(r"(?:UTC|GMT)\s*[+\-\u2212]\d{1,2}(?::?[0-5]\d)?(?!\d)")
 _ABBREVIATION = re.compile(r"[A-Z][A-Za-z]?[A-Z]{1,3}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LONG_NAME = re.compile(r"(?:[A-Z][A-Za-z]* )+Time(?: Zone)?")
+# Abbreviations in German, and the two-letter ones of clocks that change, such as ET or EPT
+# (Eastern Prevailing Time).
+_SYNONYMS = {"MEZ": "CET", "MESZ": "CEST", "OEZ": "EET", "OESZ": "EEST", "WEZ": "WET"}
+_CHANGING = re.compile(r"([A-Z])P?T")
 _LOCAL = frozenset({"local", "lst", "loc", "ortszeit", "lokal", "lokalzeit", "locale"})
 
 
@@ -63,6 +68,9 @@ class Clock:
 def clock_of(text: str) -> Clock | None:
     """The clock that a name of the tz database or an offset means."""
     trimmed = text.strip()
+    if match := _CHANGING.fullmatch(initials(trimmed)):
+        zone = _changing_zone(match[1])
+        return Clock(zone=zone) if zone else None
     if trimmed.upper() in UNIVERSAL:
         return Clock()
     if match := re.fullmatch(_OFFSET, trimmed):
@@ -70,6 +78,19 @@ def clock_of(text: str) -> Clock | None:
         sign = 1 if match["sign"] == "+" else -1
         return Clock(offset=sign * minutes * MINUTE) if minutes <= 14 * 60 else None
     return Clock(zone=trimmed) if _IANA.fullmatch(trimmed) and is_zone(trimmed) else None
+
+
+def initials(text: str) -> str:
+    """`Eastern Standard Time` as `EST`; any other text as it is."""
+    if _LONG_NAME.fullmatch(text):
+        return "".join(word[0] for word in text.removesuffix(" Zone").split())
+    return _SYNONYMS.get(text, text)
+
+
+def _changing_zone(letter: str) -> str | None:
+    """The zone with `EST` and `EDT` for the letter E."""
+    names = {f"{letter}ST", f"{letter}DT"}
+    return next((zone for zone in PRINCIPAL if names <= names_of(zone).keys()), None)
 
 
 def is_zone(name: str) -> bool:
@@ -104,8 +125,9 @@ def _abbreviations() -> dict[str, dict[int, str]]:
 
 
 def is_abbreviation(text: str) -> bool:
-    """Whether a text is an abbreviation such as `EST`."""
-    return _ABBREVIATION.fullmatch(text) is not None and text in _abbreviations()
+    """Whether a text is an abbreviation such as `EST`, or a name that it stands for."""
+    short = initials(text)
+    return _ABBREVIATION.fullmatch(short) is not None and short in _abbreviations()
 
 
 def is_clock(text: str) -> bool:
@@ -113,21 +135,21 @@ def is_clock(text: str) -> bool:
     return is_abbreviation(text) or clock_of(text) is not None
 
 
-def meanings(names: Collection[str], asked: str | None) -> dict[str, dict[int, str]]:
+def meanings(texts: Collection[str], asked: str | None) -> dict[str, dict[int, str]]:
     """The offsets that abbreviations used together may mean, each with a zone that has it.
 
     `EST` beside `EDT` is a clock that has both; a zone that was asked for and has all of them
     decides.
     """
-    wanted = set(names)
+    names = {text: initials(text) for text in texts}
+    wanted = set(names.values())
     zones = [asked] if asked and wanted <= names_of(asked).keys() else []
     zones = zones or [zone for zone in PRINCIPAL if wanted <= names_of(zone).keys()]
-    if not zones:
-        return {name: _abbreviations()[name] for name in wanted}
     found: dict[str, dict[int, str]] = defaultdict(dict)
-    for zone in zones:
-        for name in wanted:
-            found[name].setdefault(names_of(zone)[name], zone)
+    for text, name in names.items():
+        for zone in zones:
+            found[text].setdefault(names_of(zone)[name], zone)
+        found[text] = found[text] or _abbreviations()[name]
     return found
 
 
@@ -145,7 +167,10 @@ def clock_in_name(name: str) -> str | None:
     words = _WORDS.findall(name)
     universal = (word for word in words if word.upper() in UNIVERSAL - {"Z", "UT"})
     short = (word for word in words if is_abbreviation(word))
-    return next((word for word in (*universal, *short)), None)
+    # In small letters only at the end: `time_cet`.
+    last = (word.upper() for word in words[1:][-1:] if len(word) > 2 and word.islower())
+    ending = (word for word in last if is_abbreviation(word) or _CHANGING.fullmatch(word))
+    return next(iter([*universal, *short, *ending]), None)
 
 
 def says_local(name: str) -> bool:

@@ -14,8 +14,8 @@ from models.arrays import Times
 from models.calendars.timezones import to_local, to_utc
 
 HOUR = 3_600_000_000
-# Moments that are compared with a zone, beside those around each change of the offset.
-SAMPLE = 400
+# Moments that are compared with every zone: more of them would be looked up by whole days.
+SAMPLE = 60
 YEAR = 365 * 24 * HOUR
 DAY = 24 * HOUR
 LEAST_FITTING = 0.5
@@ -36,19 +36,24 @@ def zone_of_offsets(times: Integers, offsets: Integers) -> str | None:
     changes = np.flatnonzero(np.diff(offsets))
     if not len(changes):
         return None
-    spread = np.linspace(0, len(times) - 1, SAMPLE).astype(np.int64)
-    places = np.unique(np.concatenate([changes, changes + 1, spread]))
-    if len(changes) > SAMPLE:
-        return None
+    borders = np.unique(np.concatenate([changes, changes + 1]))
+    places = np.concatenate([_sample(borders), _sample(np.arange(len(times)))])
     moments, wanted = times[places].view("datetime64[us]"), offsets[places]
-    fits = (zone for zone in _all_zones() if (offsets_in(moments, zone) == wanted).all())
-    return next(fits, None)
+    zone = next((one for one in _all_zones() if (offsets_in(moments, one) == wanted).all()), None)
+    fits = zone and (offsets_in(times.view("datetime64[us]"), zone) == offsets).all()
+    return zone if fits else None
+
+
+def _sample(places: Integers) -> Integers:
+    """At most half of `SAMPLE` places, evenly spread."""
+    count = min(SAMPLE // 2, len(places))
+    return places[np.linspace(0, len(places) - 1, count).astype(np.int64)]
 
 
 def constant_zone(times: Integers, offset: int) -> str | None:
     """A zone without clock changes in these years that has an offset."""
-    probes = np.arange(int(times.min()), int(times.max()) + YEAR, YEAR // 12)
-    moments = probes.view("datetime64[us]")
+    first, last = int(times.min()), int(times.max())
+    moments = np.linspace(first, last + YEAR, SAMPLE).astype(np.int64).view("datetime64[us]")
     fits = (zone for zone in PRINCIPAL if (offsets_in(moments, zone) == offset).all())
     return next(fits, None)
 
@@ -97,11 +102,12 @@ class ClockChanges:
         return ", or, if each time ends its interval, ".join(one for one in (begin, end) if one)
 
 
-def changes_in_local_times(wall: Integers) -> ClockChanges | None:
+def changes_in_local_times(wall: Integers, known: str) -> ClockChanges | None:
     """The clock changes that regular local times show by an hour that is missing or repeated.
 
     Args:
         wall: Local times in microseconds, increasing, repetitions included.
+        known: The zone in which they are read: None is returned if it explains the hours.
     """
     steps = np.diff(wall)
     step = int(np.median(steps[:: max(len(steps) // 10_000, 1)])) if len(steps) else 0
@@ -113,13 +119,15 @@ def changes_in_local_times(wall: Integers) -> ClockChanges | None:
         return None
     explained = {
         (zone, back): _explained(wall, gaps, repeated, zone, step=step, back=back)
-        for zone in PRINCIPAL
+        for zone in dict.fromkeys((known, *PRINCIPAL))
         if has_changes(zone)
         for back in (0, step)
     }
     most = max(len(rows) for rows in explained.values())
     days = len(gaps) + len(np.unique(wall[repeated] // DAY))
     if 2 * most < years or most < LEAST_FITTING * days:
+        return None
+    if len(explained.get((known, 0), ())) == most:
         return None
     best = [key for key, rows in explained.items() if len(rows) == most]
     starts = tuple(zone for zone, back in best if not back)[:MOST_SHOWN]
