@@ -117,7 +117,10 @@ def read_rows(
         refuse_several_series(columns, layout, chosen, utc.times, rows)
     copies: frozenset[int] = frozenset()
     if not chosen.asked:
-        found = find_time_copies(columns, layout.names, chosen, utc, options=options, rows=rows)
+        moments = [n for n in chosen.text if layout.kinds[n] == CellKind.MOMENT]
+        found = find_time_copies(
+            columns, layout.names, chosen, utc, moments=moments, options=options, rows=rows
+        )
         copies, utc = found.columns, found.utc
     asked = {number: name for number, name in chosen.channels.items() if number not in copies}
     channels = _read_channels(grid, asked, options, rows)

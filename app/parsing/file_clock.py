@@ -28,7 +28,12 @@ from app.parsing.values.cells import CellKind
 
 MOST_CLOCKS = 50
 ZONE_NAME = re.compile(r".*(tz|zone|utc|gmt|dst|offset).*")
-OFFSET_NAME = re.compile(r".*(tz|zone|utc|gmt|dst).*")
+# Numbers are offsets only if the name says so: `zone` and `dst` alone are other numbers.
+OFFSET_NAME = re.compile(
+    r"tz.*|timezone.*|.*(tz|zone|utc|gmt).*(off|diff).*|.*(off|diff).*(utc|gmt).*"
+)
+# Beside the time without a name that says so: `CAT` and `EAT` may be other words.
+SURE_CLOCK = re.compile(r"[A-Z]{1,3}[SD]T|C?ES?T|UTC|GMT|.*[\d/].*")
 NO_CLOCK = -1
 
 
@@ -133,7 +138,8 @@ def zone_column(
         cells = {row[number] for row in rows} - {""}
         plain = re.sub(r"[^a-z]", "", name.lower())
         if kinds[number] == CellKind.TEXT:
-            is_near = number - 1 in chosen.time or number + 1 in chosen.time
+            is_beside = {number - 1, number + 1} & set(chosen.time)
+            is_near = is_beside and all(map(SURE_CLOCK.fullmatch, cells))
             hint = ZONE_NAME.fullmatch(plain) or is_near or len(cells) > 1
             is_symbol = SYMBOL_NAME.fullmatch(name.lower())
             if cells and hint and not is_symbol and all(map(is_clock, cells)):

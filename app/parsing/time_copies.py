@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.parsing.columns import ChosenColumns
+from app.parsing.errors import UnreadableFile
 from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
@@ -21,6 +22,8 @@ from app.parsing.utc import UtcTimes
 DAY = 24 * HOUR
 # A smaller difference is rounding.
 LEAST_DIFFERENCE = HOUR // 4
+# If more rows differ, the columns are not two clocks of the same times.
+MOST_DIFFERING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,18 @@ def find_time_copies(
     chosen: ChosenColumns,
     utc: UtcTimes,
     *,
+    moments: list[int],
     options: ReadOptions,
     rows: CheckedRows,
 ) -> TimeCopies:
     """Report columns that only repeat the time, such as `unix` beside `date`; they are left out.
 
     Seconds since 1970 are in UTC. Where local times differ from them, and neither the sender nor
-    the file names their zone, the seconds are the time.
+    the file names their zone, the seconds are the time. Other texts of times, the columns
+    `moments`, are compared with the time.
     """
+    for number in moments:
+        _report_other_texts(columns[number], names[number], utc.times, rows)
     copies = dict(_copies(columns, names, chosen, utc.times, rows))
     if not copies:
         return TimeCopies(frozenset(), utc)
@@ -80,6 +87,24 @@ def _copies(
         is_complete = both.sum() == rows.usable.sum() and len(differences)
         if is_complete and np.ptp(differences) < DAY:
             yield number, moments.times
+
+
+def _report_other_texts(column: Any, name: str, times: Integers, rows: CheckedRows) -> None:
+    """Report rows at which a second column of times differs otherwise than on most rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        moments = read_moments(Column(pc.cast(column, pa.string())), None)
+    except UnreadableFile:
+        return
+    both = moments.read & rows.usable
+    if both.any():
+        differences = moments.times - times
+        usual = int(np.median(differences[both]))
+        differs = _differing(differences - usual, both)
+        if 0 < differs.sum() <= MOST_DIFFERING * both.sum():
+            _report(name, differs, rows, taken=False)
 
 
 def _differing(differences: Integers, usable: Mask) -> Mask:

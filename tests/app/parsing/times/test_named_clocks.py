@@ -79,7 +79,7 @@ class TestColumn:
             read_text(text)
         check_moments(read_text(text, timezone="Asia/Shanghai"), WINTER)
 
-    def test_a_zone_asked_for_is_told_apart_by_the_column_in_the_repeated_hour(self) -> None:
+    def test_the_column_resolves_the_repeated_hour_of_a_zone_asked_for(self) -> None:
         moments = moments_from("2023-11-04", 96)
         rows = ((f"{t:%Y-%m-%d %H:%M}", t.tzname()) for t in on_clock(moments, "America/New_York"))
         table = read_text(table_of("time,tz,v", rows), timezone="America/New_York")
@@ -102,6 +102,18 @@ class TestColumn:
         walls = [f"{t:%Y-%m-%d %H:%M}" for t in on_clock(WINTER, "America/New_York")]
         rows = ((wall, "" if n == 9 else "EST") for n, wall in enumerate(walls))
         assert codes(read_text(table_of("time,tz,v", rows)))["zone_unknown"] == 1
+
+    @pytest.mark.parametrize(("name", "cells"), [("zone", "12"), ("dst", "01"), ("utc_days", "33")])
+    def test_other_numbers_are_not_offsets(self, name: str, cells: str) -> None:
+        rows = ((f"{t:%Y-%m-%d %H:%M}", cells[t.day % 2]) for t in on_clock(WINTER, "UTC"))
+        table = read_text(table_of(f"time,{name},v", rows))
+        check_moments(table, WINTER)
+        assert table.channels == (name, "v")
+
+    @pytest.mark.parametrize(("name", "cell"), [("pet", "CAT"), ("symbol", "PST")])
+    def test_words_that_look_like_clocks_are_not(self, name: str, cell: str) -> None:
+        rows = ((f"{t:%Y-%m-%d %H:%M}", cell) for t in on_clock(WINTER, "UTC"))
+        check_moments(read_text(table_of(f"time,{name},v", rows)), WINTER)
 
     def test_symbols_and_directions_are_not_clocks(self) -> None:
         winds = ("NE", "SSE", "W", "ENE")
@@ -205,6 +217,23 @@ class TestTwoColumnsOfTimes:
         table = read_text(table_of("date,unix,v", rows))
         check_moments(table, WINTER)
         assert codes(table)["clocks_disagree"] == len(WINTER)
+
+    def test_two_texts_that_disagree_on_a_few_rows_are_counted(self) -> None:
+        shifted = WINTER.copy()
+        shifted[60:63] += np.timedelta64(2, "h")
+        both = zip(on_clock(WINTER, "UTC"), on_clock(shifted, "UTC"), strict=True)
+        rows = ((f"{one:%Y-%m-%d %H:%M}", f"{two:%Y/%m/%d %H:%M:%S}") for one, two in both)
+        table = read_text(table_of("time,time2,v", rows))
+        check_moments(table, WINTER)
+        assert codes(table)["clocks_disagree"] == 3
+
+    def test_beginnings_and_ends_do_not_disagree(self) -> None:
+        later = WINTER + np.timedelta64(1, "h")
+        both = zip(on_clock(WINTER, "UTC"), on_clock(later, "UTC"), strict=True)
+        rows = (tuple(f"{one:%Y-%m-%d %H:%M}" for one in pair) for pair in both)
+        table = read_text(table_of("start_time,end_time,v", rows))
+        check_moments(table, WINTER)
+        assert "clocks_disagree" not in codes(table)
 
     def test_a_few_rows_that_disagree_are_counted(self) -> None:
         seconds = WINTER.astype("datetime64[s]").astype(int)
