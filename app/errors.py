@@ -26,7 +26,6 @@ ServiceError                      500 error
 ├── Conflict                      409 conflict
 │   ├── SeriesExists              409 series-exists
 │   ├── SeriesInUse               409 series-in-use
-│   ├── TimezoneFixed             409 timezone-fixed
 │   ├── ChannelsDiffer            409 channels-differ
 │   ├── UnitsDiffer               409 units-differ
 │   ├── SettingsDiffer            409 settings-differ
@@ -200,10 +199,6 @@ class SeriesExists(Conflict):
 
 class SeriesInUse(Conflict):
     """Models or studies use the series; `force` deletes them too."""
-
-
-class TimezoneFixed(Conflict):
-    """The time zone cannot change after rows are stored."""
 
 
 class ChannelsDiffer(Conflict):

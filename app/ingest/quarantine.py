@@ -50,6 +50,7 @@ def options_like(upload: Upload) -> dict[str, Any]:
     """
     dialect = _dialect(upload)
     formats = dialect["timestamp_format"]
+    given = upload.parameters
     return {
         "delimiter": dialect["delimiter"],
         "decimal": dialect["decimal"],
@@ -58,6 +59,7 @@ def options_like(upload: Upload) -> dict[str, Any]:
         "timezone": dialect["timezone"],
         "header": True,
         "columns": tuple(dialect["columns"]),
+        **{name: given[name] for name in ("times", "period") if name in given},
     }
 
 

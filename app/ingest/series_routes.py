@@ -14,7 +14,6 @@ from app.errors import (
     SeriesExists,
     SeriesInUse,
     SeriesNotFound,
-    TimezoneFixed,
     UnknownChannel,
 )
 from app.forecasts.after_write import after_write
@@ -72,7 +71,7 @@ def show_series(name: str, database: DatabaseDependency) -> SeriesRead:
 
 @router.patch(
     "/series/{name}",
-    responses=documented(SeriesNotFound, TimezoneFixed, CalendarUnavailable, UnknownChannel),
+    responses=documented(SeriesNotFound, CalendarUnavailable, UnknownChannel),
 )
 def update_series(name: str, body: SeriesUpdate, database: DatabaseDependency) -> SeriesUpdated:
     """Change settings; changed missing-value numbers apply to stored rows too, in a revision.

@@ -87,7 +87,7 @@ def read_for(
     """
     if "like" in request.options:
         raise invalid("split", "cannot be given with `like`: a part is like its own upload")
-    options = ReadOptions(**{"timezone": timezone, **request.options}, kind=request.kind)
+    options = ReadOptions(**request.options, series_timezone=timezone, kind=request.kind)
     parts = read_parts(file, options, limit_bytes=limit_bytes)
     return ReadParts(request, digest, options, parts)
 
@@ -177,9 +177,12 @@ def _split_of(part: SeriesPart, count: int) -> dict[str, Any]:
 
 
 def _locked(session: Session, name: str, part: SeriesPart, options: ReadOptions) -> Series:
-    new = SeriesCreate(name=name, kind=part.table.kind, timezone=options.timezone)
+    zone = part.table.dialect["timezone"]
+    new = SeriesCreate(name=name, kind=part.table.kind, timezone=zone)
     series = ensure_series(session, new)
-    given = (("kind", series.kind, new.kind), ("timezone", series.timezone, new.timezone))
+    # A zone that the file itself names is that of its times, whatever the series' days are.
+    asked = zone if zone == options.zone else series.timezone
+    given = (("kind", series.kind, new.kind), ("timezone", series.timezone, asked))
     for field, present, received in given:
         if present != received:
             raise SettingsDiffer(

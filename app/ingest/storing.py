@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.calendars.service import hours_of
 from app.forecasts.after_write import after_write
+from app.ingest.append_findings import SeriesBefore, append_findings
 from app.ingest.upload_requests import PreparedUpload
 from app.parsing.reader import Table
 from app.series.changes import Batch
@@ -44,6 +45,7 @@ def store_table(
     require_known(table.channels, series.channels)
     require_units(table.settings, series.channels)
     parameters = prepared.request.parameters
+    before = SeriesBefore.of(session, series)
     row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
     session.add(row)
     session.flush()
@@ -53,8 +55,10 @@ def store_table(
     )
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
     times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
+    issues = [*table.issues, *append_findings(before, table, parameters, written)]
     row.report = {
         **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        "issues": [asdict(issue) for issue in issues],
         "dialect": {**table.dialect, "missing": prepared.settings.missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
         "series": series.name,
@@ -80,7 +84,6 @@ def _report(row: Upload, table: Table, written: Written, gaps: Gaps) -> dict[str
         "last": to_wire(times[-1]),
         "cadence": gaps.cadence,
         "gaps": gaps.summary(),
-        "issues": [asdict(issue) for issue in table.issues],
         "revision": written.revision,
     }
 

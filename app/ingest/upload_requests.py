@@ -44,13 +44,14 @@ class UploadSettings:
     """The series' settings that a file is read with.
 
     `known` holds all settings of the channels: they only suppress hints, and may change while the
-    file is read.
+    file is read. So may `cadence`, which rows written meanwhile can change.
     """
 
     kind: SeriesKind | None
     timezone: str
     missing: dict[str, list[float]]
     known: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
+    cadence: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, series: Series | None, request: UploadRequest) -> Self:
@@ -70,6 +71,7 @@ class UploadSettings:
             series.timezone,
             sentinels_of(series.channels),
             {channel["name"]: channel for channel in series.channels},
+            series.cadence,
         )
 
 
@@ -104,10 +106,15 @@ class PreparedUpload:
     def options(self) -> ReadOptions:
         """How to read the file."""
         settings = self.settings
-        given = {"timezone": settings.timezone, **self.like, **self.request.options}
+        given = {**self.like, **self.request.options}
         given.pop("like", None)
         return ReadOptions(
-            **given, kind=settings.kind, missing=settings.missing, known=settings.known
+            **given,
+            series_timezone=settings.timezone,
+            series_cadence=settings.cadence,
+            kind=settings.kind,
+            missing=settings.missing,
+            known=settings.known,
         )
 
 

@@ -165,7 +165,7 @@ def _locked(session: Session, prepared: PreparedUpload, table: Table) -> Series:
     request = prepared.request
     if not request.create:
         return lock_series(session, request.name)
-    timezone = prepared.options.timezone
+    timezone = table.dialect["timezone"]
     return ensure_series(
         session, SeriesCreate(name=request.name, kind=table.kind, timezone=timezone)
     )

@@ -43,7 +43,7 @@ def begin_of_step(times: Integers, options: ReadOptions) -> Integers:
         step = Cadence.parse(options.every)
     except DataError as error:
         raise _invalid("every", str(error)) from error
-    bins = Bins(step, None, options.timezone, bars=True)
+    bins = Bins(step, None, options.zone, bars=True)
     moments = times.view("datetime64[us]")
     return bins.names(bins.points().index_at_or_after(moments)).view(np.int64)
 

@@ -17,6 +17,7 @@ from app.parsing.times.column_names import (
     is_time_name,
 )
 from app.parsing.times.guesses import clock_format, guess_formats
+from app.parsing.times.zone_names import Clock, clock_in_name, clock_of
 from app.parsing.values.cells import CellKind
 
 # A column with one of these names can only be the time.
@@ -33,7 +34,8 @@ class ChosenColumns:
     """The columns in use, by index: those of the time, the name of each channel, and texts.
 
     `time_format` is the format of the joined time columns, if their names determine it; `asked`
-    says whether the sender named the channels.
+    says whether the sender named the channels; `zone` is the column that names the clock of each
+    row.
     """
 
     time: tuple[int, ...]
@@ -41,6 +43,7 @@ class ChosenColumns:
     text: tuple[int, ...]
     time_format: str | None = None
     asked: bool = False
+    zone: int | None = None
 
 
 def column_names(layout: Layout, options: ReadOptions, findings: Findings) -> tuple[str, ...]:
@@ -128,7 +131,6 @@ def _found_time(
 ) -> tuple[tuple[int, ...], str | None]:
     """The columns of the time, and their format if names or parts of dates determine it."""
     columns, first_row = range(len(names)), rows[0]
-    plain = [_plain(name) for name in names]
     named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
@@ -146,14 +148,27 @@ def _found_time(
     unknown = [n for n in named if kinds[n] == CellKind.TEXT]
     candidates = [n for n in sure if n in named] or sure or possible or index or unknown
     candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
+    candidates = universal_first(candidates, sure, names)
     if not candidates:
         return (), None
     _require_named(names, kinds, candidates[0], named)
     date = candidates[0]
-    clock = _clock_beside(date, plain, kinds, rows, has_header=has_header)
+    clock = _clock_beside(date, names, kinds, rows, has_header=has_header)
     if clock is None:
         return (date,), None
     return (date, clock, *clock_parts(names, first_row, clock)), None
+
+
+def universal_first(candidates: list[int], moments: list[int], names: tuple[str, ...]) -> list[int]:
+    """The columns of times with one whose name says UTC first, also beside a local one."""
+    universal = [n for n in (*candidates, *moments) if says_utc(names[n])]
+    return [*universal[:1], *candidates] if universal else candidates
+
+
+def says_utc(name: str) -> bool:
+    """Whether a column's name says that its times are in UTC."""
+    found = clock_in_name(name)
+    return found is not None and clock_of(found) == Clock()
 
 
 def _is_fixed(cells: list[str]) -> bool:
@@ -192,7 +207,7 @@ def _parts_and_clock(
 
 def _clock_beside(
     date: int,
-    plain: list[str],
+    names: tuple[str, ...],
     kinds: tuple[CellKind, ...],
     rows: list[list[str]],
     *,
@@ -201,11 +216,15 @@ def _clock_beside(
     """The column of the time of day, if the date does not contain it."""
     if not DATE_ALONE.fullmatch(rows[0][date]):
         return None
-    others = [n for n in range(len(plain)) if n != date]
+    others = [n for n in range(len(names)) if n != date]
     clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
-    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(plain[n])]
+    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(_plain(names[n]))]
     bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
-    return next(iter([*clocks, *numbers, *bare]), None)
+    found = [*clocks, *numbers, *bare]
+    # Beside a date in UTC, a time of day that is in UTC too.
+    is_utc = says_utc(names[date])
+    alike = [n for n in found if n < len(names) and says_utc(names[n]) == is_utc]
+    return next(iter([*alike, *found]), None)
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:

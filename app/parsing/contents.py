@@ -1,5 +1,6 @@
 """The rows of a file as times and channels, from its columns or from a regular file's matrix."""
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,24 +9,33 @@ import numpy as np
 from app.parsing.bars_of_rows import as_bars, begin_of_step
 from app.parsing.columns import ChosenColumns
 from app.parsing.duplicates import Combining
+from app.parsing.file_clock import clock_of_names, take_clock
 from app.parsing.findings import Findings
+from app.parsing.naive_times import report_exchange_clock, report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows, in_order
+from app.parsing.periods import refuse_period_column
 from app.parsing.regular import RegularFile
 from app.parsing.rows import CheckedRows
 from app.parsing.several_series import refuse_several_series
 from app.parsing.sources.delimiters import refuse_mixed
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
-from app.parsing.time_columns import find_time_copies, in_utc, read_times
+from app.parsing.time_columns import read_times
+from app.parsing.time_copies import find_time_copies
 from app.parsing.times.fields import Integers
+from app.parsing.utc import in_utc
 from app.parsing.value_columns import read_values, report_text
 from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars
+from app.parsing.values.cells import CellKind
 from app.parsing.values.matrix import taken
 from models.arrays import Values
 from models.grid.summaries import Rule
 from models.series import SeriesKind
+
+# Formats that hold a time of day.
+WITH_CLOCK = re.compile(r"%[HI]|epoch|excel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +119,53 @@ def read_rows(
 ) -> ReadRows:
     """Read times and values of all rows; they must be of one series for each value of the `key`."""
     layout, columns = grid.layout, grid.columns
+    chosen, clock = take_clock(columns, layout, grid.first_rows, chosen, options)
     rows = _rows(layout, chosen, findings)
     time_names = [layout.names[number] for number in chosen.time]
-    times, formats = read_times(
-        [columns[n] for n in chosen.time], time_names, chosen.time_format, options, rows
+    read = read_times(
+        [columns[n] for n in chosen.time],
+        time_names,
+        options,
+        rows,
+        known_format=chosen.time_format,
+        clock=clock,
     )
-    times = begin_of_step(times, options)
-    refuse_several_series(grid, chosen, times, rows, options=options, given=key)
+    utc = read.utc
+    has_clock = any(WITH_CLOCK.search(form) for form in read.formats)
+    if options.split is None and not has_clock:
+        _refuse_periods(columns, layout, chosen, utc.times[rows.usable])
+    utc = replace(utc, times=begin_of_step(utc.times, options))
+    refuse_several_series(grid, chosen, utc.times, rows, options=options, given=key)
     copies: frozenset[int] = frozenset()
     if not chosen.asked:
-        copies = find_time_copies(columns, layout.names, chosen, times, rows)
+        moments = [n for n in chosen.text if layout.kinds[n] == CellKind.MOMENT]
+        found = find_time_copies(
+            columns, layout.names, chosen, utc, moments=moments, options=options, rows=rows
+        )
+        copies, utc = found.columns, found.utc
     asked = {number: name for number, name in chosen.channels.items() if number not in copies}
     channels = as_bars(_read_channels(grid, asked, _of_rows(options), rows), len(columns), options)
+    report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     if grid.delimiter and not options.delimiter:
         refuse_mixed(findings.rejected, grid.delimiter, len(columns))
-    return ReadRows(rows, times, channels, copies, _dialect(formats, channels, asked))
+    dialect = _dialect(read.formats, channels, asked) | {"timezone": utc.zone}
+    return ReadRows(rows, utc.times, channels, copies, dialect)
+
+
+def _refuse_periods(
+    columns: list[Any],
+    layout: Layout,
+    chosen: ChosenColumns,
+    times: Integers,
+) -> None:
+    """Refuse dates that repeat because another column counts the periods of each day."""
+    repeated = int((np.diff(np.sort(times, kind="stable")) == 0).sum())
+    if 2 * repeated < len(times):
+        return
+    numbers = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
+    others = [n for n in range(len(columns)) if n not in chosen.time and layout.kinds[n] in numbers]
+    refuse_period_column(columns, layout.names, chosen.time, others)
 
 
 def _of_rows(options: ReadOptions) -> ReadOptions:
@@ -137,10 +178,17 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     """Read the rows of a regular file, by the same rules as those of any other."""
     layout, chosen = regular.layout, regular.chosen
     rows = _rows(layout, chosen, findings)
-    times = in_utc(regular.moments, options.timezone, rows)
+    names = [layout.names[number] for number in chosen.time]
+    clock = clock_of_names(names, options.timezone)
+    utc = in_utc(regular.moments, clock, options, rows)
+    report_naive_times(regular.moments, utc, names, options, rows)
+    if options.times is None:
+        report_interval_ends(names, len(utc.times), rows)
+    times = utc.times
     regular.require_one_series(times)
     values = regular.matrix.values(len(layout.body))
     channels = _named(chosen.channels, (values, "."), layout, options, rows)
+    report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     lines = rows.lines
     if not rows.usable.all():
@@ -148,9 +196,10 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
         times, values, lines = times[usable], taken(values, usable), lines.at_rows(usable)
     combining = Combining.of(options)
     ordered = in_order(times, values, lines, findings, combining=combining, take=taken)
-    names = list(channels.names.values())
-    report_value_findings(names, channels.kind, ordered, options, findings)
+    channel_names = list(channels.names.values())
+    report_value_findings(channel_names, channels.kind, ordered, options, findings)
     dialect = _dialect(regular.moments.formats, channels, chosen.channels)
+    dialect |= {"timezone": utc.zone}
     return Content(channels.kind, channels.names, frozenset(), ordered, dialect)
 
 

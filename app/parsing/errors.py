@@ -11,8 +11,10 @@ ParsingError
 │   ├── SeveralSeries     rows of several series, and `split` does not name their key
 │   ├── ConflictingRows   rows of one time contradict each other
 │   ├── SeveralTables     several tables in one file, and `sheet` is not given
+│   ├── CountedPeriods    a column counts the periods of each day, and `period` is not given
 │   ├── AmbiguousFile     nothing in the file proves one of two ways to read it
 │   │   ├── AmbiguousTimes    the order of day and month
+│   │   ├── AmbiguousZone     an abbreviation of several clocks
 │   │   ├── AmbiguousNumbers  decimal separators or thousands separators
 │   │   └── MixedDelimiters   rows with different delimiters
 │   └── OptionInvalid     an option has a value that cannot work
@@ -87,12 +89,20 @@ class SeveralTables(UnreadableFile):
     """The file holds several tables, and `sheet` is not given."""
 
 
+class CountedPeriods(UnreadableFile):
+    """A column counts the periods of each day, and `period` is not given."""
+
+
 class AmbiguousFile(UnreadableFile):
     """The file can be read in two ways, and nothing in it proves one of them."""
 
 
 class AmbiguousTimes(AmbiguousFile):
     """No row proves the order of day and month."""
+
+
+class AmbiguousZone(AmbiguousFile):
+    """The file names its clock by an abbreviation that means several."""
 
 
 class AmbiguousNumbers(AmbiguousFile):

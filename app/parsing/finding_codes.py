@@ -35,7 +35,14 @@ CODES = {
     # Times.
     "two_digit_years": Code("years with two digits", "read as the message says"),
     "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
-    "zone_names": Code("times with the name of their zone", "read in that zone"),
+    "zone_names": Code("a file that names the clock of its times", "read by that clock"),
+    "zone_disagrees": Code("times whose named clock fits another zone", "read as the message says"),
+    "zone_offsets": Code(
+        "offsets from UTC that prove a zone", "a new series of days takes it as its `timezone`"
+    ),
+    "zone_unknown": Code("local times without their zone", "read as the message says"),
+    "interval_ends": Code("times that seem to end their intervals", "kept as they are written"),
+    "clocks_disagree": Code("two columns of times that differ", "read as the message says"),
     "second_time": Code("a column that repeats the time", "left out"),
     "repeated_hour": Code("an hour that occurred twice when clocks went back", "resolved by order"),
     "newest_first": Code("rows with the newest first", "sorted by time"),
@@ -51,6 +58,8 @@ CODES = {
     ),
     "clock_changes": Code("an hour that is missing when clocks change", KEPT),
     "jitter": Code("times that differ from regular ones by a jitter", KEPT),
+    "finer_rows": Code("rows closer together than the series' cadence", KEPT),
+    "other_reading": Code("rows over stored ones, whose times were read otherwise", "stored"),
     "outside_sessions": Code("rows outside the hours of the exchange", KEPT),
     # Rows that cannot be used.
     "wrong_field_count": Code("rows with a wrong number of fields", QUARANTINED),
@@ -60,6 +69,7 @@ CODES = {
     "unclear_hour": Code("times that occurred twice, in an unclear order", QUARANTINED),
     "unreadable_number": Code("fields that are not numbers", QUARANTINED),
     "infinite_value": Code("infinite numbers", QUARANTINED),
+    "unreadable_period": Code("numbers of periods that their day does not have", QUARANTINED),
     "no_symbol": Code("rows that do not name their series", QUARANTINED),
     "ohlc_violation": Code("bars that violate low <= open, close <= high, prices > 0", QUARANTINED),
     # Values.

@@ -55,6 +55,7 @@ REJECTIONS = {
     "set forward or back, use a zone such as `timezone=Etc/GMT-1` (always an hour ahead of UTC)",
     "unclear_hour": "a time that occurred twice when clocks went back, in an order that does not "
     "show which one it is",
+    "unreadable_period": "a period that its day does not have",
     "no_symbol": "no value in the column that names their series",
     "unreadable_number": "a field that is not a number",
     "infinite_value": "an infinite number",

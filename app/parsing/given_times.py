@@ -43,7 +43,7 @@ def with_given_times(
             _refuse_series(grid)
     start, cadence = start_and_cadence(options)
     layout = grid.layout
-    times = steps_from(start, cadence, _places(grid, options, findings), options.timezone)
+    times = steps_from(start, cadence, _places(grid, options, findings), options.zone)
     first, last = times[0], times[-1]
     message = f"The rows have times from {first} to {last}, as `start` and `cadence` say."
     findings.report("given_times", message, len(times))

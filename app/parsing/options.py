@@ -24,7 +24,14 @@ class ReadOptions:
         timestamp: Names of the columns that hold the time, in the order in which they are joined.
         timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
             `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, or `"excel"`.
-        timezone: IANA name in which times without an offset are read.
+        timezone: IANA name in which times without an offset are read; None if the sender does not
+            say it.
+        series_timezone: The zone of the series: that of such times if neither the sender nor the
+            file names one.
+        series_cadence: The series' cadence, for the step of files that are too short to show it.
+        times: Whether each time begins or ends its interval; None leaves the times as they are.
+        period: The length of the periods that the last column of `timestamp` counts from the
+            beginning of each local day, such as `30min`.
         header: Whether the first line holds names.
         columns: Columns to keep, each as `name` or `name in the file=channel`; without a header
             the names of all columns in order, where an empty name skips its column.
@@ -48,7 +55,11 @@ class ReadOptions:
     decimal: Decimal | None = None
     timestamp: tuple[str, ...] = ()
     timestamp_format: str | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
+    series_timezone: str = "UTC"
+    series_cadence: str | None = None
+    times: Literal["start", "end"] | None = None
+    period: str | None = None
     header: bool | None = None
     columns: tuple[str, ...] = ()
     split: str | None = None
@@ -63,3 +74,8 @@ class ReadOptions:
     kind: SeriesKind | None = None
     missing: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> str:
+        """The zone of times of which the file says nothing."""
+        return self.timezone or self.series_timezone

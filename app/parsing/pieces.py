@@ -10,9 +10,9 @@ from app.parsing.arrow import to_floats, to_mask
 from app.parsing.columns import ChosenColumns
 from app.parsing.options import ReadOptions
 from app.parsing.sources.layout import Layout
-from app.parsing.time_columns import joined
 from app.parsing.times.fields import Integers, apply_format
 from app.parsing.times.formats import ORDERS, TimeFormat, compile_format
+from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, guess_any
 from app.parsing.values.cells import NULLS
@@ -61,6 +61,7 @@ class PieceReader:
         self._delimiter = delimiter
         self._options = options
         self._times: dict[TimeFormat, list[Integers]] | None = None
+        self._offsets: list[Integers] = []
         self._ruled_out: list[TimeFormat] = []
         self._is_point_proven = delimiter == "," or options.decimal is not None
 
@@ -101,7 +102,9 @@ class PieceReader:
             raise Irregular("its dates are written in several formats")
         valid = np.ones(self.rows, dtype=bool)
         has_offset = np.full(self.rows, bool({"z", "epoch"} & set(form.directives)))
-        return Moments(np.concatenate(times), has_offset, valid, (form.text,))
+        offsets = np.concatenate(self._offsets) if self._offsets else None
+        offsets = offsets if offsets is not None and offsets.any() else None
+        return Moments(np.concatenate(times), has_offset, valid, (form.text,), offsets)
 
     def _columns(self, piece: bytes) -> dict[int, Any]:
         """The columns in use as Arrow strings."""
@@ -137,6 +140,8 @@ class PieceReader:
             reading = apply_format(column, form)
             if reading.valid.all():
                 self._times[form].append(reading.times)
+                if reading.offsets is not None:
+                    self._offsets.append(reading.offsets)
             else:
                 del self._times[form]
                 self._ruled_out.append(form)

@@ -158,7 +158,7 @@ def _record_time(
 ) -> None:
     record.time = chosen.time
     record.dialect["timestamp"] = [layout.names[number] for number in chosen.time]
-    record.dialect["timezone"] = options.timezone
+    record.dialect["timezone"] = options.zone
 
 
 def _read_in_pieces(

@@ -15,6 +15,7 @@ import numpy as np
 
 from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.errors import UnreadableFile
+from app.parsing.file_clock import zone_column
 from app.parsing.findings import Findings
 from app.parsing.keys.evidence import LEAST_CHANGES_SHARE
 from app.parsing.keys.steps import TOLERANCE
@@ -153,9 +154,13 @@ def _first_rows(
     rows = [split_fields(text, delimiter) for text in layout.body.texts[:count]]
     if month_columns(layout, rows, record.lines[0].text):
         raise Irregular("its columns are months")
+    if options.period:
+        raise Irregular("its times are numbers of periods")
     chosen = choose_columns(layout, rows, options)
     _require_plain_columns(layout, chosen, rows[0])
     _require_steady_texts(layout, chosen, rows)
+    if zone_column(layout.names, layout.kinds, rows, chosen) is not None:
+        raise Irregular("a column names the clock of each row")
     return layout, chosen, delimiter
 
 

@@ -108,7 +108,7 @@ def _provable(labels: list[Label]) -> list[Label]:
 
 
 def _labels(columns: list[Any], layout: Layout, chosen: ChosenColumns, usable: Mask) -> list[Label]:
-    others = [number for number in range(len(columns)) if number not in chosen.time]
+    others = [number for number in range(len(columns)) if number not in (*chosen.time, chosen.zone)]
     found = (
         find_label(columns[n], n, layout.names[n], layout.kinds[n], usable)
         for n in others

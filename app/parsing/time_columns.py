@@ -1,45 +1,67 @@
 """Read the time of every row: join its columns, read their texts, convert them to UTC."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from app.parsing import arrow
-from app.parsing.arrow import to_mask
-from app.parsing.columns import ChosenColumns
 from app.parsing.errors import UnreadableTimes
+from app.parsing.file_clock import FileClock, clock_of_names, times_without_clock
+from app.parsing.naive_times import report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
+from app.parsing.periods import read_periods, refuse_counted_hours, refuse_counted_periods
 from app.parsing.rows import CheckedRows
-from app.parsing.times.column_names import is_time_name
-from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
-from app.parsing.times.guesses import INTERVAL, ZONED, guess_epoch, start_of_interval
+from app.parsing.times.guesses import INTERVAL, start_of_interval
+from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
-from app.parsing.times.zones import localise
-from models.calendars.timezones import find_zone
-from models.errors import DataError
+from app.parsing.utc import UtcTimes, in_utc
 
 LEAST_READ_SHARE = 0.5
-DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTimes:
+    """The times of all rows, and the formats they are written in."""
+
+    utc: UtcTimes
+    formats: tuple[str, ...]
 
 
 def read_times(
     columns: list[Any],
     names: list[str],
-    known_format: str | None,
     options: ReadOptions,
     rows: CheckedRows,
-) -> tuple[Integers, tuple[str, ...]]:
-    """The times of all rows in UTC, and the formats they are written in.
+    *,
+    known_format: str | None = None,
+    clock: FileClock | None = None,
+) -> ReadTimes:
+    """The times of all rows in UTC.
+
+    Args:
+        columns: The columns of the time.
+        names: Their names.
+        options: What the sender says.
+        rows: The rows; those whose time cannot be used are quarantined.
+        known_format: The format of their joined texts, if their names determine it.
+        clock: The clock that the file names beside its times.
 
     Raises:
         UnreadableTimes: If most cannot be read.
         AmbiguousTimes: If they can be read in two ways.
+        AmbiguousZone: If the abbreviation of their clock means several.
+        CountedPeriods: If the last column counts the periods of each day.
     """
     form = options.timestamp_format or known_format
+    clock = clock or clock_of_names(names, options.timezone)
+    if options.period:
+        read = read_periods(columns, names, options, rows, form=form, clock=clock)
+        return ReadTimes(read.utc, read.formats)
+    refuse_counted_periods(columns, names)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
-    texts, zone = _without_zone(texts, form, rows)
+    texts, behind = times_without_clock(texts, form, options.timezone)
     column = Column(texts)
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
@@ -50,7 +72,12 @@ def read_times(
         lambda row: f"{column.text(row)!r} cannot be read as a time",
     )
     _report_centuries(moments, rows)
-    return in_utc(moments, zone or options.timezone, rows), moments.formats
+    hours_to_24 = refuse_counted_hours(columns, names, moments)
+    utc = in_utc(moments, behind or clock, options, rows)
+    report_naive_times(moments, utc, names, options, rows)
+    if options.times is None:
+        report_interval_ends(names, len(rows.lines), rows, hours_to_24=hours_to_24)
+    return ReadTimes(utc, moments.formats)
 
 
 def _starts(texts: Any, rows: CheckedRows) -> Any:
@@ -67,101 +94,12 @@ def _starts(texts: Any, rows: CheckedRows) -> Any:
     return pc.coalesce(starts, texts)
 
 
-def _without_zone(texts: Any, form: str | None, rows: CheckedRows) -> tuple[Any, str | None]:
-    """Times without their zone's name, such as `20220103 09:30:00 US/Eastern`, and that name.
-
-    Times of several zones stay as they are and cannot be read.
-    """
-    import pyarrow.compute as pc
-
-    first = ZONED.fullmatch(str(texts[0])) if len(texts) else None
-    if first is None or (form or "").endswith(first["zone"]) or not _is_zone(first["zone"]):
-        return texts, None
-    zone = first["zone"]
-    if not pc.all(pc.ends_with(texts, f" {zone}")).as_py():
-        return texts, None
-    message = f"The times name the zone {zone} and were read in it."
-    rows.findings.report("zone_names", message, len(texts))
-    return pc.utf8_slice_codeunits(texts, 0, -len(zone) - 1), zone
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        find_zone(name)
-    except DataError:
-        return False
-    return True
-
-
 def _report_centuries(moments: Moments, rows: CheckedRows) -> None:
     """Report the century given to two-digit years: nothing in a file can prove it."""
     if any("%y" in form for form in moments.formats):
         years = moments.times[moments.read].astype("datetime64[us]").astype("datetime64[Y]")
         message = f"Two-digit years were read as {years.min()} to {years.max()}."
         rows.findings.report("two_digit_years", message, len(years))
-
-
-def find_time_copies(
-    columns: list[Any],
-    names: tuple[str, ...],
-    chosen: ChosenColumns,
-    times: Integers,
-    rows: CheckedRows,
-) -> frozenset[int]:
-    """Report columns that only repeat the time, such as `unix` beside `date`; they are left out."""
-    found = [
-        number
-        for number in chosen.channels
-        if is_time_name(names[number])
-        and guess_epoch(str(columns[number][0]))
-        and _repeats_the_time(columns[number], times, rows)
-    ]
-    if found:
-        shown = ", ".join(names[number] for number in found)
-        message = f"Columns that repeat the time were left out: {shown}."
-        rows.findings.report("second_time", message, len(found))
-    return frozenset(found)
-
-
-def _repeats_the_time(column: Any, times: Integers, rows: CheckedRows) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    moments = read_moments(Column(pc.cast(column, pa.string())), None)
-    both = moments.read & rows.usable
-    differences = (moments.times - times)[both]
-    is_complete = both.sum() == rows.usable.sum() and len(differences)
-    return bool(is_complete and np.ptp(differences) < DAY)
-
-
-def joined(columns: list[Any], *, pad: bool) -> Any:
-    """One text for each row; empty where a part is missing, so that midnight is not assumed."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts = [pc.cast(column, pa.string()) for column in columns]
-    first, *others = [pc.utf8_trim_whitespace(column) for column in texts]
-    parts = [first, *(_padded(column) if pad else column for column in others)]
-    joined, empty = parts[0], arrow.text("")
-    for part in parts[1:]:
-        complete = pc.and_(pc.not_equal(joined, empty), pc.not_equal(part, empty))
-        both = pc.binary_join_element_wise(joined, part, arrow.text(" "))
-        joined = pc.if_else(complete, both, empty)
-    return joined
-
-
-def _padded(column: Any) -> Any:
-    """Times of day that are written as numbers, 5 or 930, with leading zeros: 0005, 0930.
-
-    The longest number shows whether there are seconds; up to two digits are hours.
-    """
-    import pyarrow.compute as pc
-
-    digits = pc.match_substring_regex(column, r"^\d{1,6}$")
-    longest = pc.max(pc.utf8_length(column)).as_py() or 0
-    if not 3 <= longest <= 6 or not to_mask(pc.or_(digits, pc.equal(column, arrow.text("")))).all():
-        return column
-    return pc.if_else(digits, pc.utf8_lpad(column, longest + longest % 2, "0"), column)
 
 
 def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
@@ -174,37 +112,3 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
         "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for spreadsheet days, or "
         "name the right columns with `timestamp=`."
     )
-
-
-def in_utc(moments: Moments, timezone: str, rows: CheckedRows) -> Integers:
-    """The times in UTC; rows at times that no clock showed are quarantined."""
-    naive = moments.read & ~moments.has_offset
-    times = moments.times.copy()
-    if timezone == "UTC" or not naive.any():
-        return times
-    localised = localise(moments.times[naive], timezone)
-    times[naive] = localised.times
-
-    def on_all_rows(mask: Any) -> Any:
-        spread = np.zeros(len(times), dtype=bool)
-        spread[naive] = mask
-        return spread
-
-    rows.reject(
-        on_all_rows(localised.skipped),
-        "skipped_hour",
-        lambda row: f"no clock in {timezone} showed this time: clocks were set forward",
-    )
-    rows.reject(
-        on_all_rows(localised.unclear),
-        "unclear_hour",
-        lambda row: (
-            f"clocks in {timezone} showed this time twice, and the order does not show which it is"
-        ),
-    )
-    repeated = int(localised.repeated.sum())
-    if repeated:
-        message = f"{repeated} rows in hours that occurred twice were resolved by their order."
-        places = on_all_rows(localised.repeated)
-        rows.findings.report("repeated_hour", message, repeated, rows.lines.examples(places))
-    return times

@@ -28,7 +28,7 @@ def report_value_findings(
         names,
         rows.times.view("datetime64[us]"),
         rows.values,
-        timezone=options.timezone,
+        timezone=options.zone,
         is_market=kind == "ohlc",
         known=options.known,
     )

@@ -76,8 +76,8 @@ class SeriesUpdate(BaseModel):
     timezone: TimezoneName | None = Field(
         None,
         description="The zone of days and sessions, and of times without an offset in later "
-        "uploads. It can change only while the series is empty: stored times were read in the "
-        "old zone.",
+        "uploads. Stored rows keep their instants; cadence and calendar are judged again in the "
+        "new zone, unless they were given.",
     )
     cadence: CadenceText | None = Field(None, description="null: learn it from the rows again.")
     calendar: Calendar | None = Field(
@@ -179,7 +179,25 @@ class UploadQuery(BaseModel):
         "`epoch_ns`, `excel` (spreadsheet days) or a strptime format; `%q` is a quarter.",
         examples=["%d/%m/%Y %H:%M"],
     )
-    timezone: TimezoneName | None = Field(None, description="Zone of times without an offset.")
+    timezone: TimezoneName | None = Field(
+        None,
+        description="Zone of times without an offset. If left out, the zone that the file names "
+        "(in a column beside the time, behind the times, or in the column's name), else that of "
+        "the series.",
+    )
+    times: Literal["start", "end"] | None = Field(
+        None,
+        description="Whether each time begins or ends its interval. Ends go back by one step of "
+        "the file, in local time: `24:00` of a day of hours is its last hour.",
+    )
+    period: str | None = Field(
+        None,
+        max_length=20,
+        description="Length of the periods that the last column of `timestamp=date,counter` "
+        "counts from the beginning of each local day, from 1: 48 half hours, and 46 or 50 on days "
+        "on which the clocks of `timezone` change.",
+        examples=["30min"],
+    )
     header: bool | None = Field(None, description="Whether the first line holds column names.")
     split: str | None = Field(
         None,

@@ -13,7 +13,6 @@ from app.errors import (
     NoCadence,
     SeriesExists,
     SeriesNotFound,
-    TimezoneFixed,
 )
 from app.series.attributes import set_attributes
 from app.series.channels import checked_channels, merged_channels
@@ -23,7 +22,6 @@ from app.series.storage import row_reader
 from app.series.tables import Series
 from app.series.write import infer_step
 from models.arrays import Times, Values
-from models.errors import Problem
 from models.series import Channel, SeriesData, SeriesKind
 
 # What `load_series` raises.
@@ -111,15 +109,12 @@ def update_series(
 
     Raises:
         SeriesNotFound: If there is no such series.
-        TimezoneFixed: If the time zone changes although stored rows were read in the old one.
         UnknownChannel: If a channel does not exist.
         Invalid: If the series would have too many attributes.
     """
     series = lock_series(session, name)
     if request.description is not None:
         series.description = request.description
-    if request.timezone is not None and request.timezone != series.timezone:
-        _change_timezone(series, request.timezone)
     _change_step(session, series, request)
     if request.attributes is not None:
         set_attributes(series, request.attributes)
@@ -204,22 +199,15 @@ def _no_cadence(series: Series) -> str:
     )
 
 
-def _change_timezone(series: Series, timezone: str) -> None:
-    if series.revision:
-        message = (
-            f"`timezone` cannot change once rows are stored: their times were read as "
-            f"{series.timezone}. Delete the series and upload again. Received: {timezone!r}"
-        )
-        raise TimezoneFixed(message, errors=[Problem("/timezone", message)])
-    series.timezone = timezone
-
-
 def _change_step(session: Session, series: Series, request: SeriesUpdate) -> None:
+    is_moved = request.timezone is not None and request.timezone != series.timezone
+    series.timezone = request.timezone or series.timezone
     if "cadence" in request.model_fields_set:
         series.cadence = request.cadence
         series.cadence_is_given = request.cadence is not None
     if "calendar" in request.model_fields_set:
         series.calendar = request.calendar or series.calendar
         series.calendar_is_given = request.calendar is not None
-    if request.model_fields_set & {"cadence", "calendar"}:
+    # Instants stay; days begin at another hour, so that their step is learnt again.
+    if is_moved or request.model_fields_set & {"cadence", "calendar"}:
         infer_step(session, series)

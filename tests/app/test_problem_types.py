@@ -44,7 +44,6 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("webhook-not-found", "GET", "/v1/webhooks/7", {}),
     ("series-exists", "POST", "/v1/series", {"json": {"name": "weekly"}}),
     ("series-in-use", "DELETE", "/v1/series/weekly", {}),
-    ("timezone-fixed", "PATCH", "/v1/series/weekly", {"json": {"timezone": "Asia/Tokyo"}}),
     (
         "channels-differ",
         "PUT",

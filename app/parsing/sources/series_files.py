@@ -172,8 +172,8 @@ def _steps(form: str, start: str | None, frequency: str | None, options: ReadOpt
             "it with `start=` and `cadence=`, such as start=2024-01-01 and cadence=1h."
         )
     if options.start and options.cadence:
-        return Steps(*start_and_cadence(options), options.timezone)
-    return Steps.anchored(begins, read_cadence(cadence), options.timezone)
+        return Steps(*start_and_cadence(options), options.zone)
+    return Steps.anchored(begins, read_cadence(cadence), options.zone)
 
 
 def _monash_time(text: str) -> str | None:

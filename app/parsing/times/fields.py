@@ -26,11 +26,15 @@ MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A format applied to all rows: microseconds since 1970, and a mask of the valid ones."""
+    """A format applied to all rows: microseconds since 1970, and a mask of the valid ones.
+
+    `offsets` are the offsets from UTC that the texts contain, in microseconds.
+    """
 
     format: TimeFormat
     times: Integers
     valid: Mask
+    offsets: Integers | None = None
 
 
 def apply_format(column: Column, form: TimeFormat) -> Reading:
@@ -74,9 +78,11 @@ def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
     days, days_valid = _days(fields, matched)
     clock, clock_valid = _clock(fields, len(matched))
-    offset = _offset(fields["z"]) if "z" in fields else 0
-    times = days.astype("datetime64[us]").astype(np.int64) + clock - offset
-    return Reading(form, times, matched & days_valid & clock_valid)
+    offsets = _offset(fields["z"]) if "z" in fields else None
+    times = days.astype("datetime64[us]").astype(np.int64) + clock
+    if offsets is not None:
+        times -= offsets
+    return Reading(form, times, matched & days_valid & clock_valid, offsets)
 
 
 def full_years(digits: Integers, matched: Mask) -> Integers:

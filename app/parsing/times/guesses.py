@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from app.parsing.times.formats import EPOCH_DIGITS, TimeFormat, compile_format
 from app.parsing.times.month_names import MONTHS
+from app.parsing.times.zone_names import is_clock
 
 _SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
 _BLANKS_BETWEEN = re.compile(r"\d{1,2} \d{1,2} \d{4}(?!\d)")
@@ -37,7 +38,11 @@ _SEPARATOR = re.compile(r"T|,?\s+|:")
 _HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
 INTERVAL = re.compile("(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)")
-ZONED = re.compile(r"(?P<moment>.*\d) (?P<zone>[A-Z][A-Za-z]+/[A-Za-z_/]+)")
+# A moment and the name of its zone, or the abbreviation of its clock.
+ZONED = re.compile(
+    r"(?P<moment>.*\d(?: ?[AaPp]\.?[Mm]\.?)?)\s*[ (\[]"
+    r"(?P<zone>[A-Z][A-Za-z]+/[A-Za-z_/]+|[A-Z]{3,5})[)\]]?"
+)
 _EPOCH = re.compile(r"[+-]?(\d+)(?:\.\d+)?")
 
 
@@ -55,9 +60,10 @@ def guess_formats(text: str) -> list[TimeFormat]:
 
 
 def without_zone(text: str) -> str:
-    """A moment without a zone name after it, such as `US/Eastern`."""
+    """A moment without the name of its clock after it, such as `US/Eastern` or `MDT`."""
     match = ZONED.fullmatch(text)
-    return match["moment"] if match else text
+    is_zoned = match and guess_formats(match["moment"].strip()) and is_clock(match["zone"])
+    return match["moment"].strip() if match and is_zoned else text
 
 
 def start_of_interval(text: str) -> str | None:

@@ -66,7 +66,7 @@ def start_and_cadence(options: ReadOptions) -> tuple[np.datetime64, Cadence]:
         if value is None:
             raise option_invalid(name, "`start=` and `cadence=` must be given together", "only one")
     cadence = read_cadence(str(options.cadence))
-    start = read_start(str(options.start), cadence, options.timezone)
+    start = read_start(str(options.start), cadence, options.zone)
     if cadence.add(np.array([start]), 0)[0] != start:
         before = as_texts(cadence.add(np.array([start]), 0), cadence)[0]
         rule = f"`start` must be a point of the cadence {cadence.text}, such as {before}"

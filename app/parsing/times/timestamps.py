@@ -32,12 +32,14 @@ class Moments:
         has_offset: Rows whose text contains its offset from UTC (seconds since 1970 do).
         read: Rows that could be read; the times of others are undefined.
         formats: The formats in use, most frequent first.
+        offsets: The offsets that the texts contain, in microseconds; 0 where there is none.
     """
 
     times: Integers
     has_offset: Mask
     read: Mask
     formats: tuple[str, ...]
+    offsets: Integers | None = None
 
 
 def read_moments(column: Column, timestamp_format: str | None) -> Moments:
@@ -202,11 +204,19 @@ def _combined(readings: list[Reading], rows: int) -> Moments:
     has_offset = np.zeros(rows, dtype=bool)
     read = np.zeros(rows, dtype=bool)
     counts: dict[str, int] = {}
+    offsets = np.zeros(rows, dtype=np.int64) if any(_has_offsets(one) for one in readings) else None
     for reading in readings:
         new = reading.valid & ~read
         times[new] = reading.times[new]
+        if offsets is not None and reading.offsets is not None:
+            offsets[new] = reading.offsets[new]
         has_offset[new] = bool({"z", "epoch"} & set(reading.format.directives))
         read |= new
         counts[reading.format.text] = int(new.sum())
     used = [text for text, count in counts.items() if count]
-    return Moments(times, has_offset, read, tuple(sorted(used, key=lambda text: -counts[text])))
+    formats = tuple(sorted(used, key=lambda text: -counts[text]))
+    return Moments(times, has_offset, read, formats, offsets)
+
+
+def _has_offsets(reading: Reading) -> bool:
+    return reading.offsets is not None and bool(reading.offsets.any())

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 from fastapi.testclient import TestClient
 
 from app.series.schemas import SeriesRead
+from models.calendars.timezones import to_utc
 from tests.app.conftest import SPEC, put_rows, weekly_rows
 from tests.app.test_problems import check_problem
 
@@ -83,12 +85,21 @@ class TestUpdate:
         assert client.get("/v1/series/weekly").json()["cadence"] == "1D"
         assert client.patch("/v1/series/weekly", json={"cadence": None}).json()["cadence"] == "7D"
 
-    def test_the_time_zone_stays_once_rows_were_read_with_it(self, client: TestClient) -> None:
-        create(client, "weekly")
-        assert client.patch("/v1/series/weekly", json={"timezone": "Asia/Kolkata"}).is_success
-        put_rows(client, weekly_rows(0, 5))
-        problem = check_problem(client.patch("/v1/series/weekly", json={"timezone": "UTC"}), 409)
-        assert problem["errors"][0]["pointer"] == "/timezone"
+    def test_a_new_time_zone_leaves_instants_and_judges_the_cadence_again(
+        self, client: TestClient
+    ) -> None:
+        create(client, "daily")
+        days = np.arange("2024-03-04", "2024-03-30", dtype="datetime64[D]")
+        weekdays = days[np.is_busday(days)].astype("datetime64[us]")
+        times = [f"{time}Z" for time in to_utc(weekdays, "Asia/Tokyo").astype("datetime64[s]")]
+        put_rows(client, [[time, n] for n, time in enumerate(times)], series="daily")
+        assert client.get("/v1/series/daily").json()["cadence"] == "1D"
+        changed = client.patch("/v1/series/daily", json={"timezone": "Asia/Tokyo"}).json()
+        assert (changed["timezone"], changed["cadence"]) == ("Asia/Tokyo", "B")
+        assert changed["calendar"] == "sessions"
+        assert changed["first"] == times[0]
+        given = client.patch("/v1/series/daily", json={"cadence": "1D", "timezone": "UTC"}).json()
+        assert (given["timezone"], given["cadence"]) == ("UTC", "1D")
 
     def test_new_missing_numbers_apply_to_stored_rows(self, client: TestClient) -> None:
         create(client, "weekly")

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from gzip import decompress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
 from app.parsing.reader import Table, read_table
 from app.parsing.reading_record import ReadingRecord
+from tests.app.parsing.clocks import moments_from, on_clock, table_of
 from tests.app.parsing.dialects.cases import CASES
 from tests.app.parsing.files import options_of
 
@@ -79,6 +81,39 @@ class TestBothWays:
         assert both is not None
         require_equal(*both[:2])
         assert (both[0].rows_read, both[0].rows_duplicate) == (106_727, 144)
+
+    @pytest.mark.parametrize(
+        ("header", "form", "options"),
+        [
+            ("Time (MST),v", "%Y-%m-%d %H:%M", {}),
+            ("time_utc,v", "%Y-%m-%d %H:%M", {"timezone": "Europe/Berlin"}),
+            ("hour ending,v", "%Y-%m-%d %H:%M", {}),
+            ("time,v", "%Y-%m-%d %H:%M", {"timezone": "America/Denver", "times": "end"}),
+            ("time,v", "%Y-%m-%d %H:%M", {}),
+            ("time,v", "%Y-%m-%d %H:%M:%S%z", {}),
+        ],
+    )
+    def test_clocks_are_understood_in_one_way(
+        self,
+        header: str,
+        form: str,
+        options: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        moments = on_clock(moments_from("2023-10-20", 24 * 30), "America/Denver")
+        content = table_of(header, ((f"{there:{form}}",) for there in moments)).encode()
+        both = read_both_ways(content, ReadOptions(**options), monkeypatch)
+        assert both is not None
+        require_equal(*both[:2])
+        assert both[0].issues
+
+    def test_a_column_of_clocks_is_left_to_the_other_reader(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moments = on_clock(moments_from("2023-10-20", 24 * 30), "America/Denver")
+        rows = ((f"{there:%Y-%m-%d %H:%M}", there.tzname()) for there in moments)
+        content = table_of("time,tz,v", rows).encode()
+        assert read_both_ways(content, ReadOptions(), monkeypatch) is None
 
     def test_rows_kept_aside_keep_their_lines_and_texts(
         self, monkeypatch: pytest.MonkeyPatch

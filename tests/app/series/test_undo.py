@@ -175,7 +175,6 @@ class TestDelete:
         shown = client.get("/v1/series/s").json()
         assert (shown["rows"], shown["first"], shown["cadence"]) == (0, None, None)
         check_problem(put(client, ["time", "z"], [[CLOCK[0], 1]]), 409)
-        check_problem(client.patch("/v1/series/s", json={"timezone": "Asia/Tokyo"}), 409)
         assert len(read(client, as_of_revision=1)["rows"]) == 12
 
     def test_the_same_file_can_bring_back_what_was_deleted(self, client: TestClient) -> None:

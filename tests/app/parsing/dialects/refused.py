@@ -164,7 +164,7 @@ REFUSED = [
         (weather(None, mark=";", number=european) + weather(None)[:300]).encode(),
         "mixes separators",
     ),
-    Refused("a zone's name", weather(time="%Y-%m-%d %H:%M EST").encode(), "`timestamp_format="),
+    Refused("a clock of two zones", weather(time="%Y-%m-%d %H:%M CST").encode(), "`timezone="),
     Refused("half a character", b'{"time": "2022-01-03", "\\ud800": 1}\n' * 3, "half a character"),
     Refused("an array of numbers", b"[1, 2, 3]", "`start=`"),
     Refused("damaged Parquet", parquet(arrow_table())[:-50] + b"PAR1", "damaged parquet"),

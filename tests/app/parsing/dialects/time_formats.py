@@ -97,6 +97,7 @@ FORMS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
         TIMES,
     ),
     ("name of a zone", eastern, TIMES),
+    ("abbreviation of a clock", lambda m: f"{m - 5 * HOUR:%Y-%m-%d %H:%M} EST", TIMES),
     ("offset behind GMT", lambda m: f"{m + HOUR:%d.%m.%Y %H:%M:%S.000} GMT+0100", TIMES),
     (
         "JavaScript",

@@ -29,7 +29,11 @@ WEATHER_SERVICES = [
     case("months without a name", weather(",temp,rain\n", time="%Y%m", times=MONTHS), MONTHS),
     case(
         "date and hours to 2400",
-        parts("Date,Hour (PST)", lambda m: f"{m - HOUR:%m/%d/%Y},{(m - HOUR).hour + 1:02}00"),
+        # The clock in the name is eight hours behind UTC.
+        parts(
+            "Date,Hour (PST)",
+            lambda m: f"{m - 9 * HOUR:%m/%d/%Y},{(m - 9 * HOUR).hour + 1:02}00",
+        ),
     ),
     case("year, month", parts("year,month", lambda m: f"{m.year},{m.month}", times=MONTHS), MONTHS),
     case("year and month name", parts("Year,Month", "%Y,%b", times=MONTHS), MONTHS),
