@@ -118,3 +118,42 @@ class TestVeryLargeFile:
 
 def _store_again(task: Task) -> None:
     task.finish_long(lambda session: {"rows": session.connection().closed})
+
+
+class TestManySeries:
+    TEXT = "Date,Symbol,price\n" + "".join(
+        f"{day}/01/2024,S{number},{day * number}\n"
+        for day in (13, 14, 15)
+        for number in range(1, 6)
+    )
+
+    @pytest.fixture
+    def client(self, settings: Settings) -> Any:
+        """The application, to which more than four series are many."""
+        changed = settings.model_copy(update={"split_job_series": 4})
+        with TestClient(create_app(changed), raise_server_exceptions=False) as client:
+            yield client
+
+    def upload(self, client: TestClient, text: str) -> Any:
+        return client.post("/v1/series/m/uploads", params={"split": "Symbol"}, content=text)
+
+    def test_they_are_stored_by_a_job_that_names_each(
+        self, client: TestClient, database: Database
+    ) -> None:
+        answer = self.upload(client, self.TEXT)
+        assert (answer.status_code, series_names(client)) == (202, [])
+        work(database, answer.json()["id"])
+        done = client.get(f"/v1/jobs/{answer.json()['id']}").json()
+        assert (done["state"], done["result"]["is_new"]) == ("succeeded", True)
+        report = done["result"]["report"]
+        assert (report["series"], report["rows_stored"], report["cadence"]) == (5, 15, "1D")
+        assert report["items"][4]["series"] == "m-S5"
+        shown = client.get(f"/v1/series/m-S5/uploads/{report['items'][4]['id']}").json()
+        assert shown["rows_stored"] == 3
+        again = self.upload(client, self.TEXT)
+        assert (again.status_code, len(again.json()["items"])) == (200, 5)
+        assert pieces(database) == (0, 0)
+
+    def test_fewer_are_stored_at_once(self, client: TestClient) -> None:
+        few = "".join(line for line in self.TEXT.splitlines(True) if "S5" not in line)
+        assert self.upload(client, few).status_code == 201
