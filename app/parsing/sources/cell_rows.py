@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.errors import FileTooLarge, MissingColumns, NotATable
+from app.parsing.errors import DamagedFile, FileTooLarge, MissingColumns, NotATable
 from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines
 from app.parsing.options import ReadOptions
@@ -61,5 +61,18 @@ def read_cells(
 
 def _field(cell: str) -> str:
     """A cell on one line, quoted where it holds a quote."""
+    if not cell.isascii() and not _is_whole(cell):
+        raise DamagedFile(
+            f"A cell holds half a character (a lone surrogate): {cell.encode(errors='replace')!r}"
+        )
     cell = cell.translate(BREAKS).strip()
     return '"' + cell.replace('"', '""') + '"' if '"' in cell else cell
+
+
+def _is_whole(cell: str) -> bool:
+    """Whether a text can be stored, which one with half a surrogate pair cannot."""
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -46,7 +46,7 @@ class JsonTable:
     @property
     def name(self) -> str:
         """The path as text, which `sheet=` understands."""
-        return ".".join(key for key in self.path if key != EVERY) or EVERY
+        return path_text(self.path) or EVERY
 
     @property
     def has_time(self) -> bool:
@@ -60,6 +60,12 @@ class JsonTable:
     def names(self) -> frozenset[str]:
         """The keys of the first row; empty for arrays."""
         return frozenset(self.rows[0]) if isinstance(self.rows[0], dict) else frozenset()
+
+
+def path_text(path: Path) -> str:
+    """A path as text that can be stored, also where a key holds half a character."""
+    text = ".".join(key for key in path if key != EVERY)
+    return text.encode(errors="replace").decode()
 
 
 def is_scalar(value: Any) -> bool:
@@ -129,7 +135,7 @@ def _is_column(value: Any, rows: int) -> bool:
 
 def _keyed_by_time(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonTable | None:
     """Objects, lists or single values whose keys are times."""
-    if not are_times(value):
+    if not are_times(value) or _has_own_time(next(iter(value.values()))):
         return None
     rows: Rows
     items = list(value.items())
@@ -147,6 +153,12 @@ def _keyed_by_time(value: dict[str, Any], path: Path, labels: dict[str, Any]) ->
 def are_times(value: dict[str, Any]) -> bool:
     """Whether the keys of an object are times."""
     return len(value) >= LEAST_TIME_KEYS and all(is_moment(key, sure=True) for key in value)
+
+
+def _has_own_time(row: Any) -> bool:
+    """Whether an object names its time itself: numbers that look like times may be its number."""
+    found = leaves(row) if isinstance(row, dict) else ()
+    return any(is_time_name(key) and is_moment(one) for key, one in found)
 
 
 def _columns_of_objects(

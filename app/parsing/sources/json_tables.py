@@ -21,6 +21,7 @@ from app.parsing.sources.json_shapes import (
     is_records,
     is_scalar,
     leaves,
+    path_text,
     table_of,
 )
 from models.errors import Problem
@@ -28,6 +29,7 @@ from models.errors import Problem
 # The first rows show whether a list holds rows, and whether the rows hold lists.
 SAMPLE_ITEMS = 20
 SHOWN_TABLES = 10
+LONGEST_NAME = 100
 # Tables under several keys are series of one kind only if their lengths are alike.
 MOST_TIMES_LONGER = 3
 
@@ -55,13 +57,22 @@ def find_table(document: Any, asked: str | None) -> FoundTable | None:
     best = found[ranked[0] if asked is None else _asked(ranked, found, asked)]
     equal = [path for path in ranked if ranks[path][:2] == ranks[ranked[0]][:2]]
     if asked is None and len(equal) > 1:
-        names = [found[path][0].name for path in equal[:SHOWN_TABLES]]
+        names = _askable(ranked, found)[: min(len(equal), SHOWN_TABLES)]
         raise SeveralTables(
             f"The file holds {len(equal)} tables of {-ranks[equal[0]][1]} rows. Say which one is "
             f"to be read with {', '.join(f'`sheet={name}`' for name in names)}."
         )
     table = _with_names(document, _joined(best))
     return FoundTable(table, _left_out(document, table))
+
+
+def _askable(paths: list[Path], found: dict[Path, list[JsonTable]]) -> list[str]:
+    """What `sheet` may be for each table: its name, or its number if the name does not do."""
+    names = [found[path][0].name for path in paths]
+    return [
+        name if names.count(name) == 1 and len(name) <= LONGEST_NAME else str(number)
+        for number, name in enumerate(names, start=1)
+    ]
 
 
 def _groups(tables: Iterator[JsonTable]) -> dict[Path, list[JsonTable]]:
@@ -214,7 +225,7 @@ def _left_out(document: Any, best: JsonTable) -> dict[str, int]:
         return {}
     inside = (best.path, *best.used)
     return {
-        ".".join(key for key in path if key != EVERY): len(one)
+        path_text(path): len(one)
         for path, one in _lists(document, ())
         if not any(path[: len(used)] == used for used in inside if used)
         and path != best.path[: len(path)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.parsing import arrow
-from app.parsing.errors import FileTooLarge, NotATable
+from app.parsing.errors import DamagedFile, FileTooLarge, NotATable
 from app.parsing.lines import MOST_LINES, Lines, RowTexts
 from app.parsing.sources.layout import MOST_FIELDS, Layout, sample_rows, usual_kinds
 from app.parsing.values.cells import CellKind
@@ -48,8 +48,14 @@ class SeriesTable:
         """Add a series.
 
         Raises:
+            DamagedFile: If it has other columns than the ones before it.
             FileTooLarge: If all together are larger than the limit.
         """
+        if [*series.labels, *series.columns] != self.names:
+            raise DamagedFile(
+                f"Line {series.line} must have the columns {', '.join(self.names)}, as others "
+                f"have. Received: {', '.join([*series.labels, *series.columns])}"
+            )
         made = {name: [text] * series.rows for name, text in series.labels.items()}
         for name, texts in (made | series.columns).items():
             self._size_bytes += sum(map(len, texts))

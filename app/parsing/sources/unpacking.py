@@ -150,7 +150,7 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
     names = [
         info.filename
         for info in archive.infolist()
-        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+        if not info.filename.endswith("/") and not info.filename.startswith("__MACOSX/")
     ]
     if len(names) != 1:
         shown = ", ".join(names[:10]) or "none"

@@ -5,7 +5,9 @@ last one. A small file may therefore claim a sheet of billions of cells.
 """
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO
 from xml.etree import ElementTree as ET
@@ -26,7 +28,10 @@ STRING_END = b"</si>"
 ODS_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 ODS_CELLS = (f"{TABLE}table-cell", f"{TABLE}covered-table-cell")
-DAMAGE = (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError)
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, KeyError),
+    *(OSError, EOFError, ValueError, RuntimeError),
+)
 
 
 def workbook_format(file: IO[bytes]) -> str:

@@ -99,6 +99,9 @@ SHAPES: dict[str, Callable[[list[Any]], Any]] = {
     "records under numbers": lambda t: {
         str(n): row for n, row in enumerate(records(t, "time", "flow", "level"))
     },
+    "records under long numbers": lambda t: {
+        str(1_600_000_000 + 7 * n): row for n, row in enumerate(records(t, "time", "flow", "level"))
+    },
     "records under names": lambda t: {
         "data": {f"-M{n}x": row for n, row in enumerate(records(t, "time", "flow", "level"))}
     },
@@ -232,6 +235,13 @@ class TestSeveral:
         with pytest.raises(OptionInvalid, match=r"air, water"):
             read_text(json.dumps(document), sheet="fire")
 
+    def test_tables_with_long_names_have_numbers(self) -> None:
+        times = [iso(time) for time in self.TIMES]
+        document = {"x" * 300: records(times, "time", "a", "b"), "y": records(times, *"tcd")}
+        with pytest.raises(SeveralTables, match=r"`sheet=1`, `sheet=y`"):
+            read_text(json.dumps(document))
+        assert read_text(json.dumps(document), sheet="1").channels == ("a", "b")
+
     @pytest.mark.parametrize(
         ("document", "split"),
         [
@@ -318,6 +328,17 @@ class TestRefusals:
     def test_a_broken_document(self) -> None:
         with pytest.raises(DamagedFile, match=r"line 2 column 2"):
             read_text('{"time": ["2021-01-01"\n "2021-01-02"]}')
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '[["time", "a"], ["2021-01-01", "\\ud800"]]',
+            '{"\\ud800": [1, 2], "b": [{"time": "2021-01-01", "\\udc00": 1}]}',
+        ],
+    )
+    def test_half_a_character(self, text: str) -> None:
+        with pytest.raises(DamagedFile, match=r"half a character"):
+            read_text(text)
 
     def test_a_line_that_is_not_an_array(self) -> None:
         with pytest.raises(UnreadableFile, match=r"Line 2"):

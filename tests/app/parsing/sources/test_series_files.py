@@ -135,6 +135,11 @@ class TestTs:
         assert found["1"] == (days, [1, 2, 3])
         assert found["2"][0] == days
 
+    def test_cases_with_other_dimensions(self) -> None:
+        text = self.HEAD.format("true", "false") + "(2020-01-01,1)\n(2020-01-01,1):(2020-01-01,2)\n"
+        with pytest.raises(DamagedFile, match=r"Line 7 must have the columns"):
+            parts_of(text, split="case")
+
     def test_times_in_pairs(self) -> None:
         pairs = "(2020-01-01 00:00:00,1.5),(2020-01-01 01:00:00,?):(2020-01-01 01:00:00,7)"
         read = read_text(self.HEAD.format("true", "false") + pairs + "\n")
