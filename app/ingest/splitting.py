@@ -23,7 +23,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.parts import SeriesPart, read_parts, split_invalid
 from app.parsing.reader import Table
 from app.parsing.value_findings import apply_missing
-from app.series.channels import sentinels_of
+from app.series.channels import missing_marks_of
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series
 from app.series.tables import NAME_LENGTH, Series, Upload
@@ -134,7 +134,9 @@ def _store(
         if earlier is None:
             split = {"column": options.split, "value": parts[name].label, "of": len(parts)}
             table = _with_missing(series, parts[name].table)
-            settings = UploadSettings(request.kind, series.timezone, sentinels_of(series.channels))
+            settings = UploadSettings(
+                request.kind, series.timezone, missing_marks_of(series.channels)
+            )
             prepared = PreparedUpload(part_request, digest, settings)
             reports.append(store_table(session, series, table, prepared, split=split))
             is_new = True
@@ -158,5 +160,5 @@ def _locked(session: Session, name: str, part: SeriesPart, options: ReadOptions)
 
 def _with_missing(series: Series, table: Table) -> Table:
     """The part with the series' missing-value numbers as NaN."""
-    missing = sentinels_of(series.channels)
+    missing = missing_marks_of(series.channels)
     return replace(table, values=apply_missing(list(table.channels), table.values, missing))

@@ -27,6 +27,10 @@ CODES = {
     "year_table": Code("a row for each year, a column for each month", "read as one channel"),
     "other_columns": Code("fields that only some rows have", "left out"),
     "text_columns": Code("columns that hold no numbers", "left out"),
+    "row_counters": Code("columns that count the rows", "left out"),
+    "time_parts": Code("columns that repeat a part of the time, such as its year", "left out"),
+    "possible_counters": Code("channels that rise by one on each row", KEPT),
+    "possible_time_parts": Code("channels that equal a part of the time on each row", KEPT),
     "number_signs": Code("signs beside digits", "read as the message says"),
     "number_units": Code("units beside digits", "kept as the channels' units"),
     # Times.
@@ -47,11 +51,15 @@ CODES = {
     "unreadable_time": Code("times that cannot be read", QUARANTINED),
     "skipped_hour": Code("times that no clock of the zone showed", QUARANTINED),
     "unclear_hour": Code("times that occurred twice, in an unclear order", QUARANTINED),
-    "unreadable_number": Code("fields that are not numbers", QUARANTINED),
-    "infinite_value": Code("infinite numbers", QUARANTINED),
+    "unreadable_number": Code("rows without a number, with a field that is not one", QUARANTINED),
+    "infinite_value": Code("rows without a finite number, with an infinite one", QUARANTINED),
     "no_symbol": Code("rows that do not name their series", QUARANTINED),
     "ohlc_violation": Code("bars that violate low <= open, close <= high, prices > 0", QUARANTINED),
     # Values.
+    "odd_cells": Code(
+        "fields of a channel that are not finite numbers, by text",
+        "stored as missing; `suggestion` can be sent as the body of PATCH /v1/series/{name}",
+    ),
     "missing_values": Code("fields without a value", "stored as missing"),
     "empty_channels": Code("channels without a single value", "stored as missing"),
     "constant_channels": Code("channels that never change", KEPT),

@@ -56,8 +56,8 @@ REJECTIONS = {
     "unclear_hour": "a time that occurred twice when clocks went back, in an order that does not "
     "show which one it is",
     "no_symbol": "no value in the column that names their series",
-    "unreadable_number": "a field that is not a number",
-    "infinite_value": "an infinite number",
+    "unreadable_number": "a field that is not a number, and no number",
+    "infinite_value": "an infinite number, and no other",
     "ohlc_violation": "prices that violate low <= open, close <= high or are not above zero",
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.quality.missing_marks import MissingMarks
 from models.series import SeriesKind
 
 Decimal = Literal[".", ","]
@@ -26,7 +27,7 @@ class ReadOptions:
             the names of all columns in order, where an empty name skips its column.
         split: The column, by name or number from 1, that names the series of each row.
         kind: What the rows are; None detects it from the column names.
-        missing: Numbers that mean a missing value, by channel.
+        missing: Numbers and texts that mean a missing value, by channel.
         known: All settings of the channels that exist already, by name.
     """
 
@@ -39,5 +40,5 @@ class ReadOptions:
     columns: tuple[str, ...] = ()
     split: str | None = None
     kind: SeriesKind | None = None
-    missing: dict[str, list[float]] = field(default_factory=dict)
+    missing: MissingMarks = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)

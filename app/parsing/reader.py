@@ -8,6 +8,7 @@ from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.contents import Content, read_content, read_matrix
 from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings, Issue, Rejected
+from app.parsing.mixed_columns import with_mixed_columns
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
 from app.parsing.reading_record import ReadingRecord
@@ -117,7 +118,9 @@ def find_columns(
     grid: Grid, options: ReadOptions, record: ReadingRecord, findings: Findings
 ) -> tuple[Grid, ChosenColumns]:
     """The columns under their names, and which of them are the time and the channels."""
-    layout = replace(grid.layout, names=column_names(grid.layout, options, findings))
+    names = column_names(grid.layout, options, findings)
+    grid = replace(grid, layout=replace(grid.layout, names=names))
+    layout = with_mixed_columns(grid, options)
     record.names, record.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_rows, options)
     _record_time(layout, chosen, options, record)

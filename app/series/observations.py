@@ -14,7 +14,7 @@ from app.errors import Invalid
 from app.parsing.value_findings import apply_missing
 from app.parsing.values.bars import PRICES, broken_bars, describe
 from app.series.changes import Batch
-from app.series.channels import channels_of_names, require_known, sentinels_of
+from app.series.channels import channels_of_names, missing_marks_of, require_known
 from app.series.observation_schemas import ObservationsWrite
 from app.series.tables import Series
 from app.series.write import Written, write_batch
@@ -65,7 +65,7 @@ def put_observations(session: Session, series: Series, request: ObservationsWrit
         require_known(names, series.channels)
     else:
         series.channels = channels_of_names(names, series.channels)
-    values = apply_missing(list(names), sent.values, sentinels_of(series.channels))
+    values = apply_missing(list(names), sent.values, missing_marks_of(series.channels))
     if series.kind == "ohlc" and set(PRICES) <= set(names):
         _refuse_broken_bars(names, values)
     order = np.argsort(times, kind="stable")
