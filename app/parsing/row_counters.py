@@ -60,8 +60,8 @@ def counting(numbers: Column, place: Place) -> Counting | None:
     is_unnamed = not place.name or UNNAMED.fullmatch(place.name) is not None
     if is_unnamed or has_word(place.name, WORDS):
         least = 1 if place.is_new else LEAST_ROWS_NAMED
-        is_proven = rows >= least and (_counts(steps) or (is_unnamed and _is_index(numbers, steps)))
-        if is_proven:
+        may_have_holes = is_unnamed and place.is_before_time
+        if rows >= least and (_counts(steps) or (may_have_holes and _is_index(numbers, steps))):
             return Counting.PROVEN
     if not len(steps) or abs(steps[0]) != 1 or not (steps == steps[0]).all():
         return None

@@ -15,21 +15,25 @@ from app.parsing.options import Decimal
 from app.parsing.values.cells import NULLS
 from app.parsing.values.number_marks import strip_marks, strip_unit
 
+# Lakhs and crores: 12,34,567 is 1,234,567 in other groups.
+INDIAN = r"\d{1,2}(,\d{2})+,\d{3}(\.\d*)?"
 # Numbers that prove the decimal separator; `1,234` does not, it may have thousands or decimals.
+# A mark that occurs twice in a number does not separate decimals.
 ONLY_COMMA = (
-    r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*)$"
+    r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*"
+    r"|\d{1,3}(\.\d{3}){2,})$"
 )
 # `+0123,5` of hourly weather reports (NOAA) is 12.3 with the quality 5: two numbers in a field.
 WITH_FLAG = r"^[+-]\d{4,5},\d$"
 PADDED = r"^[+-]0\d{3}"
 ONLY_POINT = (
     r"^[+-]?(\d+\.\d{1,2}|\d+\.\d{4,}|0\d*\.\d+|\d{4,}\.\d+|\.\d+"
-    r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*)$"
+    r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*|\d{1,3}(,\d{3}){2,}|" + INDIAN + r")$"
 )
 WITH_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 THOUSANDS = {
-    ".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$",
+    ".": r"^[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|" + INDIAN + r")$",
     ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
 }
 INFINITE = r"^(?i)[+-]?inf(inity)?$"

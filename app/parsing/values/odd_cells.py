@@ -1,5 +1,6 @@
 """Odd fields of columns of numbers, such as `T` or `<1`: stored as missing, counted by text."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -131,9 +132,11 @@ def _suggestion(counts: dict[str, Counter[str]], present: MissingMarks) -> dict[
 
 
 def _suggested(counts: Counter[str]) -> list[Mark]:
-    """The most frequent texts that can be sent as marks."""
+    """The most frequent texts that can be sent as marks: repeated ones, and comparisons."""
     return [
         text
-        for text, _ in counts.most_common(MOST_SUGGESTED)
-        if len(text) <= LONGEST_TEXT and text.isprintable()
+        for text, times in counts.most_common(MOST_SUGGESTED)
+        if (times >= LEAST_REPEATED or re.match(COMPARISON, text))
+        and len(text) <= LONGEST_TEXT
+        and text.isprintable()
     ]

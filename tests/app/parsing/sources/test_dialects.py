@@ -272,9 +272,7 @@ class TestRefusals:
 class TestQuarantine:
     def test_bad_rows_are_kept_aside_with_line_and_reason(self) -> None:
         good = "".join(f"2024-01-{day:02},{day},1\n" for day in range(1, 21))
-        bad = (
-            "2024-02-01,1\nyesterday,1,1\n2024-02-03,abc,\n2024-02-04,inf,\n2024-02-05,,1e999\n"
-        )
+        bad = "2024-02-01,1\nyesterday,1,1\n2024-02-03,abc,\n2024-02-04,inf,\n2024-02-05,,1e999\n"
         table = read_text("time,a,b\n" + good + bad)
         assert table.rows_read == 25
         assert len(table.times) == 20
