@@ -63,8 +63,9 @@ class DialectRead(BaseModel):
         default_factory=list,
         description="The names of all columns; columns of channels have the channel's name.",
     )
-    missing: dict[str, list[float]] = Field(
-        default_factory=dict, description="Numbers that were stored as missing, by channel."
+    missing: dict[str, list[float | str]] = Field(
+        default_factory=dict,
+        description="Numbers and texts that were stored as missing, by channel.",
     )
 
 

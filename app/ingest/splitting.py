@@ -25,7 +25,7 @@ from app.parsing.options import MOST_PARTS, ReadOptions
 from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table
 from app.parsing.value_findings import apply_missing
-from app.series.channels import sentinels_of
+from app.series.channels import missing_marks_of
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series
 from app.series.tables import Series, Upload
@@ -160,7 +160,9 @@ def store_parts(
         if earlier is None:
             part = parts[name]
             table = _with_missing(series, take_attributes(series, part, constant))
-            settings = UploadSettings(request.kind, series.timezone, sentinels_of(series.channels))
+            settings = UploadSettings(
+                request.kind, series.timezone, missing_marks_of(series.channels)
+            )
             prepared = PreparedUpload(part_request, read.digest, settings)
             split = _split_of(part, len(parts))
             reports.append(store_table(session, series, table, prepared, split=split))
@@ -194,5 +196,5 @@ def _locked(session: Session, name: str, part: SeriesPart, options: ReadOptions)
 
 def _with_missing(series: Series, table: Table) -> Table:
     """The part with the series' missing-value numbers as NaN."""
-    missing = sentinels_of(series.channels)
+    missing = missing_marks_of(series.channels)
     return replace(table, values=apply_missing(list(table.channels), table.values, missing))

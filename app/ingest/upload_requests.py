@@ -6,7 +6,8 @@ from typing import IO, Any, Self, cast
 
 from app.errors import KindDiffers
 from app.parsing.options import ReadOptions
-from app.series.channels import sentinels_of
+from app.quality.missing_marks import MissingMarks
+from app.series.channels import missing_marks_of
 from app.series.tables import Series
 from models.series import SeriesKind
 
@@ -49,7 +50,7 @@ class UploadSettings:
 
     kind: SeriesKind | None
     timezone: str
-    missing: dict[str, list[float]]
+    missing: MissingMarks
     known: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
     cadence: str | None = field(default=None, compare=False)
 
@@ -69,7 +70,7 @@ class UploadSettings:
         return cls(
             cast(SeriesKind, series.kind),
             series.timezone,
-            sentinels_of(series.channels),
+            missing_marks_of(series.channels),
             {channel["name"]: channel for channel in series.channels},
             series.cadence,
         )

@@ -76,6 +76,14 @@ def floats(values: npt.NDArray[np.float64]) -> Any:
     return pa.Array.from_buffers(pa.float64(), len(values), buffers)
 
 
+def indices(places: Numbers) -> Any:
+    """An Arrow array of integers, such as the places of some rows."""
+    import pyarrow as pa
+
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(places, dtype=np.int64))]
+    return pa.Array.from_buffers(pa.int64(), len(places), buffers)
+
+
 def moments(times: Times) -> Any:
     """An Arrow array of timestamps in UTC."""
     import pyarrow as pa

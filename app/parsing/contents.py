@@ -8,6 +8,7 @@ import numpy as np
 
 from app.parsing.bars_of_rows import as_bars, begin_of_step
 from app.parsing.columns import ChosenColumns
+from app.parsing.derived_columns import independent_columns
 from app.parsing.duplicates import Combining
 from app.parsing.file_clock import clock_of_names, take_clock
 from app.parsing.findings import Findings
@@ -29,7 +30,9 @@ from app.parsing.value_columns import read_values, report_text
 from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars
 from app.parsing.values.cells import CellKind
-from app.parsing.values.matrix import taken
+from app.parsing.values.matrix import taken, taken_channels
+from app.parsing.values.odd_cells import report_odd_cells
+from app.quality.missing_marks import MissingMarks
 from models.arrays import Values
 from models.grid.summaries import Rule
 from models.series import SeriesKind
@@ -144,7 +147,8 @@ def read_rows(
         )
         copies, utc = found.columns, found.utc
     asked = {number: name for number, name in chosen.channels.items() if number not in copies}
-    channels = as_bars(_read_channels(grid, asked, _of_rows(options), rows), len(columns), options)
+    values = _read_channels(grid, asked, _of_rows(options), rows, times=utc.times, chosen=chosen)
+    channels = as_bars(values, len(columns), options)
     report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     if grid.delimiter and not options.delimiter:
@@ -186,8 +190,13 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
         report_interval_ends(names, len(utc.times), rows)
     times = utc.times
     regular.require_one_series(times)
-    values = regular.matrix.values(len(layout.body))
-    channels = _named(chosen.channels, (values, "."), layout, options, rows)
+    values, asked = regular.matrix.values(len(layout.body)), chosen.channels
+    places = independent_columns(
+        asked, values, times, layout=layout, chosen=chosen, options=options, rows=rows
+    )
+    if len(places) < len(asked):
+        asked, values = _at(places, asked), taken_channels(values, places)
+    channels = _named(asked, (values, "."), layout, options, rows)
     report_exchange_clock(channels.kind, utc, options, rows)
     rows.require_enough()
     lines = rows.lines
@@ -220,7 +229,13 @@ def _dialect(formats: tuple[str, ...], channels: Channels, asked: dict[int, str]
 
 
 def _read_channels(
-    grid: Grid, asked: dict[int, str], options: ReadOptions, rows: CheckedRows
+    grid: Grid,
+    asked: dict[int, str],
+    options: ReadOptions,
+    rows: CheckedRows,
+    *,
+    times: Integers,
+    chosen: ChosenColumns,
 ) -> Channels:
     """Columns as numbers; those of bars get the names of bars and are checked."""
     read = read_values(
@@ -228,17 +243,34 @@ def _read_channels(
         list(asked.values()),
         options.decimal,
         rows,
+        missing=_missing_of_columns(asked, options),
         points_are_sure=grid.delimiter in (None, ","),
     )
-    columns = list(asked)
-    channels = _named(
-        {columns[place]: asked[columns[place]] for place in read.places},
-        (read.values, read.decimal),
-        grid.layout,
-        options,
-        rows,
+    columns, asked = list(asked), _at(read.places, asked)
+    places = independent_columns(
+        asked, read.values, times, layout=grid.layout, chosen=chosen, options=options, rows=rows
     )
+    values = read.values if len(places) == len(asked) else read.values[:, places]
+    asked = _at(places, asked)
+    channels = _named(asked, (values, read.decimal), grid.layout, options, rows)
+    names = channels.names
+    odd = {names[columns[n]]: cells for n, cells in read.odd.items() if columns[n] in names}
+    report_odd_cells(odd, options.missing, rows)
     return replace(channels, units={columns[place]: unit for place, unit in read.units.items()})
+
+
+def _at(places: list[int], asked: dict[int, str]) -> dict[int, str]:
+    """The columns at the given places of a choice."""
+    columns = list(asked)
+    return {columns[place]: asked[columns[place]] for place in places}
+
+
+def _missing_of_columns(asked: dict[int, str], options: ReadOptions) -> MissingMarks:
+    """The marks of missing values by the names of columns; those of bars have other channels."""
+    names = list(asked.values())
+    bars_of = bars.named_bars(names) if options.kind in (None, "ohlc") else {}
+    missing = options.missing
+    return {name: missing.get(bars_of.get(name, name), []) for name in names} if missing else {}
 
 
 def _named(

@@ -57,8 +57,8 @@ REJECTIONS = {
     "show which one it is",
     "unreadable_period": "a period that its day does not have",
     "no_symbol": "no value in the column that names their series",
-    "unreadable_number": "a field that is not a number",
-    "infinite_value": "an infinite number",
+    "unreadable_number": "a field that is not a number, and no number",
+    "infinite_value": "an infinite number, and no other",
     "ohlc_violation": "prices that violate low <= open, close <= high or are not above zero",
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.quality.missing_marks import MissingMarks
 from models.series import SeriesKind
 
 FileFormat = Literal["csv", "json", "parquet", "arrow", "xlsx", "ods", "tsf", "ts", "line protocol"]
@@ -47,7 +48,7 @@ class ReadOptions:
         cadence: The step between the rows of a file without times.
         wide: Whether the table has a column for each time; None detects it.
         kind: What the rows are; None detects it from the column names.
-        missing: Numbers that mean a missing value, by channel.
+        missing: Numbers and texts that mean a missing value, by channel.
         known: All settings of the channels that exist already, by name.
     """
 
@@ -72,7 +73,7 @@ class ReadOptions:
     cadence: str | None = None
     wide: bool | None = None
     kind: SeriesKind | None = None
-    missing: dict[str, list[float]] = field(default_factory=dict)
+    missing: MissingMarks = field(default_factory=dict)
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,7 @@ from app.parsing.contents import Content, read_content, read_matrix
 from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Findings, Issue, Rejected
 from app.parsing.given_times import with_given_times
+from app.parsing.mixed_columns import with_mixed_columns
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
 from app.parsing.pivot import read_pivoted
@@ -134,11 +135,11 @@ def find_columns(
     grid: Grid, options: ReadOptions, record: ReadingRecord
 ) -> tuple[Grid, ChosenColumns]:
     """Which columns are the time and the channels."""
-    layout = grid.layout
+    layout = with_mixed_columns(grid, options)
     record.names, record.kinds = layout.names, layout.kinds
     chosen = choose_columns(layout, grid.first_rows, options)
     _record_time(layout, chosen, options, record)
-    return grid, chosen
+    return replace(grid, layout=layout), chosen
 
 
 def field_names(layout: Layout, channels_of: dict[int, str]) -> list[str]:

@@ -27,14 +27,14 @@ from app.parsing.several_series import SYMBOL_NAME
 from app.parsing.sources import arrow_files
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
 from app.parsing.sources.grids import is_plain, split_text
-from app.parsing.sources.layout import Layout, find_layout, sample_rows
+from app.parsing.sources.layout import NUMERIC, Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import CONTROL_CHARACTERS, HEAD_BYTES, MARKUP
 from app.parsing.sources.year_tables import month_columns
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.guesses import guess_epoch
 from app.parsing.times.timestamps import Moments
-from app.parsing.values.cells import CellKind
+from app.parsing.values.cells import CellKind, kind_of
 from app.parsing.values.matrix import Matrix
 
 FIRST_BYTES = 1024 * 1024
@@ -157,20 +157,27 @@ def _first_rows(
     if options.period:
         raise Irregular("its times are numbers of periods")
     chosen = choose_columns(layout, rows, options)
-    _require_plain_columns(layout, chosen, rows[0])
+    _require_plain_columns(layout, chosen, rows, options)
     _require_steady_texts(layout, chosen, rows)
     if zone_column(layout.names, layout.kinds, rows, chosen) is not None:
         raise Irregular("a column names the clock of each row")
     return layout, chosen, delimiter
 
 
-def _require_plain_columns(layout: Layout, chosen: ChosenColumns, first_row: list[str]) -> None:
+def _require_plain_columns(
+    layout: Layout, chosen: ChosenColumns, rows: list[list[str]], options: ReadOptions
+) -> None:
     for number in chosen.channels if not chosen.asked else ():
-        if is_time_name(layout.names[number]) and guess_epoch(first_row[number]):
+        if is_time_name(layout.names[number]) and guess_epoch(rows[0][number]):
             raise Irregular("two columns may hold the time")
     for name, kind in zip(layout.names, layout.kinds, strict=True):
         if kind == CellKind.TEXT and SYMBOL_NAME.fullmatch(name.lower()):
             raise Irregular("a column holds symbols")
+        if kind == CellKind.TEXT and name in options.known:
+            raise Irregular(f"the channel {name!r} begins with texts")
+    for number, kind in enumerate(layout.kinds):
+        if kind == CellKind.TEXT and any(kind_of(row[number]) in NUMERIC for row in rows):
+            raise Irregular(f"the column {layout.names[number]!r} mixes texts and numbers")
 
 
 def _require_steady_texts(layout: Layout, chosen: ChosenColumns, rows: list[list[str]]) -> None:

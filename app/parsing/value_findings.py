@@ -6,16 +6,17 @@ from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows
 from app.quality.checks import check_values
+from app.quality.missing_marks import MissingMarks, numbers_of
 from app.quality.sample import Sample
 from models.arrays import Values
 from models.series import SeriesKind
 
 
-def apply_missing(names: list[str], values: Values, missing: dict[str, list[float]]) -> Values:
+def apply_missing(names: list[str], values: Values, missing: MissingMarks) -> Values:
     """The values, changed in place: a channel's missing-value numbers become NaN."""
     for column, name in enumerate(names):
-        if missing.get(name):
-            replaced = np.isin(values[:, column], missing[name])
+        if numbers := numbers_of(missing.get(name, [])):
+            replaced = np.isin(values[:, column], numbers)
             values[replaced, column] = np.nan
     return values
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from app.quality.missing_marks import Mark, merged
 from app.quality.sample import EXAMPLES, Channel, Column, Finding, Integers, Mask, Sample, listed
 from app.quality.units import has_no_zero
 
@@ -123,7 +124,7 @@ def _finding(sample: Sample, number: float, found: list[SentinelCounts]) -> Find
     )
 
 
-def _missing(sample: Sample, column: int, found: SentinelCounts) -> list[float]:
-    """The channel's present missing-value numbers and all placeholders that were found in it."""
+def _missing(sample: Sample, column: int, found: SentinelCounts) -> list[Mark]:
+    """The channel's present missing-value marks and all placeholders that were found in it."""
     present = sample.known.get(sample.names[column], {}).get("missing", [])
-    return sorted({*present, *found})
+    return merged(present, list(found))

@@ -1,10 +1,11 @@
-"""Check and merge the channels of a series: names, units, missing-value numbers."""
+"""Check and merge the channels of a series: names, units, marks of missing values."""
 
 from typing import Any
 
 from pydantic import ValidationError
 
 from app.errors import ChannelsDiffer, ChannelsMissing, Invalid, UnitsDiffer, UnknownChannel
+from app.quality.missing_marks import MissingMarks
 from app.quality.unit_spellings import known_unit
 from app.series.schemas import ChannelSettings
 from models.errors import Problem
@@ -114,8 +115,8 @@ def merged_channels(
     return merged + [channel for name, channel in new.items() if name not in known]
 
 
-def sentinels_of(channels: ChannelList) -> dict[str, list[float]]:
-    """The numbers that mean missing, for the channels that have some."""
+def missing_marks_of(channels: ChannelList) -> MissingMarks:
+    """The numbers and texts that mean missing, for the channels that have some."""
     return {channel["name"]: channel["missing"] for channel in channels if channel["missing"]}
 
 

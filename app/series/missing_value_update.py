@@ -8,8 +8,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.quality.missing_marks import numbers_of
 from app.series.changes import Changes, find_times
-from app.series.channels import ChannelList, sentinels_of
+from app.series.channels import ChannelList, missing_marks_of
 from app.series.storage import row_reader
 from app.series.storage.binary_copy import Microseconds
 from app.series.storage.row_reader import RowQuery, StoredRows
@@ -43,19 +44,25 @@ def update_missing_values(
         named: The channels to update.
     """
     update = MissingValueUpdate(Written.nothing(series))
-    work = _Work(session, series, sentinels_of(series.channels), _removed(series, before), named)
+    work = _Work(session, series, _numbers_of(series.channels), _removed(series, before), named)
     if series.rows and (named & work.missing.keys() or named & work.removed.keys()):
         pieces = work.pieces(update)
         update.written = write_changes(session, series, pieces, source="settings")
     return update
 
 
+def _numbers_of(channels: ChannelList) -> dict[str, list[float]]:
+    """The numbers that mean missing; texts were never stored, their fields are missing already."""
+    found = {name: numbers_of(marks) for name, marks in missing_marks_of(channels).items()}
+    return {name: numbers for name, numbers in found.items() if numbers}
+
+
 def _removed(series: Series, before: ChannelList) -> dict[str, list[float]]:
     """The numbers that no longer mean missing, by channel."""
-    present = sentinels_of(series.channels)
+    present = _numbers_of(series.channels)
     removed = {
         name: sorted(set(numbers) - set(present.get(name, [])))
-        for name, numbers in sentinels_of(before).items()
+        for name, numbers in _numbers_of(before).items()
     }
     return {name: numbers for name, numbers in removed.items() if numbers}
 

@@ -13,8 +13,9 @@ from app.db import to_microseconds
 from app.errors import Invalid
 from app.parsing.value_findings import apply_missing
 from app.parsing.values.bars import PRICES, broken_bars, describe
+from app.quality.missing_marks import MissingMarks, texts_of
 from app.series.changes import Batch
-from app.series.channels import channels_of_names, require_known, sentinels_of
+from app.series.channels import channels_of_names, missing_marks_of, require_known
 from app.series.observation_schemas import ObservationsWrite
 from app.series.tables import Series
 from app.series.write import Written, write_batch
@@ -35,20 +36,28 @@ class JsonRows:
     values: Values
 
 
-def read_json_rows(columns: list[str], rows: list[list[Any]], *, at: str = "") -> JsonRows:
+def read_json_rows(
+    columns: list[str],
+    rows: list[list[Any]],
+    *,
+    at: str = "",
+    missing: MissingMarks | None = None,
+) -> JsonRows:
     """Read columns and rows of JSON.
 
     Args:
         columns: "time" and names of channels.
         rows: A time in ISO 8601 with an offset, and numbers or null, in this order.
         at: The pointer to the object in the request that holds them.
+        missing: The marks of missing values by channel: their texts are read as null.
 
     Raises:
         Invalid: With a pointer to each field that cannot be read.
     """
     time_column = _time_column(columns, at)
     names = tuple(name for place, name in enumerate(columns) if place != time_column)
-    return JsonRows(names, *_parsed(columns, rows, time_column, at))
+    texts = [frozenset(texts_of((missing or {}).get(name, []))) for name in columns]
+    return JsonRows(names, *_parsed(columns, rows, time_column, at, texts=texts))
 
 
 def put_observations(session: Session, series: Series, request: ObservationsWrite) -> Written:
@@ -59,13 +68,14 @@ def put_observations(session: Session, series: Series, request: ObservationsWrit
         ChannelsDiffer: If a column is not a channel of the series.
         ChannelsMissing: If the first rows lack a channel of the series.
     """
-    sent = read_json_rows(request.columns, request.rows)
+    missing = missing_marks_of(series.channels)
+    sent = read_json_rows(request.columns, request.rows, missing=missing)
     names, times = sent.names, sent.times
     if series.revision:
         require_known(names, series.channels)
     else:
         series.channels = channels_of_names(names, series.channels)
-    values = apply_missing(list(names), sent.values, sentinels_of(series.channels))
+    values = apply_missing(list(names), sent.values, missing)
     if series.kind == "ohlc" and set(PRICES) <= set(names):
         _refuse_broken_bars(names, values)
     order = np.argsort(times, kind="stable")
@@ -86,7 +96,12 @@ def _time_column(columns: list[str], at: str) -> int:
 
 
 def _parsed(
-    columns: list[str], rows: list[list[Any]], time_column: int, at: str
+    columns: list[str],
+    rows: list[list[Any]],
+    time_column: int,
+    at: str,
+    *,
+    texts: list[frozenset[str]],
 ) -> tuple[npt.NDArray[np.int64], Values]:
     problems: list[Problem] = []
     times: list[int] = []
@@ -103,7 +118,7 @@ def _parsed(
         times.append(_time(row[time_column], f"{pointer}/{time_column}", problems))
         values.append(
             [
-                _number(cell, f"{pointer}/{column}", problems)
+                _number(cell, f"{pointer}/{column}", problems, texts[column])
                 for column, cell in enumerate(row)
                 if column != time_column
             ]
@@ -129,8 +144,8 @@ def _time(cell: object, pointer: str, problems: list[Problem]) -> int:
     return 0
 
 
-def _number(cell: object, pointer: str, problems: list[Problem]) -> float:
-    if cell is None:
+def _number(cell: object, pointer: str, problems: list[Problem], missing: frozenset[str]) -> float:
+    if cell is None or (isinstance(cell, str) and cell.strip() in missing):
         return math.nan
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         number = float(cell) if abs(cell) <= LARGEST else math.inf

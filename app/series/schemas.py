@@ -7,25 +7,28 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
 )
 
 from app.parsing.options import MOST_NAME_LENGTH, DuplicateRule
 from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
 from app.series.field_types import CadenceText, Calendar, SeriesName, TimezoneName
+from app.series.missing_marks import MOST_MARKS, MissingMark
 from app.series.tables import Series
 from models.series import SeriesKind
 
 
 class ChannelSettings(BaseModel):
-    """A channel: its unit, the numbers that mean a missing value, and whether it is an angle."""
+    """A channel: its unit, what means a missing value, and whether it is an angle."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=MOST_NAME_LENGTH)
     unit: str | None = Field(None, max_length=50)
-    missing: list[FiniteFloat] = Field(
-        default_factory=list, description="Numbers that mean missing, such as -9999."
+    missing: list[MissingMark] = Field(
+        default_factory=list,
+        max_length=MOST_MARKS,
+        description="Numbers and texts that mean missing, such as -9999 or `T`. A text is compared "
+        "with the whole field, without blanks around it; a text that is a number means the number.",
     )
     angular: bool = Field(False, description="A direction in degrees: 359 is next to 1.")
 
@@ -41,7 +44,7 @@ class SeriesCreate(BaseModel):
                 {
                     "name": "jena",
                     "kind": "climate",
-                    "channels": [{"name": "wv (m/s)", "unit": "m/s", "missing": [-9999]}],
+                    "channels": [{"name": "wv (m/s)", "unit": "m/s", "missing": [-9999, "T"]}],
                 },
             ]
         },
@@ -90,7 +93,8 @@ class SeriesUpdate(BaseModel):
         None,
         description="Settings of the named channels; other channels and settings stay. Numbers "
         "that are added to `missing` become missing in stored rows too; numbers that are removed "
-        "from it come back where such a change had made them missing.",
+        "from it come back where such a change had made them missing. Texts apply to later "
+        "uploads and appends, and to the same file when it is sent again.",
     )
     attributes: dict[AttributeName, AttributeValue | None] | None = Field(
         None,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.parsing.findings import Findings
 from app.parsing.lines import Lines, Mask, Numbers
 from app.parsing.names import name_of_cell
 from app.parsing.sources.delimiters import CANDIDATES, count_fields, split_fields
+from app.parsing.sources.preambles import lines_above_names
 from app.parsing.times.column_names import is_time_name
 from app.parsing.values.cells import CellKind, kind_of
 
@@ -64,17 +66,18 @@ def find_layout(
     """
     counts = count_fields(lines.texts, delimiter)
     fields = _usual_fields(counts, lines, delimiter, single_column=single_column)
-    start = _after_comments(lines, counts == fields, delimiter)
+    start = first = _after_comments(lines, counts == fields, delimiter)
     table = lines.slice(start)
-    sample = [
-        split_fields(table.texts[row], delimiter)
-        for row in np.flatnonzero(counts[start:] == fields)[: sample_rows(fields)].tolist()
-    ]
+    fitting = np.flatnonzero(counts[start:] == fields)[: sample_rows(fields)].tolist()
+    sample = [split_fields(table.texts[row], delimiter) for row in fitting]
     # The first rows may be names and are not used.
     kinds = usual_kinds(sample[min(MOST_HEADER_LINES, len(sample) // 2) :], fields)
+    if above := 0 if header is False else lines_above_names(sample, partial(_is_data, kinds=kinds)):
+        start, sample = start + fitting[above], sample[above:]
+        table = lines.slice(start)
     header_lines = _header_lines(sample, kinds, header)
     if header is None:
-        _refuse_mixed_header(table.slice(0, header_lines), delimiter, fields)
+        _refuse_mixed_header(lines.slice(first, start + header_lines), delimiter, fields)
     names = _joined_names(sample[:header_lines], fields)
     if not header_lines and start and header is not False:
         names = _names_before(lines.texts[start - 1], delimiter, kinds) or names

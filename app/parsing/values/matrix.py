@@ -45,6 +45,15 @@ class Matrix:
         except OSError as error:
             raise disk_error(error) from error
 
+    def take_channels(self, values: Values, places: list[int]) -> None:
+        """Fill it with the given columns of `values`."""
+        try:
+            for channel, place in enumerate(places):
+                self._put_channel(channel, 0, values[:, place])
+            self._file.flush()
+        except OSError as error:
+            raise disk_error(error) from error
+
     def _put_channel(self, channel: int, row: int, values: npt.NDArray[np.float64]) -> None:
         self._file.seek((channel * self.most_rows + row) * VALUE_BYTES)
         self._file.write(np.ascontiguousarray(values).data)
@@ -71,3 +80,10 @@ def taken(values: Values, rows: npt.NDArray[np.int64]) -> Values:
     matrix = Matrix(values.shape[1], len(rows))
     matrix.take(values, rows)
     return matrix.values(len(rows))
+
+
+def taken_channels(values: Values, places: list[int]) -> Values:
+    """The given columns, in a temporary file of their own."""
+    matrix = Matrix(len(places), len(values))
+    matrix.take_channels(values, places)
+    return matrix.values(len(values))

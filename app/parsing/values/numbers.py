@@ -15,21 +15,26 @@ from app.parsing.options import Decimal
 from app.parsing.values.cells import NULLS
 from app.parsing.values.number_marks import strip_marks, strip_unit
 
+# Lakhs and crores: 12,34,567 is 1,234,567 in other groups.
+INDIAN = r"\d{1,2}(,\d{2})+,\d{3}(\.\d*)?"
+GROUPED_BY_POINTS = r"^[+-]?\d{1,3}(\.\d{3}){2,}$"
 # Numbers that prove the decimal separator; `1,234` does not, it may have thousands or decimals.
+# A mark that occurs twice in a number does not separate decimals.
 ONLY_COMMA = (
-    r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*)$"
+    r"^[+-]?(\d+,\d{1,2}|\d+,\d{4,}|0\d*,\d+|\d{4,},\d+|,\d+|\d{1,3}(\.\d{3})+,\d+|\d+,\d+[eE].*"
+    r"|\d{1,3}(\.\d{3}){2,})$"
 )
 # `+0123,5` of hourly weather reports (NOAA) is 12.3 with the quality 5: two numbers in a field.
 WITH_FLAG = r"^[+-]\d{4,5},\d$"
 PADDED = r"^[+-]0\d{3}"
 ONLY_POINT = (
     r"^[+-]?(\d+\.\d{1,2}|\d+\.\d{4,}|0\d*\.\d+|\d{4,}\.\d+|\.\d+"
-    r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*)$"
+    r"|\d{1,3}(,\d{3})+\.\d+|\d+\.\d+[eE].*|\d{1,3}(,\d{3}){2,}|" + INDIAN + r")$"
 )
 WITH_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 THOUSANDS = {
-    ".": r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$",
+    ".": r"^[+-]?(\d{1,3}(,\d{3})+(\.\d*)?|" + INDIAN + r")$",
     ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
 }
 INFINITE = r"^(?i)[+-]?inf(inity)?$"
@@ -120,15 +125,16 @@ def decide_decimal(columns: list[Any]) -> Decimal:
 
     with_commas = [c for c in columns if pc.any(pc.match_substring(c, ",")).as_py()]
     if not with_commas:
-        return "."
+        is_grouped = any(_matching(column, GROUPED_BY_POINTS) for column in columns)
+        return "," if is_grouped and not any(_matching(c, ONLY_POINT) for c in columns) else "."
     comma = sum(_matching(column, ONLY_COMMA) for column in columns)
     point = sum(_matching(column, ONLY_POINT) for column in columns)
     unclear = sum(_matching(column, WITH_COMMA) for column in with_commas)
     if min(comma, point) > CONTRARY_SHARE * max(comma, point):
         raise AmbiguousNumbers(
             f"{comma} fields are numbers with a decimal comma and {point} with a decimal "
-            "point. Give the right one with `decimal=,` or `decimal=.`; the other fields' rows are "
-            "quarantined."
+            "point. Give the right one with `decimal=,` or `decimal=.`; the other fields are "
+            "stored as missing."
         )
     if comma == point == 0 and unclear:
         example = next(

@@ -88,7 +88,12 @@ HEADERS = [
     case(
         "an index before",
         "".join(f"{n - 1 if n else ''},{line}\n" for n, line in enumerate(weather().splitlines())),
+    ),
+    case(
+        "an index before, wanted",
+        "".join(f"{n - 1 if n else ''},{line}\n" for n, line in enumerate(weather().splitlines())),
         values={"column_1": [float(n) for n in range(ROWS)], **WEATHER},
+        columns="column_1,temp,rain",
     ),
 ]
 

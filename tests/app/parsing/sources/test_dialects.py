@@ -262,7 +262,7 @@ class TestRefusals:
 
     def test_mostly_unreadable_rows(self) -> None:
         text = "time,a,b\n" + "".join(f"{day},1,{number}\n" for number, day in enumerate(DAYS))
-        text += "2024-01-04,inf,1\n2024-01-05,inf,1\n2024-01-06,inf,1\n2024-01-07,inf,1\n"
+        text += "2024-01-04,inf,\n2024-01-05,inf,\n2024-01-06,inf,\n2024-01-07,inf,\n"
         with pytest.raises(
             UnreadableFile, match=r"4 of 7 rows cannot be used: 4 with an infinite number"
         ):
@@ -272,9 +272,7 @@ class TestRefusals:
 class TestQuarantine:
     def test_bad_rows_are_kept_aside_with_line_and_reason(self) -> None:
         good = "".join(f"2024-01-{day:02},{day},1\n" for day in range(1, 21))
-        bad = (
-            "2024-02-01,1\nyesterday,1,1\n2024-02-03,abc,1\n2024-02-04,inf,1\n2024-02-05,1,1e999\n"
-        )
+        bad = "2024-02-01,1\nyesterday,1,1\n2024-02-03,abc,\n2024-02-04,inf,\n2024-02-05,,1e999\n"
         table = read_text("time,a,b\n" + good + bad)
         assert table.rows_read == 25
         assert len(table.times) == 20
@@ -285,7 +283,7 @@ class TestQuarantine:
             (25, "infinite_value"),
             (26, "infinite_value"),
         ]
-        assert table.rejected[2].text == "2024-02-03,abc,1"
+        assert table.rejected[2].text == "2024-02-03,abc,"
         assert table.rejected[2].reason == "'a' is not a finite number: 'abc'"
         assert codes(table)["infinite_value"] == 2
 
