@@ -13,7 +13,7 @@ from app.parsing.rows import CheckedRows
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
-from app.parsing.times.guesses import INTERVAL, ZONED, guess_epoch, start_of_interval
+from app.parsing.times.guesses import ZONED, guess_epoch, interval_pattern
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
 from app.parsing.times.zones import localise
@@ -57,9 +57,10 @@ def _starts(texts: Any, rows: CheckedRows) -> Any:
     """The starts of intervals such as `01.01.2020 00:00 - 01.01.2020 01:00`; other texts as is."""
     import pyarrow.compute as pc
 
-    if not len(texts) or start_of_interval(str(texts[0])) is None:
+    interval = interval_pattern(str(texts[0])) if len(texts) else None
+    if interval is None:
         return texts
-    found = pc.extract_regex(texts, f"^{INTERVAL.pattern}$")
+    found = pc.extract_regex(texts, f"^{interval.pattern}$")
     starts = pc.struct_field(found, "start")
     count = len(texts) - starts.null_count
     message = f"{count} times are intervals: each row has the time at which its interval begins."
