@@ -10,6 +10,7 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.errors import UnreadableTimes
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
+from app.parsing.times.clock_numbers import with_full_clocks
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
@@ -38,6 +39,7 @@ def read_times(
         AmbiguousTimes: If they can be read in two ways.
     """
     form = options.timestamp_format or known_format
+    columns = with_full_clocks(columns, form)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
     texts, zone = _without_zone(texts, form, rows)
     column = Column(texts)

@@ -1,0 +1,56 @@
+"""Recognise numbers that are times by their values: they rise in equal steps from row to row."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from app.parsing.times.decimal_years import decimal_years
+from app.parsing.times.guesses import guess_epoch
+from app.parsing.times.regularity import FULL_SHARE, filled_share
+
+# Fewer numbers may rise by chance.
+LEAST_ROWS = 5
+# Of the steps between rows, this share must have the most common size.
+LEAST_SHARE = 0.5
+# Numbers that rise by one number the rows.
+LEAST_STEP = 2
+# Ten digits from 1990 on; codes that are moments before are far more frequent.
+FIRST_SECOND, LAST_SECOND = 631_152_000, 4_102_444_800
+DIGITS_OF_SECONDS = 10
+DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,12}")
+
+
+def are_epochs(cells: list[str]) -> bool:
+    """Whether numbers count seconds, milliseconds, ... since 1970 under any column name."""
+    if len(cells) < LEAST_ROWS or not all(map(guess_epoch, cells)):
+        return False
+    wholes = [cell.lstrip("+-").split(".")[0] for cell in cells]
+    lengths = {len(whole) for whole in wholes}
+    if len(lengths) != 1 or any(cell.startswith("-") for cell in cells):
+        return False
+    unit = 10 ** max((lengths.pop() - DIGITS_OF_SECONDS) // 3 * 3, 0)
+    numbers = np.array([int(whole) for whole in wholes], dtype=np.int64)
+    within = (numbers >= FIRST_SECOND * unit) & (numbers <= LAST_SECOND * unit)
+    return bool(within.all()) and _rises(numbers, LEAST_STEP)
+
+
+def are_decimal_years(cells: list[str]) -> bool:
+    """Whether numbers are decimal years, one for each month, quarter or day."""
+    if len(cells) < LEAST_ROWS or not all(map(DECIMAL_YEAR.fullmatch, cells)):
+        return False
+    numbers = np.array([float(cell) for cell in cells])
+    steps = np.diff(numbers)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    return filled_share(decimal_years(numbers, np.ones(len(cells), dtype=bool))) >= FULL_SHARE
+
+
+def _rises(numbers: npt.NDArray[np.int64], least_step: int) -> bool:
+    steps = np.diff(numbers)
+    steps = steps[steps != 0]
+    if len(steps) < LEAST_ROWS - 1 or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    sizes, counts = np.unique(np.abs(steps), return_counts=True)
+    place = int(np.argmax(counts))
+    return bool(counts[place] >= LEAST_SHARE * len(steps) and sizes[place] >= least_step)
