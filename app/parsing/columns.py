@@ -17,7 +17,7 @@ from app.parsing.times.column_names import (
     is_time_name,
 )
 from app.parsing.times.guesses import clock_format, guess_formats
-from app.parsing.times.rising_numbers import are_decimal_years, are_epochs
+from app.parsing.times.rising_numbers import are_times, may_be_times
 from app.parsing.values.cells import CellKind
 
 # A column with one of these names can only be the time.
@@ -141,10 +141,12 @@ def _found_time(
     named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
-    proven = [n for n in columns if kinds[n] in VALUES and _are_times([row[n] for row in rows])]
+    proven = [
+        n for n in columns if kinds[n] in VALUES and are_times(names[n], [row[n] for row in rows])
+    ]
     if not has_header:
         possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
-        possible = [n for n in possible if _may_be_times([row[n] for row in rows])]
+        possible = [n for n in possible if may_be_times([row[n] for row in rows])]
         bare, form = ((), "") if sure or possible else columns_of_bare_parts(rows)
         if bare:
             return bare, form
@@ -167,17 +169,6 @@ def _found_time(
     if clock is None:
         return (date,), None
     return (date, clock, *clock_parts(names, first_row, clock)), None
-
-
-def _are_times(cells: list[str]) -> bool:
-    """Whether numbers are times by their values alone, whatever the name of their column."""
-    return are_epochs(cells) or are_decimal_years(cells)
-
-
-def _may_be_times(cells: list[str]) -> bool:
-    """Whether numbers may be times: codes of nine digits do not go one way only."""
-    steps = [one <= other for one, other in pairwise(cells)]
-    return len(set(cells)) > 1 and len(set(steps)) == 1 or len(cells) == 1
 
 
 def _is_fixed(cells: list[str]) -> bool:

@@ -31,6 +31,8 @@ CODES = {
     "number_units": Code("units beside digits", "kept as the channels' units"),
     # Times.
     "two_digit_years": Code("years with two digits", "read as the message says"),
+    "year_means": Code("means of years between months or quarters, such as M13", "left out"),
+    "fiscal_years": Code("years that may begin in any month", "read as calendar years"),
     "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
     "zone_names": Code("times with the name of their zone", "read in that zone"),
     "second_time": Code("a column that repeats the time", "left out"),

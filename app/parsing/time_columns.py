@@ -10,6 +10,7 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.errors import UnreadableTimes
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
+from app.parsing.time_reports import leave_out_means, report_fiscal_years
 from app.parsing.times.clock_numbers import with_full_clocks
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
@@ -46,12 +47,14 @@ def read_times(
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
+    leave_out_means(column, moments, rows)
     rows.reject(
         ~moments.read,
         "unreadable_time",
         lambda row: f"{column.text(row)!r} cannot be read as a time",
     )
     _report_centuries(moments, rows)
+    report_fiscal_years(moments, names, rows)
     return in_utc(moments, zone or options.timezone, rows), moments.formats
 
 

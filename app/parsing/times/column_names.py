@@ -53,9 +53,7 @@ def is_time_name(name: str) -> bool:
     return TIME_NAME.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
 
 
-def columns_of_parts(
-    names: tuple[str, ...], rows: list[list[str]]
-) -> tuple[dict[str, int], str]:
+def columns_of_parts(names: tuple[str, ...], rows: list[list[str]]) -> tuple[dict[str, int], str]:
     """The columns of a date in parts, largest first, and the format of their joined texts.
 
     Empty unless there is a year together with a month, a day of the year, or a quarter, half-year

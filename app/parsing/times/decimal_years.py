@@ -29,15 +29,18 @@ def decimal_years(numbers: Floats, matched: Mask) -> Integers:
     place = _place(fractions[matched] * 12, MONTH_TOLERANCE)
     if place is not None:
         months = np.rint(fractions * 12 - place).astype(np.int64)
-        return _microseconds(starts.astype("datetime64[M]") + months)
+        return _microseconds(
+            (starts.astype("datetime64[M]").astype(np.int64) + months).astype("datetime64[M]")
+        )
     days = starts.astype("datetime64[D]")
     lengths = (starts + 1).astype("datetime64[D]") - days
     elapsed = fractions * lengths.astype(np.int64)
     place = _place(elapsed[matched], DAY_TOLERANCE)
     if place is not None:
-        return _microseconds(days + np.rint(elapsed - place).astype(np.int64))
-    seconds = np.rint(elapsed * DAY / SECOND).astype(np.int64)
-    return _microseconds(days) + seconds * SECOND
+        numbers = days.astype(np.int64) + np.rint(elapsed - place).astype(np.int64)
+        return _microseconds(numbers.astype("datetime64[D]"))
+    seconds: Integers = np.rint(elapsed * DAY / SECOND).astype(np.int64)
+    return np.add(_microseconds(days), seconds * SECOND)
 
 
 def _place(periods: Floats, tolerance: float) -> float | None:

@@ -128,9 +128,9 @@ def _week_days(
 
 
 def _first_mondays(years: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
-    fourth = years.astype("datetime64[D]") + 3
+    fourth = years.astype("datetime64[D]").astype(np.int64) + 3
     # Day 0, 1 January 1970, was a Thursday.
-    return fourth - (fourth.astype(np.int64) + 3) % 7
+    return (fourth - (fourth + 3) % 7).astype("datetime64[D]")
 
 
 def _within(

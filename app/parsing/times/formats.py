@@ -41,6 +41,11 @@ _DIRECTIVES = {
 }
 _SYNONYMS = {"B": "b", "h": "b", "A": "a"}
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
+# Formats that are one number: the name of its group and its pattern.
+_NUMBER_FORMATS = dict.fromkeys(EPOCH_UNITS, ("epoch", r"[+-]?\d+(?:\.\d+)?")) | {
+    SPREADSHEET: ("serial", r"\d{1,6}(?:\.\d+)?"),
+    DECIMAL_YEAR: ("decimal", r"[12]\d{3}(?:\.\d{1,12})?"),
+}
 _TWO_DIGITS = r"\d{2}"
 _NUMBERS = frozenset("mdHIMSV")
 _YEARS = frozenset("YyG")
@@ -91,12 +96,9 @@ def compile_format(text: str) -> TimeFormat:
     Raises:
         OptionInvalid: If it holds an unknown directive, a directive twice, or no year.
     """
-    if text in EPOCH_UNITS:
-        return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
-    if text == SPREADSHEET:
-        return TimeFormat(text, r"^(?P<serial>\d{1,6}(?:\.\d+)?)$", ("serial",))
-    if text == DECIMAL_YEAR:
-        return TimeFormat(text, r"^(?P<decimal>[12]\d{3}(?:\.\d{1,12})?)$", ("decimal",))
+    if text in _NUMBER_FORMATS:
+        group, pattern = _NUMBER_FORMATS[text]
+        return TimeFormat(text, f"^(?P<{group}>{pattern})$", (group,))
     expanded = re.sub(r"%([TRFD])", lambda match: _SHORTHANDS[match[1]], text)
     tokens = _TOKEN.findall(expanded)
     parts, directives = [], []

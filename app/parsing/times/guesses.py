@@ -159,8 +159,8 @@ def _periods(text: str) -> list[str]:
     """Formats of a period of a year; a number with a point is left to `guess_decimal_year`."""
     if _DECIMAL_YEAR.fullmatch(text):
         return []
-    if match := _COMPACT_MONTH.match(text):
-        return ["%Y%m", "%y%m%d", "%G%V"] if match.end() == len(text) else []
+    if _COMPACT_MONTH.match(text):
+        return [*numbered_periods(text), "%y%m%d"]
     return named_periods(text) or numbered_periods(text)
 
 
@@ -192,9 +192,7 @@ def _year(digits: str) -> str:
 
 _DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 # Dates whose format only other rows can prove.
-_AMBIGUOUS_DATES = (
-    (_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),
-)
+_AMBIGUOUS_DATES = ((_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),)
 _NUMBERED_DATES: tuple[_DateForm, ...] = (
     (_CHINESE, lambda _: "%Y年%m月%d日"),
     (_MONTH, lambda match: f"%Y{match[2]}%m"),

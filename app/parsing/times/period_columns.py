@@ -19,6 +19,9 @@ MEAN_OF_MONTHS = MEANS["m"]
 
 def period_column(names: tuple[str, ...], rows: list[list[str]], year: int) -> tuple[int, str]:
     """The column of the period beside the year, and its format; -1 if there is none."""
+    years = {row[year] for row in rows}
+    if len(years) == len(rows) > 1:
+        return -1, ""  # a row for each year
     others = [number for number in range(len(names)) if number != year]
     for number in others:
         form = _format(names[number], [row[number] for row in rows])
@@ -33,7 +36,7 @@ def _format(name: str, cells: list[str]) -> str:
         if len(matches) == len(cells):
             return _worded(name, matches)
     if all(map(_NUMBER.fullmatch, cells)):
-        return _numbered(name, {int(cell) for cell in cells})
+        return _numbered(name, cells)
     return ""
 
 
@@ -59,13 +62,17 @@ def _literal(match: re.Match[str], letter: str) -> str:
     return f"{before}%{letter}{match[0][end:]}"
 
 
-def _numbered(name: str, numbers: set[int]) -> str:
+def _numbered(name: str, cells: list[str]) -> str:
     """The format of bare numbers, whose kind only the column's name or their range shows."""
+    numbers = {int(cell) for cell in cells}
     letter = _kind_of_name(name)
     if letter is None and PERIOD_NAME.fullmatch(_plain(name)):
         by_range = {most: letter for letter, most in LARGEST.items() if letter != "V"}
         letter = by_range.get(max(numbers))
-    return f"%{letter}" if letter and _are_periods(letter, numbers) else ""
+    if letter is None or not _are_periods(letter, numbers):
+        return ""
+    has_zero = letter in "qK" and all(cell.startswith("0") for cell in cells)
+    return f"{'0' if has_zero else ''}%{letter}"
 
 
 def _are_periods(letter: str, numbers: set[int]) -> bool:

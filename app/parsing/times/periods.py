@@ -51,11 +51,19 @@ def numbered_periods(text: str) -> list[str]:
     match = _PLAIN.fullmatch(text) or _PLAIN_FIRST.fullmatch(text) or _COMPACT.fullmatch(text)
     if match is None:
         return []
-    number, is_short = int(match["number"]), len(match["number"]) == 1
+    number = int(match["number"])
     letters = ["m"] if 1 <= number <= LARGEST["m"] else []
-    letters += [letter for letter in "qK" if is_short and 1 <= number <= LARGEST[letter]]
+    letters += [letter for letter in "qK" if 1 <= number <= LARGEST[letter]]
     letters += ["V"] if 1 <= number <= LARGEST["V"] and match.re is not _PLAIN_FIRST else []
     return [_format(match, letter) for letter in letters]
+
+
+def is_unlikely(form: str) -> bool:
+    """Whether a format is a quarter or half-year with two digits, which is nearly always a month.
+
+    A form such as `2001-01` needs the proof of `regularity`, also in a short file.
+    """
+    return re.search(r"(%Y|[^A-Za-z])0%[qK]|^0%[qK]", form) is not None
 
 
 def is_fiscal(form: str) -> bool:

@@ -1,12 +1,13 @@
 """Recognise numbers that are times by their values: they rise in equal steps from row to row."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from app.parsing.times.decimal_years import decimal_years
-from app.parsing.times.guesses import guess_epoch
+from app.parsing.times.guesses import guess_epoch, guess_formats
 from app.parsing.times.regularity import FULL_SHARE, filled_share
 
 # Fewer numbers may rise by chance.
@@ -18,7 +19,30 @@ LEAST_STEP = 2
 # Ten digits from 1990 on; codes that are moments before are far more frequent.
 FIRST_SECOND, LAST_SECOND = 631_152_000, 4_102_444_800
 DIGITS_OF_SECONDS = 10
+# Numbers with such a name may rise in steps like times.
+IDENTIFIER = re.compile(r".*(id|no|nr|num|number|code|key|serial|order|invoice|account)")
+# Files of several series step back where the next one begins.
+LEAST_ONE_WAY_SHARE = 0.9
 DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,12}")
+
+
+def are_times(name: str, cells: list[str]) -> bool:
+    """Whether numbers are times by their values, whatever their name except that of an identifier.
+
+    An identifier that is a time has to be named with `timestamp=`.
+    """
+    if IDENTIFIER.fullmatch(re.sub(r"[^a-z]", "", name.lower())):
+        return False
+    return are_epochs(cells) or are_decimal_years(cells)
+
+
+def may_be_times(cells: list[str]) -> bool:
+    """Whether numbers may be dates or epochs: codes of nine digits do not go one way."""
+    if all(map(guess_formats, cells)) or len(cells) == 1:
+        return True
+    steps = [one < other for one, other in pairwise(cells) if one != other]
+    most = max(steps.count(True), steps.count(False))
+    return most > 0 and most >= LEAST_ONE_WAY_SHARE * len(steps)
 
 
 def are_epochs(cells: list[str]) -> bool:

@@ -15,7 +15,7 @@ from app.parsing.times.guesses import (
     guess_formats,
     guess_year,
 )
-from app.parsing.times.periods import MEANS
+from app.parsing.times.periods import MEANS, is_unlikely
 from app.parsing.times.regularity import the_regular_one
 from app.parsing.times.texts import Column
 
@@ -30,6 +30,8 @@ CONTRARY_SHARE = 0.05
 LEAST_STEPS = 10
 # Fewer numbers that can only be weeks may be errors.
 LEAST_WEEKS = 2
+# Fewer months may be the same by chance.
+LEAST_MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,7 @@ def _readings_by_format(column: Column) -> list[list[Reading]]:
 
 def guess_any(text: str) -> list[TimeFormat]:
     """The formats of a text as a date, else as seconds since 1970, else as a year."""
-    return (
-        guess_formats(text) or guess_epoch(text) or guess_year(text) or guess_decimal_year(text)
-    )
+    return guess_formats(text) or guess_epoch(text) or guess_year(text) or guess_decimal_year(text)
 
 
 def _proven(
@@ -102,6 +102,7 @@ def _proven(
         return (asked or group)[0]
     group = _in_time_order(_without_weeks(column, group))
     if len(group) == 1:
+        _require_years(column, group[0])
         return group[0]
     skeleton = group[0].format.skeleton
     alike = [other for other in groups if other[0].format.skeleton == skeleton]
@@ -111,6 +112,21 @@ def _proven(
         if other is not best and not _same(best, other):
             _require_proof(column, alike, best, other)
     return best
+
+
+def _require_years(column: Column, reading: Reading) -> None:
+    """Refuse `Jan-01`, `Jan-02`, ... in which the numbers may be days: the month never changes."""
+    if {"y", "b"} - set(reading.format.directives) or "d" in reading.format.directives:
+        return
+    months = np.unique(reading.times[reading.valid].astype("datetime64[us]").astype("M8[M]"))
+    if len(months) < LEAST_MONTHS or len(np.unique(months.astype(np.int64) % 12)) > 1:
+        return
+    day = reading.format.text.replace("%y", "%d")
+    raise AmbiguousTimes(
+        f"Times such as {column.text(0)!r} can be a month of a year or a day without a year: the "
+        f"month is the same on all rows. Say with `timestamp_format={reading.format.text}` that "
+        f"the number is the year; days need a year, such as {day} %Y."
+    )
 
 
 def _without_weeks(column: Column, group: list[Reading]) -> list[Reading]:
@@ -136,10 +152,12 @@ def _regular(alike: list[list[Reading]], group: list[Reading]) -> list[Reading]:
     """
     support = [_support(alike, reading.format.order) for reading in group]
     likely = [r for r, rows in zip(group, support, strict=True) if rows == max(support)]
-    if len(likely) == 1:
-        return group
-    place = the_regular_one([_times_in(alike, reading.format.order) for reading in likely])
-    return group if place is None else [likely[place]]
+    place = None
+    if len(likely) > 1:
+        place = the_regular_one([_times_in(alike, reading.format.order) for reading in likely])
+    if place is not None:
+        return [likely[place]]
+    return [reading for reading in group if not is_unlikely(reading.format.text)]
 
 
 def _times_in(alike: list[list[Reading]], order: str) -> Integers:
