@@ -13,9 +13,10 @@ from app.parsing.rows import CheckedRows
 from app.parsing.time_reports import leave_out_means, report_fiscal_years
 from app.parsing.times.clock_numbers import with_full_clocks
 from app.parsing.times.column_names import is_time_name
+from app.parsing.times.decimal_years import with_octobers
 from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
-from app.parsing.times.guesses import ZONED, guess_epoch, interval_pattern
+from app.parsing.times.guesses import ZONED, guess_decimal_year, guess_epoch, interval_pattern
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
 from app.parsing.times.zones import localise
@@ -42,7 +43,7 @@ def read_times(
     form = options.timestamp_format or known_format
     columns = with_full_clocks(columns, form)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
-    texts, zone = _without_zone(texts, form, rows)
+    texts, zone = _without_zone(with_octobers(texts), form, rows)
     column = Column(texts)
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
@@ -119,7 +120,7 @@ def find_time_copies(
         number
         for number in chosen.channels
         if is_time_name(names[number])
-        and guess_epoch(str(columns[number][0]))
+        and (guess_epoch(cell := str(columns[number][0])) or guess_decimal_year(cell))
         and _repeats_the_time(columns[number], times, rows)
     ]
     if found:

@@ -8,15 +8,17 @@ import numpy as np
 from app.parsing.arrow import to_mask
 
 # Names of such a column, among them the abbreviation of its clock.
-CLOCK_NAME = re.compile(r"hhmm(ss)?|.*time|clock|uhrzeit|heure|hora|utc|gmt|z|[a-z]{1,3}[sd]?t")
+CLOCK_NAME = re.compile(r"hhmm(ss)?|time|clock|uhrzeit|heure|hora")
+# Such numbers are those of a clock if a day has several.
+MAYBE_CLOCK_NAME = re.compile(r".*time|utc|gmt|z|[a-z]{1,3}[sd]?t")
 WIDTHS = {"%H%M": 4, "%H%M%S": 6}
 LAST = {4: 2400, 6: 240_000}
 DAY_MINUTES = 1440
 LEAST_STEPS = 5
 
 
-def clock_format_of(name: str, cells: list[str]) -> str | None:
-    """The format of a column of such numbers; None if it holds others.
+def clock_format_of(name: str, cells: list[str], days: list[list[str]]) -> str | None:
+    """The format of a column of such numbers beside the rows' days; None if it holds others.
 
     Without the name of a clock, the numbers must count on in equal steps across a full hour.
     """
@@ -27,7 +29,11 @@ def clock_format_of(name: str, cells: list[str]) -> str | None:
     if not _are_clocks(numbers, width):
         return None
     form = "%H%M" if width == WIDTHS["%H%M"] else "%H%M%S"
-    if CLOCK_NAME.fullmatch(re.sub(r"[^a-z]", "", name.lower())) or _counts_on(numbers, width):
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    is_named = CLOCK_NAME.fullmatch(plain) or (
+        MAYBE_CLOCK_NAME.fullmatch(plain) and len(set(map(tuple, days))) < len(days)
+    )
+    if is_named or _counts_on(numbers, width):
         is_hours = numbers.max() <= 24 and np.ptp(numbers) > 0 and width == WIDTHS["%H%M"]
         return "%H" if is_hours else form
     return None

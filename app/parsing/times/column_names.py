@@ -6,6 +6,7 @@ from itertools import pairwise
 from app.parsing.times.clock_numbers import clock_format_of
 from app.parsing.times.month_names import MONTHS
 from app.parsing.times.period_columns import period_column
+from app.parsing.times.periods import LARGEST
 
 TIME_NAME = re.compile(
     r".*(date|time|timestamp|datum|fecha)|yyyymm(dd(hh(mm(ss)?)?)?)?|ds|dt|t|index"
@@ -101,9 +102,10 @@ def _clock_number(
     names: tuple[str, ...], rows: list[list[str]], taken: set[int]
 ) -> tuple[int, str]:
     """The column of a time of day such as 5 or 930, and its format."""
+    days = [[row[place] for place in taken] for row in rows]
     for number in range(len(names)):
         cells = [row[number] for row in rows]
-        form = clock_format_of(names[number], cells) if number not in taken else None
+        form = clock_format_of(names[number], cells, days) if number not in taken else None
         if form:
             return number, form
     return -1, ""
@@ -133,11 +135,21 @@ def _bare_date(rows: list[list[str]], start: int) -> tuple[tuple[int, ...], str]
         parts.append([int(cell) for cell in cells])
         if len(parts) > 1 and len(set(parts[-2])) > 1 and _is_ordered(parts):
             form = " ".join(directive for directive, _ in BARE_PARTS[: len(parts)])
+            form = _by_periods(parts) or form
             minutes = {row[number + 1] for row in rows} if number + 1 < len(rows[0]) else set()
             if form.endswith("%H") and minutes == {FULL_HOUR} and 0 not in parts[-1]:
                 return tuple(range(start, number + 2)), f"{form} {FULL_HOUR}"
             return tuple(range(start, number + 1)), form
     return (), ""
+
+
+def _by_periods(parts: list[list[int]]) -> str:
+    """The format of years and quarters or half-years, if the years are full of them."""
+    years, numbers = set(parts[0]), set(parts[1])
+    for letter in "qK" if len(parts) == len(("year", "period")) else "":
+        if numbers == set(range(1, LARGEST[letter] + 1)) and len(years) > 2:
+            return f"%Y %{letter}"
+    return ""
 
 
 def _bare_day_and_clock(rows: list[list[str]], start: int) -> str:
@@ -147,7 +159,7 @@ def _bare_day_and_clock(rows: list[list[str]], start: int) -> str:
         return ""
     parts = [[int(row[place]) for row in three] for place in range(len(BARE_DAYS))]
     allowed = all(set(part) <= set(numbers) for part, numbers in zip(parts, BARE_DAYS, strict=True))
-    form = clock_format_of("hhmm", [row[2] for row in three]) if allowed else None
+    form = clock_format_of("hhmm", [row[2] for row in three], []) if allowed else None
     return f"%Y %j {form}" if form and len(parts[2]) > 1 and _is_ordered(parts) else ""
 
 

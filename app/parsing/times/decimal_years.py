@@ -1,5 +1,8 @@
 """Read decimal years, such as 1959.042: months, days or moments, as their fractions show."""
 
+import re
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +17,7 @@ DAY = 86_400 * SECOND
 MONTH_TOLERANCE = 0.1
 # A fraction of three digits is up to 0.2 days away.
 DAY_TOLERANCE = 0.25
+MONTH_AS_NUMBER = r"\d{4}\.(0[1-9]|1[0-2]?)"
 BEGINNING, MIDDLE = 0.0, 0.5
 
 
@@ -41,6 +45,24 @@ def decimal_years(numbers: Floats, matched: Mask) -> Integers:
         return _microseconds(numbers.astype("datetime64[D]"))
     seconds: Integers = np.rint(elapsed * DAY / SECOND).astype(np.int64)
     return np.add(_microseconds(days), seconds * SECOND)
+
+
+def with_octobers(texts: Any) -> Any:
+    """Years with the numbers of their months, 1871.01 to 1871.12, in which 1871.1 is October.
+
+    Programs that hold such months as numbers write the tenth one without its zero.
+    """
+    import pyarrow.compute as pc
+
+    if not len(texts) or not re.fullmatch(MONTH_AS_NUMBER, str(texts[0])):
+        return texts
+    is_january = pc.any(pc.ends_with(texts, ".01")).as_py()
+    if (
+        not is_january
+        or not pc.all(pc.match_substring_regex(texts, f"^{MONTH_AS_NUMBER}$")).as_py()
+    ):
+        return texts
+    return pc.replace_substring_regex(texts, r"^(\d{4})\.1$", r"\1.10")
 
 
 def _place(periods: Floats, tolerance: float) -> float | None:

@@ -22,6 +22,8 @@ FIRST_YEAR, LAST_YEAR = 1000, 2999
 SPREADSHEET_EPOCH_DAYS = 25_569
 # Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
+# The longest first, so that none is part of a later one.
+ROMAN_QUARTERS = {"III": "3", "IV": "4", "II": "2", "I": "1"}
 MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 
@@ -150,7 +152,7 @@ def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
         return _numbers(fields["m"])
     if "q" in fields:
-        return _numbers(fields["q"]) * 3 - 2
+        return _quarters(fields["q"]) * 3 - 2
     if "K" in fields:
         return _numbers(fields["K"]) * 6 - 5
     if "b" not in fields:
@@ -160,6 +162,15 @@ def _month(fields: dict[str, Any], rows: int) -> Integers:
     place = pc.index_in(pc.utf8_lower(fields["b"]), value_set=arrow.texts(list(MONTHS)))
     numbers = np.array([*MONTHS.values(), 0])
     return numbers[np.where(to_mask(pc.is_valid(place)), to_integers(place), len(MONTHS))]
+
+
+def _quarters(field: Any) -> Integers:
+    """Quarters in digits or in Roman numerals."""
+    import pyarrow.compute as pc
+
+    for roman, digit in ROMAN_QUARTERS.items():
+        field = pc.replace_substring(field, roman, digit)
+    return _numbers(field)
 
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:

@@ -31,7 +31,7 @@ _DIRECTIVES = {
     "f": r"\d{1,9}",
     "p": r"[AaPp](?:\.?[Mm]\.?)?",
     "b": r"[A-Za-zÀ-ÿ]{3,10}",
-    "q": r"[1-4]",
+    "q": r"[1-4]|IV|III|II|I",
     "K": r"[12]",
     "G": r"\d{4}",
     "V": r"\d{1,2}",
@@ -44,7 +44,7 @@ _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
 # Formats that are one number: the name of its group and its pattern.
 _NUMBER_FORMATS = dict.fromkeys(EPOCH_UNITS, ("epoch", r"[+-]?\d+(?:\.\d+)?")) | {
     SPREADSHEET: ("serial", r"\d{1,6}(?:\.\d+)?"),
-    DECIMAL_YEAR: ("decimal", r"[12]\d{3}(?:\.\d{1,12})?"),
+    DECIMAL_YEAR: ("decimal", r"[12]\d{3}(?:\.\d{1,17})?"),
 }
 _TWO_DIGITS = r"\d{2}"
 _NUMBERS = frozenset("mdHIMSV")

@@ -30,7 +30,7 @@ _COMPACT_HOUR = re.compile(
     r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=(?:[01]\d|2[0-4])$)"
 )
 _YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
-_DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,12}")
+_DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,17}")
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}([:.h])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
 _COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")

@@ -2,10 +2,11 @@
 
 import re
 
-from app.parsing.times.periods import LARGEST, MEANS, directive_of
+from app.parsing.times.month_names import MONTHS
+from app.parsing.times.periods import LARGEST, MEANS, ROMAN, directive_of
 
 # Names under which any kind of period may stand.
-PERIOD_NAME = re.compile(r"(sub|time)?(period|per|periode|periodo|term|time)(code|id|no)?")
+PERIOD_NAME = re.compile(r"(sub|time)?(period|per|periode|periodo)(code|id|no|number)?|time")
 KIND_NAME = re.compile(
     r"(fiscal|calendar|cal|iso|fy|cy)?(?P<kind>[a-z]+?)(no|nr|num|number|of(the)?year|code)?"
 )
@@ -35,20 +36,33 @@ def _format(name: str, cells: list[str]) -> str:
         matches = [match for match in map(pattern.fullmatch, cells) if match]
         if len(matches) == len(cells):
             return _worded(name, matches)
+    if form := _by_name_of_month(name, cells):
+        return form
+    if all(map(ROMAN.fullmatch, cells)) and _kind_of_name(name) == "q":
+        return "%q"
     if all(map(_NUMBER.fullmatch, cells)):
         return _numbered(name, cells)
     return ""
+
+
+def _by_name_of_month(name: str, cells: list[str]) -> str:
+    """The format of names of months, which are complete or in a column of periods."""
+    months = {MONTHS.get(cell.strip(" .").lower(), 0) for cell in cells}
+    is_named = PERIOD_NAME.fullmatch(_plain(name)) is not None
+    return "%b" if 0 not in months and (is_named or len(months) == LARGEST["m"]) else ""
 
 
 def _worded(name: str, matches: list[re.Match[str]]) -> str:
     """The format of `Q1`, `M01`, `Week 7` or `1st quarter`, if all rows use the same word."""
     words = {match["word"] for match in matches}
     numbers = {int(match["number"]) for match in matches}
-    letter = directive_of(words.pop()) if len(words) == 1 else None
+    word = words.pop() if len(words) == 1 else ""
+    letter = directive_of(word)
     if letter is None or not _are_periods(letter, numbers):
         return ""
     is_named = PERIOD_NAME.fullmatch(_plain(name)) or _kind_of_name(name) == letter
-    is_complete = letter in CLEAR_LETTERS and set(range(1, LARGEST[letter] + 1)) <= numbers
+    is_clear = letter in CLEAR_LETTERS and directive_of(word, is_clear=False)
+    is_complete = is_clear and set(range(1, LARGEST[letter] + 1)) <= numbers
     if not is_named and not is_complete:
         return ""
     return _literal(matches[0], letter)
@@ -66,7 +80,7 @@ def _numbered(name: str, cells: list[str]) -> str:
     """The format of bare numbers, whose kind only the column's name or their range shows."""
     numbers = {int(cell) for cell in cells}
     letter = _kind_of_name(name)
-    if letter is None and PERIOD_NAME.fullmatch(_plain(name)):
+    if letter is None and PERIOD_NAME.fullmatch(_plain(name)) and _plain(name) != "time":
         by_range = {most: letter for letter, most in LARGEST.items() if letter != "V"}
         letter = by_range.get(max(numbers))
     if letter is None or not _are_periods(letter, numbers):

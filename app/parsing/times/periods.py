@@ -33,6 +33,14 @@ _PATTERNS = tuple(
 _PLAIN = re.compile(r"(?P<year>[12]\d{3})[-/:._ ](?P<number>\d{1,2})")
 _PLAIN_FIRST = re.compile(r"(?P<number>\d{1,2})[-/](?P<year>[12]\d{3})")
 _COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<number>\d\d)")
+ROMAN = re.compile("IV|I{1,3}")
+_ROMANS = tuple(
+    re.compile(text)
+    for text in (
+        rf"(?P<year>[12]\d{{3}}){_MARK}(?P<number>{ROMAN.pattern})(?: ?[A-Za-z]{{1,3}}\.?)?",
+        rf"(?P<number>{ROMAN.pattern})(?: ?[A-Za-z]{{1,3}}\.?)?{_MARK}(?P<year>[12]\d{{3}})",
+    )
+)
 _FISCAL = re.compile(r"\bFY|FY(?=[ -]?['\u2019]?%)", re.IGNORECASE)
 
 
@@ -43,7 +51,8 @@ def named_periods(text: str) -> list[str]:
         form = _named(match) if match else None
         if form:
             return [form]
-    return []
+    romans = (pattern.fullmatch(text) for pattern in _ROMANS)
+    return [_roman(match) for match in romans if match][:1]
 
 
 def numbered_periods(text: str) -> list[str]:
@@ -88,6 +97,12 @@ def _named(match: re.Match[str]) -> str | None:
     return _format(match, letter)
 
 
+def _roman(match: re.Match[str]) -> str:
+    """A quarter in Roman numerals, such as `III 2001`."""
+    spans = {match.span("year"): "%Y", match.span("number"): "%q"}
+    return _replaced(match[0], spans)
+
+
 def _format(match: re.Match[str], letter: str) -> str:
     """The text with directives in the places of its numbers."""
     year = "%Y" if len(match["year"]) == len("2001") else "%y"
@@ -97,7 +112,10 @@ def _format(match: re.Match[str], letter: str) -> str:
     spans[(end - 1 if letter in "qK" else start, end)] = f"%{letter}"
     if "day" in match.re.groupindex and match["day"]:
         spans[match.span("day")] = "%u"
-    text = match[0]
+    return _replaced(match[0], spans)
+
+
+def _replaced(text: str, spans: dict[tuple[int, int], str]) -> str:
     for span, directive in sorted(spans.items(), reverse=True):
         text = text[: span[0]] + directive + text[span[1] :]
     return text

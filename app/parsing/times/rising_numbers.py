@@ -12,8 +12,11 @@ from app.parsing.times.regularity import FULL_SHARE, filled_share
 
 # Fewer numbers may rise by chance.
 LEAST_ROWS = 5
-# Of the steps between rows, this share must have the most common size.
+# Of the steps between rows, this share must have the median size.
 LEAST_SHARE = 0.5
+# Or nearly all have about that size, as of a sensor whose clock is not exact.
+JITTER = 0.25
+NEARLY_ALL = 0.9
 # Numbers that rise by one number the rows.
 LEAST_STEP = 2
 # Ten digits from 1990 on; codes that are moments before are far more frequent.
@@ -23,7 +26,7 @@ DIGITS_OF_SECONDS = 10
 IDENTIFIER = re.compile(r".*(id|no|nr|num|number|code|key|serial|order|invoice|account)")
 # Files of several series step back where the next one begins.
 LEAST_ONE_WAY_SHARE = 0.9
-DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,12}")
+DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,17}")
 
 
 def are_times(name: str, cells: list[str]) -> bool:
@@ -71,10 +74,15 @@ def are_decimal_years(cells: list[str]) -> bool:
 
 
 def _rises(numbers: npt.NDArray[np.int64], least_step: int) -> bool:
+    """Whether numbers go one way in steps of about one size, also from one block to the next."""
     steps = np.diff(numbers)
     steps = steps[steps != 0]
-    if len(steps) < LEAST_ROWS - 1 or not ((steps > 0).all() or (steps < 0).all()):
+    upwards = np.mean(steps > 0) if len(steps) else 0.5
+    if len(steps) < LEAST_ROWS - 1 or max(upwards, 1 - upwards) < LEAST_ONE_WAY_SHARE:
         return False
-    sizes, counts = np.unique(np.abs(steps), return_counts=True)
-    place = int(np.argmax(counts))
-    return bool(counts[place] >= LEAST_SHARE * len(steps) and sizes[place] >= least_step)
+    sizes = np.abs(steps[(steps > 0) == (upwards > 0.5)])
+    usual = int(np.median(sizes))
+    near = np.mean(np.abs(sizes - usual) <= JITTER * usual)
+    return usual >= least_step and bool(
+        np.mean(sizes == usual) >= LEAST_SHARE or near >= NEARLY_ALL
+    )

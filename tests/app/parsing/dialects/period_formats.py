@@ -24,8 +24,14 @@ QUARTER_HOURS = times_of(HOUR / 4)
 
 
 def quarter(text: str) -> Callable[[datetime], str]:
-    """A format with `{q}` for the quarter, `{Y}` and `{y}` for the year."""
-    return lambda m: text.format(q=(m.month + 2) // 3, Y=m.year, y=f"{m:%y}")
+    """A format with `{q}` or the Roman `{r}` for the quarter, `{Y}` and `{y}` for the year."""
+
+    def write(moment: datetime) -> str:
+        number = (moment.month + 2) // 3
+        roman = ("I", "II", "III", "IV")[number - 1]
+        return text.format(q=number, r=roman, Y=moment.year, y=f"{moment:%y}")
+
+    return write
 
 
 def half(text: str) -> Callable[[datetime], str]:
@@ -81,6 +87,9 @@ QUARTER_FORMS = [
     "Q{q} FY{Y}",
     "{Y} quarter {q}",
     "{q}. trim {Y}",
+    "{Y} {r}",
+    "{r} {Y}",
+    "{r} kw. {Y}",
 ]
 HALF_FORMS = ["{Y}-{q}", "{Y} H{q}", "{Y}S{q}", "H{q} {Y}", "{q}H{Y}", "{Y}-S{q}", "{Y}.{q}"]
 MONTH_FORMS = ["{Y}-{q}", "{Y}:{q}", "{Y} M{q}", "{q}/{Y}", "M{q} {Y}", "{Y} {q}"]
@@ -95,6 +104,8 @@ PERIODS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = [
     *((f"months {text}", text, MONTHS) for text in NAMED_MONTHS),
     *((f"decimal months, {d} digits", decimal(0.0, d), MONTHS) for d in (2, 3, 5)),
     *((f"middles of months, {d} digits", decimal(0.5, d), MONTHS) for d in (2, 3, 5)),
+    ("decimal months of any length", lambda m: f"{m.year + (m.month - 1) / 12}", MONTHS),
+    ("months as numbers", lambda m: f"{m:%Y.%m}".removesuffix("0"), MONTHS),
     ("day of the year", "%Y-%j", DAYS),
     ("day of the year, compact", "%Y%j", DAYS),
     ("intervals of ISO", ends("%Y-%m-%dT%H:%M:%S.0", "/", HOUR), HOURS),
@@ -116,6 +127,8 @@ IN_COLUMNS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = 
     ("year,period", quarter("{Y},{q}"), QUARTERS),
     ("jahr,quartal", quarter("{Y},0{q}"), QUARTERS),
     ("yr,when", quarter("{Y},Q{q}"), QUARTERS),
+    ("year,quarter", quarter("{Y},{r}"), QUARTERS),
+    ("year,when", "%Y,%b", MONTHS),
     ("Year,Half", half("{Y},H{q}"), HALVES),
     ("Year,Semester", half("{Y},{q}"), HALVES),
     ("year,period", half("{Y},S0{q}"), HALVES),

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from app.parsing.errors import AmbiguousTimes, MissingColumns
+from app.parsing.errors import AmbiguousTimes, MissingColumns, SeveralSeries
 from app.parsing.reader import Table
 from app.parsing.times.regularity import filled_share
 from models.calendars.cadence import infer_cadence
@@ -111,6 +111,24 @@ class TestYearsBesidePeriods:
         assert table.channels == ("Q",)
         assert cadence_of(table) == "YS"
 
+    @pytest.mark.parametrize(("letter", "kinds"), [("T", 4), ("S", 2), ("H", 2), ("K", 4)])
+    def test_labels_in_a_column_of_another_name_are_not_periods(
+        self, letter: str, kinds: int
+    ) -> None:
+        text = file_of("year,station", numbered("{}," + letter + "{}", kinds, 24))
+        with pytest.raises(SeveralSeries):
+            read_text(text)
+
+    def test_quarters_without_names_are_not_months(self) -> None:
+        rows = "".join(f"{2001 + n // 4},{n % 4 + 1},{n}.5\n" for n in range(24))
+        assert cadence_of(read_text(rows)) == "QS"
+
+    @pytest.mark.parametrize("name", ["response_time", "total", "x"])
+    def test_numbers_on_each_day_are_not_a_clock(self, name: str) -> None:
+        rows = "".join(f"2001,{n // 28 + 1},{n % 28 + 1},{15 + n % 20},{n}.5\n" for n in range(90))
+        table = read_text(f"year,month,day,{name},a\n{rows}")
+        assert table.channels == (name, "a")
+
     @pytest.mark.parametrize("name", ["Q", "S1", "T2", "O3", "X1", "PM2.5", "H2O"])
     def test_a_letter_with_a_digit_is_the_name_of_a_channel(self, name: str) -> None:
         rows = "".join(f"2013,3,1,{n},{n % 4 + 1}\n" for n in range(24))
@@ -169,6 +187,10 @@ class TestEpochs:
     def test_numbers_that_rise_in_steps_are_epochs(self, name: str, unit: int) -> None:
         text = file_of(name, [str((1_699_920_000 + 900 * n) * unit) for n in range(20)])
         assert cadence_of(read_text(text)) == "15min"
+
+    def test_a_clock_that_is_not_exact_counts_seconds_too(self) -> None:
+        times = [str(1_699_920_000 + 60 * n + (0, 3, -2, 1, -4)[n % 5]) for n in range(30)]
+        assert moments(read_text(file_of("reading", times)))[1] == "2023-11-14T00:01:03"
 
     @pytest.mark.parametrize(
         ("name", "numbers"),
