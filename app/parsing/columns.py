@@ -17,6 +17,7 @@ from app.parsing.times.column_names import (
     is_time_name,
 )
 from app.parsing.times.guesses import clock_format, guess_formats
+from app.parsing.times.rising_numbers import are_times, may_be_times
 from app.parsing.times.zone_names import Clock, clock_in_name, clock_of
 from app.parsing.values.cells import CellKind
 
@@ -93,7 +94,7 @@ def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) 
     """
     names, kinds = layout.names, layout.kinds
     has_header = layout.header_lines > 0
-    time, form = _named_time(names, options), None
+    time, form = _named_time(names, options, rows)
     if not time:
         time, form = _found_time(names, kinds, rows, has_header=has_header)
     if not time:
@@ -117,13 +118,22 @@ def choose_columns(layout: Layout, rows: list[list[str]], options: ReadOptions) 
     return ChosenColumns(time, channels, tuple(text), form, asked=bool(options.columns))
 
 
-def _named_time(names: tuple[str, ...], options: ReadOptions) -> tuple[int, ...]:
+def _named_time(
+    names: tuple[str, ...], options: ReadOptions, rows: list[list[str]]
+) -> tuple[tuple[int, ...], str | None]:
+    """The columns that the sender names, and their format if they are parts of dates."""
     for name in options.timestamp:
         if name not in names:
             raise UnknownColumn(
                 f"`timestamp` must name columns of the file: {', '.join(names)}. Received: {name!r}"
             )
-    return tuple(names.index(name) for name in options.timestamp)
+    time = tuple(names.index(name) for name in options.timestamp)
+    if len(time) > 1 and options.timestamp_format is None and rows:
+        others = tuple(name if n in time else "" for n, name in enumerate(names))
+        parts, form = columns_of_parts(others, rows)
+        if set(parts.values()) == set(time):
+            return tuple(parts.values()), form
+    return time, None
 
 
 def _found_time(
@@ -134,19 +144,25 @@ def _found_time(
     named = [n for n in columns if is_time_name(names[n])]
     sure = [n for n in columns if kinds[n] == CellKind.MOMENT]
     possible = [n for n in columns if kinds[n] in VALUES and (n in named)]
+    proven = [
+        n for n in columns if kinds[n] in VALUES and are_times(names[n], [row[n] for row in rows])
+    ]
     if not has_header:
         possible = [n for n in columns if kinds[n] == CellKind.MAYBE_MOMENT]
+        possible = [n for n in possible if may_be_times([row[n] for row in rows])]
         bare, form = ((), "") if sure or possible else columns_of_bare_parts(rows)
         if bare:
             return bare, form
-    parts, form = columns_of_parts(names, first_row) if has_header else ({}, "")
-    if parts and not sure:
+    dates = [n for n in possible if kinds[n] == CellKind.MAYBE_MOMENT]
+    parts, form = columns_of_parts(names, rows) if has_header else ({}, "")
+    if parts and not sure and not ("period" in parts and set(dates) - set(parts.values())):
         return _parts_and_clock(parts, form, kinds, first_row)
     first_cells = [row[0] for row in rows[:LEAST_SAMPLE_ROWS]]
     index = [0] if has_header and _is_index(names[0], first_cells) else []
     # A column with the name of a time whose texts cannot be read: the error message shows them.
     unknown = [n for n in named if kinds[n] == CellKind.TEXT]
-    candidates = [n for n in sure if n in named] or sure or possible or index or unknown
+    candidates = [n for n in sure if n in named] or sure or dates or proven
+    candidates = candidates or possible or index or unknown
     candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
     candidates = universal_first(candidates, sure, names)
     if not candidates:

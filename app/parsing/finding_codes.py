@@ -38,6 +38,8 @@ CODES = {
     "number_units": Code("units beside digits", "kept as the channels' units"),
     # Times.
     "two_digit_years": Code("years with two digits", "read as the message says"),
+    "year_means": Code("means of years between months or quarters, such as M13", "left out"),
+    "fiscal_years": Code("years that may begin in any month", "read as calendar years"),
     "intervals": Code("times with a beginning and an end", "the beginning is the row's time"),
     "zone_names": Code("a file that names the clock of its times", "read by that clock"),
     "zone_disagrees": Code("times whose named clock fits another zone", "read as the message says"),

@@ -11,8 +11,9 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.options import ReadOptions
 from app.parsing.sources.layout import Layout
 from app.parsing.times.fields import Integers, apply_format
-from app.parsing.times.formats import ORDERS, TimeFormat, compile_format
+from app.parsing.times.formats import DECIMAL_YEAR, ORDERS, TimeFormat, compile_format
 from app.parsing.times.joined import joined
+from app.parsing.times.periods import is_fiscal
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, guess_any
 from app.parsing.values.cells import NULLS
@@ -160,13 +161,19 @@ class PieceReader:
         """The formats that the first time may be written in."""
         asked = self._options.timestamp_format or self._chosen.time_format
         if asked is not None and asked not in ORDERS:
-            return [compile_format(asked)]
-        found = guess_any(text)
-        if asked is not None:
+            found = [compile_format(asked)]
+        else:
+            found = guess_any(text)
+        if asked in ORDERS:
             found = [form for form in found if form.order == ORDERS[asked]][:1] or found[:1]
-        if any("y" in form.directives for form in found):
-            raise Irregular("its years have two digits")
+        if any(_needs_all_rows(form) for form in found):
+            raise Irregular("its years have two digits, are decimal numbers or fiscal years")
         return found
+
+
+def _needs_all_rows(form: TimeFormat) -> bool:
+    """Whether the times of one piece alone do not show how the years are counted."""
+    return "y" in form.directives or form.text == DECIMAL_YEAR or is_fiscal(form.text)
 
 
 def _numbers(name: str, texts: Any) -> npt.NDArray[np.float64]:

@@ -11,8 +11,11 @@ from app.parsing.naive_times import report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
 from app.parsing.periods import read_periods, refuse_counted_hours, refuse_counted_periods
 from app.parsing.rows import CheckedRows
+from app.parsing.time_reports import leave_out_means, report_fiscal_years
+from app.parsing.times.clock_numbers import with_full_clocks
+from app.parsing.times.decimal_years import with_octobers
 from app.parsing.times.formats import ORDERS
-from app.parsing.times.guesses import INTERVAL, start_of_interval
+from app.parsing.times.guesses import interval_pattern
 from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
@@ -60,18 +63,21 @@ def read_times(
         read = read_periods(columns, names, options, rows, form=form, clock=clock)
         return ReadTimes(read.utc, read.formats)
     refuse_counted_periods(columns, names)
+    columns = with_full_clocks(columns, form)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
-    texts, behind = times_without_clock(texts, form, options.timezone)
+    texts, behind = times_without_clock(with_octobers(texts), form, options.timezone)
     column = Column(texts)
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
+    leave_out_means(column, moments, rows)
     rows.reject(
         ~moments.read,
         "unreadable_time",
         lambda row: f"{column.text(row)!r} cannot be read as a time",
     )
     _report_centuries(moments, rows)
+    report_fiscal_years(moments, names, rows)
     hours_to_24 = refuse_counted_hours(columns, names, moments)
     utc = in_utc(moments, behind or clock, options, rows)
     report_naive_times(moments, utc, names, options, rows)
@@ -84,9 +90,10 @@ def _starts(texts: Any, rows: CheckedRows) -> Any:
     """The starts of intervals such as `01.01.2020 00:00 - 01.01.2020 01:00`; other texts as is."""
     import pyarrow.compute as pc
 
-    if not len(texts) or start_of_interval(str(texts[0])) is None:
+    interval = interval_pattern(str(texts[0])) if len(texts) else None
+    if interval is None:
         return texts
-    found = pc.extract_regex(texts, f"^{INTERVAL.pattern}$")
+    found = pc.extract_regex(texts, f"^{interval.pattern}$")
     starts = pc.struct_field(found, "start")
     count = len(texts) - starts.null_count
     message = f"{count} times are intervals: each row has the time at which its interval begins."

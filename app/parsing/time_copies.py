@@ -13,7 +13,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
-from app.parsing.times.guesses import guess_epoch
+from app.parsing.times.guesses import guess_decimal_year, guess_epoch
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import read_moments
 from app.parsing.times.zone_proof import HOUR
@@ -79,7 +79,8 @@ def _copies(
     import pyarrow.compute as pc
 
     for number in chosen.channels:
-        if not is_time_name(names[number]) or not guess_epoch(str(columns[number][0])):
+        cell = str(columns[number][0])
+        if not is_time_name(names[number]) or not (guess_epoch(cell) or guess_decimal_year(cell)):
             continue
         moments = read_moments(Column(pc.cast(columns[number], pa.string())), None)
         both = moments.read & rows.usable

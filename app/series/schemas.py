@@ -180,7 +180,8 @@ class UploadQuery(BaseModel):
     timestamp_format: str | None = Field(
         None,
         description="`dayfirst`, `monthfirst`, `yearfirst`, `epoch_s`, `epoch_ms`, `epoch_us`, "
-        "`epoch_ns`, `excel` (spreadsheet days) or a strptime format; `%q` is a quarter.",
+        "`epoch_ns`, `excel` (spreadsheet days), `decimal_year` or a strptime format; `%q` is a "
+        "quarter, `%K` a half-year, `%G` and `%V` an ISO year and week.",
         examples=["%d/%m/%Y %H:%M"],
     )
     timezone: TimezoneName | None = Field(

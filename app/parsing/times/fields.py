@@ -10,7 +10,8 @@ import numpy.typing as npt
 from app.parsing import arrow
 from app.parsing.arrow import to_floats, to_integers, to_mask
 from app.parsing.lines import Mask
-from app.parsing.times.formats import EPOCH_UNITS, SPREADSHEET, TimeFormat
+from app.parsing.times.decimal_years import decimal_years
+from app.parsing.times.formats import DECIMAL_YEAR, EPOCH_UNITS, SPREADSHEET, TimeFormat
 from app.parsing.times.month_names import MONTHS
 from app.parsing.times.texts import Column
 
@@ -21,6 +22,8 @@ FIRST_YEAR, LAST_YEAR = 1000, 2999
 SPREADSHEET_EPOCH_DAYS = 25_569
 # Two digits mean 1969 to 2068 by the rule of strptime.
 LAST_TWO_DIGIT_YEAR = 68
+# The longest first, so that none is part of a later one.
+ROMAN_QUARTERS = {"III": "3", "IV": "4", "II": "2", "I": "1"}
 MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
 
 
@@ -53,6 +56,8 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
         return _epoch(form, fields["epoch"], matched)
     if form.text == SPREADSHEET:
         return _serial(form, fields["serial"], matched)
+    if form.text == DECIMAL_YEAR:
+        return Reading(form, decimal_years(to_floats(fields["decimal"], 1970.0), matched), matched)
     return _civil(form, fields, matched)
 
 
@@ -98,17 +103,42 @@ def full_years(digits: Integers, matched: Mask) -> Integers:
 
 
 def _days(fields: dict[str, Any], matched: Mask) -> tuple[npt.NDArray[np.datetime64], Mask]:
-    year = _numbers(fields["Y"]) if "Y" in fields else full_years(_numbers(fields["y"]), matched)
+    year = _years(fields, matched)
     valid = (year >= FIRST_YEAR) & (year <= LAST_YEAR)
     start = (np.where(valid, year, 1970) - 1970).astype("datetime64[Y]")
     if "j" in fields:
         return _within(start, start + 1, _numbers(fields["j"]), valid)
+    if "V" in fields:
+        return _week_days(start, fields, valid)
     rows = len(matched)
     month = _month(fields, rows)
     valid &= (month >= 1) & (month <= 12)
     start = start.astype("datetime64[M]") + np.where(valid, month - 1, 0)
     day = _numbers(fields["d"]) if "d" in fields else np.ones(rows, dtype=np.int64)
     return _within(start, start + 1, day, valid)
+
+
+def _years(fields: dict[str, Any], matched: Mask) -> Integers:
+    full = next((fields[name] for name in "YG" if name in fields), None)
+    return full_years(_numbers(fields["y"]), matched) if full is None else _numbers(full)
+
+
+def _week_days(
+    start: npt.NDArray[np.datetime64], fields: dict[str, Any], valid: Mask
+) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    """A day of an ISO week, Monday by default; the first week of a year contains 4 January."""
+    week = _numbers(fields["V"])
+    first, following = _first_mondays(start), _first_mondays(start + 1)
+    day = _numbers(fields["u"]) if "u" in fields else np.ones(len(week), dtype=np.int64)
+    weeks = (following - first).astype(np.int64) // 7
+    valid = valid & (week >= 1) & (week <= weeks)
+    return first + np.where(valid, (week - 1) * 7 + day - 1, 0), valid
+
+
+def _first_mondays(years: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    fourth = years.astype("datetime64[D]").astype(np.int64) + 3
+    # Day 0, 1 January 1970, was a Thursday.
+    return (fourth - (fourth + 3) % 7).astype("datetime64[D]")
 
 
 def _within(
@@ -128,7 +158,9 @@ def _month(fields: dict[str, Any], rows: int) -> Integers:
     if "m" in fields:
         return _numbers(fields["m"])
     if "q" in fields:
-        return _numbers(fields["q"]) * 3 - 2
+        return _quarters(fields["q"]) * 3 - 2
+    if "K" in fields:
+        return _numbers(fields["K"]) * 6 - 5
     if "b" not in fields:
         return np.ones(rows, dtype=np.int64)
     import pyarrow.compute as pc
@@ -136,6 +168,15 @@ def _month(fields: dict[str, Any], rows: int) -> Integers:
     place = pc.index_in(pc.utf8_lower(fields["b"]), value_set=arrow.texts(list(MONTHS)))
     numbers = np.array([*MONTHS.values(), 0])
     return numbers[np.where(to_mask(pc.is_valid(place)), to_integers(place), len(MONTHS))]
+
+
+def _quarters(field: Any) -> Integers:
+    """Quarters in digits or in Roman numerals."""
+    import pyarrow.compute as pc
+
+    for roman, digit in ROMAN_QUARTERS.items():
+        field = pc.replace_substring(field, roman, digit)
+    return _numbers(field)
 
 
 def _clock(fields: dict[str, Any], rows: int) -> tuple[Integers, Mask]:

@@ -15,6 +15,7 @@ EPOCH_DIGITS = {
     "epoch_ns": (18, 20),
 }
 SPREADSHEET = "excel"
+DECIMAL_YEAR = "decimal_year"
 ORDERS = {"dayfirst": "dmy", "monthfirst": "mdy", "yearfirst": "ymd"}
 
 _DIRECTIVES = {
@@ -30,15 +31,29 @@ _DIRECTIVES = {
     "f": r"\d{1,9}",
     "p": r"[AaPp](?:\.?[Mm]\.?)?",
     "b": r"[A-Za-zÀ-ÿ]{3,10}",
-    "q": r"[1-4]",
+    "q": r"[1-4]|IV|III|II|I",
+    "K": r"[12]",
+    "G": r"\d{4}",
+    "V": r"\d{1,2}",
+    "u": r"[1-7]",
     "z": r"Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT",
     "a": r"[A-Za-z]{2,9}",
 }
 _SYNONYMS = {"B": "b", "h": "b", "A": "a"}
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
+# Formats that are one number: the name of its group and its pattern.
+_NUMBER_FORMATS = dict.fromkeys(EPOCH_UNITS, ("epoch", r"[+-]?\d+(?:\.\d+)?")) | {
+    SPREADSHEET: ("serial", r"\d{1,6}(?:\.\d+)?"),
+    DECIMAL_YEAR: ("decimal", r"[12]\d{3}(?:\.\d{1,17})?"),
+}
 _TWO_DIGITS = r"\d{2}"
-_NUMBERS = frozenset("mdHIMS")
-_PART_OF_DATE = {"d": "d", "m": "m", "b": "m", "y": "y", "Y": "y"}
+_NUMBERS = frozenset("mdHIMSV")
+_YEARS = frozenset("YyG")
+_PART_OF_DATE = {"d": "d", "m": "m", "b": "m", "y": "y", "Y": "y", "G": "y"} | {
+    "q": "q",
+    "K": "h",
+    "V": "w",
+}
 _TOKEN = re.compile(r"%(.)|(\s+)|(.)", re.DOTALL)
 
 
@@ -47,7 +62,8 @@ class TimeFormat:
     """A format in which a moment is written.
 
     Args:
-        text: A strptime format, one of `EPOCH_UNITS`, or `SPREADSHEET`.
+        text: A strptime format with %q for quarters and %K for half-years, one of `EPOCH_UNITS`,
+            `SPREADSHEET`, or `DECIMAL_YEAR`.
         pattern: A regular expression with a named group for each directive that has a value.
         directives: The letters of those directives.
     """
@@ -69,7 +85,7 @@ class TimeFormat:
     @property
     def skeleton(self) -> str:
         """The date's format without the order: formats that share it are read in the same order."""
-        date = re.sub(r"%[mdyY]", "n", self.text)
+        date = re.sub(r"%[mdyYqKGV]", "n", self.text)
         return re.split(r"%[HIMSfpz]", date)[0].strip(" T,")
 
 
@@ -80,10 +96,9 @@ def compile_format(text: str) -> TimeFormat:
     Raises:
         OptionInvalid: If it holds an unknown directive, a directive twice, or no year.
     """
-    if text in EPOCH_UNITS:
-        return TimeFormat(text, r"^(?P<epoch>[+-]?\d+(?:\.\d+)?)$", ("epoch",))
-    if text == SPREADSHEET:
-        return TimeFormat(text, r"^(?P<serial>\d{1,6}(?:\.\d+)?)$", ("serial",))
+    if text in _NUMBER_FORMATS:
+        group, pattern = _NUMBER_FORMATS[text]
+        return TimeFormat(text, f"^(?P<{group}>{pattern})$", (group,))
     expanded = re.sub(r"%([TRFD])", lambda match: _SHORTHANDS[match[1]], text)
     tokens = _TOKEN.findall(expanded)
     parts, directives = [], []
@@ -96,7 +111,7 @@ def compile_format(text: str) -> TimeFormat:
             directives += [name] if name != "a" else []
         else:
             parts.append(r"\s+" if blank else re.escape(literal or "%"))
-    if not {"Y", "y"} & set(directives):
+    if not _YEARS & set(directives):
         raise OptionInvalid(_unknown(text, "no year"))
     if len(set(directives)) != len(directives):
         raise OptionInvalid(_unknown(text, "a directive twice"))
@@ -107,7 +122,7 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
     """A directive's expression; its width is fixed next to digits without a separator."""
     if name == "a":
         return _DIRECTIVES[name]
-    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBaq%"]
+    touching = [letter for letter, _, _ in neighbours if letter and letter not in "pzbBaqK%"]
     is_fixed = name in _NUMBERS and len(touching) > 1
     group = rf"(?P<{name}>{_TWO_DIGITS if is_fixed else _DIRECTIVES[name]})"
     return rf"{group}\.?" if name == "b" else group
@@ -116,6 +131,7 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
 def _unknown(text: str, what: str) -> str:
     return (
         "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
-        "epoch_us, epoch_ns, excel, or a strptime format made of %Y %y %m %d %j %H %I %M %S %f %p "
-        f"%b %a %q %z with a year, such as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+        "epoch_us, epoch_ns, excel, decimal_year, or a strptime format made of %Y %y %m %d %j %H "
+        "%I %M %S %f %p %b %a %q (quarter) %K (half-year) %G %V %u (ISO week) %z with a year, such "
+        f"as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
     )

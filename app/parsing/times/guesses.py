@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
-from app.parsing.times.formats import EPOCH_DIGITS, TimeFormat, compile_format
+from app.parsing.times.formats import DECIMAL_YEAR, EPOCH_DIGITS, TimeFormat, compile_format
 from app.parsing.times.month_names import MONTHS
+from app.parsing.times.periods import named_periods, numbered_periods
 from app.parsing.times.zone_names import is_clock
 
 _SEPARATED = re.compile(r"(\d{1,2}|\d{4})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
@@ -13,8 +14,7 @@ _CHINESE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
 # May also be a two-digit year, month and day: the rows prove one, or the file is refused.
 _COMPACT_MONTH = re.compile(r"(?:1[7-9]|20)\d\d(?:0[1-9]|1[0-2])$")
 _MONTH = re.compile(r"(\d{4})([-/M])(\d{1,2})(?![-/\d])")
-_QUARTER = re.compile(r"(\d{4})([-/ ]?)Q[1-4](?!\d)")
-_QUARTER_YEAR = re.compile(r"Q[1-4]([-/ ]?)(\d{4})(?!\d)")
+_DAY_OF_YEAR = re.compile(r"(\d{4})([-/]?)[0-3]\d\d(?![-/\d])")
 _MONTH_YEAR = re.compile(r"(\d{1,2})([-/])(\d{4})(?![-/\d])")
 _NAME = r"([A-Za-zÀ-ÿ]{3,10})"
 _DAY_NAME_YEAR = re.compile(
@@ -22,7 +22,8 @@ _DAY_NAME_YEAR = re.compile(
 )
 _NAME_DAY_YEAR = re.compile(rf"{_NAME}([-/ .]+)(\d{{1,2}})([-/ ,]+)(\d{{4}})(?!\d)")
 _YEAR_NAME_DAY = re.compile(rf"(\d{{4}})([-/ ]){_NAME}\2(\d{{1,2}})(?!\d)")
-_NAME_YEAR = re.compile(rf"{_NAME}([-/ ])(\d{{4}}|\d{{2}})(?!\d)")
+_NAME_YEAR = re.compile(rf"{_NAME}([-/ .,'\u2019_]{{0,2}})(\d{{4}}|(?<![^\W\d_])\d{{2}})(?!\d)")
+_YEAR_NAME = re.compile(rf"(\d{{4}}|\d{{2}}(?![A-Za-z]))([-/ .,_]{{0,2}}){_NAME}\.?$")
 _ASCTIME = re.compile(rf"{_NAME}( +)\d{{1,2}} \d{{1,2}}:\d{{2}}:\d{{2}} \d{{4}}$")
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?=\D|$|\d{4}(\d\d)?$)")
 # May also be seconds since 1970, but only for times after 2030.
@@ -30,6 +31,7 @@ _COMPACT_HOUR = re.compile(
     r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=(?:[01]\d|2[0-4])$)"
 )
 _YEAR = re.compile(r"(?:1[0-9]|2[0-9])\d\d$")
+_DECIMAL_YEAR = re.compile(r"[12]\d{3}\.\d{1,17}")
 _WEEKDAY = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*(,? +)", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}([:.h])\d{2}(?:\1\d{2}(?:([.,])\d{1,9})?)?(?!\d)")
 _COMPACT_CLOCK = re.compile(r"\d{4}(\d{2})?(?!\d)")
@@ -37,7 +39,10 @@ _SPACED_CLOCK = re.compile(r"\d{1,2} \d{1,2}( \d{1,2})?$")
 _SEPARATOR = re.compile(r"T|,?\s+|:")
 _HALF = re.compile(r"([\s-]*)[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z])")
 _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \([^()%]+\))?$")
-INTERVAL = re.compile("(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)")
+_DASHED = "(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)"
+# ISO 8601: two moments, or a moment and a duration.
+_SLASHED = r"(?P<start>\d{4}[^/]*[\dZz])\s*(?:/|--)\s*(?P<end>\d[^/]*|P[\dTYMWDHS.,]+)"
+INTERVALS = tuple(map(re.compile, (_DASHED, _SLASHED)))
 # A moment and the name of its zone, or the abbreviation of its clock.
 ZONED = re.compile(
     r"(?P<moment>.*\d(?: ?[AaPp]\.?[Mm]\.?)?)\s*[ (\[]"
@@ -67,10 +72,22 @@ def without_zone(text: str) -> str:
 
 
 def start_of_interval(text: str) -> str | None:
-    """The first of two moments with a dash between them; None if the text is not an interval."""
-    match = INTERVAL.fullmatch(text)
-    is_interval = match and guess_formats(match["start"]) and guess_formats(match["end"])
-    return match["start"] if match and is_interval else None
+    """The first moment of an interval, such as `begin - end` or `begin/end`; None if it is none."""
+    interval = interval_pattern(text)
+    match = interval.fullmatch(text) if interval else None
+    return match["start"] if match else None
+
+
+def interval_pattern(text: str) -> re.Pattern[str] | None:
+    """The pattern of intervals that a text is written in; None if it is not an interval."""
+    return next((pattern for pattern in INTERVALS if _is_interval(pattern.fullmatch(text))), None)
+
+
+def _is_interval(match: re.Match[str] | None) -> bool:
+    if match is None or not guess_formats(match["start"]):
+        return False
+    end = match["end"]
+    return end.startswith("P") or bool(guess_formats(end) or _CLOCK.fullmatch(end))
 
 
 def guess_epoch(text: str) -> list[TimeFormat]:
@@ -84,6 +101,13 @@ def guess_epoch(text: str) -> list[TimeFormat]:
         for name, (low, high) in EPOCH_DIGITS.items()
         if low <= digits <= high
     ]
+
+
+def guess_decimal_year(text: str) -> list[TimeFormat]:
+    """The formats of a decimal year, which may also be a year with the number of its month."""
+    if not _DECIMAL_YEAR.fullmatch(text):
+        return []
+    return [compile_format(form) for form in (*numbered_periods(text), DECIMAL_YEAR)]
 
 
 def guess_year(text: str) -> list[TimeFormat]:
@@ -126,6 +150,8 @@ def _dates(text: str) -> list[tuple[str, int]]:
     """Formats of the date at the start of a text, and the index at which each ends."""
     if match := _SEPARATED.match(text):
         return [(form, match.end()) for form in _separated(match)]
+    if periods := _periods(text):
+        return [(form, len(text)) for form in periods]
     for pattern, forms in _AMBIGUOUS_DATES:
         if match := pattern.match(text):
             return [(form, match.end()) for form in forms]
@@ -133,6 +159,15 @@ def _dates(text: str) -> list[tuple[str, int]]:
     if not found and any(word.lower() in MONTHS for word in re.findall(_NAME, text)):
         found = _first(_NAMED_DATES, text)
     return found
+
+
+def _periods(text: str) -> list[str]:
+    """Formats of a period of a year; a number with a point is left to `guess_decimal_year`."""
+    if _DECIMAL_YEAR.fullmatch(text):
+        return []
+    if _COMPACT_MONTH.match(text):
+        return [*numbered_periods(text), "%y%m%d"]
+    return named_periods(text) or numbered_periods(text)
 
 
 def _first(dates: "tuple[_DateForm, ...]", text: str) -> list[tuple[str, int]]:
@@ -163,23 +198,20 @@ def _year(digits: str) -> str:
 
 _DateForm = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 # Dates whose format only other rows can prove.
-_AMBIGUOUS_DATES = (
-    (_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),
-    (_COMPACT_MONTH, ("%Y%m", "%y%m%d")),
-)
+_AMBIGUOUS_DATES = ((_BLANKS_BETWEEN, ("%d %m %Y", "%m %d %Y")),)
 _NUMBERED_DATES: tuple[_DateForm, ...] = (
     (_CHINESE, lambda _: "%Y年%m月%d日"),
     (_MONTH, lambda match: f"%Y{match[2]}%m"),
     (_MONTH_YEAR, lambda match: f"%m{match[2]}%Y"),
-    (_QUARTER, lambda match: f"%Y{match[2]}Q%q"),
-    (_QUARTER_YEAR, lambda match: f"Q%q{match[1]}%Y"),
     (_COMPACT, lambda match: "%Y%m%d"),
     (_COMPACT_HOUR, lambda match: "%Y%m%d"),
+    (_DAY_OF_YEAR, lambda match: f"%Y{match[2]}%j"),
 )
 _NAMED_DATES: tuple[_DateForm, ...] = (
     (_ASCTIME, lambda match: f"%b{match[2]}%d %H:%M:%S %Y"),
     (_DAY_NAME_YEAR, _day_name_year),
     (_NAME_DAY_YEAR, lambda match: f"%b{match[2].removeprefix('.')}%d{match[4]}%Y"),
     (_YEAR_NAME_DAY, lambda match: f"%Y{match[2]}%b{match[2]}%d"),
-    (_NAME_YEAR, lambda match: f"%b{match[2]}{_year(match[3])}"),
+    (_NAME_YEAR, lambda match: f"%b{match[2].removeprefix('.')}{_year(match[3])}"),
+    (_YEAR_NAME, lambda match: f"{_year(match[1])}{match[2]}%b"),
 )

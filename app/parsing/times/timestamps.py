@@ -9,7 +9,14 @@ from app.parsing.errors import AmbiguousTimes
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Reading, apply_format
 from app.parsing.times.formats import ORDERS, TimeFormat, compile_format
-from app.parsing.times.guesses import guess_epoch, guess_formats, guess_year
+from app.parsing.times.guesses import (
+    guess_decimal_year,
+    guess_epoch,
+    guess_formats,
+    guess_year,
+)
+from app.parsing.times.periods import MEANS, is_unlikely
+from app.parsing.times.regularity import the_regular_one
 from app.parsing.times.texts import Column
 
 Integers = npt.NDArray[np.int64]
@@ -21,6 +28,10 @@ MOST_UNKNOWN = 1000
 CONTRARY_SHARE = 0.05
 # Fewer rows may be in time order by chance.
 LEAST_STEPS = 10
+# Fewer numbers that can only be weeks may be errors.
+LEAST_WEEKS = 2
+# Fewer months may be the same by chance.
+LEAST_MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ def _readings_by_format(column: Column) -> list[list[Reading]]:
 
 def guess_any(text: str) -> list[TimeFormat]:
     """The formats of a text as a date, else as seconds since 1970, else as a year."""
-    return guess_formats(text) or guess_epoch(text) or guess_year(text)
+    return guess_formats(text) or guess_epoch(text) or guess_year(text) or guess_decimal_year(text)
 
 
 def _proven(
@@ -91,16 +102,69 @@ def _proven(
     if order is not None:
         asked = [reading for reading in group if reading.format.order == order]
         return (asked or group)[0]
-    group = _in_time_order(group)
+    group = _in_time_order(_without_weeks(column, group))
     if len(group) == 1:
+        _require_years(column, group[0])
         return group[0]
     skeleton = group[0].format.skeleton
     alike = [other for other in groups if other[0].format.skeleton == skeleton]
+    group = _regular(alike, group)
     best = max(group, key=lambda reading: _support(alike, reading.format.order))
     for other in group:
         if other is not best and not _same(best, other):
             _require_proof(column, alike, best, other)
     return best
+
+
+def _require_years(column: Column, reading: Reading) -> None:
+    """Refuse `Jan-01`, `Jan-02`, ... in which the numbers may be days: the month never changes."""
+    if {"y", "b"} - set(reading.format.directives) or "d" in reading.format.directives:
+        return
+    months = np.unique(reading.times[reading.valid].astype("datetime64[us]").astype("M8[M]"))
+    if len(months) < LEAST_MONTHS or len(np.unique(months.astype(np.int64) % 12)) > 1:
+        return
+    day = reading.format.text.replace("%y", "%d")
+    raise AmbiguousTimes(
+        f"Times such as {column.text(0)!r} can be a month of a year or a day without a year: the "
+        f"month is the same on all rows. Say with `timestamp_format={reading.format.text}` that "
+        f"the number is the year; days need a year, such as {day} %Y."
+    )
+
+
+def _without_weeks(column: Column, group: list[Reading]) -> list[Reading]:
+    """The readings without weeks by number, such as `2020-07`, unless rows can only be weeks.
+
+    One number above 12 may be an error, and 13 is also the mean of a year.
+    """
+    weeks = [reading for reading in group if "V" in reading.format.directives]
+    others = [reading for reading in group if "V" not in reading.format.directives]
+    if not weeks or not others:
+        return group
+    only_weeks = weeks[0].valid & ~np.logical_or.reduce([reading.valid for reading in others])
+    rows = np.flatnonzero(only_weeks)[:MOST_UNKNOWN].tolist()
+    proof = [row for row in rows if int(column.text(row)[-2:]) > MEANS["m"]]
+    return group if len(proof) >= LEAST_WEEKS else others
+
+
+def _regular(alike: list[list[Reading]], group: list[Reading]) -> list[Reading]:
+    """The only reading with equal steps among those that read the most rows; else all of them.
+
+    `1/1/1985`, `2/1/1985`, ... are months if the month comes first, and else days that jump by a
+    year; `2001-1` to `2001-4` are quarters, and else four months of each year.
+    """
+    support = [_support(alike, reading.format.order) for reading in group]
+    likely = [r for r, rows in zip(group, support, strict=True) if rows == max(support)]
+    place = None
+    if len(likely) > 1:
+        place = the_regular_one([_times_in(alike, reading.format.order) for reading in likely])
+    if place is not None:
+        return [likely[place]]
+    return [reading for reading in group if not is_unlikely(reading.format.text)]
+
+
+def _times_in(alike: list[list[Reading]], order: str) -> Integers:
+    readings = [reading for group in alike for reading in group if reading.format.order == order]
+    return np.concatenate([reading.times[reading.valid] for reading in readings])
 
 
 def _in_time_order(group: list[Reading]) -> list[Reading]:
@@ -183,10 +247,11 @@ def _require_proof(
         if proof
         else "no row proves one of them"
     )
+    are_dates = set(best.format.order) == set(other.format.order) == set("dmy")
+    words = " (or `dayfirst` or `monthfirst`)" if are_dates else ""
     raise AmbiguousTimes(
         f"The dates can be read in two ways, and {seen}: {readings}. Say which it is with "
-        f"`timestamp_format={best.format.text}` or `timestamp_format={other.format.text}` "
-        "(or `dayfirst` or `monthfirst`)."
+        f"`timestamp_format={best.format.text}` or `timestamp_format={other.format.text}`{words}."
     )
 
 

@@ -19,7 +19,7 @@ NULLS = frozenset(
     | {"unavailable", "unknown", "nodata"}
     | {"n.a.", "n.a", "n.d.", "nd", "..", "...", ":", "---", "(null)", "undefined", "no data"}
 )
-NUMBER = re.compile(r"[+-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+\-\u2212]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
 INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 # `18.00` is more likely a number; with a colon or two dots it can only be a time of day.
 SURE_CLOCK = re.compile(r"\d{1,2}(?::\d{2}|\.\d{2}\.|h\d{2}$|\d{2} (?:UTC|GMT)$)")

@@ -207,6 +207,6 @@ def aligned(text: str) -> str:
     )
 
 
-def parts(header: str, form: str, mark: str = ",", **given: Any) -> str:
+def parts(header: str, form: str | Callable[[datetime], str], mark: str = ",", **given: Any) -> str:
     """Weather whose time stands in several columns."""
     return weather(f"{header}{mark}temp{mark}rain\n", time=form, mark=mark, **given)
