@@ -13,6 +13,7 @@ from pydantic import (
 
 from app.calendars.codes import calendar_name
 from app.parsing.options import MOST_NAME_LENGTH
+from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
 from app.series.tables import Series
 from models.calendars.cadence import Cadence
 from models.calendars.timezones import find_zone
@@ -112,6 +113,12 @@ class SeriesCreate(BaseModel):
     calendar: Calendar | None = None
     channels: list[ChannelSettings] = Field(default_factory=list)
     description: str = Field("", max_length=10_000)
+    attributes: dict[AttributeName, AttributeValue] = Field(
+        default_factory=dict,
+        max_length=MOST_ATTRIBUTES,
+        description="Facts that do not change with time, such as a category or a capacity.",
+        examples=[{"region": "north", "capacity": 12.5}],
+    )
 
 
 class SeriesUpdate(BaseModel):
@@ -144,6 +151,12 @@ class SeriesUpdate(BaseModel):
         "that are added to `missing` become missing in stored rows too; numbers that are removed "
         "from it come back where such a change had made them missing.",
     )
+    attributes: dict[AttributeName, AttributeValue | None] | None = Field(
+        None,
+        max_length=MOST_ATTRIBUTES,
+        description="Facts that do not change with time. Named ones are set, null deletes one, "
+        "and others stay.",
+    )
 
 
 class SeriesRead(BaseModel):
@@ -160,6 +173,7 @@ class SeriesRead(BaseModel):
                     "cadence": "1min",
                     "timezone": "Asia/Kolkata",
                     "calendar": "sessions",
+                    "attributes": {"sector": "index"},
                     "revision": 1,
                     "rows": 93370,
                     "first": "2022-01-03T03:38:00Z",
@@ -177,6 +191,9 @@ class SeriesRead(BaseModel):
     cadence: str | None
     timezone: str
     calendar: str
+    attributes: dict[str, int | float | str] = Field(
+        default_factory=dict, description="Facts that do not change with time."
+    )
     revision: int
     rows: int
     first: datetime | None
@@ -186,7 +203,8 @@ class SeriesRead(BaseModel):
     @classmethod
     def from_row(cls, series: Series) -> "SeriesRead":
         """The response for a stored series."""
-        names = ("name", "kind", "description", "channels", "cadence", "timezone", "calendar")
+        settings = ("kind", "description", "channels", "cadence", "timezone", "calendar")
+        names = ("name", *settings, "attributes")
         stored: dict[str, Any] = {name: getattr(series, name) for name in names}
         return cls(
             **stored,

@@ -15,6 +15,7 @@ from app.errors import (
     SeriesNotFound,
     TimezoneFixed,
 )
+from app.series.attributes import set_attributes
 from app.series.channels import checked_channels, merged_channels
 from app.series.missing_value_update import MissingValueUpdate, update_missing_values
 from app.series.schemas import SeriesCreate, SeriesUpdate
@@ -96,6 +97,7 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
         calendar=request.calendar or ("sessions" if request.kind == "ohlc" else "continuous"),
         calendar_is_given=request.calendar is not None,
         channels=checked_channels(request.channels),
+        attributes=request.attributes,
     )
 
 
@@ -111,6 +113,7 @@ def update_series(
         SeriesNotFound: If there is no such series.
         TimezoneFixed: If the time zone changes although stored rows were read in the old one.
         UnknownChannel: If a channel does not exist.
+        Invalid: If the series would have too many attributes.
     """
     series = lock_series(session, name)
     if request.description is not None:
@@ -118,6 +121,8 @@ def update_series(
     if request.timezone is not None and request.timezone != series.timezone:
         _change_timezone(series, request.timezone)
     _change_step(session, series, request)
+    if request.attributes is not None:
+        set_attributes(series, request.attributes)
     update = None
     if request.channels is not None:
         before = series.channels

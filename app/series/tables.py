@@ -31,6 +31,10 @@ class Series(Base):
     calendar: Mapped[str] = mapped_column(sa.String(40))
     calendar_is_given: Mapped[bool] = mapped_column(default=False)
     channels: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    # Facts that do not change with time, such as a category or a capacity.
+    attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    # What happens to implausible live rows: `keep` or `hold`.
+    implausible: Mapped[str] = mapped_column(sa.String(8), default="keep", server_default="keep")
     revision: Mapped[int] = mapped_column(default=0)
     rows: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     first_time: Mapped[datetime | None] = mapped_column(Timestamp)
@@ -138,3 +142,19 @@ class QuarantinedRow(Base):
     line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     reason: Mapped[str] = mapped_column(sa.Text)
     text: Mapped[str] = mapped_column(sa.Text)
+
+
+class HeldRow(Base):
+    """A live row that waits for a confirmation, and why; its time is microseconds since 1970."""
+
+    __tablename__ = "held_rows"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("series.id", ondelete="CASCADE"), index=True
+    )
+    time: Mapped[int] = mapped_column(sa.BigInteger)
+    row: Mapped[dict[str, Any]] = mapped_column(Json)
+    code: Mapped[str] = mapped_column(sa.String(40))
+    message: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)

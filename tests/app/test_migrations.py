@@ -21,6 +21,7 @@ from app.migrate import (
     migrate,
     newest,
 )
+from app.series.tables import Series
 from app.settings import Settings
 from app.version import VERSION
 from tests.app.conftest import put_rows
@@ -62,6 +63,7 @@ def storage(database: Database) -> list[Any]:
 def tables(database: Database) -> dict[str, dict[str, Any]]:
     """What the database says of our tables; the order of columns counts."""
     inspector = sa.inspect(database.engine)
+    names = set(inspector.get_table_names())
     return {
         name: {
             "columns": [str(column) for column in inspector.get_columns(name)],
@@ -73,16 +75,36 @@ def tables(database: Database) -> dict[str, dict[str, Any]]:
             "options": inspector.get_table_options(name),
         }
         for name in Base.metadata.tables
+        if name in names
     }
 
 
-def rows(database: Database) -> dict[str, list[Any]]:
-    """Everything that our tables hold."""
+def rows(database: Database, widths: dict[str, int]) -> dict[str, list[Any]]:
+    """What our tables hold in their first columns."""
     with database.engine.connect() as connection:
         return {
-            name: sorted(map(repr, connection.exec_driver_sql(f'SELECT * FROM "{name}"')))
-            for name in Base.metadata.tables
+            name: sorted(
+                repr(tuple(row)[:width])
+                for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"')
+            )
+            for name, width in widths.items()
         }
+
+
+def widths(found: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """The number of columns of each table."""
+    return {name: len(one["columns"]) for name, one in found.items()}
+
+
+def without_new_columns(
+    found: dict[str, dict[str, Any]], earlier: dict[str, int]
+) -> dict[str, dict[str, Any]]:
+    """The tables as they were, if columns were added at their ends only."""
+    return {
+        name: {**one, "columns": one["columns"][: earlier[name]]}
+        for name, one in found.items()
+        if name in earlier
+    }
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -134,14 +156,29 @@ class TestNewDatabase:
 
 
 class TestDatabaseOfTheReleaseBefore:
-    def test_it_is_marked_as_current_and_not_changed(self, earlier: Database) -> None:
+    def test_it_keeps_its_tables_and_rows_and_gets_what_is_new(self, earlier: Database) -> None:
         assert stored_revision(earlier) == LAST_REPLACED
         assert not current(earlier)
-        before = tables(earlier), rows(earlier)
+        before = tables(earlier)
+        columns = widths(before)
+        held = rows(earlier, columns)
         migrate(earlier)
         assert stored_revision(earlier) == newest()
         assert current(earlier)
-        assert (tables(earlier), rows(earlier)) == before
+        after = tables(earlier)
+        assert without_new_columns(after, columns) == before
+        assert rows(earlier, columns) == held
+        added = {name: width - columns.get(name, 0) for name, width in widths(after).items()}
+        assert {name: n for name, n in added.items() if n} == {"series": 2, "held_rows": 7}
+
+    def test_its_series_have_no_attributes_and_keep_every_row(self, earlier: Database) -> None:
+        migrate(earlier)
+        with earlier.reading() as session:
+            found = session.execute(sa.select(Series.attributes, Series.implausible)).all()
+        assert found
+        assert {(str(attributes), implausible) for attributes, implausible in found} == {
+            ("{}", "keep")
+        }
 
     def test_its_tables_are_those_of_a_new_one(
         self, earlier: Database, request: pytest.FixtureRequest, tmp_path: Path

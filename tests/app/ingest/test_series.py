@@ -146,6 +146,30 @@ class TestUpdate:
         assert check_problem(answer, 422)["errors"][0]["pointer"] == "/channels/0/name"
 
 
+class TestAttributes:
+    def test_they_are_set_at_creation_and_shown(self, client: TestClient) -> None:
+        given = {"region": "north", "capacity": 12.5, "units": 3}
+        assert create(client, "s", attributes=given).attributes == given
+        assert client.get("/v1/series/s").json()["attributes"] == given
+        assert create(client, "t").attributes == {}
+
+    def test_a_patch_sets_those_it_names_and_null_deletes(self, client: TestClient) -> None:
+        create(client, "s", attributes={"region": "north", "capacity": 12.5})
+        body = {"attributes": {"capacity": None, "owner": "x"}}
+        assert client.patch("/v1/series/s", json=body).json()["attributes"] == {
+            "region": "north",
+            "owner": "x",
+        }
+
+    def test_other_values_are_refused(self, client: TestClient) -> None:
+        for value in (True, [1], {"a": 1}, "x\x00y"):
+            body = {"name": "s", "attributes": {"a": value}}
+            check_problem(client.post("/v1/series", json=body), 422)
+        create(client, "s", attributes={str(n): n for n in range(100)})
+        answer = client.patch("/v1/series/s", json={"attributes": {"more": 1}})
+        assert check_problem(answer, 422)["errors"][0]["pointer"] == "/attributes"
+
+
 class TestDelete:
     def test_a_series_goes_with_all_its_rows(self, client: TestClient) -> None:
         create(client, "weekly")
