@@ -1,7 +1,7 @@
 """Requests and responses about series and uploads."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    model_validator,
 )
 
 from app.calendars.codes import calendar_name
@@ -76,6 +77,18 @@ CadenceText = Annotated[
 ]
 
 
+def require_order(minimum: float | None, maximum: float | None) -> None:
+    """Refuse limits of which the lower one is above the other.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if minimum is not None and maximum is not None and minimum > maximum:
+        raise ValueError(
+            f"`minimum` must be at most `maximum`, which is {maximum:g}. Received: {minimum:g}"
+        )
+
+
 class ChannelSettings(BaseModel):
     """A channel: its unit, the numbers that mean a missing value, and whether it is an angle."""
 
@@ -87,6 +100,26 @@ class ChannelSettings(BaseModel):
         default_factory=list, description="Numbers that mean missing, such as -9999."
     )
     angular: bool = Field(False, description="A direction in degrees: 359 is next to 1.")
+    minimum: FiniteFloat | None = Field(
+        None,
+        description="The lowest possible value, such as 0 for a concentration. Lower live values "
+        "are in the `issues` of their write.",
+    )
+    maximum: FiniteFloat | None = Field(None, description="The highest possible value.")
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        require_order(self.minimum, self.maximum)
+        return self
+
+
+Implausible = Annotated[
+    Literal["keep", "hold"],
+    Field(
+        description="What happens to live rows with `issues`. `keep`: they are stored. `hold`: "
+        "they wait in `GET /v1/series/{name}/quarantine` until they are confirmed or discarded."
+    ),
+]
 
 
 class SeriesCreate(BaseModel):
@@ -119,6 +152,7 @@ class SeriesCreate(BaseModel):
         description="Facts that do not change with time, such as a category or a capacity.",
         examples=[{"region": "north", "capacity": 12.5}],
     )
+    implausible: Implausible = "keep"
 
 
 class SeriesUpdate(BaseModel):
@@ -157,6 +191,7 @@ class SeriesUpdate(BaseModel):
         description="Facts that do not change with time. Named ones are set, null deletes one, "
         "and others stay.",
     )
+    implausible: Implausible | None = None
 
 
 class SeriesRead(BaseModel):
@@ -169,11 +204,21 @@ class SeriesRead(BaseModel):
                     "name": "nifty",
                     "kind": "ohlc",
                     "description": "",
-                    "channels": [{"name": "close", "unit": None, "missing": [], "angular": False}],
+                    "channels": [
+                        {
+                            "name": "close",
+                            "unit": None,
+                            "missing": [],
+                            "angular": False,
+                            "minimum": 0,
+                            "maximum": None,
+                        }
+                    ],
                     "cadence": "1min",
                     "timezone": "Asia/Kolkata",
                     "calendar": "sessions",
                     "attributes": {"sector": "index"},
+                    "implausible": "keep",
                     "revision": 1,
                     "rows": 93370,
                     "first": "2022-01-03T03:38:00Z",
@@ -194,6 +239,7 @@ class SeriesRead(BaseModel):
     attributes: dict[str, int | float | str] = Field(
         default_factory=dict, description="Facts that do not change with time."
     )
+    implausible: Implausible = "keep"
     revision: int
     rows: int
     first: datetime | None
@@ -204,7 +250,7 @@ class SeriesRead(BaseModel):
     def from_row(cls, series: Series) -> "SeriesRead":
         """The response for a stored series."""
         settings = ("kind", "description", "channels", "cadence", "timezone", "calendar")
-        names = ("name", *settings, "attributes")
+        names = ("name", *settings, "attributes", "implausible")
         stored: dict[str, Any] = {name: getattr(series, name) for name in names}
         return cls(
             **stored,
