@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from app.errors import ChannelsDiffer, ChannelsMissing, Invalid, UnitsDiffer, UnknownChannel
 from app.quality.unit_spellings import known_unit
-from app.series.schemas import ChannelSettings, require_order
+from app.series.limits import require_order
+from app.series.schemas import ChannelSettings
 from models.errors import Problem
 
 ChannelList = list[dict[str, Any]]

@@ -15,6 +15,7 @@ from pydantic import (
 from app.calendars.codes import calendar_name
 from app.parsing.options import MOST_NAME_LENGTH
 from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
+from app.series.limits import Implausible, Maximum, Minimum, require_order
 from app.series.tables import Series
 from models.calendars.cadence import Cadence
 from models.calendars.timezones import find_zone
@@ -77,18 +78,6 @@ CadenceText = Annotated[
 ]
 
 
-def require_order(minimum: float | None, maximum: float | None) -> None:
-    """Refuse limits of which the lower one is above the other.
-
-    Raises:
-        ValueError: If it is.
-    """
-    if minimum is not None and maximum is not None and minimum > maximum:
-        raise ValueError(
-            f"`minimum` must be at most `maximum`, which is {maximum:g}. Received: {minimum:g}"
-        )
-
-
 class ChannelSettings(BaseModel):
     """A channel: its unit, the numbers that mean a missing value, and whether it is an angle."""
 
@@ -100,26 +89,13 @@ class ChannelSettings(BaseModel):
         default_factory=list, description="Numbers that mean missing, such as -9999."
     )
     angular: bool = Field(False, description="A direction in degrees: 359 is next to 1.")
-    minimum: FiniteFloat | None = Field(
-        None,
-        description="The lowest possible value, such as 0 for a concentration. Lower live values "
-        "are in the `issues` of their write.",
-    )
-    maximum: FiniteFloat | None = Field(None, description="The highest possible value.")
+    minimum: Minimum = None
+    maximum: Maximum = None
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
         require_order(self.minimum, self.maximum)
         return self
-
-
-Implausible = Annotated[
-    Literal["keep", "hold"],
-    Field(
-        description="What happens to live rows with `issues`. `keep`: they are stored. `hold`: "
-        "they wait in `GET /v1/series/{name}/quarantine` until they are confirmed or discarded."
-    ),
-]
 
 
 class SeriesCreate(BaseModel):
@@ -204,16 +180,7 @@ class SeriesRead(BaseModel):
                     "name": "nifty",
                     "kind": "ohlc",
                     "description": "",
-                    "channels": [
-                        {
-                            "name": "close",
-                            "unit": None,
-                            "missing": [],
-                            "angular": False,
-                            "minimum": 0,
-                            "maximum": None,
-                        }
-                    ],
+                    "channels": [{"name": "close", "unit": None, "missing": [], "angular": False}],
                     "cadence": "1min",
                     "timezone": "Asia/Kolkata",
                     "calendar": "sessions",

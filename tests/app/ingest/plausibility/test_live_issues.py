@@ -21,7 +21,7 @@ def usual(n: int) -> float:
 
 
 def hourly(client: TestClient, count: int = 100, **settings: Any) -> datetime:
-    """A series `s` of so many hours with the channel `temp`; the time of its next row."""
+    """A series `s` of hours with the channel `temp`; the time of its next row."""
     channel = {"name": "temp", **settings}
     create(client, "s", channels=[channel])
     rows = [[(FIRST + n * HOUR).isoformat(), usual(n)] for n in range(count)]

@@ -83,7 +83,7 @@ def test_an_outlier_among_the_rows_hides_no_other() -> None:
     assert not is_far(usual, values, 51.0)
 
 
-def test_channels_that_show_nothing_judge_nothing() -> None:
+def test_channels_without_evidence_have_no_far_values() -> None:
     constant, missing = np.full(ROWS, 7.0), np.full(ROWS, np.nan)
     nearly_dry = np.zeros(ROWS)
     nearly_dry[[100, 500, 900]] = 0.2
