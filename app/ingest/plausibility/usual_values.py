@@ -11,7 +11,7 @@ from models.arrays import Values
 Mask = npt.NDArray[np.bool_]
 PerChannel = npt.NDArray[np.float64]
 
-# A value is compared with the median of this many rows before it: a single outlier does not move it.
+# A value is compared with the median of this many rows before it, which one outlier cannot move.
 LEVEL_ROWS = 5
 # Fewer values than this prove nothing about the next one.
 LEAST_VALUES = 20
