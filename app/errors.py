@@ -10,6 +10,7 @@ ServiceError                      500 error
 ├── NotFound                      404 not-found
 │   ├── SeriesNotFound            404 series-not-found
 │   ├── UploadNotFound            404 upload-not-found
+│   ├── HeldRowNotFound           404 held-row-not-found
 │   ├── ModelNotFound             404 model-not-found
 │   ├── VersionNotFound           404 version-not-found
 │   ├── NoTrainedVersion          404 no-trained-version
@@ -133,6 +134,10 @@ class SeriesNotFound(NotFound):
 
 class UploadNotFound(NotFound):
     """The series has no upload of this number."""
+
+
+class HeldRowNotFound(NotFound):
+    """The series has no held row of this number; it may be confirmed or discarded already."""
 
 
 class ModelNotFound(NotFound):

@@ -15,12 +15,16 @@ from app.errors import (
     UnknownRevision,
 )
 from app.forecasts.after_write import after_write
+from app.ingest import appending
+from app.ingest.plausibility.checking import RowIssue
 from app.problems import documented
-from app.series import observations, query_results, undo
+from app.series import query_results, undo
 from app.series.column_cache import ColumnCacheDependency
 from app.series.formats import FILE_EXTENSIONS, MEDIA_TYPES
 from app.series.observation_schemas import (
+    MOST_ISSUES,
     CausedForecast,
+    LiveIssue,
     ObservationsDeleted,
     ObservationsQuery,
     ObservationsRead,
@@ -30,6 +34,7 @@ from app.series.observation_schemas import (
     ReadHeaders,
 )
 from app.series.service import get_series, lock_series
+from app.times import to_datetime
 
 router = APIRouter(tags=["observations"])
 
@@ -58,16 +63,33 @@ def put_observations(
 
     In the same transaction, earlier forecasts of these times are scored, and every deployed
     version (one that an alias points to) advances its state and stores its next forecast.
+
+    The rows are looked at: values outside of a channel's `minimum` and `maximum`, values far from
+    the recent rows or from what deployed versions expect, and times that are off the grid, finer
+    than the cadence or while the calendar is closed are in `issues`. They are stored all the same,
+    unless the series has `"implausible": "hold"`: then they wait in
+    `GET /v1/series/{name}/quarantine`.
     """
-    with database.transaction() as session:
-        series = lock_series(session, name)
-        written = observations.put_observations(session, series, body)
-        forecasts = after_write(session, series, written)
+    appended = appending.append(database, name, body)
+    written = appended.written
     return ObservationsWritten(
         rows_stored=written.rows_stored,
         rows_updated=written.rows_updated,
         revision=written.revision,
-        forecasts=[CausedForecast.model_validate(each) for each in forecasts],
+        forecasts=[CausedForecast.model_validate(each) for each in appended.forecasts],
+        issues=[_issue(each) for each in appended.issues[:MOST_ISSUES]],
+        rows_with_issues=len({each.row for each in appended.issues}),
+        rows_held=appended.rows_held,
+    )
+
+
+def _issue(found: RowIssue) -> LiveIssue:
+    return LiveIssue(
+        code=found.code,
+        message=found.message,
+        time=to_datetime(found.time),
+        channel=found.channel,
+        value=found.value,
     )
 
 

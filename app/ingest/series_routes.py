@@ -18,7 +18,13 @@ from app.errors import (
 )
 from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
-from app.ingest import deletion, observation_routes, revision_routes, upload_routes
+from app.ingest import (
+    deletion,
+    held_routes,
+    observation_routes,
+    revision_routes,
+    upload_routes,
+)
 from app.pagination import Page, Paging
 from app.problems import documented
 from app.series import quality, service
@@ -120,3 +126,4 @@ def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
 router.include_router(upload_routes.router)
 router.include_router(observation_routes.router)
 router.include_router(revision_routes.router)
+router.include_router(held_routes.router)

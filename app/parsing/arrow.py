@@ -96,6 +96,8 @@ def settings_to_metadata(channel: dict[str, Any]) -> dict[str, str]:
     """A channel's settings as the metadata of an Arrow field."""
     given = {"missing": channel["missing"], "angular": channel["angular"]}
     metadata = {name: json.dumps(value) for name, value in given.items() if value}
+    limits = {name: channel.get(name) for name in ("minimum", "maximum")}
+    metadata |= {name: json.dumps(limit) for name, limit in limits.items() if limit is not None}
     return metadata | ({"unit": channel["unit"]} if channel["unit"] else {})
 
 
@@ -106,7 +108,7 @@ def settings_from_metadata(metadata: dict[bytes, bytes] | None) -> dict[str, Any
         try:
             if name == b"unit":
                 found["unit"] = value.decode()
-            elif name in (b"missing", b"angular"):
+            elif name in (b"missing", b"angular", b"minimum", b"maximum"):
                 found[name.decode()] = json.loads(value)
         except (ValueError, RecursionError):
             continue

@@ -210,5 +210,10 @@ def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
 
 def _queue(session: Session, body: ModelCreate) -> Answer:
     model, version, job = service.request_version(session, body)
-    queued = VersionQueued(name=model.name, version=version.number, job=read_job(session, job))
+    queued = VersionQueued(
+        name=model.name,
+        version=version.number,
+        job=read_job(session, job),
+        warnings=service.training_warnings(session, version),
+    )
     return Answer(202, queued, location=f"/v1/jobs/{job.id}")

@@ -66,12 +66,24 @@ class ModelCreate(BaseModel):
     )
 
 
+class TrainingWarning(BaseModel):
+    """A finding of the series' uploads that is still open; the training goes on."""
+
+    code: str
+    message: str
+
+
 class VersionQueued(BaseModel):
     """A queued training."""
 
     name: str
     version: int
     job: JobRead
+    warnings: list[TrainingWarning] = Field(
+        default_factory=list,
+        description="Findings of the series' uploads that nothing has resolved since, such as a "
+        "likely placeholder for a missing value, a counter or an unknown time zone.",
+    )
 
 
 class VersionRead(BaseModel):

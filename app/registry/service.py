@@ -14,9 +14,10 @@ from app.db import insert_or_ignore
 from app.errors import Invalid, ModelNotFound, UnknownPreset
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import WITH_PANEL, get_model
-from app.registry.schemas import ModelCreate
+from app.registry.schemas import ModelCreate, TrainingWarning
 from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.registry.warm_starts import find_start, read_start
+from app.series.open_findings import open_findings
 from app.series.tables import Series
 from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
@@ -68,6 +69,16 @@ def request_version(session: Session, request: ModelCreate) -> tuple[Model, Mode
         device=request.device,
         started_from=started_from,
     )
+
+
+def training_warnings(session: Session, version: ModelVersion) -> list[TrainingWarning]:
+    """What uploads found in the series of a new version and nothing has resolved since."""
+    ids = [each.series_id for each in version.panel]
+    panel = session.scalars(sa.select(Series).where(Series.id.in_(ids))).all()
+    return [
+        TrainingWarning(code=finding.code, message=finding.message)
+        for finding in open_findings(session, panel)
+    ]
 
 
 def queue_version(

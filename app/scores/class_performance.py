@@ -14,9 +14,13 @@ from app.scores.totals import CLASS_MEANS
 
 
 def class_targets(
-    session: Session, span: Span, test: dict[str, Any]
+    session: Session, span: Span, test: dict[str, Any], *, without_outliers: bool = False
 ) -> list[ClassTargetPerformance]:
-    """The figures of every target; the arguments are those of `target_figures`."""
+    """The figures of every target; the first arguments are those of `target_figures`.
+
+    Scores of classes have no outliers, because they are bounded.
+    """
+    del without_outliers
     return [
         ClassTargetPerformance(**each)
         for each in target_figures(session, span, ClassScore, test, _figures)

@@ -150,7 +150,8 @@ def _windows(
     for window in chosen:
         length = WINDOWS[window]
         start = None if length is None else end - length
-        targets = targets_of(session, Span(version.id, series, start), test)
+        span = Span(version.id, series, start)
+        targets = targets_of(session, span, test, without_outliers=wanted.outliers == "exclude")
         yield WindowPerformance(window=window, start=start, targets=targets)
 
 

@@ -17,6 +17,11 @@ class PerformanceQuery(BaseModel):
     version: str | None = Field(None, description="Only the version of this number.")
     series: str | None = Field(None, description="Only this series.")
     window: Window | None = Field(None, description="Only this window.")
+    outliers: Literal["include", "exclude"] = Field(
+        "include",
+        description="`exclude`: without the points that `outliers` of each target names. Scores "
+        "that retention has folded into sums stay included.",
+    )
 
 
 class Figures(BaseModel):
@@ -44,12 +49,30 @@ class LeadFigures(Figures):
     lead: int
 
 
+class OutlierRow(BaseModel):
+    """A row whose scores are outliers: an actual value far outside of the forecasts' intervals."""
+
+    time: datetime
+    actual: float
+    points: int = Field(description="Scored points of this row that are outliers.")
+    largest_distance: float = Field(
+        description="The largest error of these points, of the forecast or of the naive one."
+    )
+
+
 class TargetPerformance(Figures):
     """The figures of one target over all leads, and of each lead."""
 
     target: str
     unit: str | None
     leads: list[LeadFigures]
+    outliers: list[OutlierRow] = Field(
+        default_factory=list,
+        description="Rows with points whose actual value is more than 5.5 widths of the 95 % "
+        "interval away from the forecast, and far from the naive one too: often a row in a wrong "
+        "unit. And later rows with errors as large: their forecasts have read it. At most 100. "
+        "They are in the figures unless `outliers=exclude`.",
+    )
 
 
 class ClassFigures(BaseModel):

@@ -12,11 +12,19 @@ from app.series.tables import Series
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The scored points of one version on one series, after `start`; all if that is None."""
+    """The scored points of one version on one series.
+
+    Args:
+        version_id: The version.
+        series: The series.
+        start: Only points after this moment; all if it is None.
+        excluded: Conditions that leave out points of values, such as outliers.
+    """
 
     version_id: int
     series: Series
     start: datetime | None
+    excluded: tuple[sa.ColumnElement[bool], ...] = ()
 
     def conditions(self, table: type[AwaitedPoint]) -> Iterable[sa.ColumnElement[bool]]:
         """Conditions on the rows of a table: those that count and have an actual value."""
@@ -25,6 +33,7 @@ class Span:
         yield sa.and_(table.counted, table.actual.is_not(None))
         if self.start is not None:
             yield table.time > self.start
+        yield from self.excluded
 
     def unit(self, target: str) -> str | None:
         """The unit of a target."""

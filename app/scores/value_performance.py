@@ -5,17 +5,29 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.scores.outliers import find_outliers, without
 from app.scores.schemas import TargetPerformance
 from app.scores.spans import Span, added, ratio
 from app.scores.tables import ForecastScore
 from app.scores.target_figures import PointSums, mean, target_figures
 
 
-def value_targets(session: Session, span: Span, test: dict[str, Any]) -> list[TargetPerformance]:
-    """The figures of every target; the arguments are those of `target_figures`."""
+def value_targets(
+    session: Session, span: Span, test: dict[str, Any], *, without_outliers: bool = False
+) -> list[TargetPerformance]:
+    """The figures of every target, with the rows that are outliers named and, if asked, left out.
+
+    The first arguments are those of `target_figures`.
+    """
+    found = find_outliers(session, span)
+    chosen = without(span, found.values()) if without_outliers else span
     return [
-        TargetPerformance(unit=span.unit(each["target"]), **each)
-        for each in target_figures(session, span, ForecastScore, test, _figures)
+        TargetPerformance(
+            unit=span.unit(each["target"]),
+            outliers=list(found[each["target"]].rows) if each["target"] in found else [],
+            **each,
+        )
+        for each in target_figures(session, chosen, ForecastScore, test, _figures)
     ]
 
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from app.errors import ChannelsDiffer, ChannelsMissing, Invalid, UnitsDiffer, UnknownChannel
 from app.quality.missing_marks import MissingMarks
 from app.quality.unit_spellings import known_unit
+from app.series.limits import require_order
 from app.series.schemas import ChannelSettings
 from models.errors import Problem
 
@@ -98,7 +99,7 @@ def merged_channels(
 
     Raises:
         UnknownChannel: If a series with rows has no channel of that name.
-        Invalid: If a name occurs twice.
+        Invalid: If a name occurs twice, or a minimum is above its maximum.
     """
     known = [channel["name"] for channel in present]
     for position, channel in enumerate(changes):
@@ -112,7 +113,20 @@ def merged_channels(
     new = {channel["name"]: channel for channel in checked_channels(changes)}
     given = {channel.name: channel.model_dump(exclude_unset=True) for channel in changes}
     merged = [channel | given.get(channel["name"], {}) for channel in present]
+    places = {channel.name: position for position, channel in enumerate(changes)}
+    for each in merged:
+        if each["name"] in places:
+            _require_order(each, places[each["name"]])
     return merged + [channel for name, channel in new.items() if name not in known]
+
+
+def _require_order(channel: dict[str, Any], position: int) -> None:
+    """Refuse a channel whose minimum is above its maximum; earlier releases stored neither."""
+    try:
+        require_order(channel.get("minimum"), channel.get("maximum"))
+    except ValueError as error:
+        problem = Problem(f"/channels/{position}/minimum", str(error))
+        raise Invalid(str(error), errors=[problem]) from error
 
 
 def missing_marks_of(channels: ChannelList) -> MissingMarks:

@@ -9,6 +9,8 @@ from app.series.field_types import CadenceText
 from app.series.schemas import SeriesRead
 
 MOST_ROWS = 100_000
+# Issues of one write that the response lists.
+MOST_ISSUES = 1000
 LARGEST_REVISION = 2**31 - 1
 
 Form = Literal["json", "csv", "arrow", "parquet"]
@@ -65,6 +67,19 @@ class CausedForecast(BaseModel):
     )
 
 
+class LiveIssue(BaseModel):
+    """What is implausible about a new row: the value of a channel, or the time itself."""
+
+    code: str = Field(
+        description="`outside_limits`, `unexpected_value`, `off_grid`, `finer_than_cadence` or "
+        "`calendar_closed`."
+    )
+    message: str
+    time: datetime
+    channel: str | None = Field(description="Null if the issue is the time of the row.")
+    value: float | None
+
+
 class ObservationsWritten(BaseModel):
     """What a write changed, and the forecasts that it caused.
 
@@ -89,6 +104,9 @@ class ObservationsWritten(BaseModel):
                             "error": None,
                         }
                     ],
+                    "issues": [],
+                    "rows_with_issues": 0,
+                    "rows_held": 0,
                 }
             ]
         }
@@ -98,6 +116,17 @@ class ObservationsWritten(BaseModel):
     rows_updated: int
     revision: int
     forecasts: list[CausedForecast]
+    issues: list[LiveIssue] = Field(
+        default_factory=list,
+        description=f"What is implausible about the rows, in the order of time; the first "
+        f"{MOST_ISSUES}.",
+    )
+    rows_with_issues: int = 0
+    rows_held: int = Field(
+        0,
+        description="Rows that were not stored because of their issues and wait in "
+        '`GET /v1/series/{name}/quarantine`: those of a series with `"implausible": "hold"`.',
+    )
 
 
 class RangeQuery(BaseModel):

@@ -1,4 +1,4 @@
-"""Read observation rows from JSON and store them."""
+"""Read observation rows from JSON."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy.orm import Session
 
 from app.db import to_microseconds
 from app.errors import Invalid
@@ -18,7 +17,6 @@ from app.series.changes import Batch
 from app.series.channels import channels_of_names, missing_marks_of, require_known
 from app.series.observation_schemas import ObservationsWrite
 from app.series.tables import Series
-from app.series.write import Written, write_batch
 from models.arrays import Values
 from models.errors import Problem
 
@@ -60,8 +58,10 @@ def read_json_rows(
     return JsonRows(names, *_parsed(columns, rows, time_column, at, texts=texts))
 
 
-def put_observations(session: Session, series: Series, request: ObservationsWrite) -> Written:
-    """Insert or replace rows in the caller's transaction; the caller holds the series' lock.
+def read_batch(series: Series, request: ObservationsWrite) -> Batch:
+    """The rows of a request in the order of time; of several with one time the last one counts.
+
+    The first rows of a series set its channels. The caller holds the series' lock.
 
     Raises:
         Invalid: With a pointer to each field that cannot be stored.
@@ -81,8 +81,7 @@ def put_observations(session: Session, series: Series, request: ObservationsWrit
     order = np.argsort(times, kind="stable")
     is_last = np.append(np.diff(times[order]) > 0, True)
     chosen = order[is_last]
-    batch = Batch(times[chosen], values[chosen], names)
-    return write_batch(session, series, batch, source="put")
+    return Batch(times[chosen], values[chosen], names)
 
 
 def _time_column(columns: list[str], at: str) -> int:

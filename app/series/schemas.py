@@ -1,17 +1,19 @@
 """Requests and responses about series and uploads."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    model_validator,
 )
 
 from app.parsing.options import MOST_NAME_LENGTH, DuplicateRule
 from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
 from app.series.field_types import CadenceText, Calendar, SeriesName, TimezoneName
+from app.series.limits import Implausible, Maximum, Minimum, require_order
 from app.series.missing_marks import MOST_MARKS, MissingMark
 from app.series.tables import Series
 from models.series import SeriesKind
@@ -31,6 +33,13 @@ class ChannelSettings(BaseModel):
         "with the whole field, without blanks around it; a text that is a number means the number.",
     )
     angular: bool = Field(False, description="A direction in degrees: 359 is next to 1.")
+    minimum: Minimum = None
+    maximum: Maximum = None
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        require_order(self.minimum, self.maximum)
+        return self
 
 
 class SeriesCreate(BaseModel):
@@ -63,6 +72,7 @@ class SeriesCreate(BaseModel):
         description="Facts that do not change with time, such as a category or a capacity.",
         examples=[{"region": "north", "capacity": 12.5}],
     )
+    implausible: Implausible = "keep"
 
 
 class SeriesUpdate(BaseModel):
@@ -102,6 +112,7 @@ class SeriesUpdate(BaseModel):
         description="Facts that do not change with time. Named ones are set, null deletes one, "
         "and others stay.",
     )
+    implausible: Implausible | None = None
 
 
 class SeriesRead(BaseModel):
@@ -119,6 +130,7 @@ class SeriesRead(BaseModel):
                     "timezone": "Asia/Kolkata",
                     "calendar": "sessions",
                     "attributes": {"sector": "index"},
+                    "implausible": "keep",
                     "revision": 1,
                     "rows": 93370,
                     "first": "2022-01-03T03:38:00Z",
@@ -139,6 +151,7 @@ class SeriesRead(BaseModel):
     attributes: dict[str, int | float | str] = Field(
         default_factory=dict, description="Facts that do not change with time."
     )
+    implausible: Implausible = "keep"
     revision: int
     rows: int
     first: datetime | None
@@ -149,7 +162,7 @@ class SeriesRead(BaseModel):
     def from_row(cls, series: Series) -> "SeriesRead":
         """The response for a stored series."""
         settings = ("kind", "description", "channels", "cadence", "timezone", "calendar")
-        names = ("name", *settings, "attributes")
+        names = ("name", *settings, "attributes", "implausible")
         stored: dict[str, Any] = {name: getattr(series, name) for name in names}
         return cls(
             **stored,

@@ -96,6 +96,7 @@ def _insert(session: Session, request: SeriesCreate) -> bool:
         calendar_is_given=request.calendar is not None,
         channels=checked_channels(request.channels),
         attributes=request.attributes,
+        implausible=request.implausible,
     )
 
 
@@ -118,6 +119,8 @@ def update_series(
     _change_step(session, series, request)
     if request.attributes is not None:
         set_attributes(series, request.attributes)
+    if request.implausible is not None:
+        series.implausible = request.implausible
     update = None
     if request.channels is not None:
         before = series.channels

@@ -28,6 +28,7 @@ def training(**changes: object) -> dict[str, Any]:
 REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("series-not-found", "GET", "/v1/series/none", {}),
     ("upload-not-found", "GET", "/v1/series/weekly/uploads/7", {}),
+    ("held-row-not-found", "POST", "/v1/series/weekly/quarantine:confirm", {"json": {"ids": [7]}}),
     ("model-not-found", "GET", "/v1/models/none", {}),
     ("version-not-found", "GET", f"{MODEL}/versions/9", {}),
     ("version-not-found", "GET", f"{MODEL}/versions/none", {}),

@@ -175,6 +175,13 @@ def time_from_end(session: Session, series_id: int, count: int) -> int:
     return session.scalars(statement).one()
 
 
+def last_rows(session: Session, series_id: int, columns: int, limit: int) -> StoredRows:
+    """The last observations, at most `limit`, in the order of time."""
+    newest = f"{PRESENT} WHERE series_id = {series_id:d} ORDER BY time DESC LIMIT {limit:d}"
+    found = _select(session, newest, 0, columns)
+    return found.where(np.argsort(found.times))
+
+
 def first_times(session: Session, series_id: int, limit: int) -> Microseconds:
     """The times of the first observations."""
     times = sa.select(Observation.time).where(Observation.series_id == series_id)

@@ -43,6 +43,9 @@ class TestWrite:
             "rows_updated": 0,
             "revision": 1,
             "forecasts": [],
+            "issues": [],
+            "rows_with_issues": 0,
+            "rows_held": 0,
         }
         changed = put(client, ["time", "a"], [[hours(1)[0], 9], [hours(4)[3], None]]).json()
         assert (changed["rows_stored"], changed["rows_updated"], changed["revision"]) == (1, 1, 2)

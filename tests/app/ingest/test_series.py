@@ -146,15 +146,38 @@ class TestUpdate:
 
     def test_what_is_not_given_for_a_channel_stays(self, client: TestClient) -> None:
         create(client, "s", channels=[{"name": "y", "unit": "deg", "missing": [-9]}])
-        body = {"channels": [{"name": "y", "angular": True}]}
+        body = {"channels": [{"name": "y", "angular": True, "minimum": 0}]}
         (channel,) = client.patch("/v1/series/s", json=body).json()["channels"]
-        assert channel == {"name": "y", "unit": "deg", "missing": [-9.0], "angular": True}
+        assert channel == {
+            "name": "y",
+            "unit": "deg",
+            "missing": [-9.0],
+            "angular": True,
+            "minimum": 0.0,
+            "maximum": None,
+        }
 
     def test_an_unknown_channel_is_refused(self, client: TestClient) -> None:
         create(client, "weekly")
         put_rows(client, weekly_rows(0, 5))
         answer = client.patch("/v1/series/weekly", json={"channels": [{"name": "z"}]})
         assert check_problem(answer, 422)["errors"][0]["pointer"] == "/channels/0/name"
+
+
+class TestLimits:
+    def test_a_minimum_above_its_maximum_is_refused(self, client: TestClient) -> None:
+        channel = {"name": "y", "minimum": 2, "maximum": 1}
+        check_problem(client.post("/v1/series", json={"name": "s", "channels": [channel]}), 422)
+        create(client, "s", channels=[{"name": "x"}, {"name": "y", "maximum": 1}])
+        body = {"channels": [{"name": "y", "minimum": 2}]}
+        answer = client.patch("/v1/series/s", json=body)
+        assert check_problem(answer, 422)["errors"][0]["pointer"] == "/channels/0/minimum"
+
+    def test_null_removes_a_limit(self, client: TestClient) -> None:
+        create(client, "s", channels=[{"name": "y", "minimum": 0, "maximum": 1}])
+        body = {"channels": [{"name": "y", "maximum": None}]}
+        (channel,) = client.patch("/v1/series/s", json=body).json()["channels"]
+        assert (channel["minimum"], channel["maximum"]) == (0.0, None)
 
 
 class TestAttributes:

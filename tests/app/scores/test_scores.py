@@ -218,3 +218,45 @@ class TestPerformance:
         self, client: TestClient, deployed: str, query: dict[str, str]
     ) -> None:
         check_problem(client.get(f"/v1/models/{deployed}/performance", params=query), 404)
+
+
+class TestOutliers:
+    def feed(self, client: TestClient, wrong: int | None, count: int) -> None:
+        """Weeks as they are expected, one of them a thousand times as large."""
+        for week in range(ROWS, ROWS + count):
+            value = weekly_rows(week, 1)[0][1]
+            append(client, week, value * 1000 if week == wrong else value)
+
+    def target(self, client: TestClient, model: str, **query: str) -> dict[str, Any]:
+        (item,) = performance(client, model, window="all", **query)["items"]
+        target: dict[str, Any] = item["windows"][0]["targets"][0]
+        return target
+
+    @pytest.mark.parametrize("count", [4, 12])
+    def test_a_row_in_a_wrong_unit_is_named_and_can_be_left_out(
+        self, client: TestClient, deployed: str, count: int
+    ) -> None:
+        wrong = ROWS + 2
+        self.feed(client, wrong, count)
+        included = self.target(client, deployed)
+        named = {row["time"]: row for row in included["outliers"]}
+        time = (START + wrong * WEEK).isoformat().replace("+00:00", "Z")
+        assert named[time]["actual"] == weekly_rows(wrong, 1)[0][1] * 1000
+        assert named[time]["points"] == 2
+        assert min(named) == time
+        excluded = self.target(client, deployed, outliers="exclude")
+        assert excluded["outliers"] == included["outliers"]
+        assert excluded["count"] < included["count"]
+        assert excluded["mae"] < 5
+        assert included["mae"] > 500
+
+    def test_usual_rows_are_not_outliers(self, client: TestClient, deployed: str) -> None:
+        self.feed(client, None, 12)
+        included = self.target(client, deployed)
+        assert included["outliers"] == []
+        assert self.target(client, deployed, outliers="exclude") == included
+
+    def test_a_new_level_is_not_made_of_outliers(self, client: TestClient, deployed: str) -> None:
+        for week in range(ROWS, ROWS + 30):
+            append(client, week, 5e5 * (1 + (week % 2)))
+        assert len(self.target(client, deployed)["outliers"]) < 5

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.csv_cells import neutralize
+from app.series.schemas import ChannelSettings
 from tests.app.ingest.test_observations import hours, put
 from tests.app.ingest.test_series import create
 
@@ -60,7 +61,8 @@ def test_a_series_reads_back_equal(
 ) -> None:
     for name in ("s", "t"):
         client.delete(f"/v1/series/{name}")
-    channels = [{"name": name, "unit": "°C", "missing": [-9999], "angular": True} for name in names]
+    settings = {"unit": "°C", "missing": [-9999], "angular": True, "minimum": 0, "maximum": 1e9}
+    channels = [{"name": name, **settings} for name in names]
     create(client, "s", channels=channels)
     clock = [hour.replace("+", f"{microseconds}+") for hour in hours(len(rows) + 1)]
     # Of a column without a number a CSV file does not say that it is one.
@@ -128,4 +130,4 @@ class TestFiles:
         answer = client.post("/v1/series/s/uploads?create=true", content=target.getvalue())
         assert answer.status_code == 201, answer.text
         (channel,) = client.get("/v1/series/s").json()["channels"]
-        assert channel == {"name": "a", "unit": None, "missing": [], "angular": False}
+        assert channel == ChannelSettings(name="a").model_dump()
