@@ -83,11 +83,12 @@ def learn_usual_bars(local: Times, cadence: Cadence) -> tuple[Bars, bool]:
     if intraday and unsure and DAY_MICROSECONDS // cadence.count <= MOST_SLOTS:
         return unproven_bars(local, cadence.count), True
     rows = _Rows.of(local)
+    common = rows.common_times
     bars = [np.empty(0, dtype=np.int64)] * 7
     for weekday in _usual_weekdays(np.unique(rows.days)):
         recent = rows.recent_on(weekday)
         daily = cadence.counts_days
-        bars[weekday] = _commonest_bar(recent) if daily else _common(recent, rows, cadence.count)
+        bars[weekday] = _commonest_bar(recent) if daily else _common(recent, rows, common, cadence)
     return tuple(bars), unsure and not cadence.counts_days
 
 
@@ -104,7 +105,7 @@ def _usual_weekdays(days: Indices) -> set[int]:
     return usual | _WORKING_DAYS if days[-1] - days[0] < 14 else usual
 
 
-def _common(recent: _Rows, rows: _Rows, step: int) -> npt.NDArray[np.int64]:
+def _common(recent: _Rows, rows: _Rows, common: Indices, cadence: Cadence) -> npt.NDArray[np.int64]:
     days = np.unique(recent.days)
     found, counts = np.unique(recent.times_of_day, return_counts=True)
     covered = np.full(len(found), len(days))
@@ -112,12 +113,12 @@ def _common(recent: _Rows, rows: _Rows, step: int) -> npt.NDArray[np.int64]:
     covered -= (days[-1] == rows.days[-1]) & (found > rows.times_of_day[-1])
     # If no time of day is that common, use the most frequent ones.
     usual = found[counts >= np.minimum(_LEAST_SHARE_OF_SESSIONS * covered, counts.max())]
-    candidates = np.setdiff1d(rows.common_times, usual)
+    candidates = np.setdiff1d(common, usual)
     if len(days) >= _FEW_SESSIONS:
         enough = found[counts >= _LEAST_SHARE_IN_PAUSE * covered]
         candidates = np.intersect1d(candidates, enough)
     beside = candidates[_distance(candidates, usual) < SHORT_PAUSE]
-    return np.union1d(usual, _short_runs(candidates, beside, step))
+    return np.union1d(usual, _short_runs(candidates, beside, cadence.count))
 
 
 def _distance(times_of_day: Indices, usual: Indices) -> Indices:
