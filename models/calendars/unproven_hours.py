@@ -16,7 +16,7 @@ from models.calendars.cadence import DAY_MICROSECONDS, ORIGIN, Indices
 MOST_SLOTS = 86_400
 _HALF_DAY = DAY_MICROSECONDS // 2
 # Shorter pauses within a day are rows that are missing by chance, if few days show them.
-_SHORT_PAUSE = 15 * 60_000_000
+SHORT_PAUSE = 15 * 60_000_000
 _FEW_DAYS = 3
 _WHOLE_DAY = 0.9
 
@@ -124,7 +124,7 @@ def _working_hours(span: _Span, step: int) -> Slots:
     for first, stop in _closed_runs(is_open):
         pause = slice(first, stop)
         by_chance = found[pause].any() or covered[pause].max() < _FEW_DAYS
-        if by_chance and (stop - first) * step < _SHORT_PAUSE:
+        if by_chance and (stop - first) * step < SHORT_PAUSE:
             is_open[pause] = True
     return is_open
 

@@ -145,7 +145,7 @@ def _with_holes(
     if rows > _MOST_ROWS:
         raise DataError(
             f"A grid must have at most {_MOST_ROWS:,} rows; steps of {points.cadence.text} "
-            f"over this span give {rows:,}."
+            f"over this span give {rows:,}. A coarser `cadence` gives fewer."
         )
     times = points.labels(np.arange(first, first + rows))
     if len(filled) == rows:

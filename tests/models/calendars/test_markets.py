@@ -129,3 +129,21 @@ class TestUnsure:
         times = rows(half_days, "2024-01-01", 780)
         thinned = np.delete(times, np.arange(5, 770, 11))
         assert len(learnt(thinned).bars[1]) == 390
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_minutes_missing_by_chance_stay_open(market: str) -> None:
+    times = rows(MARKETS[market], "2023-05-08", 30_000)
+    traded = np.random.default_rng(1).random(len(times)) < 0.75
+    traded[-1] = True
+    found = [len(bars) for bars in learnt(times[traded]).bars]
+    assert found == pytest.approx([len(bars) for bars in learnt(times).bars], abs=3)
+
+
+def test_half_of_the_fridays_do_not_open_their_afternoons() -> None:
+    times = rows(half_days, "2024-01-01", 20_000)
+    whole = rows(lambda day, hour: half_days(day * 0, hour) & (day < 5), "2024-01-01", 20_000)
+    # Each third Friday is whole.
+    weeks = (whole - np.datetime64("2024-01-01", "us")) // np.timedelta64(7, "D")
+    some = np.union1d(times, whole[(weeks % 3 == 0) & (whole < times[-1])])
+    assert len(learnt(some).bars[4]) == 210

@@ -387,3 +387,14 @@ class TestHoles:
         profile = SeriesProfile.from_data(replace(wave, values=values))
         assert list(problems(profile, targets=["value"])) == ["/split/test"]
         assert resolved(profile, targets=["value", "lead"])
+
+    def test_a_hole_of_too_many_steps_is_refused_and_a_coarser_cadence_works(self) -> None:
+        rows = np.arange(2_000) + 40_000_000 * (np.arange(2_000) >= 1_000)
+        times = np.datetime64("2022-01-01", "us") + rows * np.timedelta64(1, "s")
+        profile = SeriesProfile.from_data(
+            SeriesData(
+                "s", "generic", (Channel("v"),), times, waves(2_000, 1), "1s", "continuous", "UTC"
+            )
+        )
+        assert "A coarser `cadence` gives fewer" in problems(profile)[""]
+        assert resolved(profile, cadence="1min", aggregate="mean", horizon=2)
