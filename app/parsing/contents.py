@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.parsing.bars_of_rows import as_bars, begin_of_step
+from app.parsing.channels import Channels
 from app.parsing.columns import ChosenColumns
 from app.parsing.duplicates import Combining
 from app.parsing.findings import Findings
@@ -24,23 +25,7 @@ from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars
 from app.parsing.values.matrix import taken
 from models.arrays import Values
-from models.grid.summaries import Rule
 from models.series import SeriesKind
-
-
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """The names of the channels by their columns, and their values on all rows.
-
-    `rules` say how each is combined where rows become bars.
-    """
-
-    kind: SeriesKind
-    names: dict[int, str]
-    values: Values
-    decimal: str
-    units: dict[int, str] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
