@@ -14,6 +14,10 @@ from app.parsing.sources.delimiters import split_fields
 from app.parsing.values.cells import CellKind, kind_of
 from app.series.tables import QuarantinedRow, Upload
 
+# Parameters by which rows become others.
+# Options that say what the rows mean, and hold for corrected rows too.
+MEANING = ("pivot", "value", "duplicates", "every", "times", "period")
+
 
 def quarantined_rows(session: Session, upload_id: int) -> list[QuarantinedRow]:
     """The rows of an upload that could not be stored, in the order of the file."""
@@ -50,16 +54,18 @@ def options_like(upload: Upload) -> dict[str, Any]:
     """
     dialect = _dialect(upload)
     formats = dialect["timestamp_format"]
-    given = upload.parameters
+    given = {name: upload.parameters[name] for name in MEANING if name in upload.parameters}
+    # Channels that rows were combined into are not columns of the file.
+    is_combined = "pivot" in given or given.get("duplicates") == "ohlc"
     return {
+        **given,
         "delimiter": dialect["delimiter"],
         "decimal": dialect["decimal"],
         "timestamp": tuple(dialect["timestamp"]),
         "timestamp_format": formats[0] if len(formats) == 1 else None,
         "timezone": dialect["timezone"],
         "header": True,
-        "columns": tuple(dialect["columns"]),
-        **{name: given[name] for name in ("times", "period") if name in given},
+        "columns": () if is_combined else tuple(dialect["columns"]),
     }
 
 

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.parsing.channels import Channels
 from app.parsing.errors import OptionInvalid
 from app.parsing.options import ReadOptions
 from app.parsing.times.fields import Integers
@@ -13,9 +13,6 @@ from models.calendars.cadence import Cadence
 from models.errors import DataError, Problem
 from models.grid.bins import Bins
 from models.grid.summaries import Rule
-
-if TYPE_CHECKING:
-    from app.parsing.contents import Channels
 
 PRICE_NAME = re.compile(r".*(price|px|last|rate|close|quote|kurs|prix|precio|prezzo)")
 BAR: dict[str, Rule] = {"open": "first", "high": "max", "low": "min", "close": "last"}
@@ -48,7 +45,7 @@ def begin_of_step(times: Integers, options: ReadOptions) -> Integers:
     return bins.names(bins.points().index_at_or_after(moments)).view(np.int64)
 
 
-def as_bars(channels: "Channels", columns: int, options: ReadOptions) -> "Channels":
+def as_bars(channels: Channels, columns: int, options: ReadOptions) -> Channels:
     """The channels of bars, made of prices; the others are summed.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.parsing.bars_of_rows import as_bars, begin_of_step
+from app.parsing.channels import Channels
 from app.parsing.columns import ChosenColumns
 from app.parsing.derived_columns import independent_columns
 from app.parsing.duplicates import Combining
@@ -34,26 +35,10 @@ from app.parsing.values.matrix import taken, taken_channels
 from app.parsing.values.odd_cells import report_odd_cells
 from app.quality.missing_marks import MissingMarks
 from models.arrays import Values
-from models.grid.summaries import Rule
 from models.series import SeriesKind
 
 # Formats that hold a time of day.
 WITH_CLOCK = re.compile(r"%[HI]|epoch|excel")
-
-
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """The names of the channels by their columns, and their values on all rows.
-
-    `rules` say how each is combined where rows become bars.
-    """
-
-    kind: SeriesKind
-    names: dict[int, str]
-    values: Values
-    decimal: str
-    units: dict[int, str] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from app.parsing.channels import Channels
 from app.parsing.columns import ChosenColumns
-from app.parsing.contents import Channels, ReadRows, read_rows
+from app.parsing.contents import ReadRows, read_rows
 from app.parsing.duplicates import require_few_conflicts
 from app.parsing.findings import Findings, Rejected
 from app.parsing.keys.labels import NO_LABEL, coded

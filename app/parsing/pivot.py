@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.parsing.channels import Channels
 from app.parsing.columns import ChosenColumns
-from app.parsing.contents import Channels, Content, ReadRows, read_rows
+from app.parsing.contents import Content, ReadRows, read_rows
 from app.parsing.duplicates import Combining, RowsOfOneTime
 from app.parsing.findings import Findings
 from app.parsing.keys.labels import NO_LABEL, coded

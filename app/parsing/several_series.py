@@ -31,6 +31,7 @@ VARIABLE_NAME = re.compile(
 )
 SHOWN_VALUES = 3
 MOST_VALUE_COLUMNS = 5
+LEAST_LABELLED_SHARE = 0.98
 
 
 def refuse_several_series(
@@ -95,11 +96,23 @@ def _find_key(
 
 def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label, ...] | None:
     """A key without rows of the same time; a column named as one of symbols needs least proof."""
-    found = None if chosen.asked else find_silent_key(rows, _provable(labels))
+    found = None if chosen.asked else _with_labels(rows, _provable(labels))
     if found is None:
         symbols = [one for one in labels if one.is_text and SYMBOL_NAME.fullmatch(one.name.lower())]
         found = next(((one,) for one in symbols if not splits_worse(rows.times, one)), None)
     return None if found is None else extend(rows, found, _provable(labels))
+
+
+def _with_labels(rows: Rows, labels: list[Label]) -> tuple[Label, ...] | None:
+    """The silent key of the rows that have labels, where hardly any are missing."""
+    present = [label.codes != NO_LABEL for label in labels]
+    few_missing = [mask for mask in present if mask.mean() >= LEAST_LABELLED_SHARE]
+    if all(mask.all() for mask in few_missing):
+        return find_silent_key(rows, labels)
+    whole = np.logical_and.reduce(few_missing)
+    found = find_silent_key(rows.where(whole), [_where(label, whole) for label in labels])
+    numbers = [label.number for label in found or ()]
+    return tuple(label for label in labels if label.number in numbers) or None
 
 
 def _provable(labels: list[Label]) -> list[Label]:

@@ -72,3 +72,22 @@ class TestCorrectedRows:
         assert "no upload 99" in check_problem(answer, 404)["detail"]
         query = "like=1&split=note"
         check_problem(client.post(f"/v1/series/s/uploads?{query}", content=ROWS), 422)
+
+
+class TestTidyTables:
+    def test_a_corrected_row_is_read_as_its_file_was(self, client: TestClient) -> None:
+        rows = "".join(
+            f"2024-01-{day:02},{name},{day}\n" for day in range(1, 21) for name in ("temp", "hum")
+        )
+        query = {"create": True, "pivot": "variable", "value": "value"}
+        text = f"time,variable,value\n{rows}2024-01-21,temp,much\n"
+        report = client.post("/v1/series/tidy/uploads", params=query, content=text).json()
+        assert report["rows_quarantined"] == 1
+        address = f"/v1/series/tidy/uploads/{report['id']}/quarantine?format=rows"
+        corrected = client.get(address).text.replace("much", "7")
+        again = client.post(
+            "/v1/series/tidy/uploads", params={"like": report["id"]}, content=corrected
+        )
+        assert (again.status_code, again.json()["rows_stored"]) == (201, 1), again.text
+        last = client.get("/v1/series/tidy/observations").json()
+        assert last["rows"][-1] == ["2024-01-21T00:00:00Z", None, 7]

@@ -110,6 +110,14 @@ class TestRefusal:
         assert "name its channels with `columns=`" in refusal(text)
         assert len(read_text(text, columns=("v",)).times) == 100
 
+    def test_a_missing_label_does_not_hide_a_key(self) -> None:
+        rows = ((START + n * MINUTE, "" if n == 70 else "ab"[n % 2], wave(n)) for n in range(200))
+        text = csv("time,probe,v", rows)
+        assert proposed(refusal(text)) == "probe"
+        parts = split(text, "probe")
+        assert [len(part.table.times) for part in parts] == [99, 100]
+        assert [one.code for one in parts[0].table.rejected] == ["no_symbol"]
+
     def test_columns_of_coordinates_are_a_key(self) -> None:
         rows = (
             ((START + n * HOUR).isoformat(), lat, lon, wave(n, 280 + lat + lon))
