@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from app.parsing.errors import NotATable
+from app.parsing.errors import NotATable, OptionInvalid
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
@@ -19,6 +19,7 @@ from app.parsing.sources.delimiters import (
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import HEAD_BYTES, read_text
 from app.parsing.sources.workbook_limits import office_format
+from models.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def read_grid(
     content.seek(0)
     file_format = arrow_files.format_of(content.read(HEAD_BYTES))
     if file_format is not None:
+        _refuse_sheet(options)
         record.dialect |= {"format": file_format, "encoding": None}
         layout, columns = arrow_files.read_arrow(
             content, file_format, findings, limit_bytes=limit_bytes
@@ -126,7 +128,15 @@ def is_plain(text: str) -> bool:
     return not any(form.matches(text) for form in TEXT_FORMATS)
 
 
+def _refuse_sheet(options: ReadOptions) -> None:
+    """Refuse `sheet` for a file that can only hold one table."""
+    if options.sheet is not None:
+        message = f"`sheet=` is for workbooks and JSON documents. Received: {options.sheet!r}"
+        raise OptionInvalid(message, [Problem("/query/sheet", message)])
+
+
 def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
+    _refuse_sheet(options)
     lines, delimiter = split_text(text, options, findings, record)
     single = options.start is not None
     layout = find_layout(lines, delimiter, options.header, findings, single_column=single)
