@@ -98,8 +98,8 @@ def read_regular(
         Irregular: If it is not regular.
     """
     head = _head(content)
-    if options.start or options.cadence or options.wide:
-        raise Irregular("its rows have no times of their own")
+    if options.start or options.cadence or options.wide or options.sheet:
+        raise Irregular("`start`, `cadence`, `wide` and `sheet` need the whole file")
     try:
         layout, chosen, delimiter = _first_rows(head, options, findings, record)
     except UnreadableFile as error:

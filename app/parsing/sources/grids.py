@@ -1,10 +1,11 @@
 """Read a file of any format as columns with names; the only place that lists the formats."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from app.parsing.errors import NotATable
+from app.parsing.errors import AmbiguousNumbers, NotATable, OptionInvalid
 from app.parsing.findings import Findings
 from app.parsing.lines import Lines, split_lines, unquoted, without_blank
 from app.parsing.options import ReadOptions
@@ -19,6 +20,7 @@ from app.parsing.sources.delimiters import (
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import HEAD_BYTES, read_text
 from app.parsing.sources.workbook_limits import office_format
+from models.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ TEXT_FORMATS = (
     TextFormat("line protocol", line_protocol.is_line_protocol, line_protocol.read_line_protocol),
 )
 TIME = "time"
+SAMPLE_LINES = 300
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def read_grid(
@@ -102,6 +106,7 @@ def read_grid(
     content.seek(0)
     file_format = arrow_files.format_of(content.read(HEAD_BYTES))
     if file_format is not None:
+        _refuse_sheet(options)
         record.dialect |= {"format": file_format, "encoding": None}
         layout, columns = arrow_files.read_arrow(
             content, file_format, findings, limit_bytes=limit_bytes
@@ -126,7 +131,15 @@ def is_plain(text: str) -> bool:
     return not any(form.matches(text) for form in TEXT_FORMATS)
 
 
+def _refuse_sheet(options: ReadOptions) -> None:
+    """Refuse `sheet` for a file that can only hold one table."""
+    if options.sheet is not None:
+        message = f"`sheet=` is for workbooks and JSON documents. Received: {options.sheet!r}"
+        raise OptionInvalid(message, [Problem("/query/sheet", message)])
+
+
 def _delimited(text: str, options: ReadOptions, findings: Findings, record: ReadingRecord) -> Grid:
+    _refuse_sheet(options)
     lines, delimiter = split_text(text, options, findings, record)
     single = options.start is not None
     layout = find_layout(lines, delimiter, options.header, findings, single_column=single)
@@ -135,12 +148,34 @@ def _delimited(text: str, options: ReadOptions, findings: Findings, record: Read
     return Grid(layout, columns, delimiter)
 
 
+def _comma_of_one_column(lines: Lines, options: ReadOptions) -> str:
+    """The delimiter of a file without times: its commas may be those of one column of decimals.
+
+    Raises:
+        AmbiguousNumbers: If two columns of whole numbers would look the same.
+    """
+    sample = [text.strip() for text in lines.texts[:SAMPLE_LINES] if text.strip()]
+    rows = [text for text in sample if DECIMAL_COMMA.fullmatch(text)]
+    if len(rows) < len(sample) - 1 or not rows:
+        return ","
+    if options.decimal == "," or (rows != sample and "," not in sample[0]):
+        return ";"
+    if options.decimal is None and rows == sample:
+        raise AmbiguousNumbers(
+            f"Lines such as {rows[0]!r} may hold one number with a decimal comma, or two numbers. "
+            "Say which it is with `delimiter=;` or `delimiter=,`."
+        )
+    return ","
+
+
 def split_text(
     text: str, options: ReadOptions, findings: Findings, record: ReadingRecord
 ) -> tuple[Lines, str]:
     """The lines that are not blank, and their delimiter."""
     lines = unquoted(split_lines(text))
     delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
+    if options.start and not options.delimiter and delimiter == ",":
+        delimiter = _comma_of_one_column(lines, options)
     record.dialect["delimiter"] = delimiter
     if f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)

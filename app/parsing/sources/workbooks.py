@@ -117,7 +117,7 @@ def _sheet(sheet: Any, is_hidden: bool) -> Sheet:
     merged_rows = sum(bottom - top + 1 for (top, _), (bottom, _) in merged)
     if merged_rows > len(rows) * max(map(len, rows), default=0):
         merged = []  # ranges that overlap are not of a table
-    headers = next((n for n, cells in enumerate(rows) if _has_data(cells)), 0)
+    headers = _count_headers(rows, merged)
     _join_headers(rows, headers, [one for one in merged if one[0][0] == one[1][0]])
     _fill_down(rows, headers, [one for one in merged if one[0][1] == one[1][1]])
     return Sheet(sheet.name, list(_numbered(rows, first_row + 1)), is_hidden)
@@ -151,6 +151,18 @@ def _duration(cell: timedelta) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+def _count_headers(rows: list[list[str]], merged: list[Merged]) -> int:
+    """The rows above the first with data; years that are merged over columns are names."""
+    over = [top for (top, left), (_, right) in merged if left < right and top < MOST_HEADER_ROWS]
+    names = [row for row in over if 0 <= row < len(rows) and not _has_time(rows[row])]
+    start = max(names, default=-1) + 1
+    return next((n for n in range(start, len(rows)) if _has_data(rows[n])), 0)
+
+
+def _has_time(cells: list[str]) -> bool:
+    return any(kind_of(cell) in TIMES for cell in cells)
+
+
 def _join_headers(rows: list[list[str]], headers: int, merged: list[Merged]) -> None:
     """Put the texts of cells that are merged over columns before the names below them."""
     by_row: dict[int, list[tuple[int, int]]] = {}
@@ -158,7 +170,7 @@ def _join_headers(rows: list[list[str]], headers: int, merged: list[Merged]) -> 
         by_row.setdefault(row, []).append((first, last))
     for row in sorted(by_row):
         above = rows[row] if 0 <= row < headers - 1 else []
-        if sum(map(bool, above)) < 2 and len(by_row[row]) < 2:
+        if not above or (sum(map(bool, above)) < 2 and len(by_row[row]) < 2):
             continue  # a title over the whole table, or cells among the rows
         for first, last in by_row[row]:
             above[first : last + 1] = [above[first]] * (last + 1 - first)

@@ -5,7 +5,13 @@ import json
 
 import pytest
 
-from app.parsing.errors import MissingColumns, OptionInvalid, SeveralSeries, UnreadableFile
+from app.parsing.errors import (
+    AmbiguousNumbers,
+    MissingColumns,
+    OptionInvalid,
+    SeveralSeries,
+    UnreadableFile,
+)
 from app.parsing.findings import Findings
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
@@ -78,6 +84,28 @@ def test_starts_and_steps(start: str, cadence: str, zone: str, expected: list[st
         return
     read = moments(read_text(written(","), **options))[:2]
     assert [text[: len(right)] for text, right in zip(read, expected, strict=True)] == expected
+
+
+class TestDecimalCommas:
+    ROWS = "0,5\n1,5\n2,25\n"
+
+    def test_one_column_with_a_name(self) -> None:
+        read = read_text(f"flow\n{self.ROWS}", **DAILY)
+        assert (read.channels, column(read, "flow")) == (("flow",), [0.5, 1.5, 2.25])
+
+    def test_two_columns_with_names(self) -> None:
+        read = read_text(f"flow,level\n{self.ROWS}", **DAILY)
+        assert (column(read, "flow"), column(read, "level")) == ([0, 1, 2], [5, 5, 25])
+
+    def test_without_names_it_is_asked_for(self) -> None:
+        with pytest.raises(AmbiguousNumbers, match=r"`delimiter=;` or `delimiter=,`"):
+            read_text(self.ROWS, **DAILY)
+        assert read_text(self.ROWS, delimiter=";", **DAILY).values.tolist() == [
+            [0.5],
+            [1.5],
+            [2.25],
+        ]
+        assert read_text(self.ROWS, delimiter=",", **DAILY).values[0].tolist() == [0, 5]
 
 
 class TestRowsThatAreNotUsable:

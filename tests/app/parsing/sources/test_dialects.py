@@ -243,6 +243,10 @@ class TestRefusals:
         ):
             read_text("a,b\n1.5,2.5\n3.5,4.5\n")
 
+    def test_a_sheet_of_a_text(self) -> None:
+        with pytest.raises(UnreadableFile, match=r"`sheet=` is for workbooks"):
+            read_text("time,a\n2024-01-01,1\n", sheet="A")
+
     def test_one_column(self) -> None:
         with pytest.raises(UnreadableFile, match=r"one column only.*`delimiter=`"):
             read_text("a\n1\n2\n")

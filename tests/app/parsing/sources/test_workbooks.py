@@ -118,6 +118,20 @@ def test_a_header_of_merged_cells() -> None:
     assert moments(read) == times
 
 
+def test_merged_cells_above_numbers_are_names() -> None:
+    rows: Rows = [["", 2020, None, 2021, None], ["Time", "a", "b", "a", "b"]]
+    rows += [[MARCH + n * DAY, n, n + 1, n + 2, n + 3] for n in range(9)]
+    read = read_bytes(xlsx({"Data": rows}, merged=("B1:C1", "D1:E1")))
+    assert read.channels == ("2020 a", "2020 b", "2021 a", "2021 b")
+    assert column(read, "2021 b") == [n + 3 for n in range(9)]
+
+
+def test_merged_cells_among_the_rows() -> None:
+    rows, times, values = table(MARCH, HOUR, 9, ("Time", "Gas", "Oil"))
+    read = read_bytes(xlsx({"Data": rows}, merged=("B5:C5", "B6:C6")))
+    assert (moments(read), column(read, "Gas")) == (times, values)
+
+
 def test_a_date_that_is_merged_over_its_hours() -> None:
     rows: Rows = [["Date", "Time", "Gas"]]
     for day in range(3):
