@@ -30,6 +30,7 @@ class SeriesBefore:
         last: That of the last row.
         revision: The revision.
         timezone: The zone in which the last upload's times were read, else that of the series.
+        series_timezone: That of the series.
         times: The last upload's parameter `times`.
     """
 
@@ -38,6 +39,7 @@ class SeriesBefore:
     last: int | None
     revision: int
     timezone: str
+    series_timezone: str
     times: str | None
 
     @classmethod
@@ -52,6 +54,7 @@ class SeriesBefore:
             to_microseconds(series.last_time) if series.last_time else None,
             series.revision,
             report.get("dialect", {}).get("timezone") or series.timezone,
+            series.timezone,
             upload.parameters.get("times") if upload else None,
         )
 
@@ -104,12 +107,17 @@ def _report_other_reading(
     written: Written,
     findings: Findings,
 ) -> None:
-    """Report rows over stored ones whose times were read in another zone, or as other ends."""
+    """Report rows read as other ends of intervals, or over stored ones in another zone."""
     over = int((table.times <= last).sum())
-    now = (parameters.get("timezone", before.timezone), parameters.get("times"))
+    zone = table.dialect["timezone"]
+    # The file's own clock says its instants, whatever was read before.
+    is_given = zone in (parameters.get("timezone"), before.series_timezone)
+    now = (zone if is_given else before.timezone, parameters.get("times"))
     earlier = (before.timezone, before.times)
     formats = table.dialect["timestamp_format"]
-    if not over or now == earlier or (now[1] == earlier[1] and _have_offsets(formats)):
+    is_same_end = now[1] == earlier[1]
+    is_same_zone = now[0] == earlier[0] or _have_offsets(formats) or not over
+    if is_same_end and is_same_zone:
         return
     message = (
         f"The times were read with {_shown(*now)}, and those of the rows before with "
@@ -117,7 +125,7 @@ def _report_other_reading(
         f"{written.rows_updated} stored rows got other values. If that is not right, restore "
         f"revision {before.revision} and upload with {_shown(*earlier)}."
     )
-    findings.report("other_reading", message, over)
+    findings.report("other_reading", message, over or len(table.times))
 
 
 def _have_offsets(formats: list[str]) -> bool:

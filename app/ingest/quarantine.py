@@ -14,7 +14,6 @@ from app.parsing.sources.delimiters import split_fields
 from app.parsing.values.cells import CellKind, kind_of
 from app.series.tables import QuarantinedRow, Upload
 
-# Parameters by which rows become others.
 # Options that say what the rows mean, and hold for corrected rows too.
 MEANING = ("pivot", "value", "duplicates", "every", "times", "period")
 

@@ -10,7 +10,7 @@ from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
 from app.parsing.times.zone_names import PRINCIPAL
 from app.parsing.times.zone_proof import has_changes
-from models.calendars.cadence import DAY_MICROSECONDS
+from models.calendars.cadence import DAY_MICROSECONDS, Cadence
 from models.calendars.timezones import to_utc
 
 # Numbers that count the periods of a day: from an hour down to a minute.
@@ -35,6 +35,11 @@ class CountedDays:
     usual: int
     longest: int
     short: Integers
+
+    @property
+    def period(self) -> str:
+        """The length of a period."""
+        return Cadence("us", DAY_MICROSECONDS // self.usual).text
 
 
 def counted(column: Any) -> tuple[Integers, Mask]:

@@ -80,7 +80,7 @@ def read_periods(
         OptionInvalid: If `period` cannot be used, or the zone lacks the longer days of the file.
     """
     length = period_length(options.period or "")
-    _require_counter(columns, options)
+    _require_counter(columns)
     dates = read_moments(Column(joined(columns[:-1], pad=False)), form)
     numbers, is_number = counted(columns[-1])
     read = dates.read & is_number
@@ -106,14 +106,10 @@ def read_periods(
     return ReadPeriods(UtcTimes(times, zone, read, is_named=clock is not None), dates.formats)
 
 
-def _require_counter(columns: list[Any], options: ReadOptions) -> None:
-    rule = None
+def _require_counter(columns: list[Any]) -> None:
     if len(columns) < 2:
-        rule = "`period` needs `timestamp=` with the columns of the date and, last, of the number"
-    elif options.times == "end":
-        rule = "`period` gives the beginning of each period and cannot be used with `times=end`"
-    if rule:
-        raise OptionInvalid(f"{rule}.", [Problem("/query/period", rule)])
+        rule = "`period` needs `timestamp=` with the columns of the date and, last, of the number."
+        raise OptionInvalid(rule, [Problem("/query/period", rule)])
 
 
 def _zone(options: ReadOptions, clock: FileClock | None) -> str:
@@ -140,20 +136,39 @@ def _require_zone(days: Integers, numbers: Integers, outside: Mask, length: int,
         raise OptionInvalid(message, [Problem("/query/timezone", message)])
 
 
-def refuse_counted_periods(columns: list[Any], names: Sequence[str]) -> None:
-    """Refuse a last column of a time that counts the periods of each day and is not an hour.
-
-    Raises:
-        CountedPeriods: With the parameters that read it.
-    """
+def counted_periods(columns: list[Any]) -> CountedDays | None:
+    """The days whose periods the last column of a time counts, if it is not an hour of the day."""
     if not _may_count(columns):
-        return
+        return None
     numbers, is_number = counted(columns[-1])
     if not is_number.all() or numbers.max() <= MOST_HOURS:
-        return
-    found = count_texts(joined(columns[:-1], pad=False), numbers)
-    if found:
-        raise CountedPeriods(_message(names[:-1], names[-1], found))
+        return None
+    return count_texts(joined(columns[:-1], pad=False), numbers)
+
+
+def counted_hours(columns: list[Any], moments: Moments) -> CountedDays | None:
+    """The days whose hours are counted 1 to 24, and 1 to 23 where clocks go forward.
+
+    None if no day shows that its hours are counted: then they are those of a clock.
+    """
+    if not _are_hours_to_24(columns) or not moments.read.all():
+        return None
+    numbers, _ = counted(columns[-1])
+    found = count_days((moments.times - 1) // DAY_MICROSECONDS, numbers)
+    is_counted = found and len(found.short) and zones_with_days(found.short, longer=False)
+    return found if is_counted else None
+
+
+def ends_at_24(columns: list[Any]) -> bool:
+    """Whether the last of several columns has the hours 1 to 24, as numbers."""
+    return _are_hours_to_24(columns, LAST_HOURS)
+
+
+def _are_hours_to_24(columns: list[Any], last: tuple[int, ...] = (MOST_HOURS,)) -> bool:
+    if not _may_count(columns):
+        return False
+    numbers, is_number = counted(columns[-1])
+    return bool(is_number.all() and numbers.min() >= 1 and int(numbers.max()) in last)
 
 
 def _may_count(columns: list[Any]) -> bool:
@@ -161,26 +176,9 @@ def _may_count(columns: list[Any]) -> bool:
     return len(columns) > 1 and bool(len(columns[-1])) and str(columns[-1][0]).strip().isdigit()
 
 
-def refuse_counted_hours(columns: list[Any], names: Sequence[str], moments: Moments) -> bool:
-    """Refuse hours that are counted 1 to 23 on the day on which clocks go forward.
-
-    Returns:
-        Whether the last column has the hours 1 to 24.
-
-    Raises:
-        CountedPeriods: With the parameters that read them.
-    """
-    if not _may_count(columns) or not moments.read.all():
-        return False
-    numbers, is_number = counted(columns[-1])
-    if not is_number.all() or numbers.min() < 1:
-        return False
-    if numbers.max() == MOST_HOURS:
-        days = (moments.times - 1) // DAY_MICROSECONDS
-        found = count_days(days, numbers)
-        if found and len(found.short) and zones_with_days(found.short, longer=False):
-            raise CountedPeriods(_message(names[:-1], names[-1], found))
-    return int(numbers.max()) in LAST_HOURS
+def period_refused(names: Sequence[str], found: CountedDays) -> CountedPeriods:
+    """The error for a time whose last column counts the periods of each day."""
+    return CountedPeriods(_message(names[:-1], names[-1], found))
 
 
 def refuse_period_column(
@@ -209,8 +207,7 @@ def refuse_period_column(
 
 
 def _message(dates: Sequence[str], counter: str, found: CountedDays) -> str:
-    period = Cadence("us", DAY_MICROSECONDS // found.usual).text
-    columns = ",".join([*dates, counter])
+    columns, period = ",".join([*dates, counter]), found.period
     shortest = f", {found.usual - found.usual // 24} on the shortest" if len(found.short) else ""
     longest = f", {found.longest} on the longest" if found.longest > found.usual else ""
     return (

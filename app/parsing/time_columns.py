@@ -1,15 +1,22 @@
 """Read the time of every row: join its columns, read their texts, convert them to UTC."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from app.parsing.counted_days import CountedDays
 from app.parsing.errors import UnreadableTimes
 from app.parsing.file_clock import FileClock, clock_of_names, times_without_clock
 from app.parsing.naive_times import report_interval_ends, report_naive_times
 from app.parsing.options import ReadOptions
-from app.parsing.periods import read_periods, refuse_counted_hours, refuse_counted_periods
+from app.parsing.periods import (
+    counted_hours,
+    counted_periods,
+    ends_at_24,
+    period_refused,
+    read_periods,
+)
 from app.parsing.rows import CheckedRows
 from app.parsing.time_reports import leave_out_means, report_fiscal_years
 from app.parsing.times.clock_numbers import with_full_clocks
@@ -59,10 +66,10 @@ def read_times(
     """
     form = options.timestamp_format or known_format
     clock = clock or clock_of_names(names, options.timezone)
+    options = _with_counted(options, names, counted_periods(columns))
     if options.period:
         read = read_periods(columns, names, options, rows, form=form, clock=clock)
         return ReadTimes(read.utc, read.formats)
-    refuse_counted_periods(columns, names)
     columns = with_full_clocks(columns, form)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
     texts, behind = times_without_clock(with_octobers(texts), form, options.timezone)
@@ -70,6 +77,10 @@ def read_times(
     moments = read_moments(column, form)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
+    if found := counted_hours(columns, moments):
+        options = _with_counted(options, names, found)
+        read = read_periods(columns, names, options, rows, form=form, clock=clock)
+        return ReadTimes(read.utc, read.formats)
     leave_out_means(column, moments, rows)
     rows.reject(
         ~moments.read,
@@ -78,12 +89,23 @@ def read_times(
     )
     _report_centuries(moments, rows)
     report_fiscal_years(moments, names, rows)
-    hours_to_24 = refuse_counted_hours(columns, names, moments)
     utc = in_utc(moments, behind or clock, options, rows)
     report_naive_times(moments, utc, names, options, rows)
     if options.times is None:
-        report_interval_ends(names, len(rows.lines), rows, hours_to_24=hours_to_24)
+        report_interval_ends(names, len(rows.lines), rows, hours_to_24=ends_at_24(columns))
     return ReadTimes(utc, moments.formats)
+
+
+def _with_counted(options: ReadOptions, names: list[str], found: CountedDays | None) -> ReadOptions:
+    """The options with the length of counted periods, if the sender gives it or says `times=end`.
+
+    Hours that end at 24 are counted from 1, so that a 25th one is counted too.
+    """
+    if found is None or options.period:
+        return options
+    if options.times != "end":
+        raise period_refused(names, found)
+    return replace(options, period=found.period)
 
 
 def _starts(texts: Any, rows: CheckedRows) -> Any:

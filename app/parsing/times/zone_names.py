@@ -39,7 +39,7 @@ _LONG_NAME = re.compile(r"(?:[A-Z][A-Za-z]* )+Time(?: Zone)?")
 # (Eastern Prevailing Time).
 _SYNONYMS = {"MEZ": "CET", "MESZ": "CEST", "OEZ": "EET", "OESZ": "EEST", "WEZ": "WET"}
 _CHANGING = re.compile(r"([A-Z])P?T")
-_LOCAL = frozenset({"local", "lst", "loc", "ortszeit", "lokal", "lokalzeit", "locale"})
+_LOCAL = frozenset({"local", "lst", "loc", "ortszeit", "lokal", "lokalzeit", "lokale", "locale"})
 
 
 @dataclass(frozen=True, slots=True)

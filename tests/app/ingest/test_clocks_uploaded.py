@@ -129,11 +129,15 @@ class TestRowsThatAreAdded:
         # The next file in the same zone is read as the one before.
         later = stored(client, self.plain("2023-03-04T12:00", 48), timezone="Europe/Berlin")
         assert "other_reading" not in self.codes(later)
+        report = stored(client, self.plain("2023-03-05", 48, value=7))
+        assert self.codes(report)["other_reading"] == 35
 
     def test_other_ends_over_stored_rows_are_reported(self, client: TestClient) -> None:
         stored(client, self.plain("2023-03-01T01:00", 48), times="end")
         report = stored(client, self.plain("2023-03-02", 48))
         assert self.codes(report)["other_reading"] == 24
+        report = stored(client, self.plain("2023-03-04T01:00", 48), times="end")
+        assert self.codes(report)["other_reading"] == 48
 
     def test_offsets_say_the_zone(self, client: TestClient) -> None:
         stored(client, self.plain("2023-03-01", 48))

@@ -51,6 +51,15 @@ class TestRead:
         text = table_of("date,n,v", ((f"2023-06-0{1 + n // 48}", n % 48) for n in range(96)))
         check_moments(read_with(text, "date,n", period="30min"), moments_from("2023-06-01", 96, 30))
 
+    @pytest.mark.parametrize("zone", DAYS)
+    @pytest.mark.parametrize("which", [0, 1, 2])
+    def test_hours_that_end_at_24_are_counted_to_25(self, zone: str, which: int) -> None:
+        text = file_of(zone, DAYS[zone][which], 60, "Date,Hour Ending")
+        table = read_text(text, timezone=zone, times="end")
+        check_moments(table, moments_from(DAYS[zone][which], 120))
+        named = read_with(text, "Date,Hour Ending", timezone=zone, times="end", period="1h")
+        check_moments(named, moments_from(DAYS[zone][which], 120))
+
     def test_a_number_that_the_day_lacks_is_quarantined(self) -> None:
         text = table_of("date,n,v", ((f"2023-06-0{1 + n // 48}", n % 48 + 1) for n in range(96)))
         text += "2023-06-02,60,5\n"
@@ -92,12 +101,10 @@ class TestRefused:
         with pytest.raises(OptionInvalid, match="`period` must be a length that divides a day"):
             read_with(text, "day,slot", period=period)
 
-    def test_a_period_needs_the_columns_and_is_not_an_end(self) -> None:
+    def test_a_period_needs_the_columns(self) -> None:
         text = file_of("Europe/London", DAYS["Europe/London"][2], 30, "day,slot")
         with pytest.raises(OptionInvalid, match="`timestamp=`"):
             read_text(text, period="30min")
-        with pytest.raises(OptionInvalid, match="`times=end`"):
-            read_with(text, "day,slot", period="30min", times="end")
 
 
 def test_daily_numbers_are_not_periods() -> None:
