@@ -53,12 +53,12 @@ def _months(times: Integers) -> Days:
 
 def _month_days(times: Integers) -> Days:
     days = times.view("datetime64[us]").astype("datetime64[D]")
-    return (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+    return np.asarray((days - days.astype("datetime64[M]")).astype(np.int64) + 1)
 
 
 def _year_days(times: Integers) -> Days:
     days = times.view("datetime64[us]").astype("datetime64[D]")
-    return (days - days.astype("datetime64[Y]")).astype(np.int64) + 1
+    return np.asarray((days - days.astype("datetime64[Y]")).astype(np.int64) + 1)
 
 
 def _weekdays(times: Integers) -> Days:
