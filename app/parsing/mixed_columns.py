@@ -7,6 +7,7 @@ import numpy as np
 
 from app.parsing import arrow
 from app.parsing.options import ReadOptions
+from app.parsing.pieces import Irregular
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.values.cells import CellKind, kind_of
@@ -28,6 +29,19 @@ def with_mixed_columns(grid: Grid, options: ReadOptions) -> Layout:
         if kind == CellKind.TEXT and _holds_numbers(grid.columns[number], name, options):
             kinds[number] = CellKind.NUMBER
     return replace(layout, kinds=tuple(kinds))
+
+
+def require_unmixed(layout: Layout, rows: list[list[str]], options: ReadOptions) -> None:
+    """Leave a file to the reader of whole files if a column of texts may be one of numbers.
+
+    Raises:
+        Irregular: If the first rows hold numbers too, or the column is a channel of the series.
+    """
+    for number, (name, kind) in enumerate(zip(layout.names, layout.kinds, strict=True)):
+        if kind != CellKind.TEXT:
+            continue
+        if name in options.known or any(kind_of(row[number]) in NUMBERS for row in rows):
+            raise Irregular(f"the column {name!r} may mix texts and numbers")
 
 
 def _holds_numbers(column: Any, name: str, options: ReadOptions) -> bool:

@@ -20,6 +20,7 @@ from app.parsing.findings import Findings
 from app.parsing.keys.evidence import LEAST_CHANGES_SHARE
 from app.parsing.keys.steps import TOLERANCE
 from app.parsing.lines import Lines
+from app.parsing.mixed_columns import require_unmixed
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
 from app.parsing.reading_record import ReadingRecord
@@ -27,14 +28,14 @@ from app.parsing.several_series import SYMBOL_NAME
 from app.parsing.sources import arrow_files
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
 from app.parsing.sources.grids import is_plain, split_text
-from app.parsing.sources.layout import NUMERIC, Layout, find_layout, sample_rows
+from app.parsing.sources.layout import Layout, find_layout, sample_rows
 from app.parsing.sources.unpacking import CONTROL_CHARACTERS, HEAD_BYTES, MARKUP
 from app.parsing.sources.year_tables import month_columns
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.guesses import guess_epoch
 from app.parsing.times.timestamps import Moments
-from app.parsing.values.cells import CellKind, kind_of
+from app.parsing.values.cells import CellKind
 from app.parsing.values.matrix import Matrix
 
 FIRST_BYTES = 1024 * 1024
@@ -152,32 +153,26 @@ def _first_rows(
     record.dialect["header_lines"] = layout.header_lines
     count = sample_rows(len(layout.names))
     rows = [split_fields(text, delimiter) for text in layout.body.texts[:count]]
+    require_unmixed(layout, rows, options)
     if month_columns(layout, rows, record.lines[0].text):
         raise Irregular("its columns are months")
     if options.period:
         raise Irregular("its times are numbers of periods")
     chosen = choose_columns(layout, rows, options)
-    _require_plain_columns(layout, chosen, rows, options)
+    _require_plain_columns(layout, chosen, rows[0])
     _require_steady_texts(layout, chosen, rows)
     if zone_column(layout.names, layout.kinds, rows, chosen) is not None:
         raise Irregular("a column names the clock of each row")
     return layout, chosen, delimiter
 
 
-def _require_plain_columns(
-    layout: Layout, chosen: ChosenColumns, rows: list[list[str]], options: ReadOptions
-) -> None:
+def _require_plain_columns(layout: Layout, chosen: ChosenColumns, first_row: list[str]) -> None:
     for number in chosen.channels if not chosen.asked else ():
-        if is_time_name(layout.names[number]) and guess_epoch(rows[0][number]):
+        if is_time_name(layout.names[number]) and guess_epoch(first_row[number]):
             raise Irregular("two columns may hold the time")
     for name, kind in zip(layout.names, layout.kinds, strict=True):
         if kind == CellKind.TEXT and SYMBOL_NAME.fullmatch(name.lower()):
             raise Irregular("a column holds symbols")
-        if kind == CellKind.TEXT and name in options.known:
-            raise Irregular(f"the channel {name!r} begins with texts")
-    for number, kind in enumerate(layout.kinds):
-        if kind == CellKind.TEXT and any(kind_of(row[number]) in NUMERIC for row in rows):
-            raise Irregular(f"the column {layout.names[number]!r} mixes texts and numbers")
 
 
 def _require_steady_texts(layout: Layout, chosen: ChosenColumns, rows: list[list[str]]) -> None:

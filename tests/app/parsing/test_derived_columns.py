@@ -231,3 +231,16 @@ class TestLargeFiles:
         pieces = read_text(text)
         assert codes(pieces) == codes(whole)
         assert column(pieces, "rain") == column(whole, "rain")
+
+    def test_a_large_file_whose_channel_begins_with_texts_is_read_as_a_whole(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reader, "REGULAR_BYTES", -1)
+        monkeypatch.setattr(regular, "FIRST_BYTES", 20_000)
+        mixed = file_of(
+            "rain", lambda row: "dry" if row < 700 and row % 9 else value(row + 5), rows=4_000
+        )
+        table = read_text(mixed)
+        assert table.channels == ("rain", "x")
+        known = file_of("rain", lambda row: "dry" if row < 700 else value(row), rows=4_000)
+        assert read_text(known, known={"rain": {}, "x": {}}).channels == ("rain", "x")
