@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from app.parsing.errors import AmbiguousTimes, MissingColumns, SeveralSeries
+from app.parsing.errors import AmbiguousTimes, MissingColumns, SeveralSeries, UnreadableFile
 from app.parsing.reader import Table
 from app.parsing.times.regularity import filled_share
 from models.calendars.cadence import infer_cadence
@@ -158,6 +158,35 @@ class TestDecimalYears:
         table = read_text(file_of("date", days))
         assert moments(table)[-1] == "1818-12-31T00:00:00"
         assert cadence_of(table) == "1D"
+
+    @pytest.mark.parametrize(
+        ("times", "form", "first"),
+        [
+            (["1959.042", "1959.125"], "decimal_month", "1959-01-01T00:00:00"),
+            (["1959.083", "1959.167"], "decimal_month", "1959-02-01T00:00:00"),
+            (["1818.004", "1818.007"], "decimal_day", "1818-01-02T00:00:00"),
+            (["2001.0027397", "2001.0054795"], "decimal_day", "2001-01-02T00:00:00"),
+            (["2001.5", "2001.75"], "decimal_year", "2001-07-02T12:00:00"),
+        ],
+    )
+    def test_few_rows_need_the_format_that_a_report_gives(
+        self, times: list[str], form: str, first: str
+    ) -> None:
+        text = file_of("time", times)
+        with pytest.raises(UnreadableFile, match="`timestamp_format="):
+            read_text(text)
+        assert moments(read_text(text, timestamp_format=form))[0] == first
+
+    @pytest.mark.parametrize(
+        ("shift", "step", "form"),
+        [(0.5, 12, "decimal_month"), (0.5, 365, "decimal_day"), (0.0, 50, "decimal_year")],
+    )
+    def test_the_report_names_what_the_fractions_count(
+        self, shift: float, step: int, form: str
+    ) -> None:
+        table = read_text(file_of("time", [f"{2001 + (n + shift) / step:.4f}" for n in range(9)]))
+        assert table.dialect["timestamp_format"] == [form]
+        assert len(table.times) == 9
 
     def test_the_format_can_be_given(self) -> None:
         text = file_of("t1", [f"{2000 + n / 4}" for n in range(8)])
