@@ -24,8 +24,8 @@ class ReadOptions:
         decimal: The decimal separator.
         timestamp: Names of the columns that hold the time, in the order in which they are joined.
         timestamp_format: A strptime format, `"dayfirst"`, `"monthfirst"`, `"yearfirst"`, or
-            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, `"excel"`, or
-            `"decimal_year"`.
+            `"epoch_s"`, `"epoch_ms"`, `"epoch_us"`, `"epoch_ns"`, `"excel"`,
+            `"decimal_year"`, `"decimal_month"` or `"decimal_day"`.
         timezone: IANA name in which times without an offset are read; None if the sender does not
             say it.
         series_timezone: The zone of the series: that of such times if neither the sender nor the

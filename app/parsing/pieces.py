@@ -11,7 +11,7 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.options import ReadOptions
 from app.parsing.sources.layout import Layout
 from app.parsing.times.fields import Integers, apply_format
-from app.parsing.times.formats import DECIMAL_YEAR, ORDERS, TimeFormat, compile_format
+from app.parsing.times.formats import DECIMAL_YEARS, ORDERS, TimeFormat, compile_format
 from app.parsing.times.joined import joined
 from app.parsing.times.periods import is_fiscal
 from app.parsing.times.texts import Column
@@ -173,7 +173,7 @@ class PieceReader:
 
 def _needs_all_rows(form: TimeFormat) -> bool:
     """Whether the times of one piece alone do not show how the years are counted."""
-    return "y" in form.directives or form.text == DECIMAL_YEAR or is_fiscal(form.text)
+    return "y" in form.directives or form.text in DECIMAL_YEARS or is_fiscal(form.text)
 
 
 def _numbers(name: str, texts: Any) -> npt.NDArray[np.float64]:

@@ -138,6 +138,6 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     raise UnreadableTimes(
         f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
         f"cannot be read by {formats}, such as {shown}. Say how they are written with "
-        "`timestamp_format=`, for example %d.%m.%Y %H:%M, or excel for spreadsheet days, or "
-        "name the right columns with `timestamp=`."
+        "`timestamp_format=`, for example %d.%m.%Y %H:%M, excel for spreadsheet days, or "
+        "decimal_month for months as decimal years, or name the right columns with `timestamp=`."
     )

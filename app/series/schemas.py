@@ -193,8 +193,9 @@ class UploadQuery(BaseModel):
     timestamp_format: str | None = Field(
         None,
         description="`dayfirst`, `monthfirst`, `yearfirst`, `epoch_s`, `epoch_ms`, `epoch_us`, "
-        "`epoch_ns`, `excel` (spreadsheet days), `decimal_year` or a strptime format; `%q` is a "
-        "quarter, `%K` a half-year, `%G` and `%V` an ISO year and week.",
+        "`epoch_ns`, `excel` (spreadsheet days), `decimal_year` (with months or days as "
+        "fractions also `decimal_month`, `decimal_day`) or a strptime format; `%q` is a quarter, "
+        "`%K` a half-year, `%G` and `%V` an ISO year and week.",
         examples=["%d/%m/%Y %H:%M"],
     )
     timezone: TimezoneName | None = Field(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.parsing.lines import Mask
+from app.parsing.times.formats import DECIMAL_DAY, DECIMAL_MONTH, DECIMAL_YEAR
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -18,33 +18,65 @@ MONTH_TOLERANCE = 0.1
 # A fraction of three digits is up to 0.2 days away.
 DAY_TOLERANCE = 0.25
 MONTH_AS_NUMBER = r"\d{4}\.(0[1-9]|1[0-2]?)"
-BEGINNING, MIDDLE = 0.0, 0.5
+# Fewer rows stand at the beginning or the middle of months or days by chance.
+LEAST_ROWS = 6
+PLACES = (0.0, 0.5)
 
 
-def decimal_years(numbers: Floats, matched: Mask) -> Integers:
+def decimal_format(numbers: Floats) -> str:
+    """The format of decimal years: those of months, of days, or of moments."""
+    different = np.unique(numbers)
+    if len(different) < LEAST_ROWS:
+        return DECIMAL_YEAR
+    years, fractions = _split(different)
+    if _are_periods(years * 12, fractions * 12, MONTH_TOLERANCE):
+        return DECIMAL_MONTH
+    lengths = _lengths(years)
+    if _are_periods(years * 366, fractions * lengths, DAY_TOLERANCE):
+        return DECIMAL_DAY
+    return DECIMAL_YEAR
+
+
+def decimal_years(numbers: Floats, form: str) -> Integers:
     """Microseconds since 1970 of decimal years.
 
     A row of each month may stand at its beginning (1959.083 is February) or at its middle
     (1959.042 is January), and so may a row of each day; both get the first moment of their period.
     """
-    years = np.floor(numbers + 1e-9)
-    starts = (years.astype(np.int64) - 1970).astype("datetime64[Y]")
-    fractions = numbers - years
-    place = _place(fractions[matched] * 12, MONTH_TOLERANCE)
-    if place is not None:
-        months = np.rint(fractions * 12 - place).astype(np.int64)
-        return _microseconds(
-            (starts.astype("datetime64[M]").astype(np.int64) + months).astype("datetime64[M]")
-        )
-    days = starts.astype("datetime64[D]")
-    lengths = (starts + 1).astype("datetime64[D]") - days
-    elapsed = fractions * lengths.astype(np.int64)
-    place = _place(elapsed[matched], DAY_TOLERANCE)
-    if place is not None:
-        numbers = days.astype(np.int64) + np.rint(elapsed - place).astype(np.int64)
-        return _microseconds(numbers.astype("datetime64[D]"))
+    years, fractions = _split(numbers)
+    starts = (years - 1970).astype("datetime64[Y]")
+    if form == DECIMAL_MONTH:
+        months = np.floor(fractions * 12 + MONTH_TOLERANCE).astype(np.int64)
+        return _microseconds(((years - 1970) * 12 + months).astype("datetime64[M]"))
+    days = starts.astype("datetime64[D]").astype(np.int64)
+    elapsed = fractions * _lengths(years)
+    if form == DECIMAL_DAY:
+        numbers_of_days = days + np.floor(elapsed + DAY_TOLERANCE).astype(np.int64)
+        return _microseconds(numbers_of_days.astype("datetime64[D]"))
     seconds: Integers = np.rint(elapsed * DAY / SECOND).astype(np.int64)
-    return np.add(_microseconds(days), seconds * SECOND)
+    return np.add(days * DAY, seconds * SECOND)
+
+
+def _split(numbers: Floats) -> tuple[Integers, Floats]:
+    years = np.floor(numbers + 1e-9)
+    return years.astype(np.int64), numbers - years
+
+
+def _lengths(years: Integers) -> Integers:
+    """The days of each year."""
+    starts = (years - 1970).astype("datetime64[Y]")
+    days = (starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")
+    lengths: Integers = days.astype(np.int64)
+    return lengths
+
+
+def _are_periods(before: Integers, periods: Floats, tolerance: float) -> bool:
+    """Whether all rows stand at the beginning or at the middle of different periods."""
+    for place in PLACES:
+        whole = np.rint(periods - place)
+        if np.abs(periods - place - whole).max() <= tolerance:
+            return len(np.unique(before + whole)) == len(periods)
+    return False
 
 
 def with_octobers(texts: Any) -> Any:
@@ -63,15 +95,6 @@ def with_octobers(texts: Any) -> Any:
     ):
         return texts
     return pc.replace_substring_regex(texts, r"^(\d{4})\.1$", r"\1.10")
-
-
-def _place(periods: Floats, tolerance: float) -> float | None:
-    """Whether all rows stand at the beginning or at the middle of different whole periods."""
-    for place in (BEGINNING, MIDDLE):
-        distances = np.abs(periods - place - np.rint(periods - place))
-        if len(distances) and distances.max() <= tolerance:
-            return place
-    return None
 
 
 def _microseconds(moments: npt.NDArray[np.datetime64]) -> Integers:

@@ -1,6 +1,6 @@
 """Apply one time format to a whole column: from groups of digits to microseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,14 @@ import numpy.typing as npt
 from app.parsing import arrow
 from app.parsing.arrow import to_floats, to_integers, to_mask
 from app.parsing.lines import Mask
-from app.parsing.times.decimal_years import decimal_years
-from app.parsing.times.formats import DECIMAL_YEAR, EPOCH_UNITS, SPREADSHEET, TimeFormat
+from app.parsing.times.decimal_years import decimal_format, decimal_years
+from app.parsing.times.formats import (
+    DECIMAL_YEAR,
+    DECIMAL_YEARS,
+    EPOCH_UNITS,
+    SPREADSHEET,
+    TimeFormat,
+)
 from app.parsing.times.month_names import MONTHS
 from app.parsing.times.texts import Column
 
@@ -56,8 +62,8 @@ def apply_format(column: Column, form: TimeFormat) -> Reading:
         return _epoch(form, fields["epoch"], matched)
     if form.text == SPREADSHEET:
         return _serial(form, fields["serial"], matched)
-    if form.text == DECIMAL_YEAR:
-        return Reading(form, decimal_years(to_floats(fields["decimal"], 1970.0), matched), matched)
+    if form.text in DECIMAL_YEARS:
+        return _decimal(form, to_floats(fields["decimal"], 1970.0), matched)
     return _civil(form, fields, matched)
 
 
@@ -78,6 +84,12 @@ def _serial(form: TimeFormat, numbers: Any, matched: Mask) -> Reading:
     days = to_floats(numbers, 0.0) - SPREADSHEET_EPOCH_DAYS
     times = np.rint(days * 86_400_000).astype(np.int64) * 1000
     return Reading(form, times, matched & (days > -SPREADSHEET_EPOCH_DAYS))
+
+
+def _decimal(form: TimeFormat, numbers: npt.NDArray[np.float64], matched: Mask) -> Reading:
+    """Decimal years; the format of the result says what their fractions count."""
+    text = decimal_format(numbers[matched]) if form.text == DECIMAL_YEAR else form.text
+    return Reading(replace(form, text=text), decimal_years(numbers, text), matched)
 
 
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:

@@ -15,7 +15,8 @@ EPOCH_DIGITS = {
     "epoch_ns": (18, 20),
 }
 SPREADSHEET = "excel"
-DECIMAL_YEAR = "decimal_year"
+DECIMAL_YEAR, DECIMAL_MONTH, DECIMAL_DAY = "decimal_year", "decimal_month", "decimal_day"
+DECIMAL_YEARS = (DECIMAL_YEAR, DECIMAL_MONTH, DECIMAL_DAY)
 ORDERS = {"dayfirst": "dmy", "monthfirst": "mdy", "yearfirst": "ymd"}
 
 _DIRECTIVES = {
@@ -42,10 +43,13 @@ _DIRECTIVES = {
 _SYNONYMS = {"B": "b", "h": "b", "A": "a"}
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y"}
 # Formats that are one number: the name of its group and its pattern.
-_NUMBER_FORMATS = dict.fromkeys(EPOCH_UNITS, ("epoch", r"[+-]?\d+(?:\.\d+)?")) | {
-    SPREADSHEET: ("serial", r"\d{1,6}(?:\.\d+)?"),
-    DECIMAL_YEAR: ("decimal", r"[12]\d{3}(?:\.\d{1,17})?"),
-}
+_NUMBER_FORMATS = (
+    dict.fromkeys(EPOCH_UNITS, ("epoch", r"[+-]?\d+(?:\.\d+)?"))
+    | {
+        SPREADSHEET: ("serial", r"\d{1,6}(?:\.\d+)?"),
+    }
+    | dict.fromkeys(DECIMAL_YEARS, ("decimal", r"[12]\d{3}(?:\.\d{1,17})?"))
+)
 _TWO_DIGITS = r"\d{2}"
 _NUMBERS = frozenset("mdHIMSV")
 _YEARS = frozenset("YyG")
@@ -63,7 +67,7 @@ class TimeFormat:
 
     Args:
         text: A strptime format with %q for quarters and %K for half-years, one of `EPOCH_UNITS`,
-            `SPREADSHEET`, or `DECIMAL_YEAR`.
+            `SPREADSHEET`, or one of `DECIMAL_YEARS`.
         pattern: A regular expression with a named group for each directive that has a value.
         directives: The letters of those directives.
     """
@@ -131,7 +135,8 @@ def _group(name: str, neighbours: list[tuple[str, str, str]]) -> str:
 def _unknown(text: str, what: str) -> str:
     return (
         "`timestamp_format` must be dayfirst, monthfirst, yearfirst, epoch_s, epoch_ms, "
-        "epoch_us, epoch_ns, excel, decimal_year, or a strptime format made of %Y %y %m %d %j %H "
-        "%I %M %S %f %p %b %a %q (quarter) %K (half-year) %G %V %u (ISO week) %z with a year, such "
-        f"as %d.%m.%Y %H:%M. Received: {text!r} ({what})"
+        "epoch_us, epoch_ns, excel, decimal_year, decimal_month, decimal_day, or a strptime format "
+        "made of %Y %y %m %d %j %H %I %M %S %f %p %b %a %q (quarter) %K (half-year) %G %V "
+        "%u (ISO week) %z with a year, such as "
+        f"%d.%m.%Y %H:%M. Received: {text!r} ({what})"
     )

@@ -107,7 +107,8 @@ def guess_decimal_year(text: str) -> list[TimeFormat]:
     """The formats of a decimal year, which may also be a year with the number of its month."""
     if not _DECIMAL_YEAR.fullmatch(text):
         return []
-    return [compile_format(form) for form in (*numbered_periods(text), DECIMAL_YEAR)]
+    months = [form for form in numbered_periods(text) if "%V" not in form]
+    return [compile_format(form) for form in (*months, DECIMAL_YEAR)]
 
 
 def guess_year(text: str) -> list[TimeFormat]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from app.parsing.times.decimal_years import decimal_years
+from app.parsing.times.decimal_years import decimal_format, decimal_years
 from app.parsing.times.guesses import guess_epoch, guess_formats
 from app.parsing.times.regularity import FULL_SHARE, filled_share
 
@@ -70,7 +70,7 @@ def are_decimal_years(cells: list[str]) -> bool:
     steps = np.diff(numbers)
     if not ((steps > 0).all() or (steps < 0).all()):
         return False
-    return filled_share(decimal_years(numbers, np.ones(len(cells), dtype=bool))) >= FULL_SHARE
+    return filled_share(decimal_years(numbers, decimal_format(numbers))) >= FULL_SHARE
 
 
 def _rises(numbers: npt.NDArray[np.int64], least_step: int) -> bool:

@@ -15,7 +15,8 @@ from app.parsing.times.guesses import (
     guess_formats,
     guess_year,
 )
-from app.parsing.times.periods import MEANS, is_unlikely
+from app.parsing.times.likelihood import is_enough, require_years, without_weeks
+from app.parsing.times.periods import is_unlikely
 from app.parsing.times.regularity import the_regular_one
 from app.parsing.times.texts import Column
 
@@ -28,10 +29,6 @@ MOST_UNKNOWN = 1000
 CONTRARY_SHARE = 0.05
 # Fewer rows may be in time order by chance.
 LEAST_STEPS = 10
-# Fewer numbers that can only be weeks may be errors.
-LEAST_WEEKS = 2
-# Fewer months may be the same by chance.
-LEAST_MONTHS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,8 @@ def _readings_by_format(column: Column) -> list[list[Reading]]:
     while remaining.any() and len(groups) < MOST_FORMATS and unknown < MOST_UNKNOWN:
         row = int(np.argmax(remaining))
         text = column.text(row)
-        readings = [apply_format(column, form) for form in guess_any(text)]
+        forms = [form for form in guess_any(text) if is_enough(column, form, text)]
+        readings = [apply_format(column, form) for form in forms]
         if not any(reading.valid[row] for reading in readings):
             unknown += 1
             remaining[row] = False
@@ -102,9 +100,9 @@ def _proven(
     if order is not None:
         asked = [reading for reading in group if reading.format.order == order]
         return (asked or group)[0]
-    group = _in_time_order(_without_weeks(column, group))
+    group = _in_time_order(without_weeks(column, group))
     if len(group) == 1:
-        _require_years(column, group[0])
+        require_years(column, group[0])
         return group[0]
     skeleton = group[0].format.skeleton
     alike = [other for other in groups if other[0].format.skeleton == skeleton]
@@ -114,36 +112,6 @@ def _proven(
         if other is not best and not _same(best, other):
             _require_proof(column, alike, best, other)
     return best
-
-
-def _require_years(column: Column, reading: Reading) -> None:
-    """Refuse `Jan-01`, `Jan-02`, ... in which the numbers may be days: the month never changes."""
-    if {"y", "b"} - set(reading.format.directives) or "d" in reading.format.directives:
-        return
-    months = np.unique(reading.times[reading.valid].astype("datetime64[us]").astype("M8[M]"))
-    if len(months) < LEAST_MONTHS or len(np.unique(months.astype(np.int64) % 12)) > 1:
-        return
-    day = reading.format.text.replace("%y", "%d")
-    raise AmbiguousTimes(
-        f"Times such as {column.text(0)!r} can be a month of a year or a day without a year: the "
-        f"month is the same on all rows. Say with `timestamp_format={reading.format.text}` that "
-        f"the number is the year; days need a year, such as {day} %Y."
-    )
-
-
-def _without_weeks(column: Column, group: list[Reading]) -> list[Reading]:
-    """The readings without weeks by number, such as `2020-07`, unless rows can only be weeks.
-
-    One number above 12 may be an error, and 13 is also the mean of a year.
-    """
-    weeks = [reading for reading in group if "V" in reading.format.directives]
-    others = [reading for reading in group if "V" not in reading.format.directives]
-    if not weeks or not others:
-        return group
-    only_weeks = weeks[0].valid & ~np.logical_or.reduce([reading.valid for reading in others])
-    rows = np.flatnonzero(only_weeks)[:MOST_UNKNOWN].tolist()
-    proof = [row for row in rows if int(column.text(row)[-2:]) > MEANS["m"]]
-    return group if len(proof) >= LEAST_WEEKS else others
 
 
 def _regular(alike: list[list[Reading]], group: list[Reading]) -> list[Reading]:

@@ -138,7 +138,7 @@ IN_COLUMNS: list[tuple[str, str | Callable[[datetime], str], list[datetime]]] = 
     ("year,iso_week", "%G,W%V", WEEKS),
     ("jahr,kw", "%G,%V", WEEKS),
     ("Year,DOY,HHMM", clock_number("%Y,%j,{}"), QUARTER_HOURS),
-    ("yr,jday,MST", clock_number("%Y,%j,{}"), QUARTER_HOURS),
+    ("yr,jday,UTC", clock_number("%Y,%j,{}"), QUARTER_HOURS),
     ("Year,DOY,x", clock_number("%Y,%j,{}"), QUARTER_HOURS),
     ("year,month,day,time", clock_number("%Y,%m,%d,{}"), QUARTER_HOURS),
 ]
