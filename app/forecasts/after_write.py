@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 import app.live.states as live
 import app.scores.service as scores
-from app.db import EPOCH, MICROSECOND
+from app.db import MICROSECOND, from_microseconds
 from app.errors import ServiceError
 from app.forecasts import issuing
 from app.forecasts.issuing import ForecastSource
@@ -74,7 +74,7 @@ class ChangedSpan:
     @classmethod
     def of(cls, written: Written) -> Self:
         """The span of a write with at least one changed row."""
-        first, last = (EPOCH + int(written.changed[row]) * MICROSECOND for row in (0, -1))
+        first, last = (from_microseconds(written.changed[row]) for row in (0, -1))
         after = first - MICROSECOND
         if written.last_before is not None:
             after = min(after, written.last_before)

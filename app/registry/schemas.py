@@ -110,10 +110,10 @@ class VersionRead(BaseModel):
         description="By split and target, in the target's own units: errors of the forecaster and "
         "of the naive, seasonal naive, drift and AR(p) forecasts on the same origins, `skill`, "
         "which is 1 - mae / naive_mae, and on the test part `significance`: a Diebold-Mariano test "
-        "of the difference from naive and from the best baseline. Of a panel: the means over its "
-        "series, without what has no mean. Of classes: accuracy, balanced accuracy, log loss and "
-        "Brier score, beside those of the most frequent class and of the class prior, the "
-        "frequencies of the training rows; `skill` is then 1 - log_loss / class_prior_log_loss."
+        "of the difference from naive and from the best baseline. For a panel: means over its "
+        "series, where a mean exists. For classes: accuracy, balanced accuracy, log loss and Brier "
+        "score of the model, of the most frequent class and of the class prior (the frequencies in "
+        "the training rows); `skill` is then 1 - log_loss / class_prior_log_loss."
     )
     metrics_by_series: dict[str, dict[str, Any]] | None = Field(
         description="The metrics of each series of a panel; `null` for a model of one series."

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db import EPOCH, MICROSECOND
+from app.db import from_microseconds
 from app.jobs.tables import Job, JobState
 from app.registry.queries import CHAMPION, NEWEST, WITH_PANEL, find_version, version_rows
 from app.registry.tables import Model, ModelVersion, VersionSeries
@@ -47,7 +47,7 @@ class RetrainedVersion:
         if self.last_run is None:
             return None
         end = self.last_run.data_ends.get(str(series.id))
-        return None if end is None else EPOCH + end * MICROSECOND
+        return None if end is None else from_microseconds(end)
 
 
 def find_retrained_version(session: Session, schedule: Schedule) -> RetrainedVersion | None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, Timestamp, utc_now
+from app.db import Base, Json, Timestamp, enum_type, utc_now
 from app.stored_reports import ReportJson
 
 # A missing value is SQL NULL, not the JSON `null`, because queries test for it.
@@ -67,9 +67,7 @@ class ScheduleRun(Base):
         sa.ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
     )
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    trigger: Mapped[Trigger] = mapped_column(
-        sa.Enum(Trigger, native_enum=False, length=16, values_callable=list)
-    )
+    trigger: Mapped[Trigger] = mapped_column(enum_type(Trigger, 16))
     cause: Mapped[str] = mapped_column(sa.Text)
     version: Mapped[int]
     training_job: Mapped[str] = mapped_column(sa.String(32), index=True)

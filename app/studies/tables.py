@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, Timestamp, utc_now
+from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 
 class TrialState(StrEnum):
@@ -60,15 +60,7 @@ class Trial(Base):
     )
     number: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id"), unique=True)
-    state: Mapped[TrialState] = mapped_column(
-        sa.Enum(
-            TrialState,
-            native_enum=False,
-            length=16,
-            values_callable=lambda states: [state.value for state in states],
-        ),
-        default=TrialState.QUEUED,
-    )
+    state: Mapped[TrialState] = mapped_column(enum_type(TrialState, 16), default=TrialState.QUEUED)
     parameters: Mapped[dict[str, Any] | None] = mapped_column(Json)
     spec: Mapped[dict[str, Any] | None] = mapped_column(Json)
     value: Mapped[float | None]

@@ -116,7 +116,7 @@ class TestLoss:
 @on_sqlite
 class TestDisk:
     @pytest.mark.parametrize(
-        ("number", "status", "said"),
+        ("number", "status", "sentence"),
         [(errno.ENOSPC, 507, "is full"), (errno.EACCES, 503, "Permission denied")],
     )
     def test_a_disk_that_takes_no_file_is_named(

@@ -212,7 +212,7 @@ class TestQuarantine:
 @pytest.mark.one_database
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("content", "said"),
+        ("content", "sentence"),
         [
             (b"", "empty"),
             (bytes(range(256)), "binary"),
