@@ -23,7 +23,7 @@ from models.calendars.exchange_hours import Hours
 MOST_ROWS = 1000
 MOST_VALUES = 100_000
 # What is usual is learnt again when this share of the rows is new.
-_NEW_SHARE = 16
+_NEW_SHARE = 8
 MOST_SERIES = 1000
 
 # The settings of a series that decide what is usual: cadence, calendar, time zone, and channels
