@@ -26,7 +26,8 @@ def with_mixed_columns(grid: Grid, options: ReadOptions) -> Layout:
     layout = grid.layout
     kinds = list(layout.kinds)
     for number, (name, kind) in enumerate(zip(layout.names, kinds, strict=True)):
-        if kind == CellKind.TEXT and _holds_numbers(grid.columns[number], name, options):
+        may_be_mixed = kind == CellKind.TEXT and number not in layout.labels
+        if may_be_mixed and _holds_numbers(grid.columns[number], name, options):
             kinds[number] = CellKind.NUMBER
     return replace(layout, kinds=tuple(kinds))
 

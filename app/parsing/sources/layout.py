@@ -38,6 +38,7 @@ class Layout:
         body: The rows, all with as many fields as there are names.
         rows_read: The number of rows, including unusable ones.
         settings: What the file says about columns, by index: units and the like.
+        labels: Columns that hold labels by the format of the file, even if they look like numbers.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Layout:
     body: Lines
     rows_read: int
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    labels: frozenset[int] = frozenset()
 
 
 def find_layout(

@@ -146,6 +146,7 @@ class _Points:
             names=tuple(named),
             header_lines=1,
             kinds=(*(CellKind.TEXT for _ in tags), *kinds[len(tags) :]),
+            labels=frozenset(range(len(tags))),
             body=Lines(
                 [line for _, line in self._lines],
                 np.array([number for number, _ in self._lines], dtype=np.int64),

@@ -93,6 +93,7 @@ class SeriesTable:
             names=tuple(self.names),
             header_lines=1,
             kinds=(*(CellKind.TEXT for _ in self._labels), *kinds[len(self._labels) :]),
+            labels=frozenset(range(len(self._labels))),
             body=Lines(RowTexts(columns, np.arange(self._rows)), np.repeat(lines, counts)),
             rows_read=self._rows,
         )

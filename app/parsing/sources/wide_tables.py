@@ -63,9 +63,11 @@ def by_time(grid: Grid, options: ReadOptions, record: ReadingRecord, findings: F
     """
     is_asked = bool(options.wide)
     says_times = options.columns or options.timestamp or options.start or options.cadence
-    if options.wide is False or (not is_asked and says_times):
+    if options.wide is False:
         return grid
     named = _with_header(grid, options)
+    if says_times and not is_asked:
+        return named
     found = _wide_columns(named, is_asked=is_asked)
     if found is None and is_asked:
         names = ", ".join(repr(name) for name in named.layout.names[:SHOWN_NAMES])
@@ -170,9 +172,9 @@ def _part_of_year(text: str, *, is_month: bool) -> str:
     if quarter:
         return f"-Q{quarter[1]}"
     if is_month and MONTH.fullmatch(text):
-        return f"-{int(text):02}"
+        return f"-{int(text):02}-01"
     month = MONTHS.get(text.strip(" .").lower())
-    return f"-{month:02}" if month else ""
+    return f"-{month:02}-01" if month else ""
 
 
 def _melted(grid: Grid, wide: WideColumns) -> Grid:
@@ -204,6 +206,7 @@ def _melted(grid: Grid, wide: WideColumns) -> Grid:
         names=(*names, *(_free(name, names) for name in (TIME, VALUE))),
         header_lines=max(layout.header_lines, 1),
         kinds=tuple(kinds),
+        labels=frozenset(range(len(labels))),
         body=Lines(RowTexts(columns, np.arange(len(kept))), layout.body.numbers[row]),
         rows_read=len(kept),
     )

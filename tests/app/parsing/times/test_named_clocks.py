@@ -117,7 +117,10 @@ class TestColumn:
 
     def test_symbols_and_directions_are_not_clocks(self) -> None:
         winds = ("NE", "SSE", "W", "ENE")
-        rows = ((f"{t:%Y-%m-%d %H:%M}", winds[t.hour % 4]) for t in on_clock(WINTER, "UTC"))
+        times = list(on_clock(WINTER, "UTC"))
+        # In no order: texts in turn would be the names of several series.
+        order = np.random.default_rng(0).integers(0, len(winds), len(times)).tolist()
+        rows = ((f"{t:%Y-%m-%d %H:%M}", winds[n]) for t, n in zip(times, order, strict=True))
         table = read_text(table_of("time,wind,v", rows))
         check_moments(table, WINTER)
         assert "zone_names" not in codes(table)
