@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.ingest.reports import ExampleRead, GapsRead, IssueRead
 from app.parsing.errors import UnreadableFile
 from app.parsing.findings import Findings
+from app.parsing.keys.several_series import SYMBOL_NAME
 from app.parsing.options import FileFormat, ReadOptions
-from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table, read_table
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.several_series import SYMBOL_NAME
+from app.parsing.split.parts import SeriesPart, read_parts
 from app.parsing.values.bars import SYNONYMS, named_bars
 from app.parsing.values.cells import CellKind
 from app.series.formats import wire_rows

@@ -7,9 +7,9 @@ import numpy as np
 
 from app.ingest.part_names import attribute_values
 from app.parsing.findings import Findings
-from app.parsing.parts import SeriesPart
 from app.parsing.reader import Table
-from app.series.attributes import (
+from app.parsing.split.parts import SeriesPart
+from app.series.fields.attributes import (
     MOST_ATTRIBUTES,
     MOST_TEXT_LENGTH,
     AttributeValue,

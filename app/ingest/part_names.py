@@ -6,9 +6,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from app.parsing.label_columns import invalid
-from app.parsing.part_facts import as_number
-from app.parsing.parts import SeriesPart
+from app.parsing.keys.label_columns import invalid
+from app.parsing.split.part_facts import as_number
+from app.parsing.split.parts import SeriesPart
 from app.series.tables import NAME_LENGTH, Series
 
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")

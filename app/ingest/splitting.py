@@ -20,10 +20,10 @@ from app.ingest.upload_requests import (
     UploadSettings,
     sha256,
 )
-from app.parsing.label_columns import invalid
+from app.parsing.keys.label_columns import invalid
 from app.parsing.options import MOST_PARTS, ReadOptions
-from app.parsing.parts import SeriesPart, read_parts
 from app.parsing.reader import Table
+from app.parsing.split.parts import SeriesPart, read_parts
 from app.parsing.value_findings import apply_missing
 from app.series.channels import missing_marks_of
 from app.series.schemas import SeriesCreate

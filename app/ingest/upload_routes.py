@@ -36,7 +36,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
 from app.parsing_problems import INSPECTION_PROBLEMS, PROBLEMS
 from app.problems import documented
-from app.series.field_types import SeriesName
+from app.series.fields.types import SeriesName
 from app.series.schemas import SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
 from app.series.tables import Upload

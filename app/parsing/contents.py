@@ -8,25 +8,29 @@ import numpy as np
 
 from app.parsing.bars_of_rows import as_bars, begin_of_step
 from app.parsing.channels import Channels
+from app.parsing.clocks.file_clock import clock_of_names, take_clock
+from app.parsing.clocks.naive_times import (
+    report_exchange_clock,
+    report_interval_ends,
+    report_naive_times,
+)
+from app.parsing.clocks.periods import refuse_period_column
+from app.parsing.clocks.time_copies import find_time_copies
+from app.parsing.clocks.utc import in_utc
 from app.parsing.columns import ChosenColumns
-from app.parsing.derived_columns import independent_columns
+from app.parsing.derived.derived_columns import independent_columns
 from app.parsing.duplicates import Combining
-from app.parsing.file_clock import clock_of_names, take_clock
 from app.parsing.findings import Findings
-from app.parsing.naive_times import report_exchange_clock, report_interval_ends, report_naive_times
+from app.parsing.keys.several_series import refuse_several_series
 from app.parsing.options import ReadOptions
 from app.parsing.order import OrderedRows, in_order
-from app.parsing.periods import refuse_period_column
 from app.parsing.regular import RegularFile
 from app.parsing.rows import CheckedRows
-from app.parsing.several_series import refuse_several_series
 from app.parsing.sources.delimiters import refuse_mixed
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.time_columns import read_times
-from app.parsing.time_copies import find_time_copies
 from app.parsing.times.fields import Integers
-from app.parsing.utc import in_utc
 from app.parsing.value_columns import read_values, report_text
 from app.parsing.value_findings import apply_missing, report_value_findings
 from app.parsing.values import bars

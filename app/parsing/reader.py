@@ -12,7 +12,6 @@ from app.parsing.given_times import with_given_times
 from app.parsing.mixed_columns import with_mixed_columns
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular
-from app.parsing.pivot import read_pivoted
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.regular import read_regular
 from app.parsing.sources.grids import Grid, read_grid
@@ -20,6 +19,7 @@ from app.parsing.sources.layout import Layout
 from app.parsing.sources.unpacking import unpacked
 from app.parsing.sources.wide_tables import by_time
 from app.parsing.sources.year_tables import by_month
+from app.parsing.split.pivot import read_pivoted
 from app.parsing.times.fields import Integers
 from models.arrays import Values
 from models.series import SeriesKind

@@ -13,18 +13,18 @@ from typing import IO, Any
 
 import numpy as np
 
+from app.parsing.clocks.file_clock import zone_column
 from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.errors import UnreadableFile
-from app.parsing.file_clock import zone_column
 from app.parsing.findings import Findings
 from app.parsing.keys.evidence import LEAST_CHANGES_SHARE
+from app.parsing.keys.several_series import SYMBOL_NAME
 from app.parsing.keys.steps import TOLERANCE
 from app.parsing.lines import Lines
 from app.parsing.mixed_columns import require_unmixed
 from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.several_series import SYMBOL_NAME
 from app.parsing.sources import arrow_files
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
 from app.parsing.sources.grids import is_plain, split_text

@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.counted_days import CountedDays
-from app.parsing.errors import UnreadableTimes
-from app.parsing.file_clock import FileClock, clock_of_names, times_without_clock
-from app.parsing.naive_times import report_interval_ends, report_naive_times
-from app.parsing.options import ReadOptions
-from app.parsing.periods import (
+from app.parsing.clocks.counted_days import CountedDays
+from app.parsing.clocks.file_clock import FileClock, clock_of_names, times_without_clock
+from app.parsing.clocks.naive_times import report_interval_ends, report_naive_times
+from app.parsing.clocks.periods import (
     counted_hours,
     counted_periods,
     ends_at_24,
     period_refused,
     read_periods,
 )
+from app.parsing.clocks.utc import UtcTimes, in_utc
+from app.parsing.errors import UnreadableTimes
+from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
 from app.parsing.time_reports import leave_out_means, report_fiscal_years
 from app.parsing.times.clock_numbers import with_full_clocks
@@ -26,7 +27,6 @@ from app.parsing.times.guesses import interval_pattern
 from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
-from app.parsing.utc import UtcTimes, in_utc
 
 LEAST_READ_SHARE = 0.5
 

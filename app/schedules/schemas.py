@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.aliases.schemas import AliasName, EvidenceRead
 from app.registry.queries import CHAMPION
 from app.schedules.tables import Start, Trigger
-from app.series.field_types import TimezoneName
+from app.series.fields.types import TimezoneName
 
 
 class DriftTrigger(BaseModel):

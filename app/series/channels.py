@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from app.errors import ChannelsDiffer, ChannelsMissing, Invalid, UnitsDiffer, UnknownChannel
 from app.quality.missing_marks import MissingMarks
 from app.quality.unit_spellings import known_unit
-from app.series.limits import require_order
+from app.series.fields.limits import require_order
 from app.series.schemas import ChannelSettings
 from models.errors import Problem
 

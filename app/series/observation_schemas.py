@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.series.field_types import CadenceText
+from app.series.fields.types import CadenceText
 from app.series.schemas import SeriesRead
 
 MOST_ROWS = 100_000

@@ -11,10 +11,10 @@ from pydantic import (
 )
 
 from app.parsing.options import MOST_NAME_LENGTH, DuplicateRule
-from app.series.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
-from app.series.field_types import CadenceText, Calendar, SeriesName, TimezoneName
-from app.series.limits import Implausible, Maximum, Minimum, require_order
-from app.series.missing_marks import MOST_MARKS, MissingMark
+from app.series.fields.attributes import MOST_ATTRIBUTES, AttributeName, AttributeValue
+from app.series.fields.limits import Implausible, Maximum, Minimum, require_order
+from app.series.fields.missing_marks import MOST_MARKS, MissingMark
+from app.series.fields.types import CadenceText, Calendar, SeriesName, TimezoneName
 from app.series.tables import Series
 from models.series import SeriesKind
 

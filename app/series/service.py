@@ -14,8 +14,8 @@ from app.errors import (
     SeriesExists,
     SeriesNotFound,
 )
-from app.series.attributes import set_attributes
 from app.series.channels import checked_channels, merged_channels
+from app.series.fields.attributes import set_attributes
 from app.series.missing_value_update import MissingValueUpdate, update_missing_values
 from app.series.schemas import SeriesCreate, SeriesUpdate
 from app.series.storage import row_reader

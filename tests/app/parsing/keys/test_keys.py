@@ -12,7 +12,7 @@ import pytest
 
 from app.parsing.errors import SeveralSeries, UnreadableFile
 from app.parsing.options import ReadOptions
-from app.parsing.parts import SeriesPart, read_parts
+from app.parsing.split.parts import SeriesPart, read_parts
 from tests.app.parsing.files import LIMIT_BYTES, codes, read_text
 from tests.app.parsing.keys.tables import START, made
 

@@ -13,7 +13,7 @@ from app.parsing.errors import (
     SeveralSeries,
 )
 from app.parsing.options import ReadOptions
-from app.parsing.parts import read_parts
+from app.parsing.split.parts import read_parts
 from tests.app.parsing.files import LIMIT_BYTES, codes, column, moments, read_text
 
 pytestmark = pytest.mark.unit

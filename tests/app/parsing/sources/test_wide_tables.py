@@ -15,8 +15,8 @@ from app.parsing.errors import (
     UnreadableFile,
 )
 from app.parsing.options import ReadOptions
-from app.parsing.parts import read_parts
 from app.parsing.sources import wide_tables
+from app.parsing.split.parts import read_parts
 from tests.app.parsing.files import LIMIT_BYTES, codes, column, moments, read_bytes, read_text
 from tests.app.parsing.workbook_files import xlsx
 

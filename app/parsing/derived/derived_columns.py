@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.parsing.columns import ChosenColumns
+from app.parsing.derived.row_counters import Counting, Place, counting
+from app.parsing.derived.time_parts import TimeParts
 from app.parsing.options import ReadOptions
-from app.parsing.row_counters import Counting, Place, counting
 from app.parsing.rows import CheckedRows
 from app.parsing.sources.layout import Layout
-from app.parsing.time_parts import TimeParts
 from app.parsing.times.fields import Integers
 from app.parsing.values.bars import named_bars
 from models.arrays import Values

@@ -7,8 +7,8 @@ import numpy as np
 from app.parsing.columns import ChosenColumns
 from app.parsing.contents import ReadRows
 from app.parsing.keys.labels import NO_LABEL, coded
-from app.parsing.rows_of_parts import PartRows
 from app.parsing.sources.grids import Grid
+from app.parsing.split.rows_of_parts import PartRows
 from app.parsing.times.fields import Integers
 
 Fact = str | int | float

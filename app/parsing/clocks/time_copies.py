@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing.clocks.utc import UtcTimes
 from app.parsing.columns import ChosenColumns
 from app.parsing.errors import UnreadableFile
 from app.parsing.lines import Mask
@@ -17,7 +18,6 @@ from app.parsing.times.guesses import guess_decimal_year, guess_epoch
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import read_moments
 from app.parsing.times.zone_proof import HOUR
-from app.parsing.utc import UtcTimes
 
 DAY = 24 * HOUR
 # A smaller difference is rounding.

@@ -9,8 +9,8 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.contents import Content, ReadRows, read_rows
 from app.parsing.duplicates import Combining, RowsOfOneTime
 from app.parsing.findings import Findings
+from app.parsing.keys.label_columns import columns_of, invalid, without
 from app.parsing.keys.labels import NO_LABEL, coded
-from app.parsing.label_columns import columns_of, invalid, without
 from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
 from app.parsing.order import OrderedRows
 from app.parsing.sources.grids import Grid

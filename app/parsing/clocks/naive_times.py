@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.parsing.clocks.utc import UtcTimes
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
 from app.parsing.times.exchange_clocks import exchanges_with_hours
@@ -12,7 +13,6 @@ from app.parsing.times.fields import Integers
 from app.parsing.times.timestamps import Moments
 from app.parsing.times.zone_names import says_local
 from app.parsing.times.zone_proof import HOUR, changes_in_local_times
-from app.parsing.utc import UtcTimes
 
 DAY = 24 * HOUR
 END_NAME = re.compile(

@@ -10,18 +10,18 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.contents import ReadRows, read_rows
 from app.parsing.duplicates import require_few_conflicts
 from app.parsing.findings import Findings, Rejected
+from app.parsing.keys.label_columns import columns_of, invalid, without
 from app.parsing.keys.labels import NO_LABEL, coded
-from app.parsing.label_columns import columns_of, invalid, without
 from app.parsing.options import MOST_PARTS, ReadOptions
 from app.parsing.order import OrderedRows
-from app.parsing.part_facts import Fact, Facts, facts_of_columns
-from app.parsing.pivot import PivotColumns, find_pivot, only_value, pivoted
 from app.parsing.reader import NO_DIALECT, WHOLE_BYTES, Table, field_names, find_columns, with_names
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.sources.grids import Grid, read_grid
 from app.parsing.sources.unpacking import unpacked
 from app.parsing.sources.wide_tables import by_time
+from app.parsing.split.part_facts import Fact, Facts, facts_of_columns
+from app.parsing.split.pivot import PivotColumns, find_pivot, only_value, pivoted
+from app.parsing.split.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.times.fields import Integers
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from app.parsing.row_counters import has_word
+from app.parsing.derived.row_counters import has_word
 from app.parsing.times.column_names import PARTS
 from app.parsing.times.fields import Integers
 from models.calendars.timezones import to_local

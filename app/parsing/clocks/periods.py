@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.parsing.counted_days import (
+from app.parsing.clocks.counted_days import (
     CountedDays,
     count_days,
     count_texts,
@@ -15,8 +15,9 @@ from app.parsing.counted_days import (
     midnights,
     zones_with_days,
 )
+from app.parsing.clocks.file_clock import FileClock
+from app.parsing.clocks.utc import UtcTimes
 from app.parsing.errors import CountedPeriods, OptionInvalid, UnreadableTimes
-from app.parsing.file_clock import FileClock
 from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
@@ -25,7 +26,6 @@ from app.parsing.times.joined import joined
 from app.parsing.times.texts import Column
 from app.parsing.times.timestamps import Moments, read_moments
 from app.parsing.times.zone_proof import shown
-from app.parsing.utc import UtcTimes
 from models.calendars.cadence import DAY_MICROSECONDS, Cadence
 from models.errors import DataError, Problem
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.parsing.file_clock import NO_CLOCK, FileClock
+from app.parsing.clocks.file_clock import NO_CLOCK, FileClock
 from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows

@@ -9,8 +9,8 @@ from app.parsing import arrow
 from app.parsing.arrow import to_integers
 from app.parsing.columns import ChosenColumns
 from app.parsing.errors import AmbiguousZone
+from app.parsing.keys.several_series import SYMBOL_NAME
 from app.parsing.options import ReadOptions
-from app.parsing.several_series import SYMBOL_NAME
 from app.parsing.sources.layout import Layout
 from app.parsing.times.fields import Integers
 from app.parsing.times.guesses import ZONED, guess_formats

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.parsing.clock_findings import (
+from app.parsing.clocks.clock_findings import (
     proven_zone,
     report_clock,
     report_difference,
     report_unusual_hours,
     zone_of_clock,
 )
+from app.parsing.clocks.file_clock import NO_CLOCK, FileClock
 from app.parsing.errors import OptionInvalid
-from app.parsing.file_clock import NO_CLOCK, FileClock
 from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
