@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing import arrow
 from app.parsing.arrow import to_integers
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
@@ -87,7 +88,8 @@ def coded(column: Any) -> tuple[Integers, tuple[str, ...]]:
     names = sorted({text for text in raw if text})
     places = {text: place for place, text in enumerate(names)}
     table = np.array([*(places.get(text, NO_LABEL) for text in raw), NO_LABEL], dtype=np.int64)
-    indices = to_integers(pc.fill_null(encoded.indices.cast("int64"), pa.scalar(len(raw), "int64")))
+    no_label = arrow.indices(np.array([len(raw)]))[0]
+    indices = to_integers(pc.fill_null(encoded.indices.cast("int64"), no_label))
     return table[indices], tuple(names)
 
 
