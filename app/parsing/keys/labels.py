@@ -131,16 +131,9 @@ def _few_numbers(column: Any) -> bool:
 
     step = max(1, len(column) // SAMPLED_ROWS)
     rows = np.arange(0, len(column), step)
-    sample = column.take(_indices(rows))
+    sample = column.take(arrow.indices(rows))
     different = len(pc.unique(sample))
     return different <= max(LEAST_DIFFERENT_ALLOWED, MOST_DIFFERENT_SHARE * len(rows))
-
-
-def _indices(rows: Integers) -> Any:
-    import pyarrow as pa
-
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(rows, dtype=np.int64))]
-    return pa.Array.from_buffers(pa.int64(), len(rows), buffers)
 
 
 def _are_zones(texts: tuple[str, ...]) -> bool:
