@@ -25,7 +25,7 @@ FILES = {
     "not-a-table": (b"\x89PNG\r\n", {}),
     "missing-columns": (b"a,b\n1.5,2\n3.5,4\n", {}),
     "unreadable-times": (b"time,a\nnoon,1\nnight,2\n", {}),
-    "too-many-bad-rows": (b"time,a,b\n2024-01-01,1,1\n2024-01-02,inf,1\n2024-01-03,inf,1\n", {}),
+    "too-many-bad-rows": (b"time,a,b\n2024-01-01,1,1\n2024-01-02,inf,\n2024-01-03,inf,\n", {}),
     "several-series": (b"date,symbol,a\n2024-01-01,X,1\n2024-01-01,Y,2\n2024-01-02,X,3\n", {}),
     "several-tables": (
         b'{"a": [{"time": "2024-01-01", "x": 1}], "b": [{"time": "2024-01-01", "y": 1}]}',

@@ -121,7 +121,11 @@ def _provable(labels: list[Label]) -> list[Label]:
 
 
 def _labels(columns: list[Any], layout: Layout, chosen: ChosenColumns, usable: Mask) -> list[Label]:
-    others = [number for number in range(len(columns)) if number not in (*chosen.time, chosen.zone)]
+    used = {*chosen.time, chosen.zone}
+    if len(chosen.channels) == 1:
+        # Without its only channel nothing of a series would be left.
+        used |= set(chosen.channels)
+    others = [number for number in range(len(columns)) if number not in used]
     found = (
         find_label(columns[n], n, layout.names[n], layout.kinds[n], usable)
         for n in others

@@ -65,11 +65,14 @@ def test_a_file_without_times(client: TestClient) -> None:
 
 
 def test_a_corrected_row_of_a_file_without_times(client: TestClient) -> None:
-    text = "flow,level\n" + NUMBERS.replace(f"{VALUES[5]},", "inf,")
+    level = VALUES[5]
+    text = "flow,level\n" + NUMBERS.replace(f"{VALUES[5]},{level}\n", "inf,inf\n")
     answer = send(client, text, start="2023-03-01", cadence="1h").json()
     assert answer["rows_quarantined"] == 1
     path = f"/v1/series/s/uploads/{answer['id']}/quarantine"
-    corrected = client.get(path, params={"format": "rows"}).text.replace("inf", str(VALUES[5]))
+    corrected = client.get(path, params={"format": "rows"}).text.replace(
+        "inf,inf", f"{VALUES[5]},{level}"
+    )
     sent = client.post("/v1/series/s/uploads", params={"like": answer["id"]}, content=corrected)
     assert sent.status_code == 201
     assert len(stored(client)) == len(STORED)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.checks.resolve import SeriesProfile, resolve
-from models.errors import TrainingError
+from models.errors import SpecError, TrainingError
 from models.series import SeriesData
 from models.spec.spec import Spec
 from models.training.train import train
@@ -92,8 +92,8 @@ class TestRunTrial:
 
     def test_without_labels_to_validate_on_there_is_no_value(self) -> None:
         data = make_wave()
-        data.values[510 - 90 : 510, 0] = float("nan")
         spec = resolved(data)
+        data.values[510 - 90 : 510, 0] = float("nan")
         with pytest.raises(TrainingError, match="No validation row"):
             run_trial(spec, data, progress=lambda _: None)
 
@@ -118,8 +118,9 @@ class TestRunMeasuredTrial:
         expected = figures["log_loss"] / figures["class_prior_log_loss"]
         assert score.value == pytest.approx(expected, rel=1e-6)
 
-    def test_without_a_naive_error_there_is_no_value(self) -> None:
+    def test_a_validation_part_without_values_is_refused(self) -> None:
         data = make_wave()
-        data.values[420:510, 0] = float("nan")
-        with pytest.raises(TrainingError, match="no `mae` to compare"):
-            run_measured_trial(resolved(data), data, progress=lambda _: None)
+        spec = resolved(data)
+        data.values[421:510, 0] = float("nan")
+        with pytest.raises(SpecError, match="The validation part"):
+            run_measured_trial(spec, data, progress=lambda _: None)
