@@ -24,7 +24,6 @@ MOST_DIFFERENT_SHARE = 0.25
 MOST_VALUES_SHARE = 2 / 3
 FEW_ROWS = 5
 LEAST_DIFFERENT_ALLOWED = 20
-SHOWN_CODES = 2_000
 
 NUMBER = re.compile(r"[+-]?[\d., ]+([eE][+-]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d{1,12}(\.0)?")

@@ -35,8 +35,6 @@ MOST_WRONG_SHARE = 1 / 3
 MEASUREMENT, TIME = "measurement", "time"
 OFFSET_BYTES = 8
 
-Tags = tuple[tuple[str, str], ...]
-
 
 def is_line_protocol(text: str) -> bool:
     """Whether the first lines are all of line protocol."""

@@ -15,7 +15,6 @@ CLEAR_LETTERS = frozenset("qVm")
 _WORD_FIRST = re.compile(r"(?P<word>[A-Za-z]{1,14})(?P<mark>[ .-]?0?)(?P<number>\d{1,2})")
 _WORD_LAST = re.compile(r"(?P<number>\d)(?P<mark>st|nd|rd|th|\.)?(?P<blank> ?)(?P<word>[A-Za-z]+)")
 _NUMBER = re.compile(r"\d{1,2}")
-MEAN_OF_MONTHS = MEANS["m"]
 
 
 def period_column(names: tuple[str, ...], rows: list[list[str]], year: int) -> tuple[int, str]:
