@@ -71,6 +71,7 @@ def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -
     """Serve HTTP requests."""
     import uvicorn
 
+    from app.edge.connections import protocol_of
     from app.main import create_app
 
     _prepare(with_parent)
@@ -82,6 +83,7 @@ def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -
         port=settings.port,
         access_log=False,
         log_config=None,
+        http=protocol_of(settings.connections_per_address),
         timeout_graceful_shutdown=5,
     )
 

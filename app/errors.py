@@ -6,7 +6,12 @@ Errors of reading a file are drawn in `app/parsing/errors.py`, and `app/parsing_
 class for each.
 
 ServiceError                      500 error
+├── Malformed                     400 malformed
+│   ├── MalformedBody             400 malformed-body
+│   └── HostRefused               400 host-refused
 ├── Unauthorized                  401 unauthorized
+├── Forbidden                     403 forbidden
+│   └── CrossSiteRefused          403 cross-site-refused
 ├── NotFound                      404 not-found
 │   ├── SeriesNotFound            404 series-not-found
 │   ├── UploadNotFound            404 upload-not-found
@@ -116,10 +121,34 @@ def all_errors(base: type[ServiceError] = ServiceError) -> Iterator[type[Service
         yield from all_errors(error)
 
 
+class Malformed(ServiceError):
+    """The request cannot be read."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class MalformedBody(Malformed):
+    """The body is not JSON in UTF-8."""
+
+
+class HostRefused(Malformed):
+    """The service does not answer for the host that the request names."""
+
+
 class Unauthorized(ServiceError):
     """The API key is missing or wrong."""
 
     status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(ServiceError):
+    """The caller may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class CrossSiteRefused(Forbidden):
+    """A page of another site must not change anything here."""
 
 
 class NotFound(ServiceError):

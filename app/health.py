@@ -3,11 +3,11 @@
 from typing import Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import DatabaseOutdated, DatabaseUnavailable
 from app.jobs.service import count_waiting_for_gpu
 from app.jobs.workers import live_device_kinds
@@ -15,7 +15,7 @@ from app.migrate import is_current
 from app.problems import OUTDATED, documented
 from app.version import VERSION
 
-router = APIRouter(tags=["health"])
+router = ServiceRouter(tags=["health"])
 
 
 class Health(BaseModel):

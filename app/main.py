@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from app import health
 from app.aliases.routes import router as aliases_router
@@ -12,9 +15,18 @@ from app.auth import require_api_key
 from app.backtests.routes import router as backtests_router
 from app.db import Database
 from app.drift.routes import router as drift_router
+from app.edge.browsers import BrowserGuard
+from app.edge.head_requests import HeadRequests
+from app.edge.parameters import require_known_parameters
+from app.edge.request_context import RequestContext
+from app.edge.routing import allowed_methods
 from app.forecasts.routes import router as forecasts_router
+from app.ingest.held_routes import router as held_router
+from app.ingest.observation_routes import router as observations_router
 from app.ingest.processes.pool import FileProcesses
+from app.ingest.revision_routes import router as revisions_router
 from app.ingest.series_routes import router as series_router
+from app.ingest.upload_routes import router as uploads_router
 from app.jobs.routes import router as jobs_router
 from app.limits import BodyLimit
 from app.live.routes import router as live_router
@@ -29,6 +41,55 @@ from app.settings import Settings, get_settings
 from app.studies.routes import router as studies_router
 from app.version import VERSION
 from app.webhooks.routes import router as webhooks_router
+
+# In the order of the documentation.
+DOMAIN_ROUTERS = (
+    series_router,
+    uploads_router,
+    observations_router,
+    revisions_router,
+    held_router,
+    registry_router,
+    aliases_router,
+    studies_router,
+    jobs_router,
+    forecasts_router,
+    scores_router,
+    live_router,
+    drift_router,
+    schedules_router,
+    backtests_router,
+    webhooks_router,
+    retention_router,
+)
+LEAST_COMPRESSED_BYTES = 1000
+# Level 9, the default, takes three times as long for answers that are 2 % smaller.
+COMPRESSION_LEVEL = 5
+# Compressed already, or numbers that hardly shrink.
+NOT_COMPRESSED = (
+    "application/octet-stream",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.parquet",
+)
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Request-ID",
+)
+CORS_ANSWER_HEADERS = (
+    "Content-Disposition",
+    "ETag",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+)
 
 DESCRIPTION = """
 Upload a series, train a recurrent forecaster in the background, and get forecasts that are
@@ -47,31 +108,46 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     application.state.settings = settings
-    application.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    application.state.allowed_methods = partial(
+        allowed_methods, (*DOMAIN_ROUTERS, health.router, application.router)
+    )
+    _add_layers(application, settings)
     install_error_handlers(application)
     install_openapi(application)
-    application.include_router(health.router)
+    known = [Depends(require_known_parameters)]
+    application.include_router(health.router, dependencies=known)
     application.include_router(_version_one())
     return application
 
 
+def _add_layers(application: FastAPI, settings: Settings) -> None:
+    """What every request passes; the last one added is the outermost."""
+    application.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    application.add_middleware(
+        GZipMiddleware,
+        minimum_size=LEAST_COMPRESSED_BYTES,
+        compresslevel=COMPRESSION_LEVEL,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *NOT_COMPRESSED),
+    )
+    application.add_middleware(HeadRequests)
+    if settings.cors_origins:
+        application.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
+    application.add_middleware(
+        BrowserGuard, hosts=settings.served_hosts(), origins=settings.cors_origins
+    )
+    application.add_middleware(RequestContext, access_log=settings.access_log)
+
+
 def _version_one() -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(require_api_key)])
-    for domain_router in (
-        series_router,
-        registry_router,
-        aliases_router,
-        studies_router,
-        jobs_router,
-        forecasts_router,
-        scores_router,
-        live_router,
-        drift_router,
-        schedules_router,
-        backtests_router,
-        webhooks_router,
-        retention_router,
-    ):
+    dependencies = [Depends(require_api_key), Depends(require_known_parameters)]
+    router = APIRouter(prefix="/v1", dependencies=dependencies)
+    for domain_router in DOMAIN_ROUTERS:
         router.include_router(domain_router)
     return router
 

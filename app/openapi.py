@@ -1,5 +1,6 @@
 """The OpenAPI document of FastAPI, with the problem types that each operation can answer with."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,11 +8,14 @@ from fastapi import FastAPI
 
 from app.errors import (
     BodyTooLarge,
+    CrossSiteRefused,
     DatabaseFull,
     DatabaseOutdated,
     DatabaseUnavailable,
     DeletedMeanwhile,
+    HostRefused,
     Invalid,
+    MalformedBody,
     ServiceError,
     Unauthorized,
     all_errors,
@@ -22,10 +26,30 @@ from app.problems import PROBLEM_JSON, ProblemDetails, documented
 REFERENCE = "#/components/schemas/{model}"
 # FastAPI's schemas of validation errors, which are never sent: ours are problem details.
 UNUSED = ("HTTPValidationError", "ValidationError")
-# Errors of all operations, of those that write, and of those with a body.
-EVERYWHERE = (Unauthorized, Invalid, DatabaseUnavailable, DatabaseOutdated)
-WRITES = (DeletedMeanwhile, DatabaseFull)
+# Errors of all operations, of those under /v1, of those that write, and of those with a body.
+EVERYWHERE = (HostRefused, Invalid)
+UNDER_VERSION_ONE = (Unauthorized, DatabaseUnavailable, DatabaseOutdated)
+WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
 BODIES = ("post", "put", "patch")
+
+KEY_SCHEME = "apiKey"
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "`Authorization: Bearer <key>`, where the service has a key.",
+}
+NAMES = {"series": "Name of the series.", "models": "Name of the model."}
+PATH_PARAMETERS = {
+    "alias": "Name of the alias, such as `champion`.",
+    "backtest_id": "Id of the backtest.",
+    "forecast_id": "Id of the forecast.",
+    "job_id": "Id of the job.",
+    "schedule_id": "Id of the schedule.",
+    "study_id": "Id of the study.",
+    "upload_id": "Id of the upload.",
+    "version": "Number of the version.",
+    "webhook_id": "Id of the webhook.",
+}
 
 Operation = dict[str, Any]
 
@@ -36,16 +60,57 @@ def install_openapi(application: FastAPI) -> None:
 
     def complete() -> dict[str, Any]:
         if application.openapi_schema is None:
-            document = generate()
-            schemas = document["components"]["schemas"]
-            problem = ProblemDetails.model_json_schema(ref_template=REFERENCE)
-            schemas.update(problem.pop("$defs"), ProblemDetails=problem)
-            for name in UNUSED:
-                schemas.pop(name, None)
-            _add_general_errors(document["paths"])
+            _complete(generate())
         return application.openapi_schema or {}
 
     application.openapi = complete  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _complete(document: dict[str, Any]) -> None:
+    components = document["components"]
+    schemas = components["schemas"]
+    problem = ProblemDetails.model_json_schema(ref_template=REFERENCE)
+    schemas.update(problem.pop("$defs"), ProblemDetails=problem)
+    for name in UNUSED:
+        schemas.pop(name, None)
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            _tell_default(field)
+    components["securitySchemes"] = {KEY_SCHEME: BEARER}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete_operation(operation, path, method)
+
+
+def _tell_default(field: dict[str, Any]) -> None:
+    """Write the object that stands for a left out one into words: generators refuse it as code."""
+    is_typed = not {"$ref", "anyOf", "oneOf", "allOf"} & set(field)
+    if is_typed or not isinstance(field.get("default"), dict):
+        return
+    told = f"Default: `{json.dumps(field.pop('default'))}`."
+    field["description"] = f"{field['description']} {told}" if "description" in field else told
+
+
+def _complete_operation(operation: Operation, path: str, method: str) -> None:
+    if path.startswith("/v1/"):
+        operation["security"] = [{KEY_SCHEME: []}]
+    known = {error.slug: error for error in all_errors()}
+    specific = [known[slug] for slug in types_of(operation)]
+    for status, response in documented(*specific, *_general(path, method)).items():
+        operation["responses"][str(status)] = response
+    for response in operation["responses"].values():
+        content = response.get("content", {})
+        ordered = sorted(content, key=lambda media_type: "json" not in media_type)
+        response.update({"content": {each: content[each] for each in ordered}} if content else {})
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and "description" not in parameter:
+            parameter["description"] = _path_parameter(path, parameter["name"])
+
+
+def _path_parameter(path: str, name: str) -> str:
+    if name == "name":
+        return NAMES[path.split("/")[2]]
+    return PATH_PARAMETERS[name]
 
 
 def types_of(operation: Operation) -> Iterator[str]:
@@ -54,20 +119,13 @@ def types_of(operation: Operation) -> Iterator[str]:
         yield from response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {})
 
 
-def _add_general_errors(paths: dict[str, dict[str, Operation]]) -> None:
-    known = {error.slug: error for error in all_errors()}
-    for path, operations in paths.items():
-        if not path.startswith("/v1/"):
-            continue
-        for method, operation in operations.items():
-            specific = [known[slug] for slug in types_of(operation)]
-            for status, response in documented(*specific, *_general(path, method)).items():
-                operation["responses"][str(status)] = response
-
-
 def _general(path: str, method: str) -> Iterator[type[ServiceError]]:
     yield from EVERYWHERE
+    if not path.startswith("/v1/"):
+        return
+    yield from UNDER_VERSION_ONE
     if method != "get":
         yield from WRITES
     if method in BODIES and not path.endswith(UPLOAD_SUFFIXES):
+        yield MalformedBody
         yield BodyTooLarge

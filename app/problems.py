@@ -23,11 +23,13 @@ from app.errors import (
     DatabaseUnavailable,
     DeletedMeanwhile,
     Invalid,
+    MalformedBody,
     ServiceError,
     Unavailable,
 )
 from app.parsing.errors import ParsingError
 from app.parsing_problems import as_problem
+from app.request_ids import current_request_id
 from models.errors import Problem, SpecError
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,9 @@ class ProblemDetails(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str | None = Field(
+        None, description="The id of the request, as in `X-Request-ID` and in the log."
+    )
     errors: list[ProblemItem] | None = None
     evidence: list[dict[str, Any]] | None = Field(
         None,
@@ -126,6 +131,9 @@ def _body(error: type[ServiceError], detail: str) -> dict[str, Any]:
 
 
 def _response(body: dict[str, Any], headers: Mapping[str, str] | None) -> JSONResponse:
+    request_id = current_request_id()
+    if request_id is not None:
+        body = {**body, "request_id": request_id}
     return JSONResponse(body, body["status"], headers=headers, media_type=PROBLEM_JSON)
 
 
@@ -137,9 +145,10 @@ def problem_details(request: Request, error: Exception) -> dict[str, Any]:
 
 
 def install_error_handlers(application: FastAPI) -> None:
-    """Turn all errors into problem details."""
+    """Turn expected errors into problem details; `RequestContext` answers the others."""
     for error, handler in HANDLERS.items():
-        application.add_exception_handler(error, handler)
+        if error is not Exception:
+            application.add_exception_handler(error, handler)
 
 
 def _service_error(request: Request, error: ServiceError) -> JSONResponse:
@@ -162,14 +171,19 @@ def _validation_error(_: Request, error: RequestValidationError) -> JSONResponse
     return problem_response(Invalid(_summary(problems), errors=problems))
 
 
-def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     """Starlette's own errors (unknown path, wrong method) as problem details."""
     status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.BAD_REQUEST:
+        return problem_response(MalformedBody(str(error.detail)))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(request.app.state.allowed_methods(request.url.path))
     if status == BodyTooLarge.status:
         return problem_response(BodyTooLarge(str(error.detail)))
     slug = status.phrase.lower().replace(" ", "-")
     body = {"type": f"{TYPE_PREFIX}{slug}", "title": status.phrase, "status": int(status)}
-    return _response({**body, "detail": str(error.detail)}, error.headers)
+    return _response({**body, "detail": str(error.detail)}, headers)
 
 
 def as_service_error(error: Exception) -> ServiceError | None:
@@ -215,7 +229,8 @@ def _database_error(request: Request, error: Exception) -> JSONResponse:
     return _service_error(request, known)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error that is a bug; it is logged with its traceback."""
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem_response(ServiceError("An unexpected error happened and was logged."))
 
@@ -234,7 +249,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.IntegrityError: _database_error,
     OverflowError: _database_error,
     UnicodeEncodeError: _database_error,
-    Exception: _unexpected,
+    Exception: unexpected,
 }
 
 

@@ -3,12 +3,26 @@
 import ipaddress
 from functools import cache
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
 DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+LogFormat = Literal["json", "text"]
+
+
+def _listed(given: object) -> object:
+    """The entries of a comma list."""
+    if isinstance(given, str):
+        return tuple(each.strip() for each in given.split(",") if each.strip())
+    return given
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -22,6 +36,24 @@ class Settings(BaseSettings):
     )
     api_key: SecretStr | None = Field(
         None, description="When set, every `/v1` call needs `Authorization: Bearer <key>`."
+    )
+    allowed_hosts: CommaList = Field(
+        (),
+        description="Comma list of host names that the service answers for, such as "
+        "`lake.example,*.lan`; by default this machine's names while there is no key and `host` is "
+        "an address of this machine only, else all.",
+    )
+    cors_origins: CommaList = Field(
+        (),
+        description="Comma list of origins whose pages may call the service, such as "
+        "`https://board.example`.",
+    )
+    connections_per_address: int = Field(
+        512, ge=0, description="Open connections of one address to a web process; 0: no limit."
+    )
+    access_log: bool = Field(True, description="Write one line for each request.")
+    log_format: LogFormat | None = Field(
+        None, description="`json` or `text`; by default `text` on a terminal, else `json`."
     )
     host: str = Field("127.0.0.1", description="Address that the web process binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the web process binds to.")
@@ -138,6 +170,12 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    def served_hosts(self) -> tuple[str, ...]:
+        """The host names that the service answers for; empty for all."""
+        if self.allowed_hosts:
+            return tuple(each.lower() for each in self.allowed_hosts)
+        return LOOPBACK_NAMES if self.api_key is None and self.is_loopback() else ()
 
     def prepare_directories(self) -> None:
         """Create the folder of an SQLite file, so that a first start needs no set-up."""

@@ -151,7 +151,12 @@ def settings(database_url: str) -> Settings:
 
     Files are read in the process of the tests: to start another costs half a second.
     """
-    return Settings(database_url=database_url, api_key=None, upload_processes=0)
+    return Settings(
+        database_url=database_url,
+        api_key=None,
+        allowed_hosts=("testserver",),
+        upload_processes=0,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +168,7 @@ def problem_answers() -> set[ProblemAnswer]:
 @pytest.fixture(scope="session")
 def application(problem_answers: set[ProblemAnswer]) -> FastAPI:
     """The application, built once: to build its routes takes longer than most tests."""
-    application = create_app(Settings(api_key=None))
+    application = create_app(Settings(api_key=None, allowed_hosts=("testserver",)))
     application.add_middleware(ProblemRecorder, answers=problem_answers)
     return application
 

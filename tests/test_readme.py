@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_in_the_table_with_its_default(name: str) -> None:
     field = Settings.model_fields[name]
-    default = "none" if field.default is None else f"`{field.default}`"
+    default = "none" if field.default in (None, ()) else f"`{field.default}`"
     row = f"| `STATECAST_{name.upper()}` | {default} | {field.description} |"
     assert row in README
 

@@ -1,13 +1,14 @@
 """Routes of aliases: list, point, roll back, delete."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlalchemy.orm import Session
 
 import app.aliases.service as aliases
 from app.aliases.schemas import AliasName, AliasRead, AliasSet
 from app.aliases.views import read_alias
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     AliasNotFound,
     CalendarUnavailable,
@@ -26,7 +27,7 @@ from app.registry.forecaster_cache import FORECASTER_ERRORS
 from app.registry.queries import VERSION_ERRORS, get_model
 from app.registry.tables import AliasChange
 
-router = APIRouter(tags=["aliases"])
+router = ServiceRouter(tags=["aliases"])
 
 
 @router.get("/models/{name}/aliases", responses=documented(ModelNotFound))

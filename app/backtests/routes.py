@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Response
+from fastapi import Body, Header, Response
 from fastapi.responses import StreamingResponse
 
 from app.backtests import points, service
@@ -17,6 +17,7 @@ from app.backtests.schemas import (
 )
 from app.backtests.tables import Backtest
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     BacktestNotFound,
     BacktestNotSucceeded,
@@ -32,7 +33,7 @@ from app.registry.queries import VERSION_ERRORS, get_model
 from app.series.service import LOADING_ERRORS
 from models.backtesting.points import ClassPoints, Points, ValuePoints
 
-router = APIRouter(tags=["backtests"], prefix="/models/{name}/backtests")
+router = ServiceRouter(tags=["backtests"], prefix="/models/{name}/backtests")
 
 Accept = Annotated[str, Header(description="`application/json` or `text/csv`.")]
 BOTH_FORMS: dict[int | str, dict[str, Any]] = {

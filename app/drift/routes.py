@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.dependencies import DatabaseDependency, SettingsDependency
 from app.drift.schemas import DriftQuery, DriftRead
 from app.drift.views import read_drift
+from app.edge.routing import ServiceRouter
 from app.errors import SeriesNotFound, VersionNotTrained, VersionSeriesNotFound
 from app.problems import documented
 from app.registry.queries import VERSION_ERRORS
 
-router = APIRouter(tags=["models"])
+router = ServiceRouter(tags=["models"])
 
 
 @router.get(

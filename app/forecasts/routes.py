@@ -8,11 +8,12 @@ from functools import partial
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import Body, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.csv_cells import neutralize
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.entity_tags import cache_headers, matches
 from app.errors import (
     BatchTooLarge,
@@ -51,7 +52,7 @@ from app.registry.tables import Model
 from app.series.service import LOADING_ERRORS
 from app.series.tables import Series
 
-router = APIRouter(tags=["forecasts"])
+router = ServiceRouter(tags=["forecasts"])
 
 Accept = Annotated[str, Header(description="`application/json` or `text/csv`.")]
 BOTH_FORMS: dict[int | str, dict[str, Any]] = {

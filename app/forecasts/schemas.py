@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
 from app.problems import ProblemDetails
+from app.times import AwareMoment
 from models.serving.intervals import LEVELS
 
 
@@ -62,7 +63,7 @@ class ForecastCreate(BaseModel):
         "Any other series with the same kind, cadence, calendar and channels is possible: it is "
         "scaled by its own first observations.",
     )
-    origin: AwareDatetime | None = Field(
+    origin: AwareMoment | None = Field(
         None,
         description="Only observations up to this moment are used; by default all. The answer "
         "names the last complete step before it.",

@@ -1,9 +1,9 @@
 """Routes of held rows: list them, store them, delete them."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import HeldRowNotFound, SeriesNotFound
 from app.ingest import held_rows
 from app.ingest.held_schemas import HeldRowIds, HeldRowRead, HeldRowsDiscarded
@@ -13,7 +13,7 @@ from app.series.observation_schemas import CausedForecast, ObservationsWritten
 from app.series.service import get_series, lock_series
 from app.series.tables import HeldRow
 
-router = APIRouter(tags=["observations"])
+router = ServiceRouter(tags=["observations"])
 
 
 @router.get("/series/{name}/quarantine", responses=documented(SeriesNotFound))

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.entity_tags import cache_headers, matches
 from app.errors import (
     ChannelsDiffer,
@@ -36,7 +37,7 @@ from app.series.observation_schemas import (
 from app.series.service import get_series, lock_series
 from app.times import to_datetime
 
-router = APIRouter(tags=["observations"])
+router = ServiceRouter(tags=["observations"])
 
 ALL_FORMS: dict[int | str, dict[str, Any]] = {
     200: {

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import Body, Query, Response
 
 from app.db import to_microseconds
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, NothingToRestore, SeriesNotFound, UnknownChannel
 from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
@@ -27,7 +28,7 @@ from app.series.service import get_series, lock_series
 from app.series.storage import row_reader
 from app.series.tables import SeriesRevision
 
-router = APIRouter(tags=["observations"])
+router = ServiceRouter(tags=["observations"])
 
 
 @router.get("/series/{name}/revisions", responses=documented(SeriesNotFound))

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.calendars import service as calendars
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     CalendarUnavailable,
     IdempotencyKeyReused,
@@ -20,10 +21,6 @@ from app.forecasts.after_write import after_write
 from app.idempotency import Answer, OnceOnlyDependency
 from app.ingest import (
     deletion,
-    held_routes,
-    observation_routes,
-    revision_routes,
-    upload_routes,
 )
 from app.pagination import Page, Paging
 from app.problems import documented
@@ -33,7 +30,7 @@ from app.series.quality_schemas import QualityRead
 from app.series.schemas import SeriesCreate, SeriesRead, SeriesUpdate
 from app.series.tables import Series
 
-router = APIRouter(tags=["series"])
+router = ServiceRouter(tags=["series"])
 
 
 @router.post(
@@ -121,9 +118,3 @@ def show_quality(name: str, database: DatabaseDependency) -> QualityRead:
     """
     with database.reading() as session:
         return quality.describe(session, service.get_series(session, name))
-
-
-router.include_router(upload_routes.router)
-router.include_router(observation_routes.router)
-router.include_router(revision_routes.router)
-router.include_router(held_routes.router)

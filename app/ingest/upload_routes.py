@@ -3,12 +3,13 @@
 from typing import IO, Annotated, Any, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     CalendarUnavailable,
     ChannelsDiffer,
@@ -41,7 +42,7 @@ from app.series.schemas import SeriesUploadQuery, UploadQuery
 from app.series.service import get_series
 from app.series.tables import Upload
 
-router = APIRouter(tags=["uploads"])
+router = ServiceRouter(tags=["uploads"])
 
 # Errors of uploads and inspections alike.
 FILE_ERRORS: list[type[ServiceError]] = [

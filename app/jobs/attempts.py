@@ -33,6 +33,7 @@ class Attempt:
     kind: str
     subject: dict[str, Any]
     device: str | None = None
+    request_id: str | None = None
 
     def is_current(self) -> sa.ColumnElement[bool]:
         """The condition that this is still the job's attempt and the job has not ended."""
@@ -82,7 +83,14 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
     )
     if started is None:
         return None
-    return Attempt(job_id, started.attempt, started.kind, started.subject, started.device)
+    return Attempt(
+        job_id,
+        started.attempt,
+        started.kind,
+        started.subject,
+        started.device,
+        job.request_id,
+    )
 
 
 def instruction_for(session: Session, attempt: Attempt) -> Instruction:

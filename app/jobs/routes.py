@@ -6,11 +6,12 @@ from typing import Annotated
 
 import anyio.to_thread
 import sqlalchemy.exc
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import Database
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs import service
 from app.jobs.events import events_after
@@ -22,7 +23,7 @@ from app.problems import documented
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(tags=["jobs"])
+router = ServiceRouter(tags=["jobs"])
 
 POLLING_SECONDS = 0.3
 

@@ -44,6 +44,7 @@ class JobRead(BaseModel):
                     },
                     "error": None,
                     "result": None,
+                    "request_id": "8f3c1e0a4d5b4c6e9a7f2b1c0d9e8f7a",
                     "created_at": "2026-11-21T10:00:00Z",
                     "started_at": "2026-11-21T10:00:01Z",
                     "finished_at": None,
@@ -65,6 +66,9 @@ class JobRead(BaseModel):
     progress: JobProgress
     error: str | None
     result: dict[str, Any] | None
+    request_id: str | None = Field(
+        description="The request that caused the job, as in `X-Request-ID` and in the logs."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, Timestamp, enum_type, utc_now
+from app.request_ids import current_request_id
 
 NO_PROGRESS: dict[str, Any] = {
     "phase": None,
@@ -79,6 +80,7 @@ class Job(Base):
     executor: Mapped[str | None] = mapped_column(sa.String(255))
     parent_id: Mapped[str | None] = mapped_column(sa.String(32), index=True)
     sequence: Mapped[int] = mapped_column(default=1)
+    request_id: Mapped[str | None] = mapped_column(sa.String(128), default=current_request_id)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
     started_at: Mapped[datetime | None] = mapped_column(Timestamp)
     finished_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, ModelNotFound, SeriesNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
@@ -13,7 +14,7 @@ from app.live.checking import request_check
 from app.live.schemas import CheckCreate
 from app.problems import documented
 
-router = APIRouter(tags=["models"])
+router = ServiceRouter(tags=["models"])
 
 
 @router.post(

@@ -4,10 +4,11 @@ from itertools import groupby
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     IdempotencyKeyReused,
     JobAlreadyEnded,
@@ -56,7 +57,7 @@ from models.serving.artefact import read_bundle
 from models.spec.presets import PRESETS
 from models.spec.search_presets import SEARCH_PRESETS
 
-router = APIRouter(tags=["models"])
+router = ServiceRouter(tags=["models"])
 
 Format = Literal["bundle", "keras", "onnx"]
 SUFFIXES: dict[Format, str] = {"bundle": ".zip", "keras": ".keras", "onnx": ".onnx"}

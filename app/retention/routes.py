@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, ModelNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
@@ -19,7 +20,7 @@ from app.retention.schemas import PolicyRead, RetentionRead, RetentionSet, Rule,
 from app.retention.service import request_clean, would_delete
 from app.settings import Settings
 
-router = APIRouter(tags=["retention"])
+router = ServiceRouter(tags=["retention"])
 
 
 @router.get("/models/{name}/retention", responses=documented(ModelNotFound))

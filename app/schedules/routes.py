@@ -1,9 +1,10 @@
 """Routes of schedules: create, list, show, change and delete them, and list their runs."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.errors import (
     IdempotencyKeyReused,
     ModelNotFound,
@@ -20,7 +21,7 @@ from app.schedules.schemas import RunRead, ScheduleCreate, ScheduleRead, Schedul
 from app.schedules.tables import Schedule, ScheduleRun
 from app.schedules.views import read_run, read_schedule
 
-router = APIRouter(tags=["schedules"], prefix="/models/{name}/schedules")
+router = ServiceRouter(tags=["schedules"], prefix="/models/{name}/schedules")
 
 
 @router.post(

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import AliasNotFound, SeriesNotFound
 from app.problems import documented
 from app.registry.queries import VERSION_ERRORS
 from app.scores.performance import performance
 from app.scores.schemas import Performance, PerformanceQuery
 
-router = APIRouter(tags=["models"])
+router = ServiceRouter(tags=["models"])
 
 
 @router.get(

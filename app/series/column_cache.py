@@ -67,7 +67,7 @@ class ColumnCache:
             if entry is None or entry.times is None or not entry.columns.keys() >= set(columns):
                 return None
             self._entries.move_to_end(key)
-            return entry.times, _side_by_side(entry, columns)
+            return entry.times, _side_by_side(entry, entry.times, columns)
 
     def load(
         self,
@@ -91,14 +91,14 @@ class ColumnCache:
             self._entries.move_to_end(key)
         with entry.lock:
             missing = tuple(sorted({*columns} - entry.columns.keys()))
-            if missing:
+            if missing or entry.times is None:
                 entry.times, values = read(missing, self._earlier(key, missing))
                 for place, column in enumerate(missing):
                     copied = np.array(values[:, place])
                     copied.flags.writeable = False
                     entry.columns[column] = copied
             assert entry.times is not None, "columns come with their times"  # noqa: S101
-            found = entry.times, _side_by_side(entry, columns)
+            found = entry.times, _side_by_side(entry, entry.times, columns)
         self._make_room(key)
         return found
 
@@ -118,7 +118,7 @@ class ColumnCache:
             ]
         for revision, entry in sorted(cached, key=lambda pair: -pair[0]):
             if entry.columns.keys() >= set(columns) and entry.times is not None:
-                return Earlier(revision, entry.times, _side_by_side(entry, columns))
+                return Earlier(revision, entry.times, _side_by_side(entry, entry.times, columns))
         return None
 
     def _make_room(self, newest: SeriesKey) -> None:
@@ -132,7 +132,9 @@ class ColumnCache:
         return sum(entry.size_bytes for entry in self._entries.values())
 
 
-def _side_by_side(entry: _Entry, columns: tuple[int, ...]) -> Values:
+def _side_by_side(entry: _Entry, times: Microseconds, columns: tuple[int, ...]) -> Values:
+    if not columns:
+        return np.empty((len(times), 0))
     return np.column_stack([entry.columns[column] for column in columns])
 
 

@@ -1,12 +1,13 @@
 """Requests and responses about observations."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.series.fields.types import CadenceText
 from app.series.schemas import SeriesRead
+from app.times import Moment
 
 MOST_ROWS = 100_000
 # Issues of one write that the response lists.
@@ -15,13 +16,6 @@ LARGEST_REVISION = 2**31 - 1
 
 Form = Literal["json", "csv", "arrow", "parquet"]
 Aggregation = Literal["mean", "min", "max", "sum", "first", "last", "count", "ohlc"]
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class ObservationsWrite(BaseModel):

@@ -5,8 +5,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.pagination import MAX_LIMIT
-from app.series.observation_schemas import LARGEST_REVISION, CausedForecast, Moment
+from app.series.observation_schemas import LARGEST_REVISION, CausedForecast
 from app.series.tables import RevisionSource
+from app.times import Moment
 
 
 class RevisionRead(BaseModel):

@@ -1,10 +1,11 @@
 """Routes of studies: start, list, show and delete them."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
+from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, JobAlreadyEnded, StudyNotFound, UnknownPreset
 from app.idempotency import Answer, OnceOnlyDependency
 from app.jobs.schemas import JobRead
@@ -16,7 +17,7 @@ from app.studies.schemas import StudyCreate, StudyQueued, StudyRead, StudySummar
 from app.studies.tables import Study
 from app.studies.views import read_study, summarise_study
 
-router = APIRouter(tags=["studies"])
+router = ServiceRouter(tags=["studies"])
 
 
 @router.post(

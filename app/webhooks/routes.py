@@ -1,9 +1,10 @@
 """Routes of webhooks: create, list, show, change and delete them, and list their deliveries."""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, WebhookAddressRefused, WebhookNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
@@ -18,7 +19,7 @@ from app.webhooks.schemas import (
 )
 from app.webhooks.tables import DeliveryState, Webhook, WebhookDelivery
 
-router = APIRouter(tags=["webhooks"], prefix="/webhooks")
+router = ServiceRouter(tags=["webhooks"], prefix="/webhooks")
 
 
 @router.post(

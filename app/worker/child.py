@@ -23,6 +23,7 @@ from app.jobs.coalescing_writer import SUPERSEDED_EXIT_CODE
 from app.jobs.task import Task
 from app.logs import configure_logging
 from app.parsing.errors import ParsingError
+from app.request_ids import working_for
 from app.settings import get_settings
 from app.worker.handlers import HANDLERS, Handler, load_handlers
 from app.worker.memory import advice, is_out_of_memory
@@ -49,7 +50,8 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
     settings = get_settings()
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     try:
-        run(Task(database, attempt), loaded)
+        with working_for(request_id=attempt.request_id, job_id=attempt.job_id):
+            run(Task(database, attempt), loaded)
     except Superseded:
         logger.warning("another attempt of job %s has begun: this one ends", attempt.job_id)
         sys.exit(SUPERSEDED_EXIT_CODE)

@@ -16,6 +16,7 @@ from app.jobs import attempts
 from app.jobs.attempts import Attempt, Instruction
 from app.jobs.service import cancel
 from app.jobs.tables import LIGHT_KINDS, Job
+from app.request_ids import working_for
 from app.worker.children import Child, Children, describe_exit
 from app.worker.heartbeat import Heartbeat
 from app.worker.memory import advice
@@ -106,7 +107,8 @@ class Runner:
     def _run_attempt(self, attempt: Attempt) -> Attempt | None:
         """Run one attempt; return the next one if it has to run here."""
         try:
-            ending, exit_code = self._supervise(attempt)
+            with working_for(request_id=attempt.request_id, job_id=attempt.job_id):
+                ending, exit_code = self._supervise(attempt)
         except Exception as error:
             logger.exception("job %s could not be run", attempt.job_id)
             sentence = f"The worker could not run the job ({type(error).__name__}: {error})."

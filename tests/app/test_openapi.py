@@ -1,5 +1,6 @@
 """The OpenAPI document is complete and says what is really sent."""
 
+import re
 from typing import Any
 
 import pytest
@@ -52,3 +53,37 @@ def test_every_reference_leads_somewhere() -> None:
                 check(value)
 
     check(DOCUMENT)
+
+
+def test_operation_ids_are_short_unique_words() -> None:
+    names = [operation.values[0]["operationId"] for operation in OPERATIONS]
+    assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", name) and len(name) <= 40 for name in names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_json_stands_before_other_forms(operation: dict[str, Any]) -> None:
+    for response in operation["responses"].values():
+        forms = list(response.get("content", {}))
+        assert "json" in forms[0] if any("json" in form for form in forms) else True
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_path_parameter_is_described(operation: dict[str, Any]) -> None:
+    parameters = [each for each in operation.get("parameters", []) if each["in"] == "path"]
+    assert all(each["description"].endswith(".") for each in parameters)
+
+
+def test_operations_under_v1_say_how_a_key_is_given() -> None:
+    ((name, scheme),) = DOCUMENT["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            assert operation.get("security") == ([{name: []}] if path.startswith("/v1/") else None)
+
+
+def test_defaults_are_values_that_generators_can_write() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, each in schema.get("properties", {}).items():
+            if {"$ref", "anyOf", "oneOf", "allOf"} & set(each):
+                assert not isinstance(each.get("default"), dict), (name, field)
