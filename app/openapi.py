@@ -87,8 +87,10 @@ def _tell_default(field: dict[str, Any]) -> None:
     is_typed = not {"$ref", "anyOf", "oneOf", "allOf"} & set(field)
     if is_typed or not isinstance(field.get("default"), dict):
         return
-    told = f"Default: `{json.dumps(field.pop('default'))}`."
-    field["description"] = f"{field['description']} {told}" if "description" in field else told
+    sentence = f"Default: `{json.dumps(field.pop('default'))}`."
+    field["description"] = (
+        f"{field['description']} {sentence}" if "description" in field else sentence
+    )
 
 
 def _complete_operation(operation: Operation, path: str, method: str) -> None:

@@ -1,6 +1,6 @@
 """Limits of connections: how long a request may take to arrive, how many an address may hold.
 
-Uvicorn waits for ever for a request that has begun, so that a client who sends half of one holds a
+Uvicorn waits without a limit for a request that has begun, so that a client who sends half of one holds a
 connection and its memory. This protocol closes such connections.
 """
 
