@@ -25,6 +25,10 @@ from app.parsing.split.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.times.fields import Integers
 
 
+class MoreSeries(Exception):
+    """A file has more series than its caller takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesPart:
     """The rows of one series of a file, and the values that name it in the split columns.
@@ -58,6 +62,7 @@ def read_parts(
     options: ReadOptions,
     *,
     limit_bytes: int,
+    most_series: int = MOST_PARTS,
     record: ReadingRecord | None = None,
     findings: Findings | None = None,
 ) -> list[SeriesPart]:
@@ -70,6 +75,7 @@ def read_parts(
         FileTooLarge: If it is larger than the limit once unpacked.
         UnreadableFile: If it cannot be read, has no such column, too many series, or rows of
             several series under one value.
+        MoreSeries: If it has more than `most_series`; their rows are not read then.
     """
     record, findings = record or ReadingRecord(), findings or Findings()
     with unpacked(file, limit_bytes) as (content, compression):
@@ -82,6 +88,8 @@ def read_parts(
     names = grid.layout.names
     columns = columns_of(options.split or "", names, chosen, "split")
     split = _split(grid, columns)
+    if len(split.texts) > most_series:
+        raise MoreSeries
     rest = without(chosen, columns)
     pivot = find_pivot(grid, rest, options, columns) if options.pivot else None
     if pivot is not None:
