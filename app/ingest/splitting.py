@@ -162,9 +162,8 @@ def store_parts(
     new = [series for series in locked.values() if series.id not in reports]
     for start in range(0, len(new), SERIES_PER_FLUSH):
         piece = new[start : start + SERIES_PER_FLUSH]
-        for series, row in zip(
-            piece, add_uploads(session, piece, request, read.digest), strict=True
-        ):
+        rows = add_uploads(session, piece, request, read.digest)
+        for series, row in zip(piece, rows, strict=True):
             part = parts[series.name]
             missing = missing_marks_of(series.channels)
             table = _with_missing(take_attributes(series, part, constant), missing)

@@ -56,6 +56,8 @@ def _move_to_corrections(
     session: Session, series_id: int, rows: StoredRows, revisions: npt.NDArray[np.int64]
 ) -> None:
     """Move observations to the corrections, each with the revision that replaces it."""
+    if not len(rows):
+        return
     columns = ("series_id", "time", "revision", "old_revision", "old_values")
     both = [revisions, rows.revisions]
     _insert(session, Insertion("corrections", columns, series_id, rows.times, both, rows.values))
