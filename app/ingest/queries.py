@@ -57,6 +57,13 @@ def earlier_uploads(
     return {key: upload for key, upload in last.items() if _is_current(session, found[key], upload)}
 
 
+def uploads_of_parts(name: str, sha256: str) -> sa.Select[tuple[Upload]]:
+    """The uploads of one file to the series that it was split into."""
+    is_part = Series.name.startswith(f"{name}-", autoescape=True)
+    parts = sa.select(Series.id).where(is_part)
+    return sa.select(Upload).where(Upload.series_id.in_(parts), Upload.sha256 == sha256)
+
+
 def _is_current(session: Session, series: Series, earlier: Upload) -> bool:
     """Whether an upload would change nothing now.
 

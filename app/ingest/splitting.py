@@ -25,6 +25,10 @@ from app.series.schemas import SeriesCreate
 from app.series.service import ensure_all
 from app.series.tables import Series
 
+# Larger reports would be long to read: some tens of kilobytes.
+MOST_WHOLE_REPORTS = 200
+MOST_SHOWN = 1_000
+SHOWN_OF_PARTS = ("series", "id", "rows_stored", "rows_quarantined")
 # Series whose statements are sent together: a statement for each row costs more than the row.
 SERIES_PER_FLUSH = 200
 
@@ -81,6 +85,7 @@ def read_for(
     *,
     limit_bytes: int,
     most_series: int = MOST_PARTS,
+    report_progress: Callable[[float], None] = lambda _: None,
 ) -> ReadParts:
     """Read a file into several series.
 
@@ -91,7 +96,13 @@ def read_for(
     if "like" in request.options:
         raise invalid("split", "cannot be given with `like`: a part is like its own upload")
     options = ReadOptions(**request.options, series_timezone=timezone, kind=request.kind)
-    parts = read_parts(file, options, limit_bytes=limit_bytes, most_series=most_series)
+    parts = read_parts(
+        file,
+        options,
+        limit_bytes=limit_bytes,
+        most_series=most_series,
+        report_progress=report_progress,
+    )
     return ReadParts(request, digest, options, parts)
 
 
@@ -103,11 +114,16 @@ def earlier_parts(session: Session, request: UploadRequest, digest: str) -> dict
     reports = [one.report for one in uploads if one.report.get("split")]
     if not reports or len(reports) != reports[0]["split"]["of"]:
         return None
-    return report_of_all(reports)
+    return report_of_all(request, digest, reports)
 
 
-def report_of_all(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """The reports of all series, and their sums."""
+def report_of_all(
+    request: UploadRequest, digest: str, reports: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The sums of all reports, and the reports in the order of names.
+
+    Of many series, the facts of the first ones that find their reports, and the address of all.
+    """
     counts = ("rows_read", "rows_stored", "rows_updated", "rows_unchanged", "rows_duplicate")
     cadences = {one["cadence"] for one in reports}
     sums = {name: sum(one[name] for one in reports) for name in (*counts, "rows_quarantined")}
@@ -117,8 +133,15 @@ def report_of_all(reports: list[dict[str, Any]]) -> dict[str, Any]:
         "first": min(one["first"] for one in reports),
         "last": max(one["last"] for one in reports),
         "cadence": cadences.pop() if len(cadences) == 1 else None,
-        "items": reports,
+        **_shown(request, digest, reports),
     }
+
+
+def _shown(request: UploadRequest, digest: str, reports: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(reports) <= MOST_WHOLE_REPORTS:
+        return {"items": reports, "next": None}
+    items = [{name: one[name] for name in SHOWN_OF_PARTS} for one in reports[:MOST_SHOWN]]
+    return {"items": items, "next": f"/v1/uploads?split={request.name}&sha256={digest}"}
 
 
 def _possible_parts(session: Session, request: UploadRequest) -> list[Series]:
@@ -171,9 +194,8 @@ def store_parts(
             reports[series.id] = store_table(session, series, row, table, missing, split=split)
         session.flush()
         report_progress((start + len(piece)) / len(new))
-    return StoredUpload(
-        report_of_all([reports[locked[name].id] for name in sorted(locked)]), is_new=bool(new)
-    )
+    ordered = [reports[locked[name].id] for name in sorted(locked)]
+    return StoredUpload(report_of_all(request, read.digest, ordered), is_new=bool(new))
 
 
 def _split_of(part: SeriesPart, count: int) -> dict[str, Any]:
@@ -198,8 +220,8 @@ def _require_fit(series: Series, part: SeriesPart, options: ReadOptions) -> None
     for field, present, received in given:
         if present != received:
             raise SettingsDiffer(
-                f"The series {series.name!r} has the {field} {present!r}, and the file was read with "
-                f"{received!r}: add `{field}={present}`, or use another name."
+                f"The series {series.name!r} has the {field} {present!r}, and the file was read "
+                f"with {received!r}: add `{field}={present}`, or use another name."
             )
 
 

@@ -1,5 +1,6 @@
 """Split a file of several series by the columns that name the series of each row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -65,6 +66,7 @@ def read_parts(
     most_series: int = MOST_PARTS,
     record: ReadingRecord | None = None,
     findings: Findings | None = None,
+    report_progress: Callable[[float], None] = lambda _: None,
 ) -> list[SeriesPart]:
     """Read a table as `read_table` does, and split it by the columns of `options.split`.
 
@@ -102,7 +104,7 @@ def read_parts(
     record.time_copies, record.channels = read.time_copies, read.channels.names
     record.dialect |= read.dialect | {"fields": field_names(grid.layout, read.channels.names)}
     reading = _Reading(grid, rest, read, options, findings, NO_DIALECT | record.dialect)
-    return reading.parts(split, pivot)
+    return reading.parts(split, pivot, report_progress)
 
 
 def _split(grid: Grid, columns: tuple[int, ...]) -> _Split:
@@ -147,16 +149,21 @@ class _Reading:
     findings: Findings
     dialect: dict[str, Any]
 
-    def parts(self, split: _Split, pivot: PivotColumns | None) -> list[SeriesPart]:
+    def parts(
+        self,
+        split: _Split,
+        pivot: PivotColumns | None,
+        report_progress: Callable[[float], None],
+    ) -> list[SeriesPart]:
         """The series of the file that have rows."""
         rows = rows_of_parts(split.codes, len(split.texts), self.read, self.findings)
         facts = facts_of_columns(self.grid, self.chosen, self.read, rows)
         names = None if pivot is None else coded(self.grid.columns[pivot.names])
-        parts = [
-            self._part(split, rows, code, facts, names)
-            for code in range(len(split.texts))
-            if len(rows.usable[code])
-        ]
+        parts = []
+        for code in range(len(split.texts)):
+            if len(rows.usable[code]):
+                parts.append(self._part(split, rows, code, facts, names))
+            report_progress((code + 1) / len(split.texts))
         if not parts:
             raise invalid("split", "must name a column with values. Received: only empty fields")
         conflicts = sum(conflicts for _, conflicts in parts)
