@@ -57,7 +57,7 @@ def earlier_uploads(
     return {key: upload for key, upload in last.items() if _is_current(session, found[key], upload)}
 
 
-def uploads_of_parts(name: str, sha256: str) -> sa.Select[tuple[Upload]]:
+def uploads_of_parts(name: str, sha256: str) -> sa.Select[Upload]:
     """The uploads of one file to the series that it was split into."""
     is_part = Series.name.startswith(f"{name}-", autoescape=True)
     parts = sa.select(Series.id).where(is_part)
