@@ -41,6 +41,7 @@ class Moments:
         read: Rows that could be read; the times of others are undefined.
         formats: The formats in use, most frequent first.
         offsets: The offsets that the texts contain, in microseconds; 0 where there is none.
+        occurrence: Which of two equal hours the marks of rows mean, if there are marks.
     """
 
     times: Integers
@@ -48,6 +49,7 @@ class Moments:
     read: Mask
     formats: tuple[str, ...]
     offsets: Integers | None = None
+    occurrence: Integers | None = None
 
 
 def read_moments(column: Column, timestamp_format: str | None) -> Moments:
