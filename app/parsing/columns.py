@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
+from app.parsing.clocks.interval_columns import beginning_first
 from app.parsing.errors import MissingColumns, OptionInvalid, UnknownColumn
 from app.parsing.findings import Findings
 from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
@@ -165,6 +166,7 @@ def _found_time(
     candidates = candidates or possible or index or unknown
     candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
     candidates = universal_first(candidates, sure, names)
+    candidates = beginning_first(candidates, [*sure, *proven], names)
     if not candidates:
         return (), None
     _require_named(names, kinds, candidates[0], named)

@@ -53,6 +53,7 @@ CODES = {
     ),
     "clocks_disagree": Code("two columns of times that differ", "read as the message says"),
     "second_time": Code("a column that repeats the time", "left out"),
+    "interval_columns": Code("a column of the other end of each row's interval", "left out"),
     "repeated_hour": Code(
         "an hour that occurred twice when clocks went back", "resolved by marks or order"
     ),
