@@ -15,7 +15,7 @@ from app.parsing.reader import Table
 from app.quality.missing_marks import MissingMarks
 from app.series.changes import Batch
 from app.series.channels import channels_of_names, require_known, require_units
-from app.series.gaps import Gaps, describe_gaps
+from app.series.gaps import Gaps, describe_gaps, learnt_week
 from app.series.observation_schemas import CausedForecast
 from app.series.tables import QuarantinedRow, Series, Upload
 from app.series.write import Written, write_batch
@@ -67,9 +67,10 @@ def store_table(
     )
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
     times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
+    gaps = describe_gaps(times, series.timezone, hours, learnt_week(session, series, times))
     issues = [*table.issues, *append_findings(before, table, row.parameters, written)]
     row.report = {
-        **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        **_report(row, table, written, gaps),
         "issues": [asdict(issue) for issue in issues],
         "dialect": {**table.dialect, "missing": missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],

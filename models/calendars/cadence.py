@@ -273,6 +273,13 @@ def infer_cadence(times: Times, timezone: str = "UTC") -> CadenceEvidence:
     return _evidence(cadence, local)
 
 
+def evidence_of(cadence: Cadence, times: Times, timezone: str = "UTC") -> CadenceEvidence:
+    """How regularly rows follow a cadence that is known, such as that of a longer series."""
+    if len(times) < 2:
+        return CadenceEvidence(cadence, 0.0, 0, 0, 0.0)
+    return _evidence(cadence, _by_local_days(times, timezone))
+
+
 def _by_local_days(times: Times, timezone: str) -> Times:
     # A clock change causes a gap in local time for steps below a day, and in UTC for longer ones.
     if np.median(np.diff(times).astype(np.int64)) < DAY_MICROSECONDS * _NEARLY_ALL:
