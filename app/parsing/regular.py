@@ -28,6 +28,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources import arrow_files
+from app.parsing.sources.clock_columns import clock_columns, cover_a_day
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
 from app.parsing.sources.grids import is_plain, split_text
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
@@ -159,6 +160,8 @@ def _first_rows(
     require_unmixed(layout, rows, options)
     if month_columns(layout, rows, record.lines[0].text):
         raise Irregular("its columns are months")
+    if options.wide is None and cover_a_day(list(clock_columns(layout.names).values())):
+        raise Irregular("its columns are the times of a day")
     if options.period:
         raise Irregular("its times are numbers of periods")
     chosen = choose_columns(layout, rows, options)
