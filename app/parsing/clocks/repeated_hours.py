@@ -77,13 +77,21 @@ def _without_marks(texts: Any, unread: Mask, parts: int) -> tuple[Any, Any]:
     """
     plain = np.array(texts.to_pylist(), dtype=object)
     marks = np.full(len(plain), "", dtype=object)
-    for row in range(len(plain)):
+    for row in np.flatnonzero(unread | _have_known_marks(texts)).tolist():
         match = _match(str(plain[row]), parts)
         mark = match["mark"].upper() if match else ""
         if match and (unread[row] or mark in OCCURRENCES):
             plain[row] = match["time"] + (match.groupdict().get("rest") or "")
             marks[row] = mark
     return arrow.texts(["" if text is None else text for text in plain.tolist()]), marks
+
+
+def _have_known_marks(texts: Any) -> Mask:
+    """Which texts may hold a known mark: a file has few of them."""
+    import pyarrow.compute as pc
+
+    letters = "".join(re.escape(mark + mark.lower()) for mark in OCCURRENCES)
+    return to_mask(pc.fill_null(pc.match_substring_regex(texts, f"[{letters}]"), False))
 
 
 def _match(text: str, parts: int) -> re.Match[str] | None:
