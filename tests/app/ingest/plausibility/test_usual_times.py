@@ -42,11 +42,11 @@ def learn(
 
 
 def off_grid(usual: UsualTimes, text: str) -> bool:
-    return usual.grid is not None and bool(usual.grid.broken_by(at(text))[0])
+    return bool(usual.broken_by(at(text)).off_grid[0])
 
 
 def closed(usual: UsualTimes, times: Times) -> bool:
-    return usual.opening is not None and bool(usual.opening.broken_by(times)[0])
+    return bool(usual.broken_by(times).closed[0])
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_rows_with_jitter_have_no_grid_but_a_least_step() -> None:
     jitter = np.random.default_rng(0).integers(-4_000_000, 4_000_000, 500)
     times = steps("2023-03-01T00:00", "1 m", 500) + jitter.astype("timedelta64[us]")
     usual = UsualTimes.of(times, "1min", "continuous", "UTC", None)
-    assert usual.grid is None
-    assert usual.least_step == np.timedelta64(30, "s")
+    assert not usual.has_grid
+    assert usual.least_step == 30_000_000
 
 
 def test_few_rows_prove_nothing() -> None:
     usual = learn(steps("2023-03-01T00:00", "1 h", 9))
-    assert (usual.grid, usual.opening, usual.least_step) == (None, None, None)
+    assert (usual.has_grid, usual.has_hours, usual.least_step) == (False, False, None)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +139,4 @@ class TestExchange:
 
     def test_rows_at_other_times_prove_no_hours(self) -> None:
         times = steps("2023-03-06T00:00", "1 h", 1000)
-        assert learn(times, "XNYS", NEW_YORK, exchange()).opening is None
+        assert not learn(times, "XNYS", NEW_YORK, exchange()).has_hours
