@@ -16,7 +16,7 @@ from app.ingest.plausibility.usual_values import LEVEL_ROWS, UsualValues
 from app.series.changes import Batch
 from app.series.storage import row_reader
 from app.series.storage.binary_copy import Microseconds
-from app.series.tables import Series, SeriesRevision
+from app.series.tables import Observation, Series, SeriesRevision
 from models.arrays import Values
 from models.calendars.cadence import DAY_MICROSECONDS, Cadence
 from models.calendars.exchange_hours import Hours
@@ -133,11 +133,9 @@ class Recent:
     def updated(self, session: Session, series: Series) -> "Recent":
         """This after writes of others: uploads, deletions, and appends to other web processes."""
         parameters = {"series_id": series.id, "revision": self.revision}
-        changed = session.connection().scalar(_CHANGED_SINCE, parameters)
-        if changed is None or not series.rows:
-            return replace(self, new_rows=self.learnt_rows + 1)
-        rows = row_reader.last_rows(session, series.id, len(series.channels), LEVEL_ROWS)
-        return self._changed(series, _rows(rows.times, rows.values), changed, is_forecast=True)
+        found = session.connection().execute(_NEWEST, parameters).all()
+        tail = tuple((row.time, tuple(row.vector.tolist())) for row in reversed(found))
+        return self._changed(series, tail, found[0].changed, is_forecast=True)
 
     def _changed(
         self, series: Series, tail: tuple[Row, ...], rows: int, *, is_forecast: bool
@@ -211,15 +209,25 @@ def _hours(session: Session, series: Series) -> Hours | None:
         return None
 
 
-def _changed_since() -> sa.Select[int | None]:
-    revision = SeriesRevision
-    return sa.select(
-        sa.func.sum(revision.rows_stored + revision.rows_updated + revision.rows_deleted)
-    ).where(
-        revision.series_id == sa.bindparam("series_id", type_=sa.Integer),
+def _newest() -> sa.Select[*tuple[Any, ...]]:
+    """The last rows, and the number of rows that were changed after a revision."""
+    revision, of_series = SeriesRevision, sa.bindparam("series_id", type_=sa.Integer)
+    changed = sa.func.sum(revision.rows_stored + revision.rows_updated + revision.rows_deleted)
+    since = sa.select(changed).where(
+        revision.series_id == of_series,
         revision.revision > sa.bindparam("revision", type_=sa.Integer),
+    )
+    return (
+        sa.select(
+            Observation.time,
+            Observation.values.label("vector"),
+            since.scalar_subquery().label("changed"),
+        )
+        .where(Observation.series_id == of_series)
+        .order_by(Observation.time.desc())
+        .limit(LEVEL_ROWS)
     )
 
 
 # Built once, because every append after a write of another web process runs it.
-_CHANGED_SINCE = _changed_since()
+_NEWEST = _newest()
