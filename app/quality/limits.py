@@ -9,14 +9,10 @@ def rows_outside(channel: Channel) -> Integers:
     """The rows with values outside of the channel's limits."""
     low: float | None = channel.known.get("minimum")
     high: float | None = channel.known.get("maximum")
-    is_below = low is not None and channel.lowest < low
-    is_above = high is not None and channel.highest > high
-    if not (is_below or is_above):
-        return np.empty(0, np.int64)
     outside = np.zeros(len(channel.values), bool)
-    if is_below:
+    if low is not None and channel.lowest < low:
         outside |= channel.values < low
-    if is_above:
+    if high is not None and channel.highest > high:
         outside |= channel.values > high
     return np.flatnonzero(outside)
 
