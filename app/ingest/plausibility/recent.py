@@ -110,7 +110,7 @@ class Recent:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether so many rows have changed that it has to be learnt again."""
+        """Whether too many rows have changed since: it has to be learnt again."""
         return self.new_rows * _NEW_SHARE > self.learnt_rows
 
     @property

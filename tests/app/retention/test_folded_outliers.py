@@ -59,7 +59,7 @@ def test_figures_with_and_without_them_survive_a_cleaning(
     assert of_target["deleted_unchecked"] == 0
 
 
-def test_later_scores_are_compared_with_what_came_before_deleted_outliers(
+def test_later_scores_are_compared_with_the_time_before_deleted_outliers(
     client: TestClient, database: Database, wrong_row: None
 ) -> None:
     clean(client, database)
