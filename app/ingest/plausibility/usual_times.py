@@ -13,7 +13,7 @@ from models.calendars.exchange import Exchange
 from models.calendars.exchange_bars import DailyBars
 from models.calendars.exchange_hours import CLOSE, OPEN, PAUSE, RESUME, Hours
 from models.calendars.timezones import to_local
-from models.calendars.unproven_hours import SHORT_PAUSE
+from models.calendars.unproven_hours import MOST_SLOTS, SHORT_PAUSE
 
 Mask = npt.NDArray[np.bool_]
 
@@ -60,7 +60,10 @@ class UsualTimes:
         if cadence is None or len(times) < LEAST_ROWS:
             return cls(None, has_grid=False, has_hours=False, least_step=None, rows=len(times))
         step = Cadence.parse(cadence)
-        kind = calendar if calendar in CALENDARS or hours is not None else "continuous"
+        # Sessions of milliseconds have too many rows to be listed.
+        is_listed = step.approximate_seconds * MOST_SLOTS >= DAY / np.timedelta64(1, "s")
+        is_known = calendar in CALENDARS or hours is not None
+        kind = calendar if is_listed and is_known else "continuous"
         learnt = learn_calendar(times, step, kind, timezone, hours)
         broken = _broken(learnt, times)
         return cls(
