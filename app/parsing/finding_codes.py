@@ -92,6 +92,7 @@ CODES = {
     "missing_values": Code("fields without a value", "stored as missing"),
     "empty_channels": Code("channels without a single value", "stored as missing"),
     "constant_channels": Code("channels that never change", KEPT),
+    "outside_limits": Code("values outside of their channels' `minimum` and `maximum`", KEPT),
     "sentinel": Code("numbers that look like placeholders for a missing value", OFFERED),
     "flat_line": Code("the same value for unusually long", KEPT),
     "spike": Code("single values far away from both neighbours", KEPT),
