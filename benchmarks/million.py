@@ -2,6 +2,7 @@
 
 import io
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,18 +31,19 @@ def main() -> None:
     lines = (f"{moment}Z,{value}\n" for moment, value in zip(moments, walk, strict=True))
     content = ("time,value\n" + "".join(lines)).encode()
     microseconds = (times.astype(np.int64) * 1_000_000).tolist()
-    stored = "".join(f"1\t{at}\t1\t{{{value}}}\n" for at, value in zip(microseconds, walk)).encode()
+    rows = (f"1\t{at}\t1\t{{{value}}}\n" for at, value in zip(microseconds, walk, strict=True))
+    stored = "".join(rows).encode()
     for name, url in databases():
         if name == "SQLite":
-            compare(name, url, content, "pandas.read_csv", lambda: read_with_pandas(content), 6.0)
+            print("SQLite, against pandas.read_csv with dates parsed (target <= 6)")
+            compare(url, content, lambda: read_with_pandas(content))
         else:
             with bare_table(url) as copy:
-                compare(name, url, content, "bare COPY", lambda: copy(stored), 1.4)
+                print("PostgreSQL, against COPY into the same table and key (target <= 1.4)")
+                compare(url, content, lambda: copy(stored))
 
 
-def compare(
-    name: str, url: str, content: bytes, other: str, measure: Measure, target: float
-) -> None:
+def compare(url: str, content: bytes, measure: Measure) -> None:
     """Upload and the other in turn, so that whatever else happens meets both."""
     uploads, others = [], []
     with web(url) as (client, _):
@@ -52,12 +54,12 @@ def compare(
             query = {"create": "true", "kind": "generic"}
             report = checked(client.post(path, params=query, content=content))
             uploads.append(time.perf_counter() - started)
-            assert report["rows_stored"] == ROWS
+            if report["rows_stored"] != ROWS:
+                sys.exit(f"stored {report['rows_stored']} of {ROWS} rows")
     ratio = statistics.median(one / two for one, two in zip(uploads[1:], others[1:], strict=True))
-    print(f"{name}: {ROWS} rows `time,value`, {len(content) / 1e6:.0f} MB")
-    print(f"  {other:30} {statistics.median(others[1:]):6.2f} s")
+    print(f"  the other                      {statistics.median(others[1:]):6.2f} s")
     print(f"  upload, whole request          {statistics.median(uploads[1:]):6.2f} s")
-    print(f"  ratio                          {ratio:6.2f} (target <= {target:g})")
+    print(f"  ratio                          {ratio:6.2f}")
 
 
 def read_with_pandas(content: bytes) -> float:
