@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from app.parsing.errors import FileTooLarge
 from app.parsing.findings import Example
 
 Numbers = npt.NDArray[np.int64]
@@ -15,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 # A line takes 24 bytes beside its text: a file of empty lines could exhaust the memory.
 MOST_LINES = 5_000_000
 NEWLINE = ord("\n")
-# Marks are counted in so many lines at a time: their places take more memory than the text.
+# Marks are counted in this many lines at a time: their places take more memory than the text.
 COUNTED_LINES = 100_000
 
 
@@ -35,9 +36,17 @@ class LineTexts(Sequence[str]):
 
     @classmethod
     def of_text(cls, text: str) -> Self:
-        """The lines of a text."""
+        """The lines of a text.
+
+        Raises:
+            FileTooLarge: If there are more than `MOST_LINES`.
+        """
         content = text.encode()
-        breaks = np.flatnonzero(np.frombuffer(content, np.uint8) == NEWLINE)
+        is_break = np.frombuffer(content, np.uint8) == NEWLINE
+        count = np.count_nonzero(is_break)
+        if count > MOST_LINES:
+            raise FileTooLarge(f"The file must have at most {MOST_LINES} lines. Received: {count}")
+        breaks = np.flatnonzero(is_break)
         return cls(content, np.append(0, breaks + 1), np.append(breaks, len(content)))
 
     @classmethod
@@ -100,6 +109,8 @@ class LineTexts(Sequence[str]):
 
     def counts(self, mark: str) -> Numbers:
         """How often each line has a character."""
+        if mark.encode() not in self.content:
+            return np.zeros(len(self), dtype=np.int64)
         starts = range(0, len(self), COUNTED_LINES)
         pieces = [self.where(slice(start, start + COUNTED_LINES)) for start in starts]
         return np.concatenate([np.zeros(0, np.int64), *(_counts(one, mark) for one in pieces)])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from app.parsing.errors import MixedDelimiters, NotATable, OptionInvalid
 from app.parsing.findings import Rejected
-from app.parsing.lines import LineTexts, TextLines
+from app.parsing.lines import NEWLINE, LineTexts, TextLines
 
 WHITESPACE = "whitespace"
 # In this order: files with other delimiters may have commas inside fields (decimal commas), and
@@ -19,7 +19,7 @@ CANDIDATES = ("\t", ";", "|", ",")
 NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", " ": WHITESPACE}
 SAMPLE_LINES = 300
 LEAST_SHARE = 0.6
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 HIDDEN = "\x1f"
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 BLANK_SEPARATED = re.compile(r'"[^"]*"|\S+')
@@ -124,6 +124,7 @@ def to_columns(lines: TextLines, delimiter: str, fields: int) -> list[Any]:
         texts = LineTexts.of_lines("\t".join(_blank_separated(text)) for text in texts)
         delimiter = "\t"
     body = texts.joined()
+    line_breaks = np.count_nonzero(np.frombuffer(body, np.uint8) == NEWLINE)
     names = [str(number) for number in range(fields)]
     try:
         table = arrow_csv.read_csv(
@@ -134,7 +135,7 @@ def to_columns(lines: TextLines, delimiter: str, fields: int) -> list[Any]:
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter,
                 ignore_empty_lines=False,
-                newlines_in_values=body.count(b"\n") >= len(texts),
+                newlines_in_values=line_breaks >= len(texts),
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string())

@@ -178,7 +178,7 @@ def split_text(
     if options.start and not options.delimiter and delimiter == ",":
         delimiter = _comma_of_one_column(lines, options)
     record.dialect["delimiter"] = delimiter
-    if f'{delimiter} "' in text:
+    if '"' in text and f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)
     lines, blank = without_blank(lines, delimiter, keep_rows=options.start is not None)
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())

@@ -133,10 +133,17 @@ def _usual_fields(counts: Numbers, lines: TextLines, delimiter: str, *, single_c
             "series needs a time and at least one value. Give the right one with "
             f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
         )
-    fields = int(Counter(several.tolist()).most_common(1)[0][0])
+    fields = _most_frequent(several)
     if fields > MOST_FIELDS:
         raise FileTooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
     return fields
+
+
+def _most_frequent(counts: Numbers) -> int:
+    """The most frequent number; of several that are as frequent, the one that comes first."""
+    times = np.bincount(counts)
+    is_most = times == times.max()
+    return int(counts[np.argmax(is_most[counts])])
 
 
 def sample_rows(fields: int) -> int:

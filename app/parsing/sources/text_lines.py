@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 
-from app.parsing.errors import FileTooLarge
-from app.parsing.lines import MOST_LINES, LineTexts, TextLines
+from app.parsing.lines import LineTexts, TextLines
 
 # A quote that is open for more line breaks is never closed.
 MOST_BREAKS = 10
@@ -20,9 +19,6 @@ def split_lines(text: str) -> TextLines:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    count = text.count("\n")
-    if count > MOST_LINES:
-        raise FileTooLarge(f"The file must have at most {MOST_LINES} lines. Received: {count}")
     texts = LineTexts.of_text(text)
     lines = TextLines(texts, np.arange(1, len(texts) + 1))
     return _joined(lines) if '"' in text else lines

@@ -306,7 +306,7 @@ class TestQuarantine:
 
 class TestSizes:
     def test_a_file_of_endless_lines_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.parsing.sources.text_lines.MOST_LINES", 100)
+        monkeypatch.setattr("app.parsing.lines.MOST_LINES", 100)
         with pytest.raises(FileTooLarge, match=r"at most 100 lines. Received: 101"):
             read_text("\n" * 100 + "time,a\n")
 
