@@ -80,19 +80,22 @@ class LineTexts(Sequence[str]):
         starts[rows], ends[rows] = new.starts + size, new.ends + size
         return LineTexts(b"\n".join([self.content, new.content]), starts, ends)
 
-    def joined(self) -> bytes:
-        """The lines one below the other."""
+    def joined(self) -> memoryview:
+        """The lines one below the other; not copied if they stand so in the text."""
         gaps = np.flatnonzero(self.starts[1:] != self.ends[:-1] + 1)
         starts = self.starts[np.append(0, gaps + 1)].tolist()
         ends = self.ends[np.append(gaps, len(self) - 1)].tolist()
-        return b"\n".join(self.content[a:b] for a, b in zip(starts, ends, strict=True))
+        content = memoryview(self.content)
+        pieces = [content[start:end] for start, end in zip(starts, ends, strict=True)]
+        return pieces[0] if len(pieces) == 1 else memoryview(b"\n".join(pieces))
 
     def begin_with(self, marks: bytes) -> Mask:
         """Which lines begin with one of these bytes."""
-        is_filled = self.starts < self.ends
-        found = np.zeros(len(self), dtype=bool)
-        found[is_filled] = _is_one_of(marks)[self._bytes[self.starts[is_filled]]]
-        return found
+        if not self.content:
+            return np.zeros(len(self), dtype=bool)
+        # The place behind an empty last line is behind the text.
+        first = self._bytes.take(self.starts, mode="clip")
+        return _is_one_of(marks).take(first) & (self.starts < self.ends)
 
     def hold_only(self, marks: bytes) -> Mask:
         """Which lines hold no other bytes than these; empty lines do."""
@@ -199,8 +202,9 @@ class Lines:
 
     def where(self, mask: Mask) -> Self:
         """The lines that a mask selects."""
-        if mask.all():
-            return self
+        count = int(np.count_nonzero(mask))
+        if mask[:count].all():
+            return self.slice(0, count)
         return replace(self, texts=_where(self.texts, mask), numbers=self.numbers[mask])
 
     def at_rows(self, rows: Numbers) -> "Lines":

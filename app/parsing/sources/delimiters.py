@@ -130,7 +130,7 @@ def to_columns(lines: TextLines, delimiter: str, fields: int) -> list[Any]:
         table = arrow_csv.read_csv(
             pa.py_buffer(body),
             read_options=arrow_csv.ReadOptions(
-                column_names=names, block_size=BLOCK_BYTES, use_threads=False
+                column_names=names, block_size=BLOCK_BYTES, use_threads=len(body) > BLOCK_BYTES
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter,

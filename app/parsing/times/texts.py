@@ -14,7 +14,7 @@ Integers = npt.NDArray[np.int64]
 
 DIGITS = frozenset("YymdjHMS")
 UTC_NAMES = frozenset({"Z", "z", "UTC", "GMT"})
-ZERO, LAST_ASCII = np.uint8(ord("0")), 127
+ZERO = np.uint8(ord("0"))
 
 
 class Column:
@@ -47,8 +47,8 @@ class Column:
         In most columns the digits of all rows are at the same positions, so that no regular
         expression is needed. None if any row differs.
         """
-        first = re.match(form.pattern, self.text(0)) if len(self) else None
-        cells = self._bytes
+        text = self.text(0) if len(self) else ""
+        first, cells = re.match(form.pattern, text), self._bytes if text.isascii() else None
         if first is None or cells is None or not set(form.directives) <= DIGITS | {"z"}:
             return None
         groups = {name: first.span(name) for name in form.directives}
@@ -66,7 +66,7 @@ class Column:
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8] | None:
-        """The bytes at each place of all texts; None if they differ in length or are not ASCII."""
+        """The bytes at each place of all texts; None if they differ in length."""
         texts = self.texts
         if texts.null_count:
             return None
@@ -76,8 +76,6 @@ class Column:
         if not width or (np.diff(offsets) != width).any():
             return None
         content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-        if (content > LAST_ASCII).any():
-            return None
         return np.ascontiguousarray(content.reshape(len(texts), width).T)
 
 
