@@ -61,8 +61,9 @@ class LineTexts(Sequence[str]):
         return len(self.starts)
 
     def __iter__(self) -> Iterator[str]:
-        spans = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
-        return (self.content[start:end].decode() for start, end in spans)
+        texts = str(self.joined(), "utf-8").split("\n") if len(self) else []
+        # There are more if lines have breaks inside.
+        return iter(texts) if len(texts) == len(self) else (self[row] for row in range(len(self)))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
