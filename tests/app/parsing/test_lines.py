@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.parsing.lines import LineTexts, TextLines
@@ -17,6 +17,7 @@ def numbered(texts: list[str]) -> TextLines:
     return TextLines(LineTexts.of_lines(texts), np.arange(1, len(texts) + 1))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_lines_of_a_text_are_its_texts(texts: list[str]) -> None:
     lines = LineTexts.of_text("\n".join(texts))
@@ -25,6 +26,7 @@ def test_lines_of_a_text_are_its_texts(texts: list[str]) -> None:
     assert list(LineTexts.of_lines(texts)) == texts
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from(',;"§€'))
 def test_a_mark_is_counted_in_each_line(texts: list[str], mark: str) -> None:
     counts = [text.count(mark) for text in texts]
@@ -36,6 +38,7 @@ def test_marks_are_counted_piece_after_piece(monkeypatch: pytest.MonkeyPatch) ->
     assert LineTexts.of_lines(["a,", "", ",,,", "b", ","]).counts(",").tolist() == [1, 0, 3, 0, 1]
 
 
+@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_chosen_lines_are_joined(texts: list[str], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
@@ -46,6 +49,7 @@ def test_chosen_lines_are_joined(texts: list[str], data: st.DataObject) -> None:
     assert bytes(lines.joined()).decode() == "\n".join(kept)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.text(alphabet="xy\n€"))
 def test_a_changed_line_stands_in_its_place(texts: list[str], new: str) -> None:
     lines = LineTexts.of_lines(texts).with_texts({len(texts) - 1: new, 0: "first"})
@@ -55,12 +59,14 @@ def test_a_changed_line_stands_in_its_place(texts: list[str], new: str) -> None:
     assert bytes(lines.joined()).decode() == "\n".join(expected)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_lines_that_begin_with_a_mark_are_found(texts: list[str]) -> None:
     expected = [text[:1] in ("#", ";") for text in texts]
     assert LineTexts.of_lines(texts).begin_with(b"#;").tolist() == expected
 
 
+@settings(deadline=None)
 @given(TEXTS, st.booleans())
 def test_lines_of_separators_are_blank(texts: list[str], keep_rows: bool) -> None:
     lines, rows = without_blank(numbered(texts), ",", keep_rows=keep_rows)
