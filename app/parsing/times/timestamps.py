@@ -242,9 +242,9 @@ def _combined(readings: list[Reading], rows: int) -> Moments:
     offsets = np.zeros(rows, dtype=np.int64) if any(_has_offsets(one) for one in readings) else None
     for reading in readings:
         new = reading.valid & ~read
-        times[new] = reading.times[new]
+        np.copyto(times, reading.times, where=new)
         if offsets is not None and reading.offsets is not None:
-            offsets[new] = reading.offsets[new]
+            np.copyto(offsets, reading.offsets, where=new)
         has_offset[new] = bool({"z", "epoch"} & set(reading.format.directives))
         read |= new
         counts[reading.format.text] = int(new.sum())
