@@ -16,9 +16,9 @@ from app.parsing.times.column_names import (
     columns_of_parts,
     is_time_name,
 )
-from app.parsing.times.guesses import clock_format, guess_formats
+from app.parsing.times.guesses import clock_format, guess_epoch, guess_formats
 from app.parsing.times.rising_numbers import are_times, may_be_times
-from app.parsing.times.zone_names import Clock, clock_in_name, clock_of
+from app.parsing.times.zone_names import Clock, clock_in_name, clock_of, without_clock
 from app.parsing.values.cells import CellKind
 
 # A column with one of these names can only be the time.
@@ -216,7 +216,11 @@ def _parts_and_clock(
     """The columns of year, month and day, and one of the time of day if there is one."""
     time = tuple(parts.values())
     clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
-    if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
+    if (
+        clock is None
+        or {"hour", "clock"} & set(parts)
+        or not {"day", "day of the year"} & set(parts)
+    ):
         return time, form
     return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
 
@@ -230,17 +234,26 @@ def _clock_beside(
     has_header: bool,
 ) -> int | None:
     """The column of the time of day, if the date does not contain it."""
-    if not DATE_ALONE.fullmatch(rows[0][date]):
+    if not DATE_ALONE.fullmatch(rows[0][date]) or _is_epoch(rows[0][date]):
         return None
     others = [n for n in range(len(names)) if n != date]
     clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
-    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(_plain(names[n]))]
+    numbers = [n for n in others if kinds[n] in VALUES and _is_clock_name(names[n])]
     bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
     found = [*clocks, *numbers, *bare]
     # Beside a date in UTC, a time of day that is in UTC too.
     is_utc = says_utc(names[date])
     alike = [n for n in found if n < len(names) and says_utc(names[n]) == is_utc]
     return next(iter([*alike, *found]), None)
+
+
+def _is_clock_name(name: str) -> bool:
+    return any(CLOCK_NAME.fullmatch(_plain(one)) for one in (name, without_clock(name)))
+
+
+def _is_epoch(cell: str) -> bool:
+    """Whether a field counts seconds since 1970, which hold the time of day."""
+    return bool(guess_epoch(cell)) and not guess_formats(cell)
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:

@@ -173,7 +173,10 @@ def _codes_at(column: Any, places: Integers) -> Integers:
 def _values_of(
     columns: list[Any], chosen: ChosenColumns, usable: Mask, mask: Mask
 ) -> Callable[[], Mapping[int, Values]]:
-    """The numbers of the first channels, read only if they are needed as evidence."""
+    """The numbers of the first channels, read only if they are needed as evidence.
+
+    A comma is taken for a decimal separator: as evidence, numbers without thousands are enough.
+    """
 
     def read() -> Mapping[int, Values]:
         numbers = list(chosen.channels)[:MOST_VALUE_COLUMNS]
@@ -190,6 +193,7 @@ def _numbers(column: Any) -> Values | None:
     try:
         if pa.types.is_string(column.type):
             trimmed = pc.utf8_trim_whitespace(column)
+            trimmed = pc.replace_substring_regex(trimmed, r"^([+-]?\d*),(\d+)$", r"\1.\2")
             is_number = pc.match_substring_regex(
                 trimmed, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
             )
