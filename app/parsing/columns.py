@@ -27,6 +27,8 @@ DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
 # Hours, or hours and minutes.
 BARE_CLOCK = re.compile(r"[01]?\d|2[0-4]|(?:[01]\d|2[0-4])[0-5]\d")
 LONGEST_NAME = MOST_NAME_LENGTH - 10
+# The directives of days and of hours.
+DAYS, HOURS = frozenset("dju"), frozenset("HI")
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
@@ -234,10 +236,10 @@ def _clock_beside(
     has_header: bool,
 ) -> int | None:
     """The column of the time of day, if the date does not contain it."""
-    if not DATE_ALONE.fullmatch(rows[0][date]) or _is_epoch(rows[0][date]):
+    if not DATE_ALONE.fullmatch(rows[0][date]) or _takes_no_clock(rows[0][date]):
         return None
     others = [n for n in range(len(names)) if n != date]
-    clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
+    clocks = [n for n in others if kinds[n] == CellKind.CLOCK and _go_together(rows, date, n)]
     numbers = [n for n in others if kinds[n] in VALUES and _is_clock_name(names[n])]
     bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
     found = [*clocks, *numbers, *bare]
@@ -251,9 +253,18 @@ def _is_clock_name(name: str) -> bool:
     return any(CLOCK_NAME.fullmatch(_plain(one)) for one in (name, without_clock(name)))
 
 
-def _is_epoch(cell: str) -> bool:
-    """Whether a field counts seconds since 1970, which hold the time of day."""
-    return bool(guess_epoch(cell)) and not guess_formats(cell)
+def _takes_no_clock(cell: str) -> bool:
+    """Whether no time of day can follow: on a month, on a time of day, on seconds since 1970."""
+    forms = guess_formats(cell) or guess_epoch(cell)
+    parts = [set(form.directives) for form in forms]
+    return bool(parts) and not any(DAYS & some and not HOURS & some for some in parts)
+
+
+def _go_together(rows: list[list[str]], date: int, clock: int) -> bool:
+    """Whether date and time of day are a moment: a month and a time of day are none."""
+    pairs = ((row[date], row[clock]) for row in rows if row[date] and row[clock])
+    first = next(pairs, None)
+    return first is None or not guess_formats(first[0]) or bool(guess_formats(" ".join(first)))
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.parsing.arrow import to_floats
 from app.parsing.columns import ChosenColumns
+from app.parsing.duplicates import are_few
 from app.parsing.errors import SeveralSeries
 from app.parsing.keys.conflicts import find_conflict_key
 from app.parsing.keys.evidence import Rows
@@ -85,13 +86,24 @@ def _find_key(
         )
     others = [label for label in labels if label.number not in given]
     if repeated and options.duplicates is None:
-        found = find_conflict_key(evidence, others, named)
+        found = find_conflict_key(evidence, _separating(others, evidence), named)
         if found:
             return extend(evidence, found, _provable(others)), True
     if named:
         whole = extend(evidence, named, _provable(others))
         return (whole if len(whole) > len(named) else None), False
     return _silent_key(evidence, others, chosen), False
+
+
+def _separating(labels: list[Label], rows: Rows) -> list[Label]:
+    """Columns that may separate rows of the same time.
+
+    Any measured number separates a correction from what it corrects: where few rows meet, numbers
+    need the evidence of steps.
+    """
+    if are_few(rows.repeated, len(rows.times)):
+        return [label for label in labels if label.is_text]
+    return labels
 
 
 def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label, ...] | None:

@@ -58,9 +58,9 @@ def find_silent_key(
     """
     if len(rows.times) < 2 * LEAST_STEPS:
         return None
-    blocks = next((one for one in labels if _is_block_key(rows.times, one)), None)
+    blocks = _block_key(rows.times, labels)
     if blocks is not None:
-        return (blocks,)
+        return blocks
     originals = {label.number: label for label in labels}
     rows, labels = _sample(rows, labels)
     whole = one_group(rows.times)
@@ -145,6 +145,19 @@ def splits_worse(times: Integers, label: Label) -> bool:
     """Whether rows are regular together and irregular apart."""
     whole, split = one_group(times), group_steps(times, label.codes)
     return whole.overall > 0.8 and split.overall < 0.5
+
+
+def _block_key(times: Integers, labels: Sequence[Label]) -> tuple[Label, ...] | None:
+    """The fewest columns whose series stand one after the other, in the file or in time."""
+    whole = [one for one in labels if (one.codes != NO_LABEL).all()][:MOST_CANDIDATES]
+    order = np.argsort(times, kind="stable")
+    for size in range(1, MOST_COLUMNS + 1):
+        for columns in combinations(whole, size):
+            label = _as_one(columns)
+            in_time = replace(label, codes=label.codes[order])
+            if _is_block_key(times, label) or _is_block_key(times[order], in_time):
+                return columns
+    return None
 
 
 def _is_block_key(times: Integers, label: Label) -> bool:

@@ -69,8 +69,10 @@ def columns_of_parts(names: tuple[str, ...], rows: list[list[str]]) -> tuple[dic
         return {}, ""
     if not {"month", "day of the year"} & set(found):
         return _year_and_period(names, rows, found["year"])
-    if "month" in found:
-        found.pop("day of the year", None)
+    # A day of the year needs no month; without a day, a month does not say which day it is.
+    needless = "day of the year" if {"month", "day"} <= set(found) else "month"
+    if "day of the year" in found:
+        found.pop(needless, None)
     has_day = {"day", "day of the year"} & set(found)
     clock = _clock(found) if has_day else []
     kept = [part for part in found if part not in CLOCK or part in clock]

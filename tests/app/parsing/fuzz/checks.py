@@ -12,7 +12,7 @@ Named = frozenset[tuple[str, str]]
 
 def check_read(file: MadeFile, query: Options, found: Read) -> None:
     """Rows and instants of all series are those of the truth."""
-    rule, tables = query.get("duplicates", "last"), _tables(found)
+    rule, tables = query.get("duplicates", "last"), _tables(file, found)
     if "pivot" not in query:
         _check_series(file, file.truth.series(rule), tables)
         return
@@ -30,15 +30,27 @@ def _pivoted(file: MadeFile, column: str, rule: str) -> dict[Named, dict[str, Ro
     found: dict[Named, dict[str, Rows]] = {}
     for labels, rows in file.truth.series(rule).items():
         named = dict(labels)
-        channel = named.pop(column)
+        is_attribute = column == file.attribute
+        channel = named.pop(file.truth.key[0] if is_attribute else column)
+        channel = f"{column} of {channel}" if is_attribute else channel
         found.setdefault(frozenset(named.items()), {})[channel] = rows
     return found
 
 
-def _tables(found: Read) -> dict[Named, Table]:
+def _tables(file: MadeFile, found: Read) -> dict[Named, Table]:
     if isinstance(found, Table):
         return {frozenset(): found}
-    return {frozenset(part.values.items()): part.table for part in found}
+    first = file.truth.key[0] if file.attribute else ""
+    return {_labels(part.values, file.attribute, first): part.table for part in found}
+
+
+def _labels(values: dict[str, str], attribute: str, first: str) -> Named:
+    """The labels of a part; what a column says of the first label stands for that."""
+    pairs = (
+        (first, text.removeprefix(f"{attribute} of ")) if name == attribute else (name, text)
+        for name, text in values.items()
+    )
+    return frozenset(pairs)
 
 
 def _check_series(file: MadeFile, expected: dict[Named, Rows], tables: dict[Named, Table]) -> None:
@@ -48,7 +60,7 @@ def _check_series(file: MadeFile, expected: dict[Named, Rows], tables: dict[Name
     )
     for labels, table in tables.items():
         channels = file.truth.channels
-        more = set(table.channels) - set(channels) - set(file.decoys)
+        more = set(table.channels) - {*channels, *file.decoys, *file.truth.key}
         assert not more, f"channels beside those of the file: {more}"
         _check_rows(expected[labels], as_rows(table, channels))
         _check_rejected(table)

@@ -26,6 +26,7 @@ class MadeFile:
         options: What the sender says from the beginning.
         answers: What the sender answers if asked: the zone, the format of the times, ...
         decoys: Columns that are neither labels nor channels.
+        attribute: The column that says something of the first label, if there is one.
     """
 
     content: bytes
@@ -33,6 +34,7 @@ class MadeFile:
     options: dict[str, str]
     answers: dict[str, str]
     decoys: tuple[str, ...]
+    attribute: str
 
 
 def made(shape: Shape) -> MadeFile:
@@ -53,6 +55,7 @@ def made(shape: Shape) -> MadeFile:
             "split": ",".join(truth.key),
         },
         decoys=() if shape.decoy == "nothing" else (shape.decoy,),
+        attribute=shape.attribute if has_attribute(shape) else "",
     )
 
 
@@ -61,18 +64,38 @@ def _table(shape: Shape, truth: Truth, chance: random.Random) -> tuple[list[str]
     time_names = list(shape.form.columns)
     if shape.naming == "header":
         time_names[-1] = chance.choice(ZONE_HEADERS).format(time_names[-1], shape.zone)
-    zone = ["tz"] if shape.naming == "column" else []
+    zone = ["tz"] if shape.naming in ("column", "abbreviations") else []
     decoy = [] if shape.decoy == "nothing" else [shape.decoy]
     labels_first = chance.random() < 0.5
     before, after = (truth.key, ()) if labels_first else ((), truth.key)
-    names = [*before, *time_names, *zone, *after, *truth.channels, *decoy]
+    attribute = [shape.attribute] if has_attribute(shape) else []
+    names = [*before, *time_names, *zone, *attribute, *after, *truth.channels, *decoy]
     rows = []
     for number, record in enumerate(truth.records):
-        cells = [*shape.form.write(record.at), *([shape.zone] if zone else [])]
+        cells = [*shape.form.write(record.at), *_zone(shape, record)]
         told = [_decoy(shape.decoy, record, number, chance)] if decoy else []
         before, after = (record.labels, ()) if labels_first else ((), record.labels)
-        rows.append([*before, *cells, *after, *_values(record), *told])
+        about = _attribute(shape, record)
+        rows.append([*before, *cells, *about, *after, *_values(record), *told])
     return names, _without_repeated_chance(rows) if decoy else rows
+
+
+def _zone(shape: Shape, record: Record) -> list[str]:
+    """The clock of a row, in a column of its own."""
+    names = {"column": shape.zone, "abbreviations": record.at.tzname() or ""}
+    return [names[shape.naming]] if shape.naming in names else []
+
+
+def _attribute(shape: Shape, record: Record) -> list[str]:
+    """A text that is the same for all rows of a label."""
+    if not has_attribute(shape):
+        return []
+    return [f"{shape.attribute} of {record.labels[0]}"]
+
+
+def has_attribute(shape: Shape) -> bool:
+    """Whether a column says something of the first label."""
+    return shape.attribute != "nothing" and not shape.is_one_series
 
 
 def _values(record: Record) -> list[float | str]:
@@ -100,6 +123,15 @@ def _decoy(kind: str, record: Record, number: int, chance: random.Random) -> str
         "hour": f"{at:%H}:00",
         "season": SEASONS[at.month % 12 // 3],
         "holiday": str(int((at.month, at.day) in ((1, 1), (12, 25), (12, 26)))),
+        "weekday number": str(at.isoweekday()),
+        "month number": str(at.month),
+        "ampm": f"{at:%p}",
+        "error code": str(chance.choice((0, 0, 0, 1, 2))),
+        "pump": str(int(chance.random() < 0.3)),
+        "year": str(at.year),
+        "shift": "ABC"[at.hour // 8],
+        "wind": chance.choice("NESW"),
+        "note": "calibrated" if chance.random() < 0.02 else "",
         "half": "day" if 6 <= at.hour < 18 else "night",
         "constant": "measured",
         "counter": str(number),

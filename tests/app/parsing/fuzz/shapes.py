@@ -9,22 +9,26 @@ from tests.app.parsing.fuzz.written_times import FORMS, TimeForm
 
 SHORT_STEPS = ("30s", "1min", "5min", "10min", "15min", "30min", "1h", "3h", "6h", "jitter")
 LONG_STEPS = ("1D", "B", "W", "MS", "QS", "YS")
-SAME_TIMES, IN_TURN, OWN_STEPS, LATE_STARTS = (
-    "the same times",
-    "in turn",
-    "own steps",
-    "late starts",
-)
-ARRANGEMENTS = (SAME_TIMES, IN_TURN, OWN_STEPS, LATE_STARTS)
+SAME_TIMES, IN_TURN, OWN_STEPS = "the same times", "in turn", "own steps"
+LATE_STARTS, DISJOINT = "late starts", "one after the other"
+ARRANGEMENTS = (SAME_TIMES, IN_TURN, OWN_STEPS, LATE_STARTS, DISJOINT)
 ORDERS = ("by time", "by series", "newest first", "shuffled")
 DUPLICATES = ("none", "none", "repeated", "few conflicts", "many conflicts")
 DECOYS = (
     *("nothing", "nothing", "flag", "weekday", "month", "hour", "season", "holiday"),
-    *("constant", "counter", "firmware", "half"),
+    *("constant", "counter", "firmware", "half", "weekday number", "month number", "ampm"),
+    *("error code", "pump", "year", "shift", "wind", "note"),
 )
+ATTRIBUTES = ("nothing", "nothing", "city", "unit")
+LEVELS = ("apart", "apart", "alike", "counts")
 ZONES = (
     *("Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver"),
     *("Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "America/Phoenix", "Europe/London"),
+)
+# Their clocks have abbreviations of letters.
+ABBREVIATED = (
+    *("Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver"),
+    *("Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "America/Phoenix"),
 )
 WORDS = (
     *("north", "south", "Oslo", "Bergen", "a/b", "sensor.t1", "sensor.t2", "Mühle", "東京"),
@@ -46,6 +50,8 @@ class Shape:
         form: How times are written.
         zone: The zone of the local times, and of days.
         naming: Where the zone stands if the times have no offset.
+        attribute: A column of texts that says something of the first label.
+        levels: Whether the values of the series lie apart, or alike, or are whole numbers.
     """
 
     seed: int
@@ -63,6 +69,8 @@ class Shape:
     naming: str
     duplicates: str
     decoy: str
+    attribute: str
+    levels: str
     has_odd_cells: bool
     delimiter: str
     decimal: str
@@ -85,7 +93,11 @@ class Shape:
 
 
 def _namings(form: TimeForm) -> tuple[str, ...]:
-    return ("text",) if form.is_absolute else ("none", "asked", "header", "column")
+    return ("text",) if form.is_absolute else ("none", "asked", "header", "column", "abbreviations")
+
+
+def _zones(naming: str) -> tuple[str, ...]:
+    return ABBREVIATED if naming == "abbreviations" else ZONES
 
 
 keys = st.one_of(
@@ -122,10 +134,12 @@ def shapes(draw: st.DrawFn, variables: st.SearchStrategy[int] | None = None) -> 
         channels=draw(st.integers(1, 3)),
         variables=draw(variables or st.sampled_from([0, 0, 0, 2, 3])),
         form=form,
-        zone=draw(st.sampled_from(ZONES)) if has_zone else "UTC",
+        zone=draw(st.sampled_from(_zones(naming))) if has_zone else "UTC",
         naming=naming if has_zone or naming == "text" else "none",
         duplicates=draw(st.sampled_from(DUPLICATES)),
         decoy=draw(st.sampled_from(DECOYS)),
+        attribute=draw(st.sampled_from(ATTRIBUTES)),
+        levels=draw(st.sampled_from(LEVELS)),
         has_odd_cells=draw(st.booleans()),
         delimiter=delimiter,
         decimal=decimal,

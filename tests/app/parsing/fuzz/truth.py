@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.app.parsing.fuzz.shapes import (
+    DISJOINT,
     IN_TURN,
     KEY_NAMES,
     LABELS,
@@ -127,12 +128,15 @@ def _records(
     channels: int,
 ) -> Iterator[Record]:
     levels = [chance.uniform(-50, 150) for _ in range(channels)]
+    if shape.levels == "alike":
+        levels = [20.0] * channels
+    digits = 0 if shape.levels == "counts" else 2
     times = list(_times(shape, chance, *place))
     for at in times:
         levels = [level + chance.uniform(-1.5, 1.5) for level in levels]
         if shape.has_gaps and chance.random() < 0.04 and at not in (times[0], times[-1]):
             continue
-        values: list[float | None] = [round(level, 2) for level in levels]
+        values: list[float | None] = [round(level, digits) for level in levels]
         odd = {}
         if shape.has_odd_cells and chance.random() < 0.04:
             channel = chance.randrange(channels)
@@ -143,6 +147,8 @@ def _records(
 def _times(shape: Shape, chance: random.Random, place: int, count: int) -> Iterator[datetime]:
     """The moments of one of several series, on the clock of the file's zone."""
     length, skipped = shape.length, 0
+    if count > 1 and shape.arrangement == DISJOINT:
+        skipped, length = place * (length + 9), place * (length + 9) + length
     if count > 1 and shape.arrangement == LATE_STARTS:
         skipped = chance.randrange(shape.length // 2)
         length -= chance.randrange(shape.length // 4)
