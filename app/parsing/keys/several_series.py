@@ -86,13 +86,28 @@ def _find_key(
         )
     others = [label for label in labels if label.number not in given]
     if repeated and options.duplicates is None:
-        found = find_conflict_key(evidence, _separating(others, evidence), named)
+        found, by_conflicts = _key_of_meeting_rows(evidence, others, named, chosen)
         if found:
-            return extend(evidence, found, _provable(others)), True
+            return found, by_conflicts
     if named:
         whole = extend(evidence, named, _provable(others))
         return (whole if len(whole) > len(named) else None), False
     return _silent_key(evidence, others, chosen), False
+
+
+def _key_of_meeting_rows(
+    rows: Rows, labels: list[Label], named: tuple[Label, ...], chosen: ChosenColumns
+) -> tuple[tuple[Label, ...] | None, bool]:
+    """The key of rows of which some have the same time, and whether these show it.
+
+    Few such rows may be corrections: then the steps of all rows are better evidence.
+    """
+    if not named and are_few(rows.repeated, len(rows.times)):
+        found = _silent_key(rows, labels, chosen)
+        if found:
+            return found, False
+    found = find_conflict_key(rows, _separating(labels, rows), named)
+    return (extend(rows, found, _provable(labels)) if found else None), True
 
 
 def _separating(labels: list[Label], rows: Rows) -> list[Label]:

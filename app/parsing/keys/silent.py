@@ -17,7 +17,7 @@ from app.parsing.keys.evidence import (
     is_hint,
     is_smoother,
 )
-from app.parsing.keys.labels import NO_LABEL, Label, combined
+from app.parsing.keys.labels import NO_LABEL, Label, combined, counts_from_zero, whole_numbers
 from app.parsing.keys.steps import (
     LEAST_GOOD_SHARE,
     LEAST_REGULAR,
@@ -34,6 +34,11 @@ SURE_REGULAR = 0.8
 DAY = 86_400_000_000
 # Days, weeks and years: a label that comes again after one of these is a part of the time.
 CYCLES = (DAY, 7 * DAY, 365 * DAY, 366 * DAY)
+# Columns with such names may name a part of each of these.
+OF_TIME = re.compile(
+    r"shift|schicht|turno|season|saison|estaci|tari|peak|daypart|part.?of|day|tag$|week|month|hour"
+    r"|period|slot|phase|cycle"
+)
 CYCLE_TOLERANCE = 0.02
 LEAST_ROUNDS = 5
 LEAST_GROUP = 5
@@ -220,8 +225,18 @@ def _is_more_regular(rows: Rows, label: Label, whole: GroupSteps, split: GroupSt
 def _is_no_part_of_time(rows: Rows, label: Label, split: GroupSteps, *, is_part: bool) -> bool:
     """Whether labels that come in turn are more than a count of days, weeks or years."""
     if _has_natural_cycle(split):
-        return (is_hint(label) or is_part) and is_smoother(rows, label)
-    return label.is_text or is_smoother(rows, label)
+        may_be_key = is_hint(label) or is_part or not _may_be_part_of_time(label)
+        return may_be_key and is_smoother(rows, label)
+    # Numbers from 0 on may be states of one machine that come in turn.
+    is_named = is_hint(label) and not {"0", "0.0"} & set(label.texts)
+    return label.is_text or is_named or is_smoother(rows, label)
+
+
+def _may_be_part_of_time(label: Label) -> bool:
+    """Whether a name or numbers fit a part of a day, a week or a year, such as a shift."""
+    if OF_TIME.search(label.name.lower()):
+        return True
+    return not label.is_text and whole_numbers(label) and counts_from_zero(label.texts)
 
 
 def _in_blocks(times: Integers, label: Label) -> bool:

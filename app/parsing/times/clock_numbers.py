@@ -35,8 +35,8 @@ def clock_format_of(name: str, cells: list[str], days: list[list[str]]) -> str |
         MAYBE_CLOCK_NAME.fullmatch(plain) and len(set(map(tuple, days))) < len(days)
     )
     if is_named or _counts_on(numbers, width):
-        is_hours = numbers.max() <= 24 and np.ptp(numbers) > 0 and width == WIDTHS["%H%M"]
-        return "%H" if is_hours else form
+        may_be_hours = numbers.max() <= 24 and np.ptp(numbers) > 0 and width == WIDTHS["%H%M"]
+        return "%H" if may_be_hours and not plain.startswith("hhmm") else form
     return None
 
 

@@ -1,18 +1,18 @@
 """Read a file as its sender would: follow what each refusal names until the file is read."""
 
 import io
+import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from app.parsing.errors import ParsingError
-from app.parsing.options import ReadOptions
 from app.parsing.reader import Table, read_table
-from app.parsing.split.parts import SeriesPart, read_parts
+from app.parsing.split.parts import read_parts
 from tests.app.parsing.files import LIMIT_BYTES, options_of
 
 Options = dict[str, str]
-Read = Table | list[SeriesPart]
+Rows = dict[int, list[float | None]]
 
 PIVOT = re.compile(
     r"`pivot=(?P<pivot>[^`]*)` with `value=(?P<value>[^`]*)`(?: and `split=(?P<split>[^`]*)`)?"
@@ -22,19 +22,68 @@ OFFERED = re.compile(r"`(timezone|timestamp_format|decimal)=([^`]+)`")
 RULES = ("last", "first", "mean", "sum")
 
 
-def read(content: bytes, query: Options) -> Read:
+@dataclass(frozen=True, slots=True)
+class ReadSeries:
+    """A series as it was read: its labels, its channels, a row for each instant, other lines."""
+
+    labels: dict[str, str]
+    channels: tuple[str, ...]
+    rows: Rows
+    rejected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file was not read."""
+
+    detail: str
+
+
+Found = list[ReadSeries] | Refusal
+
+
+def read_by_library(content: bytes, query: Options) -> Found:
     """Read a file with the options of a query."""
-    options: ReadOptions = options_of(query)
-    file = io.BytesIO(content)
-    if options.split is not None:
-        return read_parts(file, options, limit_bytes=LIMIT_BYTES)
-    return read_table(file, options, limit_bytes=LIMIT_BYTES)
+    options, file = options_of(query), io.BytesIO(content)
+    try:
+        if options.split is None:
+            return [_series({}, read_table(file, options, limit_bytes=LIMIT_BYTES))]
+        parts = read_parts(file, options, limit_bytes=LIMIT_BYTES)
+    except ParsingError as error:
+        return Refusal(error.detail)
+    return [_series(part.values, part.table) for part in parts]
 
 
-def remedies(detail: str, answers: dict[str, str], *, is_split: bool) -> list[Options]:
+def _series(labels: dict[str, str], table: Table) -> ReadSeries:
+    rows = {
+        at: [None if math.isnan(value) else value for value in row]
+        for at, row in zip(table.times.tolist(), table.values.tolist(), strict=True)
+    }
+    return ReadSeries(labels, table.channels, rows, tuple(one.text for one in table.rejected))
+
+
+def ways(
+    read: Callable[[Options], Found], query: Options, answers: Options, *, most: int = 4
+) -> Iterator[tuple[Options, Found]]:
+    """All ways to read a file that refusals name, each with the parameters that it took.
+
+    A refusal that names nothing to follow, or something that was done already, is a way as well.
+    """
+    found = read(query)
+    named = remedies(found.detail, query, answers) if isinstance(found, Refusal) and most else []
+    if not named:
+        yield query, found
+    for remedy in named:
+        if remedy.items() <= query.items():
+            yield query, found
+        else:
+            yield from ways(read, {**query, **remedy}, answers, most=most - 1)
+
+
+def remedies(detail: str, query: Options, answers: Options) -> list[Options]:
     """What a refusal names: each is a set of parameters that must lead to the truth.
 
-    Of a question's answers only the true one is taken.
+    A question, such as that for the zone, is answered with the truth, if that is offered.
     """
     found = [
         {name: text for name, text in match.groupdict().items() if text}
@@ -43,43 +92,10 @@ def remedies(detail: str, answers: dict[str, str], *, is_split: bool) -> list[Op
     found += [{"split": text} for text in SPLIT.findall(detail)]
     if found:
         return found
+    is_split = bool({"split", "pivot"} & query.keys())
     if "name their columns with `split=`" in detail and answers["split"] and not is_split:
         return [{"split": answers["split"]}]
     if "`duplicates=last`" in detail:
         return [{"duplicates": rule} for rule in RULES]
-    offered = {(name, text) for name, text in OFFERED.findall(detail)}
+    offered = set(OFFERED.findall(detail))
     return [{name: text} for name, text in sorted(offered) if answers.get(name) == text]
-
-
-def ways(
-    content: bytes, query: Options, answers: dict[str, str], *, most: int = 4
-) -> Iterator[tuple[Options, Read | ParsingError]]:
-    """All ways to read a file that refusals name, each with the parameters that it took.
-
-    A refusal that names nothing that can be followed, or one too many, is a way as well.
-    """
-    try:
-        yield query, read(content, query)
-    except ParsingError as error:
-        named = (
-            remedies(error.detail, answers, is_split=bool({"split", "pivot"} & query.keys()))
-            if most
-            else []
-        )
-        for remedy in named:
-            if remedy.items() <= query.items():
-                yield query, error
-            else:
-                yield from ways(content, {**query, **remedy}, answers, most=most - 1)
-        if not named:
-            yield query, error
-
-
-def as_rows(table: Any, channels: tuple[str, ...]) -> dict[int, list[float | None]]:
-    """The rows of a table by their microseconds since 1970; NaN becomes None."""
-    places = [table.channels.index(name) for name in channels]
-    values = table.values[:, places].tolist()
-    return {
-        at: [None if value != value else value for value in row]  # noqa: PLR0124
-        for at, row in zip(table.times.tolist(), values, strict=True)
-    }

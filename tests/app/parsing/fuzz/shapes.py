@@ -1,6 +1,6 @@
 """What a generated file of known truth is like: strategies that draw its parts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
@@ -10,8 +10,10 @@ from tests.app.parsing.fuzz.written_times import FORMS, TimeForm
 SHORT_STEPS = ("30s", "1min", "5min", "10min", "15min", "30min", "1h", "3h", "6h", "jitter")
 LONG_STEPS = ("1D", "B", "W", "MS", "QS", "YS")
 SAME_TIMES, IN_TURN, OWN_STEPS = "the same times", "in turn", "own steps"
-LATE_STARTS, DISJOINT = "late starts", "one after the other"
+LATE_STARTS, DISJOINT, CYCLE = "late starts", "one after the other", "in turn over a day or year"
 ARRANGEMENTS = (SAME_TIMES, IN_TURN, OWN_STEPS, LATE_STARTS, DISJOINT)
+# Of a step, the series that come in turn in a day, a week or a year.
+CYCLES = {"3h": 8, "6h": 4, "1D": 7, "MS": 12, "QS": 4}
 ORDERS = ("by time", "by series", "newest first", "shuffled")
 DUPLICATES = ("none", "none", "repeated", "few conflicts", "many conflicts")
 DECOYS = (
@@ -114,7 +116,7 @@ starts = st.integers(0, 30 * 365 * 24 * 4).map(
 
 
 @st.composite
-def shapes(draw: st.DrawFn, variables: st.SearchStrategy[int] | None = None) -> Shape:
+def _any_shapes(draw: st.DrawFn) -> Shape:
     """A file to be made."""
     step = draw(st.sampled_from(SHORT_STEPS + LONG_STEPS))
     form = draw(st.sampled_from([form for form in FORMS if step in form.steps]))
@@ -132,7 +134,7 @@ def shapes(draw: st.DrawFn, variables: st.SearchStrategy[int] | None = None) -> 
         order=draw(st.sampled_from(ORDERS)),
         has_gaps=draw(st.booleans()),
         channels=draw(st.integers(1, 3)),
-        variables=draw(variables or st.sampled_from([0, 0, 0, 2, 3])),
+        variables=draw(st.sampled_from([0, 0, 0, 2, 3])),
         form=form,
         zone=draw(st.sampled_from(_zones(naming))) if has_zone else "UTC",
         naming=naming if has_zone or naming == "text" else "none",
@@ -149,3 +151,23 @@ def shapes(draw: st.DrawFn, variables: st.SearchStrategy[int] | None = None) -> 
         around=draw(st.sampled_from(["nothing", "nothing", "comments", "footer", "blank lines"])),
         is_json=draw(st.sampled_from([False, False, False, True])),
     )
+
+
+@st.composite
+def cycles(draw: st.DrawFn) -> Shape:
+    """A file whose series come in turn, each again after a day, a week or a year."""
+    shape = draw(_any_shapes().filter(lambda shape: shape.step in CYCLES))
+    count = CYCLES[shape.step]
+    kinds = [kind for kind, labels in LABELS.items() if len(labels) >= count]
+    return replace(
+        shape,
+        key=((draw(st.sampled_from(kinds)), count),),
+        arrangement=CYCLE,
+        # Without levels of their own nothing says that they are several.
+        levels="apart",
+        variables=0,
+        duplicates="none",
+    )
+
+
+shapes = st.one_of(*[_any_shapes()] * 7, cycles())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.app.parsing.fuzz.shapes import (
+    CYCLE,
     DISJOINT,
     IN_TURN,
     KEY_NAMES,
@@ -146,16 +147,13 @@ def _records(
 
 def _times(shape: Shape, chance: random.Random, place: int, count: int) -> Iterator[datetime]:
     """The moments of one of several series, on the clock of the file's zone."""
-    length, skipped = shape.length, 0
-    if count > 1 and shape.arrangement == DISJOINT:
-        skipped, length = place * (length + 9), place * (length + 9) + length
-    if count > 1 and shape.arrangement == LATE_STARTS:
-        skipped = chance.randrange(shape.length // 2)
-        length -= chance.randrange(shape.length // 4)
     zone = ZoneInfo(shape.zone)
+    places = _places(shape, chance, place, count)
     if shape.step in LONG_STEPS:
-        days = itertools.islice(_days(shape.step, shape.start), skipped, length)
-        yield from (day.replace(tzinfo=zone) for day in days)
+        days = itertools.islice(_days(shape.step, shape.start), places.start, places.stop)
+        yield from (
+            day.replace(tzinfo=zone) for day in itertools.islice(days, 0, None, places.step)
+        )
         return
     step = LENGTHS[shape.step]
     start = shape.start.replace(minute=0) if step >= HOUR else shape.start
@@ -164,11 +162,23 @@ def _times(shape: Shape, chance: random.Random, place: int, count: int) -> Itera
         start += _rounded(step * place / count, shape)
     if count > 1 and shape.arrangement == OWN_STEPS:
         step *= chance.choice((1, 2, 3))
-    for number in range(skipped, length):
+    for number in places:
         shift = timedelta(seconds=chance.randint(-4, 4) if shape.step == "jitter" else 0)
         at = (start + number * step + shift).astimezone(zone)
         if not (is_unclear(at) and shape.hides_repeated_hours):
             yield at
+
+
+def _places(shape: Shape, chance: random.Random, place: int, count: int) -> range:
+    """At which steps of the file's time a series has rows."""
+    length = shape.length
+    if shape.arrangement == CYCLE:
+        return range(place, place + length * count, count)
+    if count > 1 and shape.arrangement == DISJOINT:
+        return range(place * (length + 9), place * (length + 9) + length)
+    if count > 1 and shape.arrangement == LATE_STARTS:
+        return range(chance.randrange(length // 2), length - chance.randrange(length // 4))
+    return range(length)
 
 
 def is_unclear(at: datetime) -> bool:
