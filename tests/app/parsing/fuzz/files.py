@@ -73,10 +73,10 @@ def _table(shape: Shape, truth: Truth, chance: random.Random) -> tuple[list[str]
     rows = []
     for number, record in enumerate(truth.records):
         cells = [*shape.form.write(record.at), *_zone(shape, record)]
-        told = [_decoy(shape.decoy, record, number, chance)] if decoy else []
+        added = [_decoy(shape.decoy, record, number, chance)] if decoy else []
         before, after = (record.labels, ()) if labels_first else ((), record.labels)
         about = _attribute(shape, record)
-        rows.append([*before, *cells, *about, *after, *_values(record), *told])
+        rows.append([*before, *cells, *about, *after, *_values(record), *added])
     return names, _without_repeated_chance(rows) if decoy else rows
 
 
@@ -116,7 +116,7 @@ def _without_repeated_chance(rows: list[list[Any]]) -> list[list[Any]]:
 def _decoy(kind: str, record: Record, number: int, chance: random.Random) -> str:
     """A text that says nothing of the series: by chance, by the time, or by the row."""
     at = record.at
-    told = {
+    added = {
         "flag": chance.choice(("ok", "ok", "ok", "bad")),
         "weekday": f"{at:%A}",
         "month": f"{at:%b}",
@@ -137,7 +137,7 @@ def _decoy(kind: str, record: Record, number: int, chance: random.Random) -> str
         "counter": str(number),
         "firmware": f"v1.{at.year - 1990}",
     }
-    return told[kind]
+    return added[kind]
 
 
 def _as_csv(shape: Shape, names: list[str], rows: list[list[Any]]) -> str:
