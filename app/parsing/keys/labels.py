@@ -12,7 +12,7 @@ from app.parsing.arrow import to_integers
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
 from app.parsing.times.month_names import MONTHS
-from app.parsing.values.cells import CellKind
+from app.parsing.values.cells import NULLS, CellKind
 from models.calendars.timezones import find_zone
 from models.errors import DataError
 
@@ -85,8 +85,10 @@ class Label:
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts and not numbers; `p1` is a text."""
-        return self.kind == CellKind.TEXT or not all(map(NUMBER.fullmatch, self.texts))
+        """Whether its values are texts and not numbers; `p1` is a text, a missing value is none."""
+        return self.kind == CellKind.TEXT or any(
+            not NUMBER.fullmatch(text) and text.lower() not in NULLS for text in self.texts
+        )
 
 
 def coded(column: Any) -> tuple[Integers, tuple[str, ...]]:

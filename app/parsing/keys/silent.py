@@ -44,9 +44,9 @@ LEAST_ROUNDS = 5
 LEAST_GROUP = 5
 MOST_STEP_RATIO = 50
 LEAST_JUMP_STEPS = 3
-# Clocks are set forward or back by these.
+# Clocks are set forward or back by half an hour or one hour.
 SHORTEST_SHIFT = 1_800_000_000
-LONGEST_SHIFT = 2 * 3_600_000_000
+LONGEST_SHIFT = 3_600_000_000
 LEAST_GAIN = 0.25
 NEEDLESS_GAIN = 0.02
 
@@ -153,21 +153,34 @@ def splits_worse(times: Integers, label: Label) -> bool:
 
 
 def _block_key(times: Integers, labels: Sequence[Label]) -> tuple[Label, ...] | None:
-    """The fewest columns whose series stand one after the other, in the file or in time."""
-    whole = [one for one in labels if (one.codes != NO_LABEL).all()][:MOST_CANDIDATES]
+    """The fewest columns whose series stand one after the other, in the file or else in time."""
+    found = _block_key_in_order(times, labels)
+    if found is not None or (np.diff(times) >= 0).all():
+        return found
     order = np.argsort(times, kind="stable")
+    in_time = [replace(label, codes=label.codes[order]) for label in labels]
+    found = _block_key_in_order(times[order], in_time)
+    numbers = {label.number for label in found or ()}
+    return tuple(label for label in labels if label.number in numbers) or None
+
+
+def _block_key_in_order(times: Integers, labels: Sequence[Label]) -> tuple[Label, ...] | None:
+    # A column that changes more often has no blocks, alone or with others.
+    most = len(times) / LEAST_GROUP
+    lasting = [one for one in labels if len(changes_of(one.codes)) < most][:MOST_CANDIDATES]
     for size in range(1, MOST_COLUMNS + 1):
-        for columns in combinations(whole, size):
-            label = _as_one(columns)
-            in_time = replace(label, codes=label.codes[order])
-            if _is_block_key(times, label) or _is_block_key(times[order], in_time):
+        for columns in combinations(lasting, size):
+            if _is_block_key(times, columns):
                 return columns
     return None
 
 
-def _is_block_key(times: Integers, label: Label) -> bool:
+def _is_block_key(times: Integers, columns: tuple[Label, ...]) -> bool:
+    if any((one.codes == NO_LABEL).any() for one in columns):
+        return False
+    label = _as_one(columns)
     sizes = np.bincount(np.maximum(label.codes, 0), minlength=label.count)
-    if (label.codes == NO_LABEL).any() or sizes.min() < LEAST_GROUP:
+    if sizes.min() < LEAST_GROUP:
         return False
     if not _in_blocks(times, label) or _names_the_year(times, label):
         return False
@@ -251,7 +264,8 @@ def _in_blocks(times: Integers, label: Label) -> bool:
     steps = np.diff(times)
     if np.median(steps) < 0:
         steps = -steps
-    usual = int(np.median(np.abs(steps)))
+    between = np.abs(steps[steps != 0])
+    usual = int(np.median(between)) if len(between) else 0
     at_changes = steps[changes - 1]
     is_inside = np.ones(len(steps), dtype=bool)
     is_inside[changes - 1] = False

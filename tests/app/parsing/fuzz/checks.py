@@ -15,7 +15,8 @@ def check_found(file: MadeFile, query: Options, found: Found) -> None:
     assert not isinstance(found, Refusal), found.detail
     expected = _expected(file, query)
     labels = [_labels(file, series) for series in found]
-    assert sorted(map(sorted, labels)) == sorted(map(sorted, expected))
+    read, right = sorted(map(sorted, labels)), sorted(map(sorted, expected))
+    assert read == right, f"series {read}, right are {right}"
     for label, series in zip(labels, found, strict=True):
         _check_series(file, expected[label], series)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.parsing.errors import SeveralSeries, UnreadableFile
+from app.parsing.errors import ConflictingRows, SeveralSeries, UnreadableFile
 from app.parsing.options import ReadOptions
 from app.parsing.split.parts import SeriesPart, read_parts
 from tests.app.parsing.files import LIMIT_BYTES, codes, read_text
@@ -255,6 +255,40 @@ class TestKeysThatTheFuzzFound:
         text = csv("time,site,probe,temp", rows)
         assert set(proposed(refusal(text)).split(",")) == {"site", "probe"}
         assert len(split(text, "site,probe")) == 4
+
+    def test_a_text_of_each_year_is_no_key_where_times_repeat(self) -> None:
+        rows = (
+            (f"{2000 + n // 4}-{n % 4 * 3 + 1:02}-01", f"v{n // 4}", wave(n, 50 * repeat))
+            for n in range(60)
+            for repeat in range(2)
+        )
+        with pytest.raises(ConflictingRows):
+            read_text(csv("time,firmware,temp", rows))
+
+    def test_missing_values_make_no_text_of_numbers(self) -> None:
+        sold = [
+            "5",
+            "5",
+            "5",
+            "6",
+            "6",
+            "6",
+            "7",
+            "NA",
+            "6",
+            "6",
+            "5",
+            "5",
+            "4",
+            "***",
+            "5",
+            "5",
+            "6",
+            "6",
+        ]
+        rows = [(START + n * HOUR, value, wave(n)) for n, value in enumerate(sold)]
+        text = csv("time,sold,temp", [*rows, (START + 3 * HOUR, 900, 90.5)])
+        assert codes(read_text(text))["conflicting_rows"] == 1
 
     def test_a_corrected_whole_number_is_no_key(self) -> None:
         sold = [5, 5, 5, 6, 6, 6, 7, 7, 6, 6, 5, 5, 4, 4, 5, 5, 6, 6]
