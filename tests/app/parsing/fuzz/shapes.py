@@ -95,7 +95,11 @@ class Shape:
 
 
 def _namings(form: TimeForm) -> tuple[str, ...]:
-    return ("text",) if form.is_absolute else ("none", "asked", "header", "column", "abbreviations")
+    """Where the zone may stand; the name of a column of months or weeks does not hold one."""
+    if form.is_absolute:
+        return ("text",)
+    has_header = len(form.columns) == 1 or "1h" in form.steps
+    return ("none", "asked", "column", "abbreviations", *(["header"] if has_header else []))
 
 
 def _zones(naming: str) -> tuple[str, ...]:

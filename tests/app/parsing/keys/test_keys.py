@@ -266,26 +266,7 @@ class TestKeysThatTheFuzzFound:
             read_text(csv("time,firmware,temp", rows))
 
     def test_missing_values_make_no_text_of_numbers(self) -> None:
-        sold = [
-            "5",
-            "5",
-            "5",
-            "6",
-            "6",
-            "6",
-            "7",
-            "NA",
-            "6",
-            "6",
-            "5",
-            "5",
-            "4",
-            "***",
-            "5",
-            "5",
-            "6",
-            "6",
-        ]
+        sold = [*(5, 5, 5, 6, 6, 6, 7, "NA", 6), *(6, 5, 5, 4, "***", 5, 5, 6, 6)]
         rows = [(START + n * HOUR, value, wave(n)) for n, value in enumerate(sold)]
         text = csv("time,sold,temp", [*rows, (START + 3 * HOUR, 900, 90.5)])
         assert codes(read_text(text))["conflicting_rows"] == 1
