@@ -20,7 +20,10 @@ from tests.app.parsing.fuzz.shapes import Shape, shapes
 from tests.app.test_problems import check_problem
 
 # What is read from a file does not depend on the database.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 MICROSECOND = timedelta(microseconds=1)
 # All examples share a database: each file becomes a series of its own.

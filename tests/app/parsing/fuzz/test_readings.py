@@ -15,14 +15,14 @@ from tests.app.parsing.fuzz.files import made
 from tests.app.parsing.fuzz.remedies import read_by_library, ways
 from tests.app.parsing.fuzz.shapes import Shape, shapes
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 FILES = int(os.environ.get("STATECAST_FUZZ_FILES", "0"))
 
 
 @given(shape=shapes)
 @settings(
-    max_examples=FILES or 150,
+    max_examples=FILES or 120,
     derandomize=not FILES,
     deadline=None,
     database=None,
