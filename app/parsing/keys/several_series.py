@@ -11,7 +11,7 @@ from app.parsing.columns import ChosenColumns
 from app.parsing.duplicates import are_few
 from app.parsing.errors import SeveralSeries
 from app.parsing.keys.conflicts import find_conflict_key
-from app.parsing.keys.evidence import Rows
+from app.parsing.keys.evidence import Rows, is_hint
 from app.parsing.keys.labels import NO_LABEL, Label, coded, combined, find_label, whole_numbers
 from app.parsing.keys.silent import extend, find_silent_key, splits_worse
 from app.parsing.lines import Mask
@@ -114,10 +114,10 @@ def _separating(labels: list[Label], rows: Rows) -> list[Label]:
     """Columns that may separate rows of the same time.
 
     Any measured number separates a correction from what it corrects: where few rows meet, numbers
-    need the evidence of steps.
+    need the name of a key or the evidence of steps.
     """
     if are_few(rows.repeated, len(rows.times)):
-        return [label for label in labels if label.is_text]
+        return [label for label in labels if label.is_text or is_hint(label)]
     return labels
 
 
