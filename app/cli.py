@@ -116,7 +116,7 @@ def worker(workers: int | None, device: str | None, with_parent: bool) -> None:
 def serve(
     host: str | None, port: int | None, workers: int | None, device: str | None, insecure: bool
 ) -> None:
-    """Migrate, then run web and worker until one of them ends."""
+    """Migrate, then run web and worker; one that dies is started again."""
     from app.serve import serve_until_stopped
 
     settings = _with_device(_settings(host=host, port=port, workers=workers, device=device))

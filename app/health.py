@@ -3,7 +3,7 @@
 from typing import Literal
 
 import sqlalchemy as sa
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.dependencies import DatabaseDependency
@@ -16,6 +16,8 @@ from app.problems import OUTDATED, documented
 from app.version import VERSION
 
 router = ServiceRouter(tags=["health"])
+
+Missing = Literal["worker", "gpu_worker"]
 
 
 class Health(BaseModel):
@@ -33,6 +35,9 @@ class Readiness(BaseModel):
     migrations: Literal["current"]
     workers: int
     gpu_workers: int
+    missing: list[Missing] = Field(
+        description="Parts that do not run: `worker`, or `gpu_worker` if a queued job needs one."
+    )
     detail: str
 
 
@@ -55,6 +60,7 @@ def readyz(database: DatabaseDependency) -> Readiness:
         migrations="current",
         workers=len(kinds),
         gpu_workers=kinds.count("gpu"),
+        missing=_missing(len(kinds), waiting),
         detail=_detail(len(kinds), waiting),
     )
 
@@ -63,6 +69,12 @@ def _require_current(session: Session) -> None:
     session.execute(sa.select(1))
     if not is_current(session.connection()):
         raise DatabaseOutdated(OUTDATED)
+
+
+def _missing(workers: int, waiting_for_gpu: int) -> list[Missing]:
+    if workers == 0:
+        return ["worker"]
+    return ["gpu_worker"] if waiting_for_gpu else []
 
 
 def _detail(workers: int, waiting_for_gpu: int) -> str:

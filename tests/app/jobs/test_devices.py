@@ -93,8 +93,10 @@ class TestReadiness:
         self, client: TestClient, database: Database, weekly: str
     ) -> None:
         train(client, "gpu")
+        assert client.get("/readyz").json()["missing"] == ["worker"]
         start_worker(database, "cpu")
         ready = client.get("/readyz").json()
+        assert ready["missing"] == ["gpu_worker"]
         assert (ready["workers"], ready["gpu_workers"]) == (1, 0)
         assert ready["detail"] == (
             "1 worker running. 1 queued job asks for a GPU, and no worker has one."
@@ -102,5 +104,5 @@ class TestReadiness:
 
         start_worker(database, "gpu:0")
         ready = client.get("/readyz").json()
-        assert (ready["workers"], ready["gpu_workers"]) == (2, 1)
+        assert (ready["workers"], ready["gpu_workers"], ready["missing"]) == (2, 1, [])
         assert ready["detail"] == "2 workers running."
