@@ -18,6 +18,10 @@ from app.jobs.service import cancel, parent_has_ended
 from app.jobs.tables import UNFINISHED, Job, JobCheckpoint, JobState
 
 MAX_LOST_ATTEMPTS = 3
+LOST_WITH_WORKER = (
+    "The worker ended while it ran this job, without a message; its log and that of its machine's "
+    "kernel may say why."
+)
 MISSING_FROM_QUEUE = (
     "The worker lost the job through an error, which is in its log with the job's id. "
     "Send the request again."
@@ -56,11 +60,19 @@ class Instruction(Enum):
     """Stop without a write: the job has ended, or another attempt has started."""
 
 
-def start(session: Session, job_id: str, executor: str) -> Attempt | None:
+def start(
+    session: Session, job_id: str, executor: str, *, seen: str = LOST_WITH_WORKER
+) -> Attempt | None:
     """Start the job's next attempt; None if the job has ended, or ends here.
 
-    A job whose state is `running` was lost with its worker. After `MAX_LOST_ATTEMPTS` of them the
-    job fails: it is likely to be what ends the workers.
+    A job whose state is `running` was lost with its worker, or its process has died. After
+    `MAX_LOST_ATTEMPTS` of them the job fails: it is likely to be the reason.
+
+    Args:
+        session: The caller's transaction.
+        job_id: The job.
+        executor: The worker that starts the attempt.
+        seen: What was seen of the lost attempt, in sentences.
     """
     job = session.scalar(sa.select(Job).where(Job.id == job_id).with_for_update())
     if job is None or job.state not in UNFINISHED:
@@ -70,7 +82,7 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
         return None
     lost = job.lost_attempts + (job.state is JobState.RUNNING)
     if lost >= MAX_LOST_ATTEMPTS:
-        _end(session, Job.id == job_id, JobState.FAILED, error=_lost_too_often(lost))
+        _end(session, Job.id == job_id, JobState.FAILED, error=_lost_too_often(lost, seen))
         return None
     started = change(
         session,
@@ -181,6 +193,22 @@ def restart(session: Session, attempt: Attempt, executor: str) -> Attempt | None
     return start(session, attempt.job_id, executor)
 
 
+def start_again(session: Session, attempt: Attempt, executor: str, seen: str) -> Attempt | None:
+    """Start the next attempt after one whose process has died, if that was still the job's.
+
+    Args:
+        session: The caller's transaction.
+        attempt: The attempt that was lost.
+        executor: The worker that goes on.
+        seen: What was seen of the process's end: the job's error if it is not tried again.
+    """
+    try:
+        lock_job(session, attempt)
+    except Superseded:
+        return None
+    return start(session, attempt.job_id, executor, seen=seen)
+
+
 def unfinished_jobs(session: Session, *, limit: int) -> list[str]:
     """The ids of queued and running jobs, oldest first."""
     statement = sa.select(Job.id).where(Job.state.in_(UNFINISHED)).order_by(Job.id).limit(limit)
@@ -204,8 +232,5 @@ def _is_unwanted(session: Session, job_id: str) -> bool:
     return session.scalar(statement) is not None
 
 
-def _lost_too_often(times: int) -> str:
-    return (
-        f"The worker died {times} times while it ran this job, so it is not tried again. "
-        "The job may need more memory than the machine has: try a smaller network or less data."
-    )
+def _lost_too_often(times: int, seen: str) -> str:
+    return f"{seen} Attempts of this job died {times} times, so it is not tried again."

@@ -14,11 +14,13 @@ from app.jobs.attempts import Attempt
 from app.jobs.tables import LIGHT_KINDS
 from app.worker.child import encode
 from app.worker.devices import CPU, child_environment, visible_gpus
+from app.worker.memory import resident_bytes
 
 logger = logging.getLogger(__name__)
 
 CHILD_COMMAND = (sys.executable, "-m", "app.worker.child")
 KILL_AFTER_SECONDS = 1.0
+MEBIBYTE = 1024 * 1024
 
 
 class Child:
@@ -63,6 +65,10 @@ class Child:
     def is_running(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
+
+    def memory_bytes(self) -> int | None:
+        """The memory that the process uses now; None if it has ended or cannot be seen."""
+        return resident_bytes(self.pid)
 
     def stop(self) -> None:
         """End the process with SIGTERM, and after `KILL_AFTER_SECONDS` with SIGKILL."""
@@ -128,21 +134,24 @@ class Children:
         return self._starter.submit(Child, (*self._command, *kinds), environment).result()
 
 
-def describe_exit(code: int, advice: str, what: str) -> str:
-    """The error for the job's owner if its process ended before the job did.
+def describe_exit(code: int, memory_bytes: int | None, advice: str, what: str) -> str:
+    """What was seen of a process that ended before its job did, for the job's owner.
 
     Args:
         code: The process's exit code; a negative one is the signal that ended it.
+        memory_bytes: The memory of the process at the last look at it, if there was one.
         advice: What to try if memory was the reason.
         what: The activity of the process.
     """
-    if code == -signal.SIGKILL:
-        return (
-            f"The {what} process was killed, most likely because the machine ran out of "
-            f"memory: {advice}."
-        )
-    if code < 0:
-        return (
-            f"The {what} process was ended by {signal.Signals(-code).name}. See the worker's log."
-        )
-    return f"The {what} process ended unexpectedly with exit code {code}. See the worker's log."
+    how = (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    )
+    seen = f"The {what} process {how} before the job's end."
+    if memory_bytes is not None:
+        seen += f" At the last look it used {memory_bytes / MEBIBYTE:.0f} MiB of memory."
+    if code != -signal.SIGKILL:
+        return f"{seen} See the worker's log."
+    return (
+        f"{seen} A process that needs more memory than there is gets this signal: "
+        f"to need less, {advice}."
+    )

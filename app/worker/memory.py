@@ -1,6 +1,8 @@
-"""Jobs that ran out of memory: recognise the error, and suggest what to reduce."""
+"""The memory of jobs: what a process uses, whether it ran out, and what to reduce."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +24,15 @@ SIZES = {
     "stateful": {"lanes": "fewer `lanes`", "chunk": "a shorter `chunk`"},
     "windowed": {"batch_size": "a smaller `batch_size`", "lookback": "a shorter `lookback`"},
 }
+
+
+def resident_bytes(pid: int) -> int | None:
+    """The memory of a process that is in use, from the kernel; None if it cannot be seen."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") or None
 
 
 def is_out_of_memory(error: Exception) -> bool:

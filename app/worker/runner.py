@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -54,6 +55,14 @@ class Ending(Enum):
     """The heartbeat did not reach the database for too long."""
     STOPPING = auto()
     """The worker stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """What was seen of a process: its exit code, and its memory at the last look."""
+
+    code: int
+    memory_bytes: int | None
 
 
 class Runner:
@@ -108,30 +117,32 @@ class Runner:
         """Run one attempt; return the next one if it has to run here."""
         try:
             with working_for(request_id=attempt.request_id, job_id=attempt.job_id):
-                ending, exit_code = self._supervise(attempt)
+                ending, end = self._supervise(attempt)
         except Exception as error:
             logger.exception("job %s could not be run", attempt.job_id)
             sentence = f"The worker could not run the job ({type(error).__name__}: {error})."
             self._write(lambda session: attempts.fail(session, attempt, sentence))
             return None
-        return self._settle(attempt, ending, exit_code)
+        return self._settle(attempt, ending, end)
 
-    def _supervise(self, attempt: Attempt) -> tuple[Ending, int]:
+    def _supervise(self, attempt: Attempt) -> tuple[Ending, ProcessEnd]:
         """Run the attempt in a child process, which has ended when this returns."""
         with self._children.take(attempt.device, attempt.kind) as child:
             logger.info("job %s: attempt %d, process %d", attempt.job_id, attempt.number, child.pid)
             child.begin(attempt)
-            ending, exit_code = self._watch(attempt, child)
+            ending, end = self._watch(attempt, child)
         logger.info("job %s: attempt %d %s", attempt.job_id, attempt.number, ending.name.lower())
-        return ending, exit_code
+        return ending, end
 
-    def _watch(self, attempt: Attempt, child: Child) -> tuple[Ending, int]:
+    def _watch(self, attempt: Attempt, child: Child) -> tuple[Ending, ProcessEnd]:
         """Wait until the process ends or has to be ended."""
+        memory_bytes = child.memory_bytes()
         while (code := child.wait(WATCH_SECONDS)) is None:
+            memory_bytes = child.memory_bytes() or memory_bytes
             ending = self._reason_to_stop(attempt)
             if ending is not None:
-                return ending, 0
-        return Ending.EXITED, code
+                return ending, ProcessEnd(0, memory_bytes)
+        return Ending.EXITED, ProcessEnd(code, memory_bytes)
 
     def _reason_to_stop(self, attempt: Attempt) -> Ending | None:
         if self._stopping.is_set():
@@ -147,11 +158,11 @@ class Runner:
             return Ending.CANCELLED
         return Ending.OVER if instruction is Instruction.ABANDON else None
 
-    def _settle(self, attempt: Attempt, ending: Ending, exit_code: int) -> Attempt | None:
+    def _settle(self, attempt: Attempt, ending: Ending, end: ProcessEnd) -> Attempt | None:
         """Store how the attempt ended if its process did not; return the next one, if any."""
         if ending is Ending.EXITED:
-            self._write(lambda session: _fail(session, attempt, exit_code))
-        elif ending is Ending.CANCELLED:
+            return self._write(lambda session: self._after_exit(session, attempt, end))
+        if ending is Ending.CANCELLED:
             self._write(lambda session: cancel(session, attempt.is_current()))
         elif ending is Ending.SILENCED:
             return self._write(lambda s: attempts.restart(s, attempt, self._executor))
@@ -159,6 +170,14 @@ class Runner:
             self._write_once(lambda session: attempts.give_back(session, attempt))
             raise WorkerStopping
         return None
+
+    def _after_exit(self, session: Session, attempt: Attempt, end: ProcessEnd) -> Attempt | None:
+        """Try a job again whose process ended without storing an outcome."""
+        what = WORK.get(attempt.kind, "training")
+        seen = describe_exit(end.code, end.memory_bytes, advice(session, attempt), what)
+        if end.code != 0:
+            logger.warning("job %s: attempt %d: %s", attempt.job_id, attempt.number, seen)
+        return attempts.start_again(session, attempt, self._executor, seen)
 
     def _write(self, work: Callable[[Session], Result]) -> Result:
         def once() -> Result:
@@ -202,9 +221,3 @@ class Runner:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
-
-
-def _fail(session: Session, attempt: Attempt, exit_code: int) -> None:
-    """End a job whose process ended without storing an outcome."""
-    what = WORK.get(attempt.kind, "training")
-    attempts.fail(session, attempt, describe_exit(exit_code, advice(session, attempt), what))

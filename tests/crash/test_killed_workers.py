@@ -52,7 +52,8 @@ class TestKilled:
         fleet.counting_worker()
         job = fleet.wait_for_end(job_id)
         assert (job.state, job.attempt) == (JobState.FAILED, 3)
-        assert "The worker died 3 times" in (job.error or "")
+        assert (job.error or "").startswith("The worker ended while it ran this job")
+        assert "died 3 times" in (job.error or "")
 
 
 class TestForgotten:
@@ -119,15 +120,26 @@ class TestTogether:
 
 class TestKilledChild:
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-    def test_the_job_fails_with_the_reason_and_the_worker_goes_on(self, fleet: Fleet) -> None:
+    def test_the_job_goes_on_from_its_checkpoint(self, fleet: Fleet) -> None:
         worker = fleet.counting_worker()
         job_id = fleet.enqueue("count", **LONG)
-        fleet.wait_for_epoch(job_id, 1)
+        fleet.wait_for_epoch(job_id, 3)
         for child in children_of(worker):
             with_signal(child, signal.SIGKILL)
         job = fleet.wait_for_end(job_id)
-        assert job.state is JobState.FAILED
-        assert "ran out of memory" in (job.error or "")
+        assert (job.state, job.attempt, job.lost_attempts) == (JobState.SUCCEEDED, 2, 1)
+        assert job.result is not None
+        assert job.result["first"] > 0
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_a_job_that_kills_its_process_fails_in_the_end_and_the_worker_goes_on(
+        self, fleet: Fleet
+    ) -> None:
+        fleet.counting_worker()
+        job = fleet.wait_for_end(fleet.enqueue("die"))
+        assert (job.state, job.attempt) == (JobState.FAILED, 3)
+        assert (job.error or "").startswith("The training process was ended by SIGKILL")
+        assert "died 3 times" in (job.error or "")
 
         again = fleet.enqueue("count", epochs=1, seconds=0)
         assert fleet.wait_for_end(again).state is JobState.SUCCEEDED

@@ -144,6 +144,37 @@ class TestRestart:
             assert attempts.instruction_for(session, new) is attempts.Instruction.CONTINUE
 
 
+class TestStartAgain:
+    def test_an_attempt_whose_process_died_is_followed_by_the_next(
+        self, database: Database
+    ) -> None:
+        with database.transaction() as session:
+            first = started(session)
+            second = attempts.start_again(session, first, "worker", "It died.")
+            assert second is not None
+            assert (second.number, job_of(session, second).lost_attempts) == (2, 1)
+            assert attempts.start_again(session, first, "worker", "It died.") is None
+
+    def test_the_last_one_says_what_was_seen(self, database: Database) -> None:
+        with database.transaction() as session:
+            attempt: Attempt | None = started(session)
+            for _ in range(attempts.MAX_LOST_ATTEMPTS):
+                assert attempt is not None
+                job = job_of(session, attempt)
+                attempt = attempts.start_again(session, attempt, "worker", "It died.")
+            assert attempt is None
+            assert (
+                job.error == "It died. Attempts of this job died 3 times, so it is not tried again."
+            )
+
+    def test_a_job_that_has_ended_is_left_alone(self, database: Database) -> None:
+        with database.transaction() as session:
+            attempt = started(session)
+            attempts.succeed(session, attempt, lambda _: RESULT)
+            assert attempts.start_again(session, attempt, "worker", "It died.") is None
+            assert job_of(session, attempt).state is JobState.SUCCEEDED
+
+
 class TestEnd:
     def test_the_end_completes_the_progress_and_drops_the_checkpoint(
         self, database: Database

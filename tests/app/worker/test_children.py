@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.jobs.attempts import Attempt
-from app.worker.children import Children, describe_exit
+from app.worker.children import MEBIBYTE, Children, describe_exit
+from tests.crash.conftest import eventually
 
 ECHO = (sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.readline()) > 5)")
 STUBBORN = (
@@ -98,20 +99,29 @@ class TestWarmChild:
         children.stop()
 
 
+class TestMemory:
+    def test_it_is_that_of_the_process_while_it_runs(self) -> None:
+        with Children(STUBBORN, warm=False).take() as child:
+            eventually(lambda: (child.memory_bytes() or 0) > MEBIBYTE, "an interpreter's memory")
+        assert child.memory_bytes() is None
+
+
 @pytest.mark.unit
 class TestDescribeExit:
     @pytest.mark.parametrize(
         ("code", "words"),
         [
-            (-signal.SIGKILL, "ran out of memory"),
-            (-signal.SIGSEGV, "SIGSEGV"),
-            (2, "exit code 2"),
+            (-signal.SIGKILL, "was ended by SIGKILL before the job's end."),
+            (-signal.SIGSEGV, "was ended by SIGSEGV before the job's end."),
+            (2, "ended with exit code 2 before the job's end."),
         ],
     )
-    def test_the_owner_reads_what_happened(self, code: int, words: str) -> None:
-        assert words in describe_exit(code, "try fewer `lanes` (now 60)", "training")
+    def test_the_owner_reads_what_was_seen(self, code: int, words: str) -> None:
+        message = describe_exit(code, 300 * MEBIBYTE, "try fewer `lanes` (now 60)", "training")
+        assert message.startswith(f"The training process {words}")
+        assert "At the last look it used 300 MiB of memory." in message
 
     def test_a_killed_one_names_what_to_make_smaller(self) -> None:
-        message = describe_exit(-signal.SIGKILL, "try fewer `lanes` (now 60)", "training")
-        assert message.startswith("The training process was killed")
-        assert message.endswith("ran out of memory: try fewer `lanes` (now 60).")
+        message = describe_exit(-signal.SIGKILL, None, "try fewer `lanes` (now 60)", "training")
+        assert message.endswith("to need less, try fewer `lanes` (now 60).")
+        assert "At the last look" not in message
