@@ -1,12 +1,14 @@
 """The database: engine, transactions, table base and column types."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVarTuple
+from pathlib import Path
+from typing import Any, Literal, TypeVarTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Columns = TypeVarTuple("Columns")
+
+# Whether SQLite waits for the disk at each commit (`full`), or at its checkpoints only (`normal`):
+# then a power failure can take the last commits, though it leaves the file sound.
+Synchronous = Literal["full", "normal"]
+OWNER_ONLY = 0o600
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -118,11 +125,17 @@ def engine_url(database_url: str) -> URL:
 class Database:
     """One engine with write transactions, read sessions and single statements."""
 
-    def __init__(self, database_url: str, *, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        synchronous: Synchronous = "full",
+    ) -> None:
         self.url = engine_url(database_url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self.engine = _sqlite_engine(self.url, timeout_seconds)
+            self.engine = _sqlite_engine(self.url, timeout_seconds, synchronous)
         else:
             self.engine = _postgresql_engine(self.url, timeout_seconds)
         self._snapshots = _snapshot_engine(self.engine)
@@ -161,8 +174,12 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(url: URL, timeout_seconds: float) -> sa.Engine:
+def _sqlite_engine(url: URL, timeout_seconds: float, synchronous: Synchronous) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": timeout_seconds})
+
+    @event.listens_for(engine, "do_connect")
+    def _create(*_: Any) -> None:
+        _create_for_owner(url.database)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, record: ConnectionPoolEntry) -> None:
@@ -170,7 +187,7 @@ def _sqlite_engine(url: URL, timeout_seconds: float) -> sa.Engine:
         # would not take the write lock for a transaction that starts with a read.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
@@ -180,6 +197,18 @@ def _sqlite_engine(url: URL, timeout_seconds: float) -> sa.Engine:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _create_for_owner(path: str | None) -> None:
+    """Create the database file if there is none, readable by its owner only.
+
+    SQLite gives its companions (`-wal`, `-shm`) the mode of the file. If the file cannot be
+    created, SQLite's own error says so.
+    """
+    if not path or path == ":memory:" or Path(path).exists():
+        return
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
 
 
 def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:

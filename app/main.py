@@ -156,7 +156,11 @@ def _version_one() -> APIRouter:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     settings.prepare_directories()
-    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    database = Database(
+        settings.database_url,
+        timeout_seconds=settings.database_timeout_seconds,
+        synchronous=settings.sqlite_synchronous,
+    )
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)

@@ -1,18 +1,33 @@
 """Every setting of the service, read from `STATECAST_*` environment variables."""
 
 import ipaddress
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import sqlalchemy as sa
+import sqlalchemy.exc
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
 DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
+HIDDEN = "***"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 LogFormat = Literal["json", "text"]
+Synchronous = Literal["full", "normal"]
+
+
+def shown_url(database_url: str) -> str:
+    """A database's URL without its passwords."""
+    try:
+        url = sa.make_url(database_url)
+    except sa.exc.ArgumentError:
+        return HIDDEN
+    query = {name: value for name, value in url.query.items() if "password" not in name}
+    return url.set(query=query).render_as_string()
 
 
 def _listed(given: object) -> object:
@@ -112,6 +127,11 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a request waits for a busy database before the answer is 503.",
     )
+    sqlite_synchronous: Synchronous = Field(
+        "full",
+        description="`full`: SQLite waits for the disk at each commit; `normal`: faster, but a "
+        "power failure can take the last commits.",
+    )
     promotion_margin: float = Field(
         0.01,
         ge=0,
@@ -161,6 +181,11 @@ class Settings(BaseSettings):
         False, description="Allow webhooks to private networks and to this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The settings as they are shown, without the database's password."""
+        for name, value in super().__repr_args__():
+            yield name, shown_url(value) if name == "database_url" else value
 
     def is_loopback(self) -> bool:
         """Whether `host` is reachable from this machine only."""

@@ -48,7 +48,11 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
         loaded = load_handlers(handlers)
     attempt = decode(lines.get())
     settings = get_settings()
-    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    database = Database(
+        settings.database_url,
+        timeout_seconds=settings.database_timeout_seconds,
+        synchronous=settings.sqlite_synchronous,
+    )
     try:
         with working_for(request_id=attempt.request_id, job_id=attempt.job_id):
             run(Task(database, attempt), loaded)

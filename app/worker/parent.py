@@ -31,7 +31,11 @@ def run_worker(
     child_command: tuple[str, ...] = CHILD_COMMAND,
 ) -> None:
     """Run jobs until `stop` is set; then return the unfinished ones to the queue."""
-    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    database = Database(
+        settings.database_url,
+        timeout_seconds=settings.database_timeout_seconds,
+        synchronous=settings.sqlite_synchronous,
+    )
     try:
         retry_until_available(lambda: _wait_for_tables(database, stop), stop)
         retry_until_available(lambda: remove_dead_workers(database), stop)

@@ -1,9 +1,12 @@
 """The database room: transactions, snapshots and column types, on both engines."""
 
 import contextlib
+import stat
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,3 +124,34 @@ class TestColumnTypes:
     def test_microseconds_are_exact_far_from_1970(self) -> None:
         moment = datetime(1677, 9, 22, tzinfo=UTC) + timedelta(microseconds=1)
         assert to_microseconds(moment) == -9223286399999999
+
+
+class TestFileOfSqlite:
+    def test_it_and_its_companions_are_its_owner_s_only(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path}/new.db")
+        with database.transaction() as session:
+            session.execute(sa.text("CREATE TABLE t (x INTEGER)"))
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+        database.dispose()
+        assert modes == dict.fromkeys(("new.db", "new.db-wal", "new.db-shm"), 0o600)
+
+    def test_the_mode_of_a_file_that_is_there_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "shared.db"
+        path.touch(0o640)
+        database = Database(f"sqlite:///{path}")
+        with database.transaction() as session:
+            session.execute(sa.text("CREATE TABLE t (x INTEGER)"))
+        database.dispose()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    @pytest.mark.parametrize(
+        ("options", "number"),
+        [({}, 2), ({"synchronous": "full"}, 2), ({"synchronous": "normal"}, 1)],
+    )
+    def test_each_commit_waits_for_the_disk_unless_a_setting_says_otherwise(
+        self, tmp_path: Path, options: dict[str, Any], number: int
+    ) -> None:
+        database = Database(f"sqlite:///{tmp_path}/new.db", **options)
+        with database.reading() as session:
+            assert session.scalar(sa.text("PRAGMA synchronous")) == number
+        database.dispose()

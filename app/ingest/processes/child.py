@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from app.db import Database
+from app.db import Database, Synchronous
 from app.ingest import uploads
 from app.ingest.inspection import inspect
 from app.ingest.processes import messages
@@ -71,11 +71,12 @@ def _upload(
     *,
     database_url: str,
     timeout_seconds: float,
+    synchronous: Synchronous,
     request: dict[str, Any],
     limit_bytes: int,
     most_series: int,
 ) -> dict[str, Any]:
-    database = _database(database_url, timeout_seconds)
+    database = _database(database_url, timeout_seconds, synchronous)
     stored = uploads.upload(
         database,
         UploadRequest.from_json(request),
@@ -95,8 +96,8 @@ WORK: dict[str, Callable[..., dict[str, Any]]] = {"upload": _upload, "inspect": 
 
 
 @cache
-def _database(url: str, timeout_seconds: float) -> Database:
-    return Database(url, timeout_seconds=timeout_seconds)
+def _database(url: str, timeout_seconds: float, synchronous: Synchronous) -> Database:
+    return Database(url, timeout_seconds=timeout_seconds, synchronous=synchronous)
 
 
 def _prefer_to_be_killed() -> None:

@@ -131,6 +131,7 @@ class FileProcesses:
             "work": "upload",
             "database_url": self._database.url.render_as_string(hide_password=False),
             "timeout_seconds": self.settings.database_timeout_seconds,
+            "synchronous": self.settings.sqlite_synchronous,
             "request": dataclasses.asdict(request),
             **limits,
         }
