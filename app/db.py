@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -26,11 +28,18 @@ Columns = TypeVarTuple("Columns")
 # then a power failure can take the last commits, though it leaves the file sound.
 Synchronous = Literal["full", "normal"]
 OWNER_ONLY = 0o600
+# The log is written back after 1000 pages of 4 KiB: the file may have to grow by this much.
+RESERVE_BYTES = 4 * 1024 * 1024
+# The reserve takes at most this share of what is free when it is made.
+MOST_SHARE = 0.25
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-# PostgreSQL's code (its manual, appendix A).
+# PostgreSQL's codes (its manual, appendix A).
 DISK_FULL = "53100"
+READ_ONLY = "25006"
+# How long after a write on a full disk the database counts as full, unless another succeeds.
+FULL_SECONDS = 30.0
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_N_label)s",
@@ -122,6 +131,50 @@ def engine_url(database_url: str) -> URL:
     return url
 
 
+class DiskReserve:
+    """The file `<database>-reserve`: the room that deleting needs on a full disk.
+
+    SQLite writes what a deletion changes to the write-ahead log before pages become free, so
+    without room nothing can be deleted. The reserve is given up for a deletion, and made again
+    after it.
+    """
+
+    def __init__(self, database_path: str) -> None:
+        self._folder = Path(database_path).absolute().parent
+        self._path = Path(f"{database_path}-reserve")
+
+    def is_needed(self) -> bool:
+        """Whether the disk has less room than a deletion may need."""
+        try:
+            return _free_bytes(self._folder) < RESERVE_BYTES
+        except OSError:
+            return False
+
+    def make(self) -> None:
+        """Make the reserve if there is none, as large as the room on the disk allows."""
+        with suppress(OSError):
+            size = min(RESERVE_BYTES, int(_free_bytes(self._folder) * MOST_SHARE))
+            if size == 0 or self._path.exists():
+                return
+            descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY)
+            try:
+                os.posix_fallocate(descriptor, 0, size)
+            except OSError:
+                self.give_up()
+            finally:
+                os.close(descriptor)
+
+    def give_up(self) -> None:
+        """Delete the reserve."""
+        self._path.unlink(missing_ok=True)
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+    return blocks * disk.f_frsize
+
+
 class Database:
     """One engine with write transactions, read sessions and single statements."""
 
@@ -138,6 +191,9 @@ class Database:
             self.engine = _sqlite_engine(self.url, timeout_seconds, synchronous)
         else:
             self.engine = _postgresql_engine(self.url, timeout_seconds)
+        path = self.url.database if self.is_sqlite else None
+        self._reserve = DiskReserve(path) if path and path != ":memory:" else None
+        self._full_at = -math.inf
         self._snapshots = _snapshot_engine(self.engine)
         self._statements = _statement_engine(self.engine)
 
@@ -148,9 +204,39 @@ class Database:
         On SQLite the write lock is taken at the start: a transaction that reads first and writes
         later would otherwise fail if another writer committed in between.
         """
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+                yield session
+        except OperationalError as error:
+            if is_full(error):
+                self._full_at = time.monotonic()
+            raise
+        self._full_at = -math.inf
+
+    @contextmanager
+    def freeing(self) -> Iterator[Session]:
+        """A transaction that deletes, which also works on a full disk of an SQLite file."""
+        if self._reserve is not None and self._reserve.is_needed():
+            self._reserve.give_up()
+            self._write_back_log()
+        with self.transaction() as session:
             yield session
+        self.make_reserve()
+
+    def make_reserve(self) -> None:
+        """Set room aside for `freeing`, if it is not there."""
+        if self._reserve is not None:
+            self._reserve.make()
+
+    def is_full(self) -> bool:
+        """Whether a write has lately failed because the disk is full, and none succeeded since."""
+        return time.monotonic() - self._full_at < FULL_SECONDS
+
+    def _write_back_log(self) -> None:
+        """Empty SQLite's write-ahead log, which gives its room back; it stays if it is read."""
+        with suppress(OperationalError), self._statements.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -248,6 +334,12 @@ def is_full(error: Exception) -> bool:
     """Whether an error means that the database's disk is full."""
     sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
     return sqlstate == DISK_FULL or "database or disk is full" in str(error)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether an error means that the database takes no writes: a file's mode, or a standby."""
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return sqlstate == READ_ONLY or "attempt to write a readonly database" in str(error)
 
 
 def insert_or_ignore(session: Session, table: type[Base], **values: object) -> bool:

@@ -17,6 +17,10 @@ from app.version import VERSION
 
 router = ServiceRouter(tags=["health"])
 
+FULL = (
+    "The disk of the database is full: reading works, writes are refused. Delete series, models or "
+    "forecasts, or make room on the disk."
+)
 Missing = Literal["worker", "gpu_worker"]
 
 
@@ -50,6 +54,8 @@ def healthz() -> Health:
 @router.get("/readyz", responses=documented(DatabaseUnavailable, DatabaseOutdated))
 def readyz(database: DatabaseDependency) -> Readiness:
     """Check the database, its migrations and the workers."""
+    if database.is_full():
+        raise DatabaseUnavailable(FULL)
     with database.reading() as session:
         _require_current(session)
         kinds = live_device_kinds(session)

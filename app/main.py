@@ -161,6 +161,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         timeout_seconds=settings.database_timeout_seconds,
         synchronous=settings.sqlite_synchronous,
     )
+    database.make_reserve()
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)

@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from app.db import is_full
+from app.database_retry import first_line
+from app.db import is_full, is_read_only
 from app.errors import (
     TYPE_PREFIX,
     BodyTooLarge,
@@ -40,7 +41,17 @@ PROBLEM_JSON = "application/problem+json"
 UNDEFINED_TABLE_OR_COLUMN = ("42P01", "42703")
 BUSY = "The database is busy or cannot be reached. Nothing was changed; try again."
 NO_ROOM = "The disk of the database is full. Nothing was stored."
+NO_WRITES = (
+    "The database takes no writes: its file, its disk or its server is read-only. Nothing was "
+    "changed; reading still works."
+)
 OUTDATED = "The database's tables are not those of this release: run `statecast migrate`."
+# The errors of a database that cannot be reached, is busy or full, or takes no writes.
+UNAVAILABLE = (
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.TimeoutError,
+    sqlalchemy.exc.InternalError,
+)
 # A foreign key without a target row: PostgreSQL's code, and SQLite's name of the error.
 FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
 DELETED = "Something that the request needs was deleted in the meantime. Nothing was changed."
@@ -192,9 +203,8 @@ def as_service_error(error: Exception) -> ServiceError | None:
         error = as_problem(error)
     if isinstance(error, ServiceError):
         return error
-    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError)):
-        logger.warning("the database did not answer: %s", error)
-        return DatabaseFull(NO_ROOM) if is_full(error) else DatabaseUnavailable(BUSY)
+    if isinstance(error, UNAVAILABLE):
+        return _unavailable(error)
     if isinstance(error, sqlalchemy.exc.ProgrammingError):
         return _outdated(error)
     if isinstance(error, sqlalchemy.exc.IntegrityError):
@@ -204,6 +214,16 @@ def as_service_error(error: Exception) -> ServiceError | None:
         logger.info("the database cannot hold a value: %s", error)
         return Invalid(IMPOSSIBLE)
     return None
+
+
+def _unavailable(error: Exception) -> ServiceError | None:
+    if is_read_only(error):
+        logger.warning("the database takes no writes")
+        return DatabaseUnavailable(NO_WRITES)
+    if isinstance(error, sqlalchemy.exc.InternalError):
+        return None
+    logger.warning("the database did not answer: %s", first_line(error))
+    return DatabaseFull(NO_ROOM) if is_full(error) else DatabaseUnavailable(BUSY)
 
 
 def _outdated(error: sqlalchemy.exc.ProgrammingError) -> ServiceError | None:
@@ -246,6 +266,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], JSONResponse]] = {
     sqlalchemy.exc.TimeoutError: _database_error,
     sqlalchemy.exc.ProgrammingError: _database_error,
     sqlalchemy.exc.DataError: _database_error,
+    sqlalchemy.exc.InternalError: _database_error,
     sqlalchemy.exc.IntegrityError: _database_error,
     OverflowError: _database_error,
     UnicodeEncodeError: _database_error,

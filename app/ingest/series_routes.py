@@ -105,7 +105,7 @@ def delete_series(
     force: Annotated[bool, Query(description="Delete the models that use it as well.")] = False,
 ) -> None:
     """Delete a series with all its rows, past values and uploads."""
-    with database.transaction() as session:
+    with database.freeing() as session:
         deletion.delete_series(session, name, force=force)
 
 

@@ -122,7 +122,7 @@ def get_one_model(name: str, database: DatabaseDependency) -> ModelRead:
 )
 def delete_model(name: str, database: DatabaseDependency) -> None:
     """Delete a model with all its versions and forecasts; running trainings are cancelled."""
-    with database.transaction() as session:
+    with database.freeing() as session:
         service.delete_model(session, name)
 
 

@@ -207,7 +207,7 @@ class Cleaner:
 
     def _write(self, work: Callable[[Session], Counter[str]]) -> None:
         def once() -> tuple[Counter[str], float]:
-            with self._database.transaction() as session:
+            with self._database.freeing() as session:
                 started = time.perf_counter()
                 return work(session), time.perf_counter() - started
 

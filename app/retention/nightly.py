@@ -23,7 +23,7 @@ def clean_nightly(database: Database, settings: Settings) -> None:
         row = session.get(RetentionNight, ONLY_ROW)
         if row is not None and row.began_at >= night:
             return
-    with database.transaction() as session:
+    with database.freeing() as session:
         if _claim(session, night):
             request_clean(session, None)
 

@@ -55,7 +55,7 @@ def set_retention(
 )
 def clean_model(name: str, database: DatabaseDependency, once_only: OnceOnlyDependency) -> Response:
     """Clean a model now; the job's result counts the deleted rows."""
-    with database.transaction() as session:
+    with database.freeing() as session:
         return once_only.run(session, lambda: _queued(session, name))
 
 
@@ -70,7 +70,7 @@ def clean_everything(database: DatabaseDependency, once_only: OnceOnlyDependency
 
     While such a job is unfinished, the answer is that job.
     """
-    with database.transaction() as session:
+    with database.freeing() as session:
         return once_only.run(session, lambda: _queued(session, None))
 
 

@@ -92,7 +92,7 @@ def _clean_jobs(database: Database, settings: Settings) -> Counter[str]:
 
 def _transaction(database: Database, work: Callable[[Session], int]) -> int:
     def once() -> int:
-        with database.transaction() as session:
+        with database.freeing() as session:
             return work(session)
 
     return retry_until_available(once, threading.Event())

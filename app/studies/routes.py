@@ -63,7 +63,7 @@ def get_study(study_id: str, database: DatabaseDependency) -> StudyRead:
 )
 def delete_study(study_id: str, database: DatabaseDependency) -> None:
     """Delete a study with its trials and cancel their jobs; the version it trained stays."""
-    with database.transaction() as session:
+    with database.freeing() as session:
         service.delete_study(session, study_id)
 
 
