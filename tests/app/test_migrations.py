@@ -143,6 +143,13 @@ def read_forecast(client: TestClient, key: str, expected: dict[str, Any]) -> Any
     return known_part(client.get(f"/v1/forecasts/{key}").json(), expected)
 
 
+def without_secrets(found: dict[str, Any]) -> dict[str, Any]:
+    """The tables without the type of `webhooks.secret`, which has become a longer one."""
+    webhooks = found["webhooks"]
+    columns = [each for each in webhooks["columns"] if "secret" not in each]
+    return {**found, "webhooks": {**webhooks, "columns": columns}}
+
+
 class TestNewDatabase:
     def test_its_tables_are_those_of_the_code(self, database: Database) -> None:
         options: dict[str, Any] = {"compare_server_default": True}
@@ -166,10 +173,14 @@ class TestDatabaseOfTheReleaseBefore:
         assert stored_revision(earlier) == newest()
         assert current(earlier)
         after = tables(earlier)
-        assert without_new_columns(after, columns) == before
+        assert without_secrets(without_new_columns(after, columns)) == without_secrets(before)
         assert rows(earlier, columns) == held
         added = {name: width - columns.get(name, 0) for name, width in widths(after).items()}
-        assert {name: n for name, n in added.items() if n} == {"series": 2, "held_rows": 7}
+        assert {name: n for name, n in added.items() if n} == {
+            "jobs": 1,
+            "series": 2,
+            "held_rows": 7,
+        }
 
     def test_its_series_have_no_attributes_and_keep_every_row(self, earlier: Database) -> None:
         migrate(earlier)
