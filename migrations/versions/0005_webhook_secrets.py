@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_webhook_secrets"
-down_revision = "0003_request_ids"
+revision = "0005_webhook_secrets"
+down_revision = "0004_request_ids"
 branch_labels = None
 depends_on = None
 
