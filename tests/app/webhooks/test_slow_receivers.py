@@ -102,7 +102,7 @@ def test_the_deliveries_of_one_webhook_do_not_fill_the_claim(database: Database)
 
 
 def test_the_others_of_a_webhook_are_given_back_after_a_failure(database: Database) -> None:
-    add(database, "http://127.0.0.1:9/nobody")
+    add(database, "http://127.0.0.1:9/closed")
     for _ in range(3):
         tell(database)
     sender(database).deliver()
