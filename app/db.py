@@ -120,7 +120,7 @@ def engine_url(database_url: str) -> URL:
 
 
 class WaitingLine:
-    """A lock that is handed to whoever has waited longest."""
+    """A lock that is handed to the thread that has waited longest."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlalchemy.exc import OperationalError
 
 from app.db import (
     Database,
@@ -192,7 +192,7 @@ class TestWriters:
             try:
                 with database.transaction():
                     pass
-            except TimeoutError as error:
+            except sa.exc.TimeoutError as error:
                 errors.append(error)
 
         with database.transaction():
