@@ -46,8 +46,10 @@ def main() -> None:
 def migrate() -> None:
     """Migrate the database to this release."""
     from app.db import Database
+    from app.encryption import Cipher
     from app.migrate import RevisionNotSupported
     from app.migrate import migrate as migrate_database
+    from app.webhooks.service import encrypt_plain_secrets
 
     configure_logging()
     settings = get_settings()
@@ -55,6 +57,8 @@ def migrate() -> None:
     database = Database(settings.database_url)
     try:
         migrate_database(database)
+        with database.transaction() as session:
+            encrypt_plain_secrets(session, Cipher(settings))
     except RevisionNotSupported as error:
         raise click.ClickException(str(error)) from error
     finally:

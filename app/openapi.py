@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.edge.limits import MOST_64_BIT, UPLOAD_SUFFIXES
 from app.errors import (
     BodyTooLarge,
     CrossSiteRefused,
@@ -20,7 +21,6 @@ from app.errors import (
     Unauthorized,
     all_errors,
 )
-from app.limits import MOST_64_BIT, UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"

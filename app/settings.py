@@ -182,6 +182,11 @@ class Settings(BaseSettings):
     retention_jobs_days: int = Field(
         90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Key that encrypts the secrets of webhooks, the same for all processes; by "
+        "default a file beside the SQLite file, or `var/statecast.key`.",
+    )
     webhook_private: bool = Field(
         False, description="Allow webhooks to private networks and to this machine."
     )

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "serving",
     "append",
     "plausibility",
+    "writers",
     "retention",
     "batch",
     "upload",

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from app.limits import VersionNumber
+from app.edge.limits import VersionNumber
 from app.registry.schemas import ModelName
 from app.registry.tables import AliasAction
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.edge.limits import VersionNumber
 from app.jobs.schemas import JobRead
 from app.jobs.tables import JobState
-from app.limits import VersionNumber
 from models.backtesting.plan import BacktestSpec
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from app.edge.limits import VersionNumber
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
-from app.limits import VersionNumber
 from app.problems import ProblemDetails
 from app.times import AwareMoment
 from models.serving.intervals import LEVELS

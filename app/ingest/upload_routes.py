@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
 from app.errors import (
     CalendarUnavailable,
@@ -36,7 +37,6 @@ from app.ingest.receiving import disconnected, received_file
 from app.ingest.reports import SplitReport, UploadReport
 from app.ingest.upload_requests import StoredUpload, UploadRequest
 from app.jobs.schemas import JobRead
-from app.limits import RowId
 from app.pagination import Page, Paging
 from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import Database
 from app.dependencies import DatabaseDependency
+from app.edge.limits import MOST_64_BIT
 from app.edge.routing import ServiceRouter
 from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs import service
@@ -18,7 +19,6 @@ from app.jobs.events import events_after
 from app.jobs.schemas import JobRead
 from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
 from app.jobs.views import read_job
-from app.limits import MOST_64_BIT
 from app.pagination import Page, Paging
 from app.problems import documented
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.edge.limits import VersionNumber
 from app.jobs.schemas import JobRead
-from app.limits import VersionNumber
 from models.grid.panel import MOST_SERIES
 from models.network.devices import Device
 from models.spec.spec import Spec

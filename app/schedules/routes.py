@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
 from app.errors import (
     IdempotencyKeyReused,
@@ -13,7 +14,6 @@ from app.errors import (
     TooManySchedules,
 )
 from app.idempotency import Answer, OnceOnlyDependency
-from app.limits import RowId
 from app.pagination import Page, Paging
 from app.problems import documented
 from app.registry.queries import get_model

@@ -4,10 +4,11 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
+from app.encryption import Cipher
 from app.errors import IdempotencyKeyReused, WebhookAddressRefused, WebhookNotFound
 from app.idempotency import Answer, OnceOnlyDependency
-from app.limits import RowId
 from app.pagination import Page, Paging
 from app.problems import documented
 from app.webhooks import service
@@ -37,10 +38,13 @@ def create_webhook(
 ) -> Response:
     """Send events to an address, signed, and repeated until it answers with a 2xx status."""
 
+    service.check_url(body.url, private_allowed=settings.webhook_private)
+    secret = body.secret or service.new_secret()
+
     def create() -> Answer:
-        webhook = service.create_webhook(session, body, private_allowed=settings.webhook_private)
-        created = WebhookCreated(**_read(webhook).model_dump(), secret=webhook.secret)
-        return Answer(201, created, f"/v1/webhooks/{webhook.id}")
+        webhook = service.create_webhook(session, body, Cipher(settings).encrypt(secret))
+        created = WebhookCreated(**_read(webhook).model_dump(), secret=secret)
+        return Answer(201, created, f"/v1/webhooks/{webhook.id}", is_secret=True)
 
     with database.transaction() as session:
         return once_only.run(session, create)
@@ -70,12 +74,10 @@ def update_webhook(
     settings: SettingsDependency,
 ) -> WebhookRead:
     """Change a webhook, switch it off, or switch it on again after it was disabled."""
+    if body.url is not None:
+        service.check_url(body.url, private_allowed=settings.webhook_private)
     with database.transaction() as session:
-        return _read(
-            service.update_webhook(
-                session, webhook_id, body, private_allowed=settings.webhook_private
-            )
-        )
+        return _read(service.update_webhook(session, webhook_id, body))
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=documented(WebhookNotFound))

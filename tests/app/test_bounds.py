@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db import Database
-from app.limits import SPEC_BYTES
+from app.edge.limits import SPEC_BYTES
 from app.main import create_app
 from app.openapi import is_unbounded, nodes, referenced
 from app.registry import service as registry
