@@ -79,6 +79,8 @@ def read_about(connection: sqlite3.Connection, file: Path) -> About:
     try:
         facts = dict(connection.execute(f"SELECT key, value FROM {ABOUT}"))
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(file, error) from error
         raise BackupError(
             f"{file} is not a backup of Statecast ({error}). If it is the database of a service, "
             "make a backup of it: STATECAST_DATABASE_URL=sqlite:///... statecast backup FILE"
@@ -107,9 +109,9 @@ def require_sound(connection: sqlite3.Connection, file: Path, rows: dict[str, in
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
         counted = count_rows(connection, list(rows))
     except sqlite3.DatabaseError as error:
-        raise BackupError(f"{file} is damaged: {error}. Use another backup.") from error
+        raise _damaged(file, error) from error
     if found != "ok":
-        raise BackupError(f"{file} is damaged: {found}. Use another backup.")
+        raise _damaged(file, found)
     if broken is not None:
         raise BackupError(
             f"{file} is not complete: a row of {broken[0]} refers to a row that is not in "
@@ -121,3 +123,7 @@ def require_sound(connection: sqlite3.Connection, file: Path, rows: dict[str, in
                 f"{file} is not complete: {name} has {counted[name]} rows instead of {count}. "
                 "Use another backup."
             )
+
+
+def _damaged(file: Path, why: object) -> BackupError:
+    return BackupError(f"{file} is damaged: {why}. Use another backup.")
