@@ -174,6 +174,10 @@ def health() -> None:
 @contextmanager
 def _database_of_backup() -> Iterator["Database"]:
     """The database of the settings; what cannot be done is one sentence."""
+    import sqlite3
+
+    from sqlalchemy.exc import DBAPIError
+
     from app.backup.errors import BackupError
     from app.db import Database
     from app.migrate import RevisionNotSupported
@@ -184,8 +188,10 @@ def _database_of_backup() -> Iterator["Database"]:
     database = Database(settings.database_url)
     try:
         yield database
-    except (BackupError, RevisionNotSupported, OSError) as error:
+    except (BackupError, RevisionNotSupported, OSError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        raise click.ClickException(f"The database answered: {error.orig}") from error
     finally:
         database.dispose()
 

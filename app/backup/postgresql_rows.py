@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from app.backup.errors import BackupError
 from app.backup.format import quoted
 from app.backup.sqlite_rows import Row
 
@@ -59,17 +60,27 @@ def read_rows(connection: sa.Connection, table: Table) -> Iterator[Row]:
 
 
 def write_rows(connection: sa.Connection, table: Table, rows: Iterable[Row]) -> int:
-    """Store rows of a backup, in the order of the table's columns; their number."""
+    """Store rows of a backup, in the order of the table's columns; their number.
+
+    Raises:
+        BackupError: If a value is none that PostgreSQL stores, such as a NUL in a text.
+    """
+    import psycopg
+
     columns = ", ".join(map(quoted, table.columns))
     convert = [_unpack if name in table.vectors else None for name in table.columns]
+    copying = f"COPY {quoted(table.name)} ({columns}) FROM STDIN"
     written = 0
-    with (
-        driver_of(connection).cursor() as cursor,
-        cursor.copy(f"COPY {quoted(table.name)} ({columns}) FROM STDIN") as copy,
-    ):
-        for row in _converted(rows, convert):
-            copy.write_row(row)
-            written += 1
+    try:
+        with driver_of(connection).cursor() as cursor, cursor.copy(copying) as copy:
+            for row in _converted(rows, convert):
+                copy.write_row(row)
+                written += 1
+    except psycopg.DataError as error:
+        raise BackupError(
+            f"PostgreSQL refuses a row of {table.name}: {error}. Correct the row in the database "
+            "of the backup, and make a new one; nothing was stored."
+        ) from error
     return written
 
 
