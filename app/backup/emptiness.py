@@ -1,19 +1,20 @@
 """Whether a database is empty, so that a backup can be restored into it."""
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from app.backup.errors import BackupError
 from app.backup.format import OF_PROCESSES, quoted
-from app.db import to_microseconds, utc_now
-from app.jobs import queue
+from app.jobs import queue, workers
 
 
-def require_empty(connection: sa.Connection, new: dict[str, int]) -> None:
+def require_empty(session: Session, new: dict[str, int]) -> None:
     """Refuse a database with more rows than a new one has, or with workers that are alive.
 
     Raises:
         BackupError: If it is one; nothing was changed.
     """
+    connection = session.connection()
     present = set(sa.inspect(connection).get_table_names())
     for name in sorted(present & new.keys() - OF_PROCESSES):
         found = connection.scalar(sa.text(f"SELECT count(*) FROM {quoted(name)}"))
@@ -22,7 +23,7 @@ def require_empty(connection: sa.Connection, new: dict[str, int]) -> None:
     entries = queue.count_entries(connection)
     if entries:
         raise _not_empty(connection, f"its queue has {entries} job(s)")
-    if "workers" in present and _has_live_workers(connection):
+    if "workers" in present and workers.live_executors(session):
         raise BackupError(
             "A worker is running on the database: stop the service, then restore the backup."
         )
@@ -34,8 +35,3 @@ def _not_empty(connection: sa.Connection, why: str) -> BackupError:
         f"The database {shown} is not empty: {why}. Name an empty or new one in "
         "STATECAST_DATABASE_URL; nothing was changed."
     )
-
-
-def _has_live_workers(connection: sa.Connection) -> bool:
-    statement = sa.text("SELECT count(*) FROM workers WHERE alive_until > :now")
-    return bool(connection.scalar(statement, {"now": to_microseconds(utc_now())}))

@@ -10,7 +10,6 @@ from pathlib import Path
 import app.jobs.service as jobs
 from app.backup import format as backup_format
 from app.backup.emptiness import require_empty
-from app.backup.errors import BackupError
 from app.backup.format import About
 from app.backup.partial_file import partial_file
 from app.backup.postgresql_snapshot import copy_postgresql
@@ -58,12 +57,12 @@ def restore(database: Database, file: Path, *, progress: Progress) -> tuple[Abou
     with new_database(newest()) as reference, _at_newest(file, about) as current:
         _make_private(database)
         with database.reading() as session:
-            require_empty(session.connection(), reference.rows)
+            require_empty(session, reference.rows)
         migrate(database)
         with database.transaction() as session:
             connection = session.connection()
             lock_tables(connection, list(reference.rows))
-            require_empty(connection, reference.rows)
+            require_empty(session, reference.rows)
             store_tables(connection, current, list(reference.rows), progress)
             progress("queueing the unfinished jobs")
             queued = jobs.queue_again(session)
@@ -90,6 +89,3 @@ def _at_newest(file: Path, about: About) -> Iterator[sqlite3.Connection]:
         upgrade_file(copy, newest())
         with closing(backup_format.open_backup(copy)) as connection:
             yield connection
-
-
-__all__ = ["BackupError", "back_up", "restore"]

@@ -1,6 +1,7 @@
 """Backups while rows are written, and backups and restores that are killed."""
 
 import random
+import signal
 import threading
 import time
 from pathlib import Path
@@ -18,7 +19,8 @@ from app.migrate import migrate
 from app.series.tables import Observation, Series
 from tests.app.backup.conftest import NewDatabase, new_database, silent
 from tests.app.conftest import weekly_rows
-from tests.crash.conftest import Fleet, kill
+from tests.crash.conftest import PATIENCE_SECONDS, Fleet, with_signal
+from tests.crash.forked import Forked
 
 __all__ = ["new_database"]
 
@@ -44,10 +46,10 @@ class Writer(threading.Thread):
 
 
 def stored_rows(database: Database) -> tuple[int, int]:
-    """The rows that the series says it has, and those that are there."""
+    """The rows that the series counts, and those that are there."""
     with database.reading() as session:
-        said = session.scalar(sa.select(sa.func.sum(Series.rows))) or 0
-        return int(said), session.scalar(sa.select(sa.func.count(Observation.time))) or 0
+        counted = session.scalar(sa.select(sa.func.sum(Series.rows))) or 0
+        return int(counted), session.scalar(sa.select(sa.func.count(Observation.time))) or 0
 
 
 def test_a_backup_during_writes_is_one_moment_and_holds_what_was_acknowledged(
@@ -68,9 +70,15 @@ def test_a_backup_during_writes_is_one_moment_and_holds_what_was_acknowledged(
     assert writer.acknowledged > before
     restored = new_database("sqlite")
     restore(restored, tmp_path / "backup", progress=silent)
-    said, there = stored_rows(restored)
-    assert said == there
+    counted, there = stored_rows(restored)
+    assert counted == there
     assert before <= there <= writer.acknowledged
+
+
+def kill(process: Forked) -> None:
+    """`kill -9`, unless the process has ended."""
+    with_signal(process, signal.SIGKILL)
+    process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture

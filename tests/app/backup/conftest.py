@@ -10,10 +10,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.backup.service import back_up, restore
 from app.db import Base, Database
 from app.main import create_app
-from app.migrate import migrate
 from app.settings import Settings
 from tests.app.conftest import ROWS, SPEC, put_rows, weekly_rows
 from tests.conftest import temporary_postgres_database
@@ -24,7 +22,7 @@ NewDatabase = Callable[[str], Database]
 
 
 def silent(_: str) -> None:
-    """Progress that nobody reads."""
+    """Ignore the progress."""
 
 
 @pytest.fixture
@@ -102,6 +100,3 @@ def contents(database: Database) -> dict[str, list[Any]]:
 
 def _plain(value: Any) -> Any:
     return [str(each) for each in value] if isinstance(value, np.ndarray) else value
-
-
-__all__ = ["NewDatabase", "back_up", "contents", "migrate", "restore", "service_on", "silent"]
