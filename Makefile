@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test checks unit suite serve bench format lock clean
+.PHONY: demo test checks unit suite fuzz-readings serve bench format lock clean
 
 demo: .venv/demo.installed
 	$(BIN)/python -m examples.demo
@@ -30,6 +30,10 @@ unit: .venv/dev.installed
 # many tests wait for others.
 suite: unit
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not unit"
+
+# Thousands of files with a known truth, other ones each time. It takes minutes.
+fuzz-readings: .venv/dev.installed
+	STATECAST_FUZZ_FILES=$(or $(FILES),3000) $(BIN)/pytest -q -m unit tests/app/parsing/fuzz
 
 serve: .venv/demo.installed
 	$(BIN)/statecast serve

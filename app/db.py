@@ -228,6 +228,12 @@ def insert_or_ignore(session: Session, table: type[Base], **values: object) -> b
     return session.connection().execute(statement).first() is not None
 
 
+def insert_new(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
+    """Insert rows in one statement; those that a unique constraint refuses are left out."""
+    if rows:
+        session.connection().execute(_insert_if_new(session.get_bind().dialect.name, table), rows)
+
+
 def insert_for_id(
     session: Session, table: type[Base], key: InstrumentedAttribute[int], /, **values: object
 ) -> int | None:

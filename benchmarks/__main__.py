@@ -15,6 +15,7 @@ BENCHMARKS = (
     "shift",
     "serving",
     "append",
+    "plausibility",
     "retention",
     "batch",
     "upload",

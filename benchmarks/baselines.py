@@ -6,7 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.real_series import ETTH1, etth1_series
+from benchmarks.inputs.real_series import ETTH1, etth1_series
 from models.evaluation.metrics import Errors
 from models.spec.spec import Spec
 from models.training.train import train

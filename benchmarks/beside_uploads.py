@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.big_files import write_csv
+from benchmarks.inputs.big_files import write_csv
 from benchmarks.service import database, train_hourly, web
 from examples.running import statecast, stop
 

@@ -5,7 +5,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.real_series import (
+from benchmarks.inputs.real_series import (
     ETTH1,
     NIFTY,
     etth1_series,

@@ -11,7 +11,7 @@ import httpx2
 import psutil
 
 from benchmarks.beside_uploads import send
-from benchmarks.big_files import write_csv
+from benchmarks.inputs.big_files import write_csv
 from benchmarks.service import databases, web
 from examples.running import checked, statecast, stop
 

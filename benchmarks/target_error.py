@@ -8,7 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.real_series import jena_series
+from benchmarks.inputs.real_series import jena_series
 from benchmarks.service import JENA
 from models.checks.resolve import SeriesProfile, resolve
 from models.features.dataset import Batch

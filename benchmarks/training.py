@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from benchmarks.real_series import jena_series
+from benchmarks.inputs.real_series import jena_series
 from benchmarks.service import JENA
 from benchmarks.steps import (
     CHUNK,

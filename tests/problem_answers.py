@@ -1,5 +1,6 @@
 """What a test suite's application answers as problems, compared with its OpenAPI document."""
 
+import gzip
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from app.errors import TYPE_PREFIX
 from app.openapi import types_of
 from app.problems import PROBLEM_JSON
 
-# Starlette's own: they belong to no operation, or to a body that is not a form.
-UNLISTED = {"not-found", "method-not-allowed", "bad-request"}
+# Starlette's own: they belong to no operation.
+UNLISTED = {"not-found", "method-not-allowed"}
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class ProblemRecorder:
             if message["type"] == "http.response.start":
                 is_problem = (b"content-type", PROBLEM_JSON.encode()) in message["headers"]
             elif is_problem and "route" in scope:
-                self._note(scope, json.loads(message["body"]))
+                body = message["body"]
+                is_packed = body.startswith(GZIP_MAGIC)
+                self._note(scope, json.loads(gzip.decompress(body) if is_packed else body))
             await send(message)
 
         await self.app(scope, receive, sending)

@@ -1,7 +1,7 @@
 """Limits of connections: how long a request may take to arrive, how many an address may hold.
 
-Uvicorn waits without a limit for a request that has begun, so that a client who sends half of one holds a
-connection and its memory. This protocol closes such connections.
+Uvicorn waits without a limit for a request that has begun, so that a client who sends half of one
+holds a connection and its memory. This protocol closes such connections.
 """
 
 import asyncio

@@ -40,7 +40,8 @@ def after_write(session: Session, series: Series, written: Written) -> list[dict
     Returns:
         One entry for each deployed version: id, model, version, series, origin, aliases, error.
     """
-    if not len(written.changed):
+    # Before its first revision a series had no rows that a version could learn or forecast.
+    if not len(written.changed) or written.revision == 1:
         return []
     span = ChangedSpan.of(written)
     concerned = watchers(session, series, span.after)

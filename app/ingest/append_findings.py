@@ -43,10 +43,9 @@ class SeriesBefore:
     times: str | None
 
     @classmethod
-    def of(cls, session: Session, series: Series) -> Self:
-        """The series as it is stored."""
-        statement = sa.select(Upload).where(Upload.series_id == series.id)
-        upload = session.scalars(statement.order_by(Upload.id.desc()).limit(1)).first()
+    def of(cls, session: Session, series: Series, new: Upload) -> Self:
+        """The series as it is stored, before the rows of a new upload."""
+        upload = _last_upload(session, series, new) if series.first_time else None
         report: dict[str, Any] = upload.report if upload else {}
         return cls(
             series.cadence,
@@ -57,6 +56,11 @@ class SeriesBefore:
             series.timezone,
             upload.parameters.get("times") if upload else None,
         )
+
+
+def _last_upload(session: Session, series: Series, new: Upload) -> Upload | None:
+    statement = sa.select(Upload).where(Upload.series_id == series.id, Upload.id < new.id)
+    return session.scalars(statement.order_by(Upload.id.desc()).limit(1)).first()
 
 
 def append_findings(

@@ -6,7 +6,7 @@ from typing import Any
 from app.db import Database
 from app.forecasts.after_write import after_write
 from app.ingest import held_rows
-from app.ingest.plausibility import recent as plausibility
+from app.ingest.plausibility import recent_cache
 from app.ingest.plausibility.checking import RowIssue, check
 from app.ingest.plausibility.recent import Recent
 from app.series import observations
@@ -38,7 +38,7 @@ def append(database: Database, name: str, request: ObservationsWrite) -> Appende
     with database.transaction() as session:
         series = lock_series(session, name)
         batch = observations.read_batch(series, request)
-        recent = plausibility.recent_of(session, series)
+        recent = recent_cache.recent_of(session, series)
         issues = check(session, series, batch, recent)
         stored = batch
         if series.implausible == "hold":
@@ -55,6 +55,8 @@ def _remember(
     series: Series, recent: Recent | None, batch: Batch, written: Written, *, is_forecast: bool
 ) -> None:
     """Cache what is known of the series for its next append, after the commit."""
-    if recent is not None and len(written.changed):
+    if recent is None:
+        return
+    if len(written.changed):
         recent = recent.after(series, batch, is_forecast=is_forecast)
-    plausibility.cache.put(series, recent)
+    recent_cache.cache.put(series, recent)

@@ -165,6 +165,15 @@ class UploadReport(BaseModel):
     )
 
 
+class PartRead(BaseModel):
+    """One of many series of a split file: `GET /v1/series/{series}/uploads/{id}` has its report."""
+
+    series: str
+    id: int
+    rows_stored: int
+    rows_quarantined: int
+
+
 class SplitReport(BaseModel):
     """The reports of a split file and their sums; lines without a series are in the first one."""
 
@@ -179,4 +188,9 @@ class SplitReport(BaseModel):
     first: datetime | None = None
     last: datetime | None = None
     cadence: str | None = Field(None, description="The step, if it is the same in all series.")
-    items: list[UploadReport]
+    items: list[UploadReport] | list[PartRead] = Field(
+        description="The reports by name; of more than 200 series the first 1,000, in short."
+    )
+    next: str | None = Field(
+        None, description="The address of the list of all reports, if `items` does not hold them."
+    )

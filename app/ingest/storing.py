@@ -1,6 +1,6 @@
 """Store a table that was read from a file: its rows, its quarantined rows and its report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,33 +10,49 @@ from sqlalchemy.orm import Session
 from app.calendars.service import hours_of
 from app.forecasts.after_write import after_write
 from app.ingest.append_findings import SeriesBefore, append_findings
-from app.ingest.upload_requests import PreparedUpload
+from app.ingest.upload_requests import UploadRequest
 from app.parsing.reader import Table
+from app.quality.missing_marks import MissingMarks
 from app.series.changes import Batch
 from app.series.channels import channels_of_names, require_known, require_units
-from app.series.gaps import Gaps, describe_gaps
+from app.series.gaps import Gaps, describe_gaps, learnt_week
 from app.series.observation_schemas import CausedForecast
 from app.series.tables import QuarantinedRow, Series, Upload
 from app.series.write import Written, write_batch
 from app.times import to_wire
 
 
+def add_uploads(
+    session: Session, series: Iterable[Series], request: UploadRequest, sha256: str
+) -> list[Upload]:
+    """A row with a key for an upload to each of the series; `store_table` adds the report."""
+    rows = [
+        Upload(series_id=one.id, sha256=sha256, parameters=request.parameters, report={})
+        for one in series
+    ]
+    session.add_all(rows)
+    session.flush()
+    return rows
+
+
 def store_table(
     session: Session,
     series: Series,
+    row: Upload,
     table: Table,
-    prepared: PreparedUpload,
+    missing: MissingMarks,
     *,
     report_progress: Callable[[int], None] = lambda _: None,
     split: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Store a table in a locked series and return the upload's report.
+    """Store a table in a locked series and return the upload's report; the caller flushes.
 
     Args:
         session: The caller's transaction.
         series: The series, locked.
+        row: The upload.
         table: What was read.
-        prepared: How it was read.
+        missing: What means missing, by channel.
         report_progress: Called with the number of rows stored so far.
         split: Which part of a file the table is, if the file holds several series.
     """
@@ -44,28 +60,24 @@ def store_table(
         series.channels = channels_of_names(table.channels, series.channels, table.settings)
     require_known(table.channels, series.channels)
     require_units(table.settings, series.channels)
-    parameters = prepared.request.parameters
-    before = SeriesBefore.of(session, series)
-    row = Upload(series_id=series.id, sha256=prepared.sha256, parameters=parameters, report={})
-    session.add(row)
-    session.flush()
+    before = SeriesBefore.of(session, series, row)
     batch = Batch(table.times, table.values, table.channels)
     written = write_batch(
         session, series, batch, source="upload", upload_id=row.id, report_progress=report_progress
     )
     caused = [CausedForecast.model_validate(one) for one in after_write(session, series, written)]
     times, hours = table.times.view("datetime64[us]"), hours_of(session, series.calendar)
-    issues = [*table.issues, *append_findings(before, table, parameters, written)]
+    gaps = describe_gaps(times, series.timezone, hours, learnt_week(session, series, times))
+    issues = [*table.issues, *append_findings(before, table, row.parameters, written)]
     row.report = {
-        **_report(row, table, written, describe_gaps(times, series.timezone, hours)),
+        **_report(row, table, written, gaps),
         "issues": [asdict(issue) for issue in issues],
-        "dialect": {**table.dialect, "missing": prepared.settings.missing},
+        "dialect": {**table.dialect, "missing": missing},
         "forecasts": [one.model_dump(mode="json") for one in caused],
         "series": series.name,
         "split": split,
     }
     _quarantine(session, row, table)
-    session.flush()
     return row.report
 
 

@@ -14,7 +14,6 @@ from app.settings import get_settings
 
 # The share of the job's time that reading takes; storing takes the rest.
 READING_SHARE = 0.6
-SHOWN_OF_PARTS = ("series", "id", "rows_stored", "rows_quarantined")
 
 
 def read_upload(task: Task) -> None:
@@ -54,8 +53,14 @@ def _split(task: Task, request: UploadRequest, file: IO[bytes], digest: str) -> 
     task.report(phase="reading", fraction=0.0)
     timezone = task.read(lambda session: splitting.common_timezone(session, request))
     read = splitting.read_for(
-        request, file, digest, timezone, limit_bytes=get_settings().decompressed_limit_bytes
+        request,
+        file,
+        digest,
+        timezone,
+        limit_bytes=get_settings().decompressed_limit_bytes,
+        report_progress=lambda share: task.report(phase="reading", fraction=share * READING_SHARE),
     )
+    task.report(phase="storing", fraction=READING_SHARE)
 
     def store(session: Session) -> dict[str, Any]:
         def report_series(share: float) -> None:
@@ -68,9 +73,7 @@ def _split(task: Task, request: UploadRequest, file: IO[bytes], digest: str) -> 
 
 
 def _result_of_parts(report: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
-    """The sums, and of each series the facts that find its report: thousands would be too long."""
-    items = [{name: one[name] for name in SHOWN_OF_PARTS} for one in report["items"]]
-    return {"location": None, "is_new": is_new, "report": {**report, "items": items}}
+    return {"location": report["next"], "is_new": is_new, "report": report}
 
 
 def _temporary_file() -> Any:

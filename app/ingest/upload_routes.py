@@ -184,6 +184,22 @@ async def inspect_file(
         return await processes.inspect(options, file)
 
 
+@router.get("/uploads")
+def list_split_uploads(
+    database: DatabaseDependency,
+    paging: Paging,
+    split: Annotated[SeriesName, Query(description="The name that the file was uploaded to.")],
+    sha256: Annotated[str, Query(pattern="^[0-9a-f]{64}$", description="The file's hash.")],
+) -> Page[UploadReport]:
+    """List the reports of the series that a file was split into, by name."""
+    with database.reading() as session:
+        statement = queries.uploads_of_parts(split, sha256)
+        rows = session.scalars(paging.select(statement, Upload.id)).all()
+        return paging.page(
+            rows, key=lambda row: row.id, read=lambda row: UploadReport.model_validate(row.report)
+        )
+
+
 @router.get("/series/{name}/uploads", responses=documented(SeriesNotFound))
 def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Page[UploadReport]:
     """List the reports of a series' uploads, newest first."""

@@ -146,7 +146,16 @@ def store(
     if series.revision and UploadSettings.of(series, request) != prepared.settings:
         message = "The series' settings changed while the file was read: send it again."
         raise SeriesChangedMeanwhile(message)
-    report = storing.store_table(session, series, table, prepared, report_progress=report_progress)
+    (row,) = storing.add_uploads(session, [series], request, prepared.sha256)
+    report = storing.store_table(
+        session,
+        series,
+        row,
+        table,
+        prepared.settings.missing,
+        report_progress=report_progress,
+    )
+    session.flush()
     return StoredUpload(report, is_new=True)
 
 

@@ -17,6 +17,8 @@ from models.arrays import Times
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
+BLANK, DELETE = ord(" "), 127
+
 # The key under which the service's own files describe their series, in the schema's metadata.
 SERIES = b"statecast"
 
@@ -60,6 +62,26 @@ def texts(values: Sequence[str]) -> Any:
     offsets = np.cumsum([0, *(len(one) for one in encoded)], dtype=np.int32)
     buffers = [pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.StringArray.from_buffers(len(encoded), *buffers)
+
+
+def trimmed(texts: Any) -> Any:
+    """Strings without white space at their ends; not copied if none has any."""
+    import pyarrow.compute as pc
+
+    return texts if _have_visible_ends(texts) else pc.utf8_trim_whitespace(texts)
+
+
+def _have_visible_ends(texts: Any) -> bool:
+    """Whether all strings begin and end with visible characters of ASCII."""
+    if not len(texts) or texts.null_count:
+        return False
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)
+    offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
+    if (offsets[1:] == offsets[:-1]).any():
+        return False
+    content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
+    ends = (content.take(offsets[:-1]), content.take(offsets[1:] - 1))
+    return all(bool(((end > BLANK) & (end < DELETE)).all()) for end in ends)
 
 
 def text(value: str) -> Any:

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
+from app.parsing.clocks.interval_columns import beginning_first
 from app.parsing.errors import MissingColumns, OptionInvalid, UnknownColumn
 from app.parsing.findings import Findings
 from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
@@ -16,9 +17,9 @@ from app.parsing.times.column_names import (
     columns_of_parts,
     is_time_name,
 )
-from app.parsing.times.guesses import clock_format, guess_formats
+from app.parsing.times.guesses import clock_format, guess_epoch, guess_formats
 from app.parsing.times.rising_numbers import are_times, may_be_times
-from app.parsing.times.zone_names import Clock, clock_in_name, clock_of
+from app.parsing.times.zone_names import Clock, clock_in_name, clock_of, without_clock
 from app.parsing.values.cells import CellKind
 
 # A column with one of these names can only be the time.
@@ -27,6 +28,8 @@ DATE_ALONE = re.compile(r"[\w]{1,9}([-/. ,]+\w{1,9}){0,2}")
 # Hours, or hours and minutes.
 BARE_CLOCK = re.compile(r"[01]?\d|2[0-4]|(?:[01]\d|2[0-4])[0-5]\d")
 LONGEST_NAME = MOST_NAME_LENGTH - 10
+# The directives of days and of hours.
+DAYS, HOURS = frozenset("dju"), frozenset("HI")
 VALUES = (CellKind.NUMBER, CellKind.MAYBE_MOMENT)
 
 
@@ -165,6 +168,7 @@ def _found_time(
     candidates = candidates or possible or index or unknown
     candidates = [n for n in candidates if not _is_fixed([row[n] for row in rows])] or candidates
     candidates = universal_first(candidates, sure, names)
+    candidates = beginning_first(candidates, [*sure, *proven], names)
     if not candidates:
         return (), None
     _require_named(names, kinds, candidates[0], named)
@@ -216,7 +220,11 @@ def _parts_and_clock(
     """The columns of year, month and day, and one of the time of day if there is one."""
     time = tuple(parts.values())
     clock = next((n for n, kind in enumerate(kinds) if kind == CellKind.CLOCK), None)
-    if clock is None or "hour" in parts or not {"day", "day of the year"} & set(parts):
+    if (
+        clock is None
+        or {"hour", "clock"} & set(parts)
+        or not {"day", "day of the year"} & set(parts)
+    ):
         return time, form
     return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
 
@@ -230,17 +238,35 @@ def _clock_beside(
     has_header: bool,
 ) -> int | None:
     """The column of the time of day, if the date does not contain it."""
-    if not DATE_ALONE.fullmatch(rows[0][date]):
+    if not DATE_ALONE.fullmatch(rows[0][date]) or _takes_no_clock(rows[0][date]):
         return None
     others = [n for n in range(len(names)) if n != date]
-    clocks = [n for n in others if kinds[n] == CellKind.CLOCK]
-    numbers = [n for n in others if kinds[n] in VALUES and CLOCK_NAME.fullmatch(_plain(names[n]))]
+    clocks = [n for n in others if kinds[n] == CellKind.CLOCK and _go_together(rows, date, n)]
+    numbers = [n for n in others if kinds[n] in VALUES and _is_clock_name(names[n])]
     bare = [date + 1] if not has_header and _is_bare_clock(date, rows) else []
     found = [*clocks, *numbers, *bare]
     # Beside a date in UTC, a time of day that is in UTC too.
     is_utc = says_utc(names[date])
     alike = [n for n in found if n < len(names) and says_utc(names[n]) == is_utc]
     return next(iter([*alike, *found]), None)
+
+
+def _is_clock_name(name: str) -> bool:
+    return any(CLOCK_NAME.fullmatch(_plain(one)) for one in (name, without_clock(name)))
+
+
+def _takes_no_clock(cell: str) -> bool:
+    """Whether no time of day can follow: on a month, on a time of day, on seconds since 1970."""
+    forms = guess_formats(cell) or guess_epoch(cell)
+    parts = [set(form.directives) for form in forms]
+    return bool(parts) and not any(DAYS & some and not HOURS & some for some in parts)
+
+
+def _go_together(rows: list[list[str]], date: int, clock: int) -> bool:
+    """Whether date and time of day are a moment: a month and a time of day are none."""
+    pairs = ((row[date], row[clock]) for row in rows if row[date] and row[clock])
+    first = next(pairs, None)
+    return first is None or not guess_formats(first[0]) or bool(guess_formats(" ".join(first)))
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:

@@ -77,11 +77,12 @@ class ReadRows:
             options: How rows of one time are combined, and what is known about the channels.
             findings: Receives what is found.
         """
-        lines, rows = self.rows.lines, self.rows.usable if chosen is None else chosen
+        lines, usable = self.rows.lines, self.rows.usable
+        rows = chosen if chosen is not None else slice(None) if usable.all() else usable
         ordered = in_order(
             self.times[rows],
             self.channels.values[rows],
-            lines.where(self.rows.usable) if chosen is None else lines.at_rows(chosen),
+            lines.where(usable) if chosen is None else lines.at_rows(chosen),
             findings,
             combining=Combining.of(options, self.channels.rules),
         )

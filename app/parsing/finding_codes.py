@@ -48,9 +48,15 @@ CODES = {
     ),
     "zone_unknown": Code("local times without their zone", "read as the message says"),
     "interval_ends": Code("times that seem to end their intervals", "kept as they are written"),
+    "counted_clocks": Code(
+        "times of day to 25:00, which count the periods of a day", "the beginning is the row's time"
+    ),
     "clocks_disagree": Code("two columns of times that differ", "read as the message says"),
     "second_time": Code("a column that repeats the time", "left out"),
-    "repeated_hour": Code("an hour that occurred twice when clocks went back", "resolved by order"),
+    "interval_columns": Code("a column of the other end of each row's interval", "left out"),
+    "repeated_hour": Code(
+        "an hour that occurred twice when clocks went back", "resolved by marks or order"
+    ),
     "newest_first": Code("rows with the newest first", "sorted by time"),
     "not_in_order": Code("rows that step back in time", "sorted by time"),
     "duplicate_rows": Code("rows that repeat another row of their time", "stored once"),
@@ -86,6 +92,7 @@ CODES = {
     "missing_values": Code("fields without a value", "stored as missing"),
     "empty_channels": Code("channels without a single value", "stored as missing"),
     "constant_channels": Code("channels that never change", KEPT),
+    "outside_limits": Code("values outside of their channels' `minimum` and `maximum`", KEPT),
     "sentinel": Code("numbers that look like placeholders for a missing value", OFFERED),
     "flat_line": Code("the same value for unusually long", KEPT),
     "spike": Code("single values far away from both neighbours", KEPT),

@@ -13,7 +13,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from app.parsing.arrow import texts
 from app.parsing.clocks.file_clock import zone_column
+from app.parsing.clocks.interval_columns import LONGEST_STEP
 from app.parsing.columns import ChosenColumns, choose_columns, column_names
 from app.parsing.errors import UnreadableFile
 from app.parsing.findings import Findings
@@ -26,6 +28,7 @@ from app.parsing.options import ReadOptions
 from app.parsing.pieces import Irregular, PieceReader
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources import arrow_files
+from app.parsing.sources.clock_columns import clock_columns, cover_a_day
 from app.parsing.sources.delimiters import WHITESPACE, split_fields
 from app.parsing.sources.grids import is_plain, split_text
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
@@ -34,7 +37,8 @@ from app.parsing.sources.year_tables import month_columns
 from app.parsing.times.column_names import is_time_name
 from app.parsing.times.fields import Integers
 from app.parsing.times.guesses import guess_epoch
-from app.parsing.times.timestamps import Moments
+from app.parsing.times.texts import Column
+from app.parsing.times.timestamps import Moments, read_moments
 from app.parsing.values.cells import CellKind
 from app.parsing.values.matrix import Matrix
 
@@ -156,10 +160,13 @@ def _first_rows(
     require_unmixed(layout, rows, options)
     if month_columns(layout, rows, record.lines[0].text):
         raise Irregular("its columns are months")
+    if options.wide is None and cover_a_day(list(clock_columns(layout.names).values())):
+        raise Irregular("its columns are the times of a day")
     if options.period:
         raise Irregular("its times are numbers of periods")
     chosen = choose_columns(layout, rows, options)
     _require_plain_columns(layout, chosen, rows[0])
+    _require_one_time(chosen, rows[0])
     _require_steady_texts(layout, chosen, rows)
     if zone_column(layout.names, layout.kinds, rows, chosen) is not None:
         raise Irregular("a column names the clock of each row")
@@ -173,6 +180,21 @@ def _require_plain_columns(layout: Layout, chosen: ChosenColumns, first_row: lis
     for name, kind in zip(layout.names, layout.kinds, strict=True):
         if kind == CellKind.TEXT and SYMBOL_NAME.fullmatch(name.lower()):
             raise Irregular("a column holds symbols")
+
+
+def _require_one_time(chosen: ChosenColumns, first_row: list[str]) -> None:
+    """Refuse a column of seconds since 1970 near the time: it may end the row's interval."""
+    epochs = [first_row[number] for number in chosen.channels if guess_epoch(first_row[number])]
+    if chosen.asked or not epochs:
+        return
+    time = " ".join(first_row[number] for number in chosen.time)
+    try:
+        moments = [read_moments(Column(texts([text])), None) for text in (time, *epochs)]
+    except UnreadableFile as error:
+        raise Irregular("its time may be read in two ways, and so may another column") from error
+    times = np.array([int(one.times[0]) for one in moments])
+    if (np.abs(times[1:] - times[0]) <= LONGEST_STEP).any():
+        raise Irregular("a column may be the end of each row's interval")
 
 
 def _require_steady_texts(layout: Layout, chosen: ChosenColumns, rows: list[list[str]]) -> None:

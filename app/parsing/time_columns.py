@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing.clocks.clocks_to_25 import CountedClocks, counted_clocks
 from app.parsing.clocks.counted_days import CountedDays
 from app.parsing.clocks.file_clock import FileClock, clock_of_names, times_without_clock
 from app.parsing.clocks.naive_times import report_interval_ends, report_naive_times
@@ -15,6 +16,7 @@ from app.parsing.clocks.periods import (
     period_refused,
     read_periods,
 )
+from app.parsing.clocks.repeated_hours import marked_hours
 from app.parsing.clocks.utc import UtcTimes, in_utc
 from app.parsing.errors import UnreadableTimes
 from app.parsing.options import ReadOptions
@@ -22,6 +24,7 @@ from app.parsing.rows import CheckedRows
 from app.parsing.time_reports import leave_out_means, report_fiscal_years
 from app.parsing.times.clock_numbers import with_full_clocks
 from app.parsing.times.decimal_years import with_octobers
+from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
 from app.parsing.times.guesses import interval_pattern
 from app.parsing.times.joined import joined
@@ -47,6 +50,7 @@ def read_times(
     *,
     known_format: str | None = None,
     clock: FileClock | None = None,
+    occurrence: Integers | None = None,
 ) -> ReadTimes:
     """The times of all rows in UTC.
 
@@ -57,9 +61,10 @@ def read_times(
         rows: The rows; those whose time cannot be used are quarantined.
         known_format: The format of their joined texts, if their names determine it.
         clock: The clock that the file names beside its times.
+        occurrence: Which of two equal hours the marks of rows mean, if they had marks.
 
     Raises:
-        UnreadableTimes: If most cannot be read.
+        UnreadableTimes: If most cannot be read, or marks of repeated hours are unknown.
         AmbiguousTimes: If they can be read in two ways.
         AmbiguousZone: If the abbreviation of their clock means several.
         CountedPeriods: If the last column counts the periods of each day.
@@ -74,7 +79,20 @@ def read_times(
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
     texts, behind = times_without_clock(with_octobers(texts), form, options.timezone)
     column = Column(texts)
-    moments = read_moments(column, form)
+    moments = replace(read_moments(column, form), occurrence=occurrence)
+    if occurrence is None and (marked := marked_hours(columns, ~moments.read)):
+        whole = [*columns[:-1], marked.texts]
+        return read_times(
+            whole,
+            names,
+            options,
+            rows,
+            known_format=known_format,
+            clock=clock,
+            occurrence=marked.occurrence,
+        )
+    if longer := counted_clocks(columns, ~moments.read):
+        return _counted_clocks(longer, names, options, rows, clock=clock)
     if moments.read.sum() < LEAST_READ_SHARE * len(moments.read):
         _refuse(column, moments, names)
     if found := counted_hours(columns, moments):
@@ -94,6 +112,26 @@ def read_times(
     if options.times is None:
         report_interval_ends(names, len(rows.lines), rows, hours_to_24=ends_at_24(columns))
     return ReadTimes(utc, moments.formats)
+
+
+def _counted_clocks(
+    found: CountedClocks,
+    names: list[str],
+    options: ReadOptions,
+    rows: CheckedRows,
+    *,
+    clock: FileClock | None,
+) -> ReadTimes:
+    """The beginnings of the periods that times of day to 25:00 count."""
+    form = (options.timestamp_format or "").split(" ")[0] or None
+    counted = replace(options, period=found.days.period)
+    read = read_periods(found.columns, names, counted, rows, form=form, clock=clock)
+    message = (
+        f"Times of day go to 25:00: they count the {found.days.period} periods of each local day, "
+        f"{found.days.longest} on the longest. Each row has the time at which its period begins."
+    )
+    rows.findings.report("counted_clocks", message, len(read.utc.times))
+    return ReadTimes(read.utc, read.formats)
 
 
 def _with_counted(options: ReadOptions, names: list[str], found: CountedDays | None) -> ReadOptions:

@@ -5,6 +5,7 @@ import numpy as np
 from app.quality.clock_changes import clock_change_findings
 from app.quality.flat_lines import Run, flat_line_findings, long_runs
 from app.quality.jitter import jitter_findings
+from app.quality.limits import limit_findings, rows_outside
 from app.quality.missing_values import is_constant, missing_value_findings
 from app.quality.sample import Finding, Integers, Sample
 from app.quality.sentinels import SentinelCounts, find_sentinels, sentinel_findings
@@ -21,6 +22,7 @@ def check_values(sample: Sample) -> list[Finding]:
     missing: list[int] = []
     empty: list[str] = []
     constant: list[str] = []
+    outside: list[Integers] = []
     sentinels: list[SentinelCounts] = []
     unlikely: list[Integers] = []
     runs: list[list[Run]] = []
@@ -32,6 +34,7 @@ def check_values(sample: Sample) -> list[Finding]:
         missing.append(channel.missing)
         empty += [name] if channel.is_empty else []
         constant += [name] if is_constant(channel) else []
+        outside.append(rows_outside(channel))
         sentinels.append(find_sentinels(channel, is_market=sample.is_market))
         rest = channel.without(list(sentinels[-1]))
         unlikely.append(unlikely_rows(rest))
@@ -40,6 +43,7 @@ def check_values(sample: Sample) -> list[Finding]:
         directions.append(is_direction(rest))
     return [
         *missing_value_findings(sample, missing, empty=empty, constant=constant),
+        *limit_findings(sample, outside),
         *sentinel_findings(sample, sentinels),
         *unit_findings(sample, unlikely),
         *flat_line_findings(sample, runs),

@@ -36,7 +36,9 @@ from app.retention.conditions import (
 from app.retention.policy import policy_of
 from app.retention.queries import idle_states, serving_versions, surplus_versions, versions_of
 from app.retention.throttle import Throttle
-from app.scores.totals import fold
+from app.scores.folding import fold
+from app.scores.outliers import OutlierPoints, outlier_points
+from app.scores.spans import Span
 from app.series.tables import Series
 from app.settings import Settings
 
@@ -98,15 +100,28 @@ class Cleaner:
     def _clean_pair(self, pair: Pair, limits: Limits) -> None:
         """Read the expired forecasts of a pair in index order, and delete them in batches."""
         after: Position | None = None
+        outliers: dict[str, OutlierPoints] | None = None
         while found := self._read(
             partial(_next, pair=pair, limits=limits, after=after, size=self._throttle.size)
         ):
             after = found[-1][1]
             ids = [forecast_id for forecast_id, _ in found]
-            self._write(partial(self._delete_forecasts, pair=pair, limits=limits, ids=ids))
+            if outliers is None:
+                # Once, before the first batch: batches that lack the rows before would show others.
+                outliers = self._read(partial(_outliers, pair=pair))
+            self._write(
+                partial(
+                    self._delete_forecasts, pair=pair, limits=limits, ids=ids, outliers=outliers
+                )
+            )
 
     def _delete_forecasts(
-        self, session: Session, pair: Pair, limits: Limits, ids: list[int]
+        self,
+        session: Session,
+        pair: Pair,
+        limits: Limits,
+        ids: list[int],
+        outliers: dict[str, OutlierPoints],
     ) -> Counter[str]:
         if not _lock_series(session, [pair.series_id]):
             return Counter()
@@ -116,7 +131,7 @@ class Cleaner:
             StoredForecast.id.in_(ids), *is_expired(pair, limits)
         )
         ids = list(session.scalars(chosen))
-        scores = fold(session, pair.version_id, pair.series_id, ids)
+        scores = fold(session, pair.version_id, pair.series_id, ids, outliers)
         deletion = sa.delete(StoredForecast).where(
             StoredForecast.id.in_(ids), is_deleted_itself(limits)
         )
@@ -212,6 +227,14 @@ def _next(
         statement = statement.where(sa.tuple_(*IDENTITY) > position)
     rows = session.execute(statement.order_by(*IDENTITY).limit(size))
     return [(row[0], (row[1], row[2], row[3])) for row in rows]
+
+
+def _outliers(session: Session, pair: Pair) -> dict[str, OutlierPoints]:
+    """Which scores of a pair are outliers, by target; none of a deleted series."""
+    series = session.get(Series, pair.series_id)
+    if series is None:
+        return {}
+    return outlier_points(session, Span(pair.version_id, series, start=None))
 
 
 def _has_alias(session: Session, version_id: int) -> bool:

@@ -19,8 +19,8 @@ class PerformanceQuery(BaseModel):
     window: Window | None = Field(None, description="Only this window.")
     outliers: Literal["include", "exclude"] = Field(
         "include",
-        description="`exclude`: without the points that `outliers` of each target names. Scores "
-        "that retention has folded into sums stay included.",
+        description="`exclude`: without the points that `outliers` of each target names, and "
+        "without those that retention has deleted since (`deleted_outliers`).",
     )
 
 
@@ -72,6 +72,16 @@ class TargetPerformance(Figures):
         "interval away from the forecast, and far from the naive one too: often a row in a wrong "
         "unit. And later rows with errors as large: their forecasts have read it. At most 100. "
         "They are in the figures unless `outliers=exclude`.",
+    )
+    deleted_outliers: int = Field(
+        0,
+        description="Outliers among the scores that retention has deleted: their sums stay in the "
+        "figures over all time unless `outliers=exclude`.",
+    )
+    deleted_unchecked: int = Field(
+        0,
+        description="Scores that an earlier release deleted without a check for outliers: their "
+        "sums are in the figures over all time with `outliers=exclude` too.",
     )
 
 

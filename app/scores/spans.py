@@ -19,12 +19,14 @@ class Span:
         series: The series.
         start: Only points after this moment; all if it is None.
         excluded: Conditions that leave out points of values, such as outliers.
+        with_outliers: Whether the sums of deleted scores include those of outliers.
     """
 
     version_id: int
     series: Series
     start: datetime | None
     excluded: tuple[sa.ColumnElement[bool], ...] = ()
+    with_outliers: bool = True
 
     def conditions(self, table: type[AwaitedPoint]) -> Iterable[sa.ColumnElement[bool]]:
         """Conditions on the rows of a table: those that count and have an actual value."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, FloatVector, Timestamp
+from app.db import Base, FloatVector, Json, Timestamp
 from app.stored_reports import ReportJson
 
 
@@ -88,7 +88,8 @@ class FoldedScore(Base):
     """The sums of scores that retention deleted: performance over all time needs them.
 
     `code` is the actual class, and -1 for forecasts of values; `sums` has the number of points and
-    the totals of their figures, by name.
+    the totals of their figures, by name. `outliers` has those of the points that were outliers, and
+    `checked`, the number of points that were compared. Earlier releases compared none.
     """
 
     __tablename__ = "folded_scores"
@@ -103,3 +104,4 @@ class FoldedScore(Base):
     lead: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sums: Mapped[dict[str, Any]] = mapped_column(ReportJson)
+    outliers: Mapped[dict[str, Any] | None] = mapped_column(Json)

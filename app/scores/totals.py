@@ -1,6 +1,6 @@
 """Totals of scored points by target, lead and class, including those of deleted points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +34,12 @@ def totals_of(session: Session, span: Span, table: type[AwaitedPoint]) -> Totals
     """
     found = counted(session, table, span.conditions(table))
     if span.start is None:
-        found = added(found, folded(session, span.version_id, span.series.id))
+        rows = folded(session, span.version_id, span.series.id)
+        sums = {
+            key: row.sums if span.with_outliers else _without_outliers(row)
+            for key, row in rows.items()
+        }
+        found = added(found, {key: each for key, each in sums.items() if each["count"]})
     return dict(sorted(found.items()))
 
 
@@ -54,48 +59,24 @@ def counted(
     }
 
 
-def folded(session: Session, version_id: int, series_id: int) -> Totals:
+def folded(session: Session, version_id: int, series_id: int) -> dict[Key, FoldedScore]:
     """The sums of the deleted scores of a version on a series."""
-    return {key: row.sums for key, row in _rows(session, version_id, series_id).items()}
-
-
-def added(one: Totals, other: Totals) -> Totals:
-    """The sum of two totals."""
-    return {key: _sum(one.get(key, {}), other.get(key, {})) for key in one.keys() | other.keys()}
-
-
-def fold(session: Session, version_id: int, series_id: int, forecasts: Sequence[int]) -> int:
-    """Add the points of these forecasts to the sums and delete them; return their number.
-
-    The caller holds the series' lock, under which scores change.
-    """
-    deleted = 0
-    for table in _COLUMNS:
-        chosen = table.forecast_id.in_(forecasts)
-        scored = (chosen, sa.and_(table.counted, table.actual.is_not(None)))
-        _add(session, version_id, series_id, counted(session, table, scored))
-        deleted += session.connection().execute(sa.delete(table).where(chosen)).rowcount
-    return deleted
-
-
-def _add(session: Session, version_id: int, series_id: int, new: Totals) -> None:
-    rows = _rows(session, version_id, series_id) if new else {}
-    for key, sums in new.items():
-        if key in rows:
-            rows[key].sums = _sum(rows[key].sums, sums)
-        else:
-            fields = dict(zip(("target", "lead", "code"), key, strict=True))
-            row = FoldedScore(version_id=version_id, series_id=series_id, sums=sums, **fields)
-            session.add(row)
-    session.flush()
-
-
-def _rows(session: Session, version_id: int, series_id: int) -> dict[Key, FoldedScore]:
     statement = sa.select(FoldedScore).filter_by(version_id=version_id, series_id=series_id)
     return {(row.target, row.lead, row.code): row for row in session.scalars(statement)}
 
 
-def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+def added(one: Totals, other: Totals) -> Totals:
+    """The sum of two totals."""
+    return {key: sum_of(one.get(key, {}), other.get(key, {})) for key in one.keys() | other.keys()}
+
+
+def _without_outliers(row: FoldedScore) -> dict[str, float]:
+    outliers = row.outliers or {}
+    return {name: total - outliers.get(name, 0) for name, total in row.sums.items()}
+
+
+def sum_of(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """The sum of two totals of the same points' figures, by name."""
     return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 

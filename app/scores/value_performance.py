@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.scores.outliers import find_outliers, without
+from app.scores.outliers import NO_OUTLIERS, Outliers, find_outliers, without
 from app.scores.schemas import TargetPerformance
 from app.scores.spans import Span, added, ratio
 from app.scores.tables import ForecastScore
@@ -22,13 +22,19 @@ def value_targets(
     found = find_outliers(session, span)
     chosen = without(span, found.values()) if without_outliers else span
     return [
-        TargetPerformance(
-            unit=span.unit(each["target"]),
-            outliers=list(found[each["target"]].rows) if each["target"] in found else [],
-            **each,
-        )
+        _performance(span, found.get(each["target"], NO_OUTLIERS), each)
         for each in target_figures(session, chosen, ForecastScore, test, _figures)
     ]
+
+
+def _performance(span: Span, outliers: Outliers, figures: dict[str, Any]) -> TargetPerformance:
+    return TargetPerformance(
+        unit=span.unit(figures["target"]),
+        outliers=list(outliers.rows),
+        deleted_outliers=outliers.folded,
+        deleted_unchecked=outliers.unchecked,
+        **figures,
+    )
 
 
 def _figures(points: Sequence[PointSums], test: dict[str, Any]) -> dict[str, Any]:

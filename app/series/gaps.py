@@ -5,10 +5,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy.orm import Session
 
+from app.series.storage import row_reader
+from app.series.tables import Series
 from app.times import to_wire
 from models.arrays import Times
-from models.calendars.cadence import DAY_MICROSECONDS, Cadence, CadenceEvidence, infer_cadence
+from models.calendars.cadence import (
+    DAY_MICROSECONDS,
+    Cadence,
+    CadenceEvidence,
+    evidence_of,
+    infer_cadence,
+)
 from models.calendars.calendar import learn_calendar
 from models.calendars.exchange import Exchange
 from models.calendars.exchange_hours import Hours
@@ -18,6 +27,10 @@ from models.calendars.weekdays import open_day_numbers, open_weekdays
 
 MICROSECONDS_PER_SECOND = 1_000_000
 DAY_SECONDS = 86_400
+# Rows from which the week of a series is learnt.
+LEARNT_ROWS = 20_000
+# Rows whose usual step is shorter than this share of a day are not days.
+FINER_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +74,52 @@ class Gaps:
         ]
 
 
-def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Gaps:
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The step of a series of days, and the weekdays on which it has rows, from Monday, 0."""
+
+    cadence: Cadence
+    weekdays: tuple[int, ...]
+
+
+def learnt_week(session: Session, series: Series, added: Times) -> Week | None:
+    """The week of a series, learnt from all of its rows; None if its rows are not days.
+
+    Args:
+        session: The transaction in which rows were added.
+        series: The series.
+        added: The rows that were added.
+    """
+    if series.cadence is None:
+        return None
+    cadence = Cadence.parse(series.cadence)
+    if cadence not in (Cadence("B", 1), Cadence("us", DAY_MICROSECONDS)):
+        return None
+    if len(added) < series.rows:
+        stored = row_reader.first_times(session, series.id, LEARNT_ROWS)
+        added = stored.view("datetime64[us]")
+    return Week(cadence, _open_weekdays(added, cadence, series.timezone))
+
+
+def describe_gaps(
+    times: Times, timezone: str, hours: Hours | None = None, week: Week | None = None
+) -> Gaps:
     """Find the steps that are longer than the usual one.
 
     With the sessions of an exchange, only rows that are missing in sessions count, and the length
     of a gap is that of its missing rows and one step. The rows of a daily series are counted in the
     days that are open in its weeks: business days, or Monday to Saturday. In other series nights,
     week-ends and holidays count as well.
+
+    Args:
+        times: The rows.
+        timezone: The zone in which days are counted.
+        hours: The sessions of an exchange.
+        week: What is known of the whole series, of which these rows may be few days. Rows closer
+            together than days are described by themselves.
     """
-    evidence = infer_cadence(times, timezone)
+    week = None if week is None or _are_finer(times) else week
+    evidence = _evidence(times, timezone, week)
     cadence = evidence.cadence
     if cadence is None:
         return Gaps(evidence, times[:0], np.empty(0))
@@ -77,13 +127,24 @@ def describe_gaps(times: Times, timezone: str, hours: Hours | None = None) -> Ga
         calendar = learn_calendar(times, cadence, hours.code, timezone, hours)
         if isinstance(calendar, Exchange):
             return _gaps_in_sessions(times, calendar, evidence)
-    weekdays = _open_weekdays(times, cadence, timezone)
+    weekdays = week.weekdays if week else _open_weekdays(times, cadence, timezone)
     if len(weekdays) < 7:
         return _gaps_in_weeks(times, timezone, weekdays, evidence)
     steps = np.diff(times)
     is_gap = _is_longer(times, cadence, timezone, jittered=evidence.jitter_seconds > 0)
     seconds = steps[is_gap].astype(np.int64) / MICROSECONDS_PER_SECOND
     return Gaps(evidence, times[:-1][is_gap], seconds)
+
+
+def _are_finer(times: Times) -> bool:
+    steps = np.diff(times).astype(np.int64)
+    return len(steps) > 0 and float(np.median(steps)) < FINER_SHARE * DAY_MICROSECONDS
+
+
+def _evidence(times: Times, timezone: str, week: Week | None) -> CadenceEvidence:
+    if week is None:
+        return infer_cadence(times, timezone)
+    return evidence_of(week.cadence, times, timezone)
 
 
 def _gaps_in_sessions(times: Times, calendar: Exchange, evidence: CadenceEvidence) -> Gaps:

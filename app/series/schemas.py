@@ -281,8 +281,9 @@ class UploadQuery(BaseModel):
     )
     wide: bool | None = Field(
         None,
-        description="Whether the table has a column for each time, such as a column for each year. "
-        "Its other columns say which series a row is of. Found in the file if left out.",
+        description="Whether the table has a column for each time, such as a column for each year, "
+        "or for each time of the day beside a date. Its other columns say which series a row is "
+        "of. Found in the file if left out.",
     )
     columns: list[str] = Field(
         default_factory=list,

@@ -1,13 +1,14 @@
 """Create, find, lock and change series, and load them for training and forecasting."""
 
-from typing import cast
+from collections.abc import Iterable
+from typing import Any, cast
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.calendars import service as calendars
-from app.db import insert_or_ignore
+from app.db import insert_new, insert_or_ignore
 from app.errors import (
     CalendarUnavailable,
     NoCadence,
@@ -73,6 +74,23 @@ def ensure_series(session: Session, request: SeriesCreate) -> Series:
     return series
 
 
+def ensure_all(session: Session, requests: Iterable[SeriesCreate]) -> dict[str, Series]:
+    """The series of many names, created where there are none, and locked in the order of names.
+
+    All new ones are inserted before the first of the others is locked: two such calls at once wait
+    for each other and do not deadlock.
+    """
+    asked = {request.name: request for request in requests}
+    known = set(session.scalars(sa.select(Series.name).where(Series.name.in_(asked))))
+    new = [_fields(asked[name]) for name in sorted(asked) if name not in known]
+    insert_new(session, Series, new)
+    statement = sa.select(Series).where(Series.name.in_(asked)).order_by(Series.name)
+    locked = session.scalars(
+        statement.with_for_update().execution_options(populate_existing=True)
+    ).all()
+    return {series.name: series for series in locked}
+
+
 def _find_locked(session: Session, name: str) -> Series | None:
     """The series of a name, locked until the transaction ends.
 
@@ -83,21 +101,23 @@ def _find_locked(session: Session, name: str) -> Series | None:
 
 
 def _insert(session: Session, request: SeriesCreate) -> bool:
-    return insert_or_ignore(
-        session,
-        Series,
-        name=request.name,
-        kind=request.kind,
-        description=request.description,
-        timezone=request.timezone,
-        cadence=request.cadence,
-        cadence_is_given=request.cadence is not None,
-        calendar=request.calendar or ("sessions" if request.kind == "ohlc" else "continuous"),
-        calendar_is_given=request.calendar is not None,
-        channels=checked_channels(request.channels),
-        attributes=request.attributes,
-        implausible=request.implausible,
-    )
+    return insert_or_ignore(session, Series, **_fields(request))
+
+
+def _fields(request: SeriesCreate) -> dict[str, Any]:
+    return {
+        "name": request.name,
+        "kind": request.kind,
+        "description": request.description,
+        "timezone": request.timezone,
+        "cadence": request.cadence,
+        "cadence_is_given": request.cadence is not None,
+        "calendar": request.calendar or ("sessions" if request.kind == "ohlc" else "continuous"),
+        "calendar_is_given": request.calendar is not None,
+        "channels": checked_channels(request.channels),
+        "attributes": request.attributes,
+        "implausible": request.implausible,
+    }
 
 
 def update_series(

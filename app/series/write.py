@@ -20,8 +20,8 @@ from models.calendars.weekdays import open_weekdays
 # Rows from which the cadence is inferred: reading all of them for every new row would be slow.
 CADENCE_ROWS = 20_000
 
-# The cadence is inferred again when a write adds or deletes at least a tenth of the rows. A feed
-# of single rows pays for it less often as the series grows.
+# The cadence is inferred again when a write adds or deletes at least a tenth of the rows, and when
+# the series has grown by a tenth. A feed of single rows pays for it less often as it grows.
 INFERENCE_SHARE = 10
 
 PIECE_ROWS = 100_000
@@ -157,10 +157,22 @@ def record_revision(
     )
     series.revision = written.revision
     moved = written.rows_stored + written.rows_deleted
-    if series.cadence is None or moved * INFERENCE_SHARE >= series.rows:
+    is_large = moved * INFERENCE_SHARE >= series.rows
+    if (
+        series.cadence is None
+        or is_large
+        or _has_grown(series.rows - written.rows_stored, series.rows)
+    ):
         # The times of a new series are in memory already.
         infer_step(session, series, written.changed[:CADENCE_ROWS] if was_empty else None)
     return written
+
+
+def _has_grown(before: int, after: int) -> bool:
+    """Whether a number of rows passes the next tenth: the weeks of a feed are learnt on the way."""
+    growth = np.log1p(1 / INFERENCE_SHARE)
+    stages = np.floor(np.log([max(before, 1), max(after, 1)]) / growth)
+    return bool(stages[1] > stages[0])
 
 
 def infer_step(session: Session, series: Series, first: Microseconds | None = None) -> None:

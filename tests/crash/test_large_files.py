@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.jobs.tables import Job, JobState
-from app.series.tables import KeptFile, KeptPiece, Series
+from app.series.tables import KeptFile, KeptPiece, Series, Upload
 from tests.crash.conftest import Fleet, eventually, kill
 
 ROWS = 60_000
@@ -86,6 +86,42 @@ class TestKilledWeb:
         with fleet.web(**SETTINGS) as (_, client):
             assert len(client.get("/v1/jobs").json()["items"]) == queued
             upload(fleet, client, body)
+
+
+SERIES = 400
+SPLIT = "/v1/series/shops/uploads?split=shop"
+
+
+def many_series() -> bytes:
+    """Thirty days of each shop."""
+    rows = (
+        f"2024-01-{day:02},shop-{shop:03},{shop + day}\n"
+        for day in range(1, 31)
+        for shop in range(SERIES)
+    )
+    return b"date,shop,sold\n" + "".join(rows).encode()
+
+
+class TestKilledWorker:
+    def test_many_series_are_stored_all_or_not_at_all_and_once(self, fleet: Fleet) -> None:
+        with fleet.web() as (_, client):
+            job = client.post(SPLIT, content=many_series()).json()["id"]
+            worker = fleet.training_worker()
+            eventually(
+                lambda: fleet.job(job).progress["phase"] == "storing", "the job stores series"
+            )
+            kill(worker)
+            assert stored(fleet.database)["series"] in {0, SERIES}
+            fleet.training_worker()
+            ended = fleet.wait_for_end(job)
+            assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+            assert stored(fleet.database)["series"] == SERIES
+            uploads = sa.select(sa.func.count()).select_from(Upload)
+            with fleet.database.reading() as session:
+                assert session.scalar(uploads) == SERIES
+                assert set(session.scalars(sa.select(Series.rows))) == {30}
+            report = (ended.result or {})["report"]
+            assert (report["series"], report["rows_stored"]) == (SERIES, 30 * SERIES)
 
 
 def answer_of(sender: socket.socket) -> bool:

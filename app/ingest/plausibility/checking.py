@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from app.ingest.plausibility.expectations import Expected, expectations
+from app.ingest.plausibility.expectations import Expected, expectations, forecast_times
 from app.ingest.plausibility.recent import Recent, columns_of
 from app.ingest.plausibility.usual_values import LEVEL_ROWS, levels
 from app.series.changes import Batch
@@ -45,13 +45,34 @@ def check(session: Session, series: Series, batch: Batch, recent: Recent | None)
         batch: The rows.
         recent: What the series' recent rows show; None for a series without rows.
     """
+    if recent is not None and len(batch.times) == 1 and is_usual(series, batch, recent):
+        return []
     issues = list(_outside_limits(series, batch))
     if recent is not None:
         seen = {(issue.row, issue.channel) for issue in issues}
         unexpected = _unexpected(session, series, batch, recent)
         issues += [issue for issue in unexpected if (issue.row, issue.channel) not in seen]
-        issues += _unusual_times(series, batch, recent)
+        issues += _unusual_times(session, series, batch, recent)
     return sorted(issues, key=lambda issue: issue.row)
+
+
+def is_usual(series: Series, batch: Batch, recent: Recent) -> bool:
+    """Whether a single row is certainly usual, from plain numbers: the same bounds as below.
+
+    Most appends bring one usual row.
+    """
+    time = int(batch.times[0])
+    if time not in recent.expected and not recent.times.is_far_enough(time, recent.last):
+        return False
+    for value, column in zip(batch.values[0].tolist(), columns_of(series, batch), strict=True):
+        if math.isnan(value):
+            continue
+        low, high, step = recent.bounds[column]
+        before = sorted(row[column] for _, row in recent.tail if not math.isnan(row[column]))
+        level = before[(len(before) - 1) // 2] if before else value
+        if not low <= value <= high or abs(value - level) > step:
+            return False
+    return True
 
 
 def _outside_limits(series: Series, batch: Batch) -> Iterator[RowIssue]:
@@ -95,8 +116,6 @@ def _unexpected(
 ) -> Iterator[RowIssue]:
     """Values far from the recent ones, and far from forecasts."""
     columns = columns_of(series, batch)
-    if len(batch.times) == 1 and _is_usual(batch.values[0], recent, columns):
-        return
     distances = _distances(batch, recent, columns)
     if not distances.unusual.any():
         return
@@ -113,26 +132,6 @@ def _unexpected(
             yield RowIssue(row, "unexpected_value", message, _time(batch, row), name, value)
 
 
-def _is_usual(row: Values, recent: Recent, columns: list[int]) -> bool:
-    """Whether a single row is certainly usual: the same bounds as below, a tenth of their time.
-
-    Most appends bring one usual row.
-    """
-    usual = recent.values
-    bounds = (usual.low[columns], usual.high[columns], usual.step[columns])
-    before = recent.tail[:, columns].T.tolist()
-    for value, low, high, step, last in zip(
-        row.tolist(), *(each.tolist() for each in bounds), before, strict=True
-    ):
-        if math.isnan(value):
-            continue
-        present = sorted(each for each in last if not math.isnan(each))
-        level = present[(len(present) - 1) // 2] if present else value
-        if not low <= value <= high or abs(value - level) > step:
-            return False
-    return True
-
-
 def _reason(
     distances: _Distances, place: tuple[int, int], value: float, forecast: Expected | None
 ) -> str | None:
@@ -146,11 +145,11 @@ def _reason(
 
 
 def _distances(batch: Batch, recent: Recent, columns: list[int]) -> _Distances:
-    usual, values, times = recent.values, batch.values, batch.times.view("datetime64[us]")
+    usual, values, times = recent.values, batch.values, batch.times
     # Before and after the recent rows, values may be farther away: by the distance in time as a
     # share of their span.
-    away = np.maximum(times - recent.last, recent.first - times).astype(np.int64)
-    span = max(int((recent.last - recent.first).astype(np.int64)), 1)
+    away = np.maximum(times - recent.last, recent.first - times)
+    span = max(recent.last - recent.first, 1)
     wider = (1 + np.maximum(away, 0) / span)[:, np.newaxis]
     from_middle = values - usual.middle[columns]
     beyond = (from_middle > wider * usual.above[columns]) | (
@@ -158,48 +157,47 @@ def _distances(batch: Batch, recent: Recent, columns: list[int]) -> _Distances:
     )
     share = usual.share[columns] ** wider
     beyond |= (values > 0) & (values < share * usual.middle[columns])
-    steps, longer = _steps(values, times, recent, columns)
+    steps, longer = _steps(batch, recent, columns)
     large = steps > longer * usual.step[columns]
     unusual = (values < usual.low[columns]) | (values > usual.high[columns]) | large
     jumped = steps > longer * usual.far_step[columns]
     return _Distances(unusual | beyond | jumped, beyond, jumped)
 
 
-def _steps(
-    values: Values, times: Times, recent: Recent, columns: list[int]
-) -> tuple[Values, Values]:
+def _steps(batch: Batch, recent: Recent, columns: list[int]) -> tuple[Values, Values]:
     """Distances from the level of the rows before, and how much a gap lengthens usual ones.
 
     Rows that are not after the last one have no such level.
     """
-    is_later = times > recent.last
-    padding = np.full((max(LEVEL_ROWS - len(recent.tail), 0), len(columns)), np.nan)
-    before = np.concatenate([padding, recent.tail[:, columns], values])
-    level = levels(before)
-    steps = np.where(is_later[:, np.newaxis], np.abs(values - level), np.nan)
-    gaps = np.diff(times, prepend=recent.last)
-    usual_step = max(int(recent.step.astype(np.int64)), 1)
+    is_later = batch.times > recent.last
+    tail = np.array([row for _, row in recent.tail])
+    padding = np.full((max(LEVEL_ROWS - len(tail), 0), len(columns)), np.nan)
+    level = levels(np.concatenate([padding, tail[:, columns], batch.values]))
+    steps = np.where(is_later[:, np.newaxis], np.abs(batch.values - level), np.nan)
+    gaps = np.diff(batch.times, prepend=recent.last)
     # A random walk moves by the square root of the time; rows of one request are steps alike.
-    longer = np.sqrt(np.maximum(gaps.astype(np.int64) / usual_step, 1))
+    longer = np.sqrt(np.maximum(gaps / max(recent.step, 1), 1))
     return steps, longer[:, np.newaxis]
 
 
-def _unusual_times(series: Series, batch: Batch, recent: Recent) -> Iterator[RowIssue]:
-    """Times while the calendar is closed, finer than the cadence or off the grid."""
+def _unusual_times(
+    session: Session, series: Series, batch: Batch, recent: Recent
+) -> Iterator[RowIssue]:
+    """Times while the calendar is closed, finer than the cadence or off the grid.
+
+    A time that a forecast has named is expected, whatever later rows show.
+    """
     times: Times = batch.times.view("datetime64[us]")
-    nothing = np.zeros(len(times), bool)
-    rules = recent.times
-    closed = nothing if rules.opening is None else rules.opening.broken_by(times)
-    off_grid = nothing if rules.grid is None else rules.grid.broken_by(times)
-    if rules.grid is not None and not (closed.any() or off_grid.any()):
+    broken = recent.times.broken_by(times)
+    finer = recent.times.finer(times, recent.last, broken.off_grid)
+    unusual = np.flatnonzero(broken.closed | broken.off_grid | finer)
+    if not len(unusual):
         return
-    finer = nothing
-    if rules.least_step is not None:
-        steps = np.diff(times, prepend=recent.last)
-        finer = (times > recent.last) & (steps < rules.least_step)
-        finer &= off_grid if rules.grid is not None else ~nothing
-    for row in np.flatnonzero(closed | off_grid | finer).tolist():
-        if closed[row]:
+    expected = forecast_times(session, series, batch.times[unusual])
+    for row in unusual.tolist():
+        if int(batch.times[row]) in expected:
+            continue
+        if broken.closed[row]:
             code, what = "calendar_closed", f"the calendar {series.calendar} is closed then"
         elif finer[row]:
             code, what = "finer_than_cadence", f"rows are {series.cadence} apart"

@@ -1,4 +1,4 @@
-"""What deployed versions expect at the times of new rows: their latest forecast's intervals."""
+"""What versions expect of new rows: the intervals of their latest forecasts, and the times."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import Timestamp, from_microseconds
+from app.live.tables import KeptState
 from app.registry.tables import Alias, Model, ModelVersion
-from app.scores.tables import ForecastScore
+from app.scores.tables import SCORE_TABLES, AwaitedPoint, ForecastScore
 from app.series.changes import Batch
+from app.series.storage.binary_copy import Microseconds
 from app.series.tables import Series
 
 
@@ -41,17 +43,25 @@ def expectations(session: Session, series: Series, batch: Batch) -> Expectations
 
     Of several, the one with the smallest lead counts, and of several versions the first by name.
     """
-    parameters = {
-        "series_id": series.id,
-        "first": from_microseconds(batch.times[0]),
-        "last": from_microseconds(batch.times[-1]),
-    }
     found: Expectations = {}
-    for row in session.connection().execute(_STATEMENT, parameters):
+    for row in session.connection().execute(_STATEMENT, _parameters(series, batch.times)):
         if row.cadence is None or row.cadence == series.cadence:
             key = (row.time, row.target)
             found.setdefault(key, Expected(row.lower_95, row.upper_95, _version(row)))
     return found
+
+
+def forecast_times(session: Session, series: Series, times: Microseconds) -> set[int]:
+    """The times between the first and the last one that forecasts of any version named."""
+    parameters = _parameters(series, times)
+    return {
+        time for statement in _TIMES for time in session.connection().scalars(statement, parameters)
+    }
+
+
+def _parameters(series: Series, times: Microseconds) -> dict[str, Any]:
+    first, last = (from_microseconds(times[place]) for place in (0, -1))
+    return {"series_id": series.id, "first": first, "last": last}
 
 
 def _version(row: Any) -> str:
@@ -85,5 +95,21 @@ def _statement() -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-# Built once, because every append to a series with forecasts runs it.
+def _times(table: type[AwaitedPoint]) -> sa.Select[int]:
+    first, last = (sa.bindparam(name, type_=Timestamp) for name in ("first", "last"))
+    of_series = sa.bindparam("series_id", type_=sa.Integer)
+    readers = sa.select(KeptState.version_id).where(KeptState.series_id == of_series)
+    return (
+        sa.select(sa.type_coerce(table.time, sa.BigInteger))
+        .where(
+            table.version_id.in_(readers),
+            table.series_id == of_series,
+            table.time.between(first, last),
+        )
+        .distinct()
+    )
+
+
+# Built once, because appends to series with forecasts run them.
 _STATEMENT = _statement()
+_TIMES = tuple(_times(table) for table in SCORE_TABLES)

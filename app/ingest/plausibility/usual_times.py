@@ -1,220 +1,172 @@
-"""The usual times of a series' rows: their grid, and when the calendar is closed."""
+"""The usual times of a series' rows, by the calendar that forecasts use."""
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Times
-from models.calendars.cadence import DAY, DAY_MICROSECONDS, ORIGIN, Cadence
-from models.calendars.exchange_bars import Bars, DailyBars, learn_bars
-from models.calendars.exchange_hours import OPEN, PAUSE, RESUME, Hours
+from models.calendars.cadence import DAY, Cadence
+from models.calendars.calendar import CALENDARS, Calendar, Continuous, Sessions, learn_calendar
+from models.calendars.exchange import Exchange
+from models.calendars.exchange_bars import DailyBars
+from models.calendars.exchange_hours import CLOSE, OPEN, PAUSE, RESUME, Hours
 from models.calendars.timezones import to_local
+from models.calendars.unproven_hours import MOST_SLOTS, SHORT_PAUSE
 
 Mask = npt.NDArray[np.bool_]
 
-# The rows show a rule if at least this share of them keeps it.
-_PROVEN = 0.9
-_LEAST_ROWS = 10
-# Weekdays and hours without rows are closed only after several whole weeks.
+# The rows show a grid if at least this share of them lies on it.
+_ON_GRID = 0.9
+# And hours if at least this share lies within them: a market with few trades has no usual minutes.
+_IN_HOURS = 0.98
+LEAST_ROWS = 10
+# Weekdays without rows are closed only after several whole weeks.
 _WHOLE_WEEKS = 21 * DAY
-# Rows may come this far ahead of the newest one before sessions are looked up again.
-_AHEAD = 400 * DAY
 
 
-class Rule(Protocol):
-    """A rule that rows usually keep."""
+@dataclass(frozen=True, slots=True)
+class BrokenRules:
+    """Which of some times are while the calendar is closed, and which are between its steps."""
 
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times break it."""
-        ...
+    closed: Mask
+    off_grid: Mask
 
 
 @dataclass(frozen=True, slots=True)
 class UsualTimes:
-    """The rules of a series' times that its recent rows prove; None where they do not.
+    """What a series' rows show of their times.
 
     Args:
-        grid: Rows lie on steps.
-        opening: Rows lie in the hours of the calendar.
-        least_step: Rows closer to each other are finer than the cadence.
+        calendar: The calendar that forecasts learn from these rows; None for too few rows.
+        has_grid: Whether rows lie on its steps.
+        has_hours: Whether several whole weeks show when it is closed.
+        least_step: Rows closer to each other are finer than the cadence, in microseconds.
+        rows: The number of rows that this was learnt from.
     """
 
-    grid: Rule | None
-    opening: Rule | None
-    least_step: np.timedelta64 | None
+    calendar: Calendar | None
+    has_grid: bool
+    has_hours: bool
+    least_step: int | None
+    rows: int
 
     @classmethod
     def of(
         cls, times: Times, cadence: str | None, calendar: str, timezone: str, hours: Hours | None
     ) -> Self:
-        """The rules that rows in the order of time prove."""
-        if cadence is None or len(times) < _LEAST_ROWS:
-            return cls(None, None, None)
+        """What rows in the order of time show."""
+        if cadence is None or len(times) < LEAST_ROWS:
+            return cls(None, has_grid=False, has_hours=False, least_step=None, rows=len(times))
         step = Cadence.parse(cadence)
-        grid: Rule = (
-            LongSteps.learn(times, step, timezone)
-            if step.counts_days
-            else Phase(step.count, _most_common(_after_steps(times, step.count)))
-        )
+        # Sessions of milliseconds have too many rows to be listed.
+        is_listed = step.approximate_seconds * MOST_SLOTS >= DAY / np.timedelta64(1, "s")
+        is_known = calendar in CALENDARS or hours is not None
+        kind = calendar if is_listed and is_known else "continuous"
+        learnt = learn_calendar(times, step, kind, timezone, hours)
+        broken = _broken(learnt, times)
         return cls(
-            grid if _keep(grid, times) else None,
-            _opening(times, step, calendar, timezone, hours),
-            _least_step(times, step),
+            learnt,
+            has_grid=_is_exact(learnt) and bool(broken.off_grid.mean() <= 1 - _ON_GRID),
+            has_hours=_is_proven(learnt, times) and bool(broken.closed.mean() <= 1 - _IN_HOURS),
+            least_step=_least_step(times, step),
+            rows=len(times),
         )
 
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the calendar takes."""
+        if isinstance(self.calendar, Sessions):
+            return sum(bars.nbytes for bars in self.calendar.bars)
+        return 3 * self.calendar.hours.marks.nbytes if isinstance(self.calendar, Exchange) else 0
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Rows at a fixed distance after whole steps of less than a day, in microseconds."""
+    def next_times(self, last: int, count: int) -> frozenset[int]:
+        """The next times on the grid, which are always expected, in microseconds."""
+        if self.calendar is None or not self.has_grid:
+            return frozenset()
+        found = self.calendar.future(np.datetime64(last, "us"), count)
+        return frozenset(found.astype(np.int64).tolist())
 
-    step: int
-    after: int
+    def is_far_enough(self, time: int, last: int) -> bool:
+        """Whether the time of a row without a grid and hours is usual, from its distance alone."""
+        if self.has_grid or self.has_hours:
+            return False
+        return self.least_step is None or time - last >= self.least_step
 
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times lie between steps."""
-        return np.asarray(_after_steps(times, self.step) != self.after)
+    def broken_by(self, times: Times) -> BrokenRules:
+        """Which times break the rules that the rows have shown."""
+        nothing = np.zeros(len(times), bool)
+        if self.calendar is None or not (self.has_grid or self.has_hours):
+            return BrokenRules(nothing, nothing)
+        broken = _broken(self.calendar, times)
+        return BrokenRules(
+            broken.closed if self.has_hours else nothing,
+            broken.off_grid if self.has_grid else nothing,
+        )
 
-
-@dataclass(frozen=True, slots=True)
-class LongSteps:
-    """Rows at the steps of days or longer, such as midnights or ends of months, by local time."""
-
-    cadence: Cadence
-    timezone: str
-    after: int
-
-    @classmethod
-    def learn(cls, times: Times, cadence: Cadence, timezone: str) -> Self:
-        """The steps that most rows lie on."""
-        unshifted = cls(cadence, timezone, 0)
-        return cls(cadence, timezone, _most_common(unshifted.after_points(times)))
-
-    def after_points(self, times: Times) -> npt.NDArray[np.int64]:
-        """Microseconds after the cadence's point at or before each time, by local time."""
-        local = to_local(times, self.timezone)
-        if self.cadence.unit == "B":
-            # Whether weekends are closed is the calendar's question, not that of the grid.
-            return np.asarray((local - local.astype("datetime64[D]")).astype(np.int64))
-        points = self.cadence.labels(self.cadence.index_at_or_before(local))
-        return np.asarray((local - points).astype(np.int64))
-
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times lie between steps."""
-        return np.asarray(self.after_points(times) != self.after)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionDays:
-    """Rows of whole days on the session days of an exchange."""
-
-    bars: DailyBars
-    hours: Hours
-
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times belong to a day without a session."""
-        on_label = np.isin(times, self.bars.label(self.hours))
-        days = to_local(times, self.bars.zone).astype("datetime64[D]")
-        return np.asarray(~on_label & ~np.isin(days, self.hours.dates))
+    def finer(self, times: Times, last: int, off_grid: Mask) -> Mask:
+        """Which times are closer to the row before than rows are, and add no row to the grid."""
+        if self.least_step is None:
+            return np.zeros(len(times), bool)
+        before = np.concatenate([np.array([last]).view("datetime64[us]"), times[:-1]])
+        steps = (times - before).astype(np.int64)
+        closer = (steps > 0) & (steps < self.least_step)
+        if self.has_grid:
+            return np.asarray(closer & off_grid)
+        if isinstance(self.calendar, Continuous) and self.calendar.rounds:
+            closer &= self.calendar.nearest(times) == self.calendar.nearest(before)
+        return np.asarray(closer)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionHours:
-    """Rows within the sessions of an exchange; `early` and `late` are distances from its hours."""
-
-    hours: Hours
-    early: np.timedelta64
-    late: np.timedelta64
-
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times lie outside of every session."""
-        marks = self.hours.marks[self.hours.session_of(times)]
-        opens, closes = marks[:, OPEN] - self.early, marks[:, -1] + self.late
-        pausing = (times > marks[:, PAUSE] + self.late) & (times < marks[:, RESUME] - self.early)
-        return np.asarray((times < opens) | (times > closes) | pausing)
-
-
-@dataclass(frozen=True, slots=True)
-class UsualWeek:
-    """Rows within the hours of each weekday that the rows show, by local time.
-
-    Args:
-        timezone: IANA name of the zone.
-        first: For each weekday from Monday, microseconds after midnight; none on closed days.
-        last: The same for the last row.
-    """
-
-    timezone: str
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
-
-    @classmethod
-    def learn(cls, times: Times, step: Cadence, timezone: str) -> Self:
-        """The hours of the weekdays, one step wider than the rows."""
-        days, after = _days_and_clock(times, timezone)
-        margin = 0 if step.counts_days else step.count
-        first, last = np.full(7, DAY_MICROSECONDS), np.full(7, -1)
-        for weekday in np.unique(days % 7):
-            here = after[days % 7 == weekday]
-            first[weekday], last[weekday] = here.min() - margin, here.max() + margin
-        if step.counts_days:
-            first[last >= 0], last[last >= 0] = 0, DAY_MICROSECONDS
-        return cls(timezone, first, last)
-
-    def broken_by(self, times: Times) -> Mask:
-        """Which of the times lie on a closed day or outside of its hours."""
-        days, after = _days_and_clock(times, self.timezone)
-        weekdays = days % 7
-        return np.asarray((after < self.first[weekdays]) | (after > self.last[weekdays]))
+def _broken(calendar: Calendar, times: Times) -> BrokenRules:
+    """Times between the steps of a calendar, and times far from all of them."""
+    if isinstance(calendar, Continuous):
+        return BrokenRules(np.zeros(len(times), bool), calendar.nearest(times) != times)
+    places = calendar.index_at_or_before(times)
+    before, after = calendar.labels(places), calendar.labels(places + 1)
+    if calendar.cadence.counts_days:
+        zone = _zone_of_days(calendar)
+        day, earlier, later = (
+            to_local(each, zone).astype("datetime64[D]") for each in (times, before, after)
+        )
+        closed = np.asarray((day != earlier) & (day != later))
+        return BrokenRules(closed, np.asarray((before != times) & ~closed))
+    step = calendar.cadence.count
+    since, until = (times - before).astype(np.int64), (after - times).astype(np.int64)
+    closed = (since > step) & (until > step) & (since + until > max(step, SHORT_PAUSE))
+    if isinstance(calendar, Exchange):
+        closed &= ~_in_session(calendar.hours, times)
+    return BrokenRules(closed, ~closed & (since % step != 0) & (until % step != 0))
 
 
-def _opening(
-    times: Times, step: Cadence, calendar: str, timezone: str, hours: Hours | None
-) -> Rule | None:
-    if step.approximate_seconds > Cadence("B", 1).approximate_seconds:
-        return None
-    rule: Rule | None = None
-    if hours is not None:
-        rule = _exchange_rule(times, step, timezone, hours)
-    elif calendar == "sessions" and times[-1] - times[0] >= _WHOLE_WEEKS:
-        rule = UsualWeek.learn(times, step, timezone)
-    return rule if rule is not None and _keep(rule, times) else None
+def _in_session(hours: Hours, times: Times) -> Mask:
+    """Which times are in an exchange's hours, even if few of its sessions have a row there."""
+    wide, _ = hours.reaching(times.min(), times.max())
+    marks = wide.marks[wide.session_of(times)]
+    pausing = (times > marks[:, PAUSE]) & (times < marks[:, RESUME])
+    return np.asarray((times >= marks[:, OPEN]) & (times <= marks[:, CLOSE]) & ~pausing)
 
 
-def _exchange_rule(times: Times, step: Cadence, timezone: str, hours: Hours) -> Rule:
-    wide, _ = hours.since(times[0]).reaching(times[0], times[-1] + _AHEAD)
-    bars: Bars = learn_bars(times, step, wide, timezone)
-    if isinstance(bars, DailyBars):
-        return SessionDays(bars, wide)
-    after_open = bars.of(bars.usual)
-    late = max(int(after_open.max()) - bars.usual[-1], 0) + step.count
-    early = max(-int(after_open.min()), 0) + step.count
-    return SessionHours(wide, np.timedelta64(early, "us"), np.timedelta64(late, "us"))
+def _zone_of_days(calendar: Sessions | Exchange) -> str:
+    if isinstance(calendar, Exchange) and isinstance(calendar.bars, DailyBars):
+        return calendar.bars.zone
+    return calendar.timezone
 
 
-def _least_step(times: Times, step: Cadence) -> np.timedelta64 | None:
-    least = np.timedelta64(int(step.approximate_seconds * 1e6 / 2), "us")
-    closer = np.diff(times) < least
-    return least if closer.mean() <= 1 - _PROVEN else None
+def _is_exact(calendar: Calendar) -> bool:
+    """Whether rows lie exactly on the steps, without a jitter."""
+    return not (isinstance(calendar, Continuous) and calendar.rounds)
 
 
-def _keep(rule: Rule, times: Times) -> bool:
-    return bool(rule.broken_by(times).mean() <= 1 - _PROVEN)
+def _is_proven(calendar: Calendar, times: Times) -> bool:
+    """Whether the hours in which the calendar is closed are certain."""
+    if isinstance(calendar, Sessions):
+        return not calendar.unsure and bool(times[-1] - times[0] >= _WHOLE_WEEKS)
+    return isinstance(calendar, Exchange)
 
 
-def _after_steps(times: Times, step: int) -> npt.NDArray[np.int64]:
-    return np.asarray((times - ORIGIN).astype(np.int64) % step)
-
-
-def _days_and_clock(
-    times: Times, timezone: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Days since a Monday and microseconds after midnight, by local time."""
-    since = (to_local(times, timezone) - ORIGIN).astype(np.int64)
-    return since // DAY_MICROSECONDS, since % DAY_MICROSECONDS
-
-
-def _most_common(numbers: npt.NDArray[np.int64]) -> int:
-    found, counts = np.unique(numbers, return_counts=True)
-    return int(found[np.argmax(counts)])
+def _least_step(times: Times, step: Cadence) -> int | None:
+    least = int(step.approximate_seconds * 1e6 / 2)
+    closer = np.diff(times).astype(np.int64) < least
+    return least if closer.mean() <= 1 - _ON_GRID else None

@@ -121,7 +121,9 @@ def _far_from_middle(
 
 def _small(low: PerChannel, middle: PerChannel) -> PerChannel:
     """The share of the median that is as far below it, in logarithms, as `FAR` says."""
-    usual = np.divide(low, middle, out=np.zeros_like(low), where=low > 0)
+    # Of two values the lower one is the middle.
+    is_positive = (low > 0) & (middle > 0)
+    usual = np.divide(low, middle, out=np.zeros_like(low), where=is_positive)
     return np.minimum(usual ** (1 + FAR), _SMALL)
 
 

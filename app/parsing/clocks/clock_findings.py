@@ -116,7 +116,9 @@ def report_unusual_hours(local: Localised, naive: Mask, zone: str, rows: Checked
     )
     repeated = int(local.repeated.sum())
     if repeated:
-        message = f"{repeated} rows in hours that occurred twice were resolved by their order."
+        message = (
+            f"{repeated} rows in hours that occurred twice were resolved by their marks or order."
+        )
         lines = rows.lines.examples(on_all_rows(local.repeated, naive))
         rows.findings.report("repeated_hour", message, repeated, lines)
 

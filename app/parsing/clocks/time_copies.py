@@ -1,4 +1,4 @@
-"""Find columns that repeat the time, and compare their clock with that of the time."""
+"""Find columns that repeat the time or end its intervals, and compare their clocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing.clocks.interval_columns import is_other_end
 from app.parsing.clocks.utc import UtcTimes
 from app.parsing.columns import ChosenColumns
 from app.parsing.errors import UnreadableFile
@@ -28,7 +29,7 @@ MOST_DIFFERING = 0.1
 
 @dataclass(frozen=True, slots=True)
 class TimeCopies:
-    """Columns that only repeat the time, by index, and the times of all rows in UTC."""
+    """Columns that hold nothing but the time, by index, and the times of all rows in UTC."""
 
     columns: frozenset[int]
     utc: UtcTimes
@@ -46,15 +47,30 @@ def find_time_copies(
 ) -> TimeCopies:
     """Report columns that only repeat the time, such as `unix` beside `date`; they are left out.
 
+    So are columns of the other end of each row's interval, such as `close_time`.
+
     Seconds since 1970 are in UTC. Where local times differ from them, and neither the sender nor
     the file names their zone, the seconds are the time. Other texts of times, the columns
     `moments`, are compared with the time.
     """
     for number in moments:
         _report_other_texts(columns[number], names[number], utc.times, rows)
-    copies = dict(_copies(columns, names, chosen, utc.times, rows))
+    found = dict(_times_beside(columns, names, chosen, rows))
+    ends = [
+        number
+        for number, differences in _differences(found, utc.times, rows).items()
+        if names[number] not in options.known
+        and is_other_end(names[number], differences, is_time=is_time_name(names[number]))
+    ]
+    _report_ends([names[number] for number in ends], rows)
+    copies = {n: times for n, times in found.items() if n not in ends and is_time_name(names[n])}
+    copies = {
+        number: copies[number]
+        for number, differences in _differences(copies, utc.times, rows).items()
+        if np.ptp(differences) < DAY
+    }
     if not copies:
-        return TimeCopies(frozenset(), utc)
+        return TimeCopies(frozenset(ends), utc)
     shown = ", ".join(names[number] for number in copies)
     message = f"Columns that repeat the time were left out: {shown}."
     rows.findings.report("second_time", message, len(copies))
@@ -63,31 +79,45 @@ def find_time_copies(
         if differs.any():
             is_unknown = options.timezone is None and not utc.is_named
             _report(names[number], differs, rows, taken=is_unknown)
-            return TimeCopies(frozenset(copies), replace(utc, times=epoch) if is_unknown else utc)
-    return TimeCopies(frozenset(copies), utc)
+            taken = replace(utc, times=epoch) if is_unknown else utc
+            return TimeCopies(frozenset([*copies, *ends]), taken)
+    return TimeCopies(frozenset([*copies, *ends]), utc)
 
 
-def _copies(
+def _differences(
+    found: dict[int, Integers], times: Integers, rows: CheckedRows
+) -> dict[int, Integers]:
+    return {number: (other - times)[rows.usable] for number, other in found.items()}
+
+
+def _times_beside(
     columns: list[Any],
     names: tuple[str, ...],
     chosen: ChosenColumns,
-    times: Integers,
     rows: CheckedRows,
 ) -> Iterator[tuple[int, Integers]]:
-    """The columns of seconds since 1970 that repeat the time, and their times."""
+    """The columns of seconds since 1970 with a time in all usable rows, and these times."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     for number in chosen.channels:
         cell = str(columns[number][0])
-        if not is_time_name(names[number]) or not (guess_epoch(cell) or guess_decimal_year(cell)):
+        is_decimal = is_time_name(names[number]) and guess_decimal_year(cell)
+        if not (guess_epoch(cell) or is_decimal):
             continue
         moments = read_moments(Column(pc.cast(columns[number], pa.string())), None)
         both = moments.read & rows.usable
-        differences = (moments.times - times)[both]
-        is_complete = both.sum() == rows.usable.sum() and len(differences)
-        if is_complete and np.ptp(differences) < DAY:
+        if both.any() and both.sum() == rows.usable.sum():
             yield number, moments.times
+
+
+def _report_ends(names: list[str], rows: CheckedRows) -> None:
+    if names:
+        message = (
+            f"Columns of the other end of each row's interval were left out: {', '.join(names)}. "
+            "To store them, name all columns to store with `columns=`."
+        )
+        rows.findings.report("interval_columns", message, len(names))
 
 
 def _report_other_texts(column: Any, name: str, times: Integers, rows: CheckedRows) -> None:

@@ -12,6 +12,7 @@ from app.parsing.clocks.clock_findings import (
     zone_of_clock,
 )
 from app.parsing.clocks.file_clock import NO_CLOCK, FileClock
+from app.parsing.clocks.repeated_hours import require_twice
 from app.parsing.errors import OptionInvalid
 from app.parsing.lines import Mask
 from app.parsing.options import ReadOptions
@@ -19,7 +20,8 @@ from app.parsing.rows import CheckedRows
 from app.parsing.times.fields import Integers
 from app.parsing.times.timestamps import Moments
 from app.parsing.times.zone_names import Clock
-from app.parsing.times.zones import Localised, localise
+from app.parsing.times.zones import UNMARKED, Localised, localise
+from models.arrays import Times
 from models.calendars.cadence import Cadence, infer_cadence
 from models.calendars.timezones import to_local
 
@@ -63,7 +65,12 @@ def in_utc(
         zone = proven_zone(moments, times, options, rows)
         return UtcTimes(times, zone, naive, is_named=True)
     clock = clock if clock is None else _on_rows(clock, naive)
-    local = _converted(moments.times[naive], clock, options, step)
+    marks = None if moments.occurrence is None else moments.occurrence[naive]
+    local = _converted(moments.times[naive], clock, options, step, marks)
+    if marks is not None:
+        zone = clock.names if clock else options.zone
+        usual = step or infer_cadence(_sample(moments)).cadence
+        require_twice(moments.times[naive], marks, local, zone, usual)
     times[naive] = local.times
     report_unusual_hours(local, naive, clock.names if clock else options.zone, rows)
     if clock is None:
@@ -86,8 +93,7 @@ def _on_rows(clock: FileClock, rows: Mask) -> FileClock:
 
 def _step(moments: Moments, options: ReadOptions) -> Cadence:
     """The step by which `times=end` goes back."""
-    sample = np.unique(moments.times[moments.read][:STEP_ROWS])
-    cadence = infer_cadence(sample.view("datetime64[us]")).cadence
+    cadence = infer_cadence(_sample(moments)).cadence
     if cadence is not None:
         return cadence
     if options.series_cadence:
@@ -96,12 +102,20 @@ def _step(moments: Moments, options: ReadOptions) -> Cadence:
     raise OptionInvalid(message)
 
 
+def _sample(moments: Moments) -> Times:
+    return np.unique(moments.times[moments.read][:STEP_ROWS]).view("datetime64[us]")
+
+
 def _earlier(times: Integers, step: Cadence) -> Integers:
     return step.add(times.view("datetime64[us]"), -1).view(np.int64)
 
 
 def _converted(
-    wall: Integers, clock: FileClock | None, options: ReadOptions, step: Cadence | None
+    wall: Integers,
+    clock: FileClock | None,
+    options: ReadOptions,
+    step: Cadence | None,
+    marks: Integers | None,
 ) -> Localised:
     """Local times in UTC; ends of intervals go back by a step.
 
@@ -109,9 +123,9 @@ def _converted(
     itself: where clocks change, the reading with fewer unusable or irregular rows is taken.
     """
     if step is None:
-        return _localised(wall, clock, options)
-    first = _localised(_earlier(wall, step), clock, options)
-    other = _localised(wall, clock, options)
+        return _localised(wall, clock, options, marks)
+    first = _localised(_earlier(wall, step), clock, options, marks)
+    other = _localised(wall, clock, options, marks)
     moved = Localised(_earlier(other.times, step), other.repeated, other.unclear, other.skipped)
     return moved if _faults(moved, step) < _faults(first, step) else first
 
@@ -124,14 +138,16 @@ def _faults(local: Localised, step: Cadence) -> int:
     return int((~usable).sum()) + irregular
 
 
-def _localised(wall: Integers, clock: FileClock | None, options: ReadOptions) -> Localised:
+def _localised(
+    wall: Integers, clock: FileClock | None, options: ReadOptions, marks: Integers | None
+) -> Localised:
     if clock is None:
-        return _in_zone(wall, options.zone)
-    named = _by_clock(wall, clock, options)
+        return _in_zone(wall, options.zone, marks)
+    named = _by_clock(wall, clock, options, marks)
     if options.timezone is None:
         return named
     # What was asked for counts; the file's clock distinguishes the hours that occur twice.
-    asked = _in_zone(wall, options.timezone)
+    asked = _in_zone(wall, options.timezone, marks)
     there = to_local(named.times.view("datetime64[us]"), options.timezone).view(np.int64)
     agrees = (there == wall) & ~named.skipped & ~named.unclear
     return Localised(
@@ -142,30 +158,38 @@ def _localised(wall: Integers, clock: FileClock | None, options: ReadOptions) ->
     )
 
 
-def _in_zone(wall: Integers, zone: str) -> Localised:
+def _in_zone(wall: Integers, zone: str, marks: Integers | None = None) -> Localised:
     if zone == "UTC":
-        none = np.zeros(len(wall), dtype=bool)
-        return Localised(wall.copy(), none, none, none)
-    return localise(wall, zone)
+        return _without_changes(wall.copy(), marks)
+    return localise(wall, zone, marks)
 
 
-def _by_clock(wall: Integers, clock: FileClock, options: ReadOptions) -> Localised:
-    """Local times by the clock of each row; rows without one are in the series' zone."""
+def _without_changes(times: Integers, marks: Integers | None) -> Localised:
+    none = np.zeros(len(times), dtype=bool)
+    return Localised(times, none, none if marks is None else marks != UNMARKED, none)
+
+
+def _by_clock(
+    wall: Integers, clock: FileClock, options: ReadOptions, marks: Integers | None = None
+) -> Localised:
+    """Local times by the clock of each row, which says more than marks.
+
+    Rows without a clock are in the series' zone.
+    """
     if clock.codes is None:
-        return _by_one(wall, clock.clocks[0])
-    times, marks = wall.copy(), np.zeros((3, len(wall)), dtype=bool)
+        return _by_one(wall, clock.clocks[0], marks)
+    times, changes = wall.copy(), np.zeros((3, len(wall)), dtype=bool)
     series = Clock(zone=options.zone)
     for code in range(NO_CLOCK, len(clock.clocks)):
         rows = clock.codes == code
         if rows.any():
             local = _by_one(wall[rows], clock.clocks[code] if code >= 0 else series)
             times[rows] = local.times
-            marks[:, rows] = local.repeated, local.unclear, local.skipped
-    return Localised(times, *marks)
+            changes[:, rows] = local.repeated, local.unclear, local.skipped
+    return Localised(times, *changes)
 
 
-def _by_one(wall: Integers, clock: Clock) -> Localised:
+def _by_one(wall: Integers, clock: Clock, marks: Integers | None = None) -> Localised:
     if clock.zone:
-        return _in_zone(wall, clock.zone)
-    none = np.zeros(len(wall), dtype=bool)
-    return Localised(wall - clock.offset, none, none, none)
+        return _in_zone(wall, clock.zone, marks)
+    return _without_changes(wall - clock.offset, marks)

@@ -28,6 +28,9 @@ from app.parsing.times.fields import Integers
 
 # Under a key hardly any row has the time of another one.
 MOST_LEFT_SHARE = 0.2
+# But a few corrections may be left even where hardly any other rows meet.
+CORRECTIONS_SHARE = 0.03
+MOST_LEFT_WITH_FEW = 0.5
 MOST_LEFT_OF_ALL = 0.1
 MOST_WITHOUT_LABEL = 0.02
 FEW_CONFLICTS = 0.02
@@ -71,7 +74,9 @@ def _score(rows: Rows, columns: tuple[Label, ...], conflicts: int) -> float | No
     if (groups == NO_LABEL).mean() > MOST_WITHOUT_LABEL:
         return None
     left = _left(rows.times, columns)
-    if left > MOST_LEFT_SHARE * conflicts or left > MOST_LEFT_OF_ALL * len(rows.times):
+    corrections = min(CORRECTIONS_SHARE * len(rows.times), MOST_LEFT_WITH_FEW * conflicts)
+    allowed = max(MOST_LEFT_SHARE * conflicts, corrections)
+    if left > min(allowed, MOST_LEFT_OF_ALL * len(rows.times)):
         return None
     found = group_steps(rows.times, groups)
     if found.sizes.mean() < LEAST_MEAN_SIZE or _is_clock_change(rows.times, groups, conflicts):

@@ -12,7 +12,7 @@ from app.parsing.arrow import to_integers
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
 from app.parsing.times.month_names import MONTHS
-from app.parsing.values.cells import CellKind
+from app.parsing.values.cells import NULLS, CellKind
 from models.calendars.timezones import find_zone
 from models.errors import DataError
 
@@ -34,10 +34,25 @@ PART_NAME = re.compile(
 )
 # How many halves and quarters of hours, minutes and the like a day has, clock changes included.
 COUNTS_OF_A_DAY = frozenset({23, 24, 25, 46, 48, 50, 92, 96, 100, 276, 288, 300, 1380, 1440, 1500})
-DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-PARTS_OF_DAYS = frozenset(
-    {"day", "night", "morning", "noon", "afternoon", "evening", "am", "pm", "midnight", "daytime"}
+# English, German, French, Spanish, Italian, Portuguese, Dutch.
+_DAYS = (
+    "monday tuesday wednesday thursday friday saturday sunday "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag "
+    "lundi mardi mercredi jeudi vendredi samedi dimanche "
+    "lunes martes miércoles miercoles jueves viernes sábado sabado domingo "
+    "lunedì lunedi martedì martedi mercoledì mercoledi giovedì giovedi venerdì venerdi domenica "
+    "segunda terça terca quarta quinta sexta "
+    "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag"
 )
+DAYS = _DAYS.split()
+# Parts of days and of years.
+_TIMES = (
+    "day night morning noon afternoon evening am pm midnight daytime early late "
+    "tag nacht morgen mittag nachmittag abend früh spät jour nuit matin soir día dia noche mañana "
+    "winter spring summer autumn fall frühling frühjahr sommer herbst hiver printemps été automne "
+    "invierno primavera verano otoño inverno estate autunno"
+)
+TIMES_OF_DAYS_AND_YEARS = frozenset(_TIMES.split())
 PART_TEXT = re.compile(
     r"q[1-4]|[hst][1-4]|[mw]\d{1,2}|[ap]\.?m\.?|\d{1,2}([:.h]\d{2}){1,2}|h?e?\d{1,2}"
 )
@@ -70,8 +85,10 @@ class Label:
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts and not numbers; `p1` is a text."""
-        return self.kind == CellKind.TEXT or not all(map(NUMBER.fullmatch, self.texts))
+        """Whether its values are texts and not numbers; `p1` is a text, a missing value is none."""
+        return self.kind == CellKind.TEXT or any(
+            not NUMBER.fullmatch(text) and text.lower() not in NULLS for text in self.texts
+        )
 
 
 def coded(column: Any) -> tuple[Integers, tuple[str, ...]]:
@@ -151,10 +168,18 @@ def _is_zone(text: str) -> bool:
     return True
 
 
+def counts_from_zero(texts: tuple[str, ...]) -> bool:
+    """Whether whole numbers are 0, 6, 12, ... or 6, 12, 18, ...: equal steps, as hours are."""
+    numbers = sorted(int(float(text)) for text in texts)
+    step = numbers[1] - numbers[0]
+    equal = list(range(numbers[0], numbers[-1] + 1, step)) if step else []
+    return numbers == equal and numbers[0] in (0, step)
+
+
 def _are_parts(texts: tuple[str, ...], name: str) -> bool:
     """Whether the values are parts of a time: months, weekdays, quarters, hours of a day."""
     lower = [text.lower().rstrip(".") for text in texts]
-    if all(text in PARTS_OF_DAYS for text in lower) or all(
+    if all(text in TIMES_OF_DAYS_AND_YEARS for text in lower) or all(
         text in MONTHS or any(len(text) >= 2 and d.startswith(text) for d in DAYS) for text in lower
     ):
         return True

@@ -8,9 +8,10 @@ import numpy as np
 
 from app.parsing.arrow import to_floats
 from app.parsing.columns import ChosenColumns
+from app.parsing.duplicates import are_few
 from app.parsing.errors import SeveralSeries
 from app.parsing.keys.conflicts import find_conflict_key
-from app.parsing.keys.evidence import Rows
+from app.parsing.keys.evidence import Rows, is_hint
 from app.parsing.keys.labels import NO_LABEL, Label, coded, combined, find_label, whole_numbers
 from app.parsing.keys.silent import extend, find_silent_key, splits_worse
 from app.parsing.lines import Mask
@@ -85,13 +86,39 @@ def _find_key(
         )
     others = [label for label in labels if label.number not in given]
     if repeated and options.duplicates is None:
-        found = find_conflict_key(evidence, others, named)
+        found, by_conflicts = _key_of_meeting_rows(evidence, others, named, chosen)
         if found:
-            return extend(evidence, found, _provable(others)), True
+            return found, by_conflicts
     if named:
         whole = extend(evidence, named, _provable(others))
         return (whole if len(whole) > len(named) else None), False
     return _silent_key(evidence, others, chosen), False
+
+
+def _key_of_meeting_rows(
+    rows: Rows, labels: list[Label], named: tuple[Label, ...], chosen: ChosenColumns
+) -> tuple[tuple[Label, ...] | None, bool]:
+    """The key of rows of which some have the same time, and whether these show it.
+
+    Few such rows may be corrections: then the steps of all rows are better evidence.
+    """
+    if not named and are_few(rows.repeated, len(rows.times)):
+        found = _silent_key(rows, labels, chosen)
+        if found:
+            return found, False
+    found = find_conflict_key(rows, _separating(labels, rows), named)
+    return (extend(rows, found, _provable(labels)) if found else None), True
+
+
+def _separating(labels: list[Label], rows: Rows) -> list[Label]:
+    """Columns that may separate rows of the same time.
+
+    Any measured number separates a correction from what it corrects: where few rows meet, numbers
+    need the name of a key or the evidence of steps.
+    """
+    if are_few(rows.repeated, len(rows.times)):
+        return [label for label in labels if label.is_text or is_hint(label)]
+    return labels
 
 
 def _silent_key(rows: Rows, labels: list[Label], chosen: ChosenColumns) -> tuple[Label, ...] | None:
@@ -173,7 +200,10 @@ def _codes_at(column: Any, places: Integers) -> Integers:
 def _values_of(
     columns: list[Any], chosen: ChosenColumns, usable: Mask, mask: Mask
 ) -> Callable[[], Mapping[int, Values]]:
-    """The numbers of the first channels, read only if they are needed as evidence."""
+    """The numbers of the first channels, read only if they are needed as evidence.
+
+    A comma is taken for a decimal separator: as evidence, numbers without thousands are enough.
+    """
 
     def read() -> Mapping[int, Values]:
         numbers = list(chosen.channels)[:MOST_VALUE_COLUMNS]
@@ -190,6 +220,7 @@ def _numbers(column: Any) -> Values | None:
     try:
         if pa.types.is_string(column.type):
             trimmed = pc.utf8_trim_whitespace(column)
+            trimmed = pc.replace_substring_regex(trimmed, r"^([+-]?\d*),(\d+)$", r"\1.\2")
             is_number = pc.match_substring_regex(
                 trimmed, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
             )

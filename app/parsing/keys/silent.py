@@ -17,7 +17,7 @@ from app.parsing.keys.evidence import (
     is_hint,
     is_smoother,
 )
-from app.parsing.keys.labels import NO_LABEL, Label, combined
+from app.parsing.keys.labels import NO_LABEL, Label, combined, counts_from_zero, whole_numbers
 from app.parsing.keys.steps import (
     LEAST_GOOD_SHARE,
     LEAST_REGULAR,
@@ -34,14 +34,19 @@ SURE_REGULAR = 0.8
 DAY = 86_400_000_000
 # Days, weeks and years: a label that comes again after one of these is a part of the time.
 CYCLES = (DAY, 7 * DAY, 365 * DAY, 366 * DAY)
+# Columns with such names may name a part of each of these.
+OF_TIME = re.compile(
+    r"shift|schicht|turno|season|saison|estaci|tari|peak|daypart|part.?of|day|tag$|week|month|hour"
+    r"|period|slot|phase|cycle"
+)
 CYCLE_TOLERANCE = 0.02
 LEAST_ROUNDS = 5
 LEAST_GROUP = 5
 MOST_STEP_RATIO = 50
 LEAST_JUMP_STEPS = 3
-# Clocks are set forward or back by these.
+# Clocks are set forward or back by half an hour or one hour.
 SHORTEST_SHIFT = 1_800_000_000
-LONGEST_SHIFT = 2 * 3_600_000_000
+LONGEST_SHIFT = 3_600_000_000
 LEAST_GAIN = 0.25
 NEEDLESS_GAIN = 0.02
 
@@ -58,9 +63,9 @@ def find_silent_key(
     """
     if len(rows.times) < 2 * LEAST_STEPS:
         return None
-    blocks = next((one for one in labels if _is_block_key(rows.times, one)), None)
+    blocks = _block_key(rows.times, labels)
     if blocks is not None:
-        return (blocks,)
+        return blocks
     originals = {label.number: label for label in labels}
     rows, labels = _sample(rows, labels)
     whole = one_group(rows.times)
@@ -147,9 +152,35 @@ def splits_worse(times: Integers, label: Label) -> bool:
     return whole.overall > 0.8 and split.overall < 0.5
 
 
-def _is_block_key(times: Integers, label: Label) -> bool:
+def _block_key(times: Integers, labels: Sequence[Label]) -> tuple[Label, ...] | None:
+    """The fewest columns whose series stand one after the other, in the file or else in time."""
+    found = _block_key_in_order(times, labels)
+    if found is not None or (np.diff(times) >= 0).all():
+        return found
+    order = np.argsort(times, kind="stable")
+    in_time = [replace(label, codes=label.codes[order]) for label in labels]
+    found = _block_key_in_order(times[order], in_time)
+    numbers = {label.number for label in found or ()}
+    return tuple(label for label in labels if label.number in numbers) or None
+
+
+def _block_key_in_order(times: Integers, labels: Sequence[Label]) -> tuple[Label, ...] | None:
+    # A column that changes more often has no blocks, alone or with others.
+    most = len(times) / LEAST_GROUP
+    lasting = [one for one in labels if len(changes_of(one.codes)) < most][:MOST_CANDIDATES]
+    for size in range(1, MOST_COLUMNS + 1):
+        for columns in combinations(lasting, size):
+            if _is_block_key(times, columns):
+                return columns
+    return None
+
+
+def _is_block_key(times: Integers, columns: tuple[Label, ...]) -> bool:
+    if any((one.codes == NO_LABEL).any() for one in columns):
+        return False
+    label = _as_one(columns)
     sizes = np.bincount(np.maximum(label.codes, 0), minlength=label.count)
-    if (label.codes == NO_LABEL).any() or sizes.min() < LEAST_GROUP:
+    if sizes.min() < LEAST_GROUP:
         return False
     if not _in_blocks(times, label) or _names_the_year(times, label):
         return False
@@ -207,8 +238,18 @@ def _is_more_regular(rows: Rows, label: Label, whole: GroupSteps, split: GroupSt
 def _is_no_part_of_time(rows: Rows, label: Label, split: GroupSteps, *, is_part: bool) -> bool:
     """Whether labels that come in turn are more than a count of days, weeks or years."""
     if _has_natural_cycle(split):
-        return (is_hint(label) or is_part) and is_smoother(rows, label)
-    return label.is_text or is_smoother(rows, label)
+        may_be_key = is_hint(label) or is_part or not _may_be_part_of_time(label)
+        return may_be_key and is_smoother(rows, label)
+    # Numbers from 0 on may be states of one machine that come in turn.
+    is_named = is_hint(label) and not {"0", "0.0"} & set(label.texts)
+    return label.is_text or is_named or is_smoother(rows, label)
+
+
+def _may_be_part_of_time(label: Label) -> bool:
+    """Whether a name or numbers fit a part of a day, a week or a year, such as a shift."""
+    if OF_TIME.search(label.name.lower()):
+        return True
+    return not label.is_text and whole_numbers(label) and counts_from_zero(label.texts)
 
 
 def _in_blocks(times: Integers, label: Label) -> bool:
@@ -223,7 +264,8 @@ def _in_blocks(times: Integers, label: Label) -> bool:
     steps = np.diff(times)
     if np.median(steps) < 0:
         steps = -steps
-    usual = int(np.median(np.abs(steps)))
+    between = np.abs(steps[steps != 0])
+    usual = int(np.median(between)) if len(between) else 0
     at_changes = steps[changes - 1]
     is_inside = np.ones(len(steps), dtype=bool)
     is_inside[changes - 1] = False

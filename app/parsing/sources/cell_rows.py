@@ -7,7 +7,7 @@ import numpy as np
 
 from app.parsing.errors import DamagedFile, FileTooLarge, MissingColumns, NotATable
 from app.parsing.findings import Findings
-from app.parsing.lines import MOST_LINES, Lines
+from app.parsing.lines import MOST_LINES, LineTexts, TextLines
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources.delimiters import to_columns
@@ -49,7 +49,7 @@ def read_cells(
             "The table has one column and not a time. Say when its rows are with `start=` and "
             "`cadence=`, such as start=2024-01-01 and cadence=1h."
         )
-    lines = Lines(texts, np.array(numbers, dtype=np.int64))
+    lines = TextLines(LineTexts.of_lines(texts), np.array(numbers, dtype=np.int64))
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())
     # Corrected rows of the file are sent as text with this delimiter.
     record.dialect["delimiter"] = DELIMITER

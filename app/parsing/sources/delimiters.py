@@ -2,9 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from functools import cache
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy.typing as npt
 
 from app.parsing.errors import MixedDelimiters, NotATable, OptionInvalid
 from app.parsing.findings import Rejected
-from app.parsing.lines import Lines
+from app.parsing.lines import NEWLINE, LineTexts, TextLines
 
 WHITESPACE = "whitespace"
 # In this order: files with other delimiters may have commas inside fields (decimal commas), and
@@ -21,7 +19,7 @@ CANDIDATES = ("\t", ";", "|", ",")
 NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", " ": WHITESPACE}
 SAMPLE_LINES = 300
 LEAST_SHARE = 0.6
-BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 HIDDEN = "\x1f"
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 BLANK_SEPARATED = re.compile(r'"[^"]*"|\S+')
@@ -42,25 +40,30 @@ def named_delimiter(text: str) -> str:
     return delimiter
 
 
-def detect_delimiter(lines: Lines) -> str:
+def detect_delimiter(lines: TextLines) -> str:
     """The delimiter that gives most lines the same number of fields."""
     sample = [text for text in lines.texts[: SAMPLE_LINES * 2] if text.strip()][:SAMPLE_LINES]
     for candidate in (*CANDIDATES, WHITESPACE):
-        counts = Counter(count_fields(sample, candidate).tolist())
+        counts = Counter(count_fields(LineTexts.of_lines(sample), candidate).tolist())
         fields, times = counts.most_common(1)[0]
         if fields > 1 and times >= LEAST_SHARE * len(sample):
             return candidate
     return max(reversed(CANDIDATES), key=lambda mark: sum(text.count(mark) for text in sample))
 
 
-def count_fields(texts: Sequence[str], delimiter: str) -> npt.NDArray[np.int64]:
+def count_fields(texts: LineTexts, delimiter: str) -> npt.NDArray[np.int64]:
     """The number of fields of each line; 0 where quotes are open or misplaced."""
     if delimiter == WHITESPACE:
         return np.array([_count_blank_separated(text) for text in texts], dtype=np.int64)
-    counts = np.fromiter(map(str.count, texts, repeat(delimiter)), np.int64, len(texts)) + 1
-    for row in [row for row, text in enumerate(texts) if '"' in text]:
+    counts = texts.counts(delimiter) + 1
+    for row in np.flatnonzero(texts.counts('"')).tolist():
         counts[row] = _count_quoted(texts[row], delimiter)
     return counts
+
+
+def fields_of(text: str, delimiter: str) -> int:
+    """The number of fields of one line."""
+    return int(count_fields(LineTexts.of_lines([text]), delimiter)[0])
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:
@@ -88,9 +91,7 @@ def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
         alike = [
             one
             for one in rejected
-            if other != delimiter
-            and other in one.text
-            and count_fields([one.text], other)[0] == fields
+            if other != delimiter and other in one.text and fields_of(one.text, other) == fields
         ]
         if len(alike) > 1:
             raise MixedDelimiters(
@@ -101,14 +102,15 @@ def refuse_mixed(rejected: list[Rejected], delimiter: str, fields: int) -> None:
             )
 
 
-def without_blanks_before_quotes(lines: Lines, delimiter: str) -> Lines:
+def without_blanks_before_quotes(lines: TextLines, delimiter: str) -> TextLines:
     """Lines with `a,"b"` instead of `a, "b"`: CSV readers take a quote after a blank as text."""
     loose = re.compile(rf'{re.escape(delimiter)} +"')
     tight = f'{delimiter}"'
-    return Lines([loose.sub(lambda _: tight, text) for text in lines.texts], lines.numbers)
+    texts = LineTexts.of_lines(loose.sub(lambda _: tight, text) for text in lines.texts)
+    return TextLines(texts, lines.numbers)
 
 
-def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
+def to_columns(lines: TextLines, delimiter: str, fields: int) -> list[Any]:
     """The columns of lines that all have the same number of fields, as Arrow strings.
 
     Raises:
@@ -119,20 +121,21 @@ def to_columns(lines: Lines, delimiter: str, fields: int) -> list[Any]:
 
     texts = lines.texts
     if delimiter == WHITESPACE:
-        texts = ["\t".join(_blank_separated(text)) for text in texts]
+        texts = LineTexts.of_lines("\t".join(_blank_separated(text)) for text in texts)
         delimiter = "\t"
-    body = "\n".join(texts)
+    body = texts.joined()
+    line_breaks = np.count_nonzero(np.frombuffer(body, np.uint8) == NEWLINE)
     names = [str(number) for number in range(fields)]
     try:
         table = arrow_csv.read_csv(
-            pa.py_buffer(body.encode()),
+            pa.py_buffer(body),
             read_options=arrow_csv.ReadOptions(
-                column_names=names, block_size=BLOCK_BYTES, use_threads=False
+                column_names=names, block_size=BLOCK_BYTES, use_threads=len(body) > BLOCK_BYTES
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=delimiter,
                 ignore_empty_lines=False,
-                newlines_in_values=body.count("\n") >= len(texts),
+                newlines_in_values=line_breaks >= len(texts),
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string())

@@ -7,7 +7,7 @@ from typing import IO, Any, Protocol
 
 from app.parsing.errors import AmbiguousNumbers, NotATable, OptionInvalid
 from app.parsing.findings import Findings
-from app.parsing.lines import Lines, split_lines, unquoted, without_blank
+from app.parsing.lines import TextLines
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
 from app.parsing.sources import arrow_files, json_rows, line_protocol, series_files, workbooks
@@ -18,6 +18,7 @@ from app.parsing.sources.delimiters import (
     without_blanks_before_quotes,
 )
 from app.parsing.sources.layout import Layout, find_layout, sample_rows
+from app.parsing.sources.text_lines import split_lines, unquoted, without_blank
 from app.parsing.sources.unpacking import HEAD_BYTES, read_text
 from app.parsing.sources.workbook_limits import office_format
 from models.errors import Problem
@@ -148,7 +149,7 @@ def _delimited(text: str, options: ReadOptions, findings: Findings, record: Read
     return Grid(layout, columns, delimiter)
 
 
-def _comma_of_one_column(lines: Lines, options: ReadOptions) -> str:
+def _comma_of_one_column(lines: TextLines, options: ReadOptions) -> str:
     """The delimiter of a file without times: its commas may be those of one column of decimals.
 
     Raises:
@@ -170,14 +171,14 @@ def _comma_of_one_column(lines: Lines, options: ReadOptions) -> str:
 
 def split_text(
     text: str, options: ReadOptions, findings: Findings, record: ReadingRecord
-) -> tuple[Lines, str]:
+) -> tuple[TextLines, str]:
     """The lines that are not blank, and their delimiter."""
     lines = unquoted(split_lines(text))
     delimiter = named_delimiter(options.delimiter) if options.delimiter else detect_delimiter(lines)
     if options.start and not options.delimiter and delimiter == ",":
         delimiter = _comma_of_one_column(lines, options)
     record.dialect["delimiter"] = delimiter
-    if f'{delimiter} "' in text:
+    if '"' in text and f'{delimiter} "' in text:
         lines = without_blanks_before_quotes(lines, delimiter)
     lines, blank = without_blank(lines, delimiter, keep_rows=options.start is not None)
     record.lines = list(lines.slice(0, record.MOST_LINES).examples())

@@ -1,7 +1,7 @@
 """Find the table in a file: the lines before it, its header, names and number of columns."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from app.parsing.errors import FileTooLarge, MissingColumns, MixedDelimiters, NotATable
 from app.parsing.findings import Findings
-from app.parsing.lines import Lines, Mask, Numbers
+from app.parsing.lines import Lines, Mask, Numbers, TextLines
 from app.parsing.names import name_of_cell
-from app.parsing.sources.delimiters import CANDIDATES, count_fields, split_fields
+from app.parsing.sources.delimiters import CANDIDATES, count_fields, fields_of, split_fields
 from app.parsing.sources.preambles import lines_above_names
 from app.parsing.times.column_names import is_time_name
 from app.parsing.values.cells import CellKind, kind_of
@@ -50,14 +50,21 @@ class Layout:
     labels: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class TextLayout(Layout):
+    """A table in a text."""
+
+    body: TextLines
+
+
 def find_layout(
-    lines: Lines,
+    lines: TextLines,
     delimiter: str,
     header: bool | None,
     findings: Findings,
     *,
     single_column: bool = False,
-) -> Layout:
+) -> TextLayout:
     """Separate preamble, header and rows; rows with a wrong number of fields are quarantined.
 
     A table has at least two columns unless `single_column` is true, as in files without times.
@@ -88,10 +95,10 @@ def find_layout(
     is_row = _without_comments(table.slice(header_lines), findings)
     body = table.slice(header_lines).where(is_row)
     rows = _fitted(body, counts[start + header_lines :][is_row], delimiter, kinds, findings)
-    return Layout(names, header_lines + named_before, kinds, rows, len(body))
+    return TextLayout(names, header_lines + named_before, kinds, rows, len(body))
 
 
-def _after_comments(lines: Lines, has_usual_fields: Mask, delimiter: str) -> int:
+def _after_comments(lines: TextLines, has_usual_fields: Mask, delimiter: str) -> int:
     """The index of the table's first line; a comment can only be its header directly above it."""
     comments = 0
     while comments < len(lines) and lines.texts[comments][0] in COMMENTS:
@@ -111,7 +118,7 @@ def _is_text(cells: list[str]) -> bool:
     return all(kind_of(cell) in (CellKind.TEXT, CellKind.NOTHING) for cell in cells)
 
 
-def _usual_fields(counts: Numbers, lines: Lines, delimiter: str, *, single_column: bool) -> int:
+def _usual_fields(counts: Numbers, lines: TextLines, delimiter: str, *, single_column: bool) -> int:
     several = counts[counts > (0 if single_column else 1)]
     if not len(several):
         numbers = sum(kind_of(text.strip()) in NUMERIC for text in lines.texts[:SAMPLE_ROWS])
@@ -126,10 +133,17 @@ def _usual_fields(counts: Numbers, lines: Lines, delimiter: str, *, single_colum
             "series needs a time and at least one value. Give the right one with "
             f"`delimiter=`. The first line is: {lines.texts[0][:100]!r}"
         )
-    fields = int(Counter(several.tolist()).most_common(1)[0][0])
+    fields = _most_frequent(several)
     if fields > MOST_FIELDS:
         raise FileTooLarge(f"The file must have at most {MOST_FIELDS} columns. Received: {fields}")
     return fields
+
+
+def _most_frequent(counts: Numbers) -> int:
+    """The most frequent number; of several that are as frequent, the one that comes first."""
+    times = np.bincount(counts)
+    is_most = times == times.max()
+    return int(counts[np.argmax(is_most[counts])])
 
 
 def sample_rows(fields: int) -> int:
@@ -172,11 +186,14 @@ def _is_data(row: list[str], kinds: tuple[CellKind, ...]) -> bool:
     return False
 
 
-def _refuse_mixed_header(lines: Lines, delimiter: str, fields: int) -> None:
+def _refuse_mixed_header(lines: TextLines, delimiter: str, fields: int) -> None:
     """Refuse lines that were taken for names and are rows with another delimiter."""
     for number, text in zip(lines.numbers.tolist(), lines.texts, strict=True):
         others = (mark for mark in CANDIDATES if mark != delimiter and mark in text)
-        other = next((mark for mark in others if count_fields([text], mark)[0] == fields), None)
+        other = next(
+            (mark for mark in others if fields_of(text, mark) == fields),
+            None,
+        )
         if fields > 2 and other is not None:
             raise MixedDelimiters(
                 f"The file mixes separators: line {number} ({text[:100]!r}) has {fields} fields "
@@ -215,15 +232,15 @@ def _names_before(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> tup
     return tuple(cells) if is_header else ()
 
 
-def _report_preamble(lines: Lines, findings: Findings) -> None:
+def _report_preamble(lines: TextLines, findings: Findings) -> None:
     if len(lines):
         message = f"{len(lines)} lines before the table were skipped."
         findings.report("preamble", message, len(lines), lines.examples())
 
 
-def _without_comments(lines: Lines, findings: Findings) -> Mask:
+def _without_comments(lines: TextLines, findings: Findings) -> Mask:
     """The lines that are rows, not comments."""
-    comments = np.array([text[0] in COMMENTS for text in lines.texts], dtype=bool)
+    comments = lines.texts.begin_with(COMMENTS.encode())
     if comments.all():
         raise NotATable("The file has a header and no rows.")
     if comments.any():
@@ -234,21 +251,21 @@ def _without_comments(lines: Lines, findings: Findings) -> Mask:
 
 
 def _fitted(
-    body: Lines,
+    body: TextLines,
     counts: Numbers,
     delimiter: str,
     kinds: tuple[CellKind, ...],
     findings: Findings,
-) -> Lines:
+) -> TextLines:
     """The rows with the usual number of fields; missing or extra empty fields are tolerated."""
     wrong = counts != len(kinds)
     if not wrong.any():
         return body
-    texts = list(body.texts)
+    fitted = {}
     for row in np.flatnonzero(wrong).tolist():
-        fitted = _with_fields(texts[row], delimiter, kinds)
-        if fitted is not None:
-            texts[row], wrong[row] = fitted, False
+        text = _with_fields(body.texts[row], delimiter, kinds)
+        if text is not None:
+            fitted[row], wrong[row] = text, False
     _require_a_table(counts, wrong, len(kinds), delimiter)
     for row in np.flatnonzero(wrong).tolist():
         reason = (
@@ -257,7 +274,7 @@ def _fitted(
             else "open or misplaced quotes"
         )
         findings.reject(int(body.numbers[row]), "wrong_field_count", reason, body.texts[row])
-    return Lines(texts, body.numbers).where(~wrong)
+    return replace(body, texts=body.texts.with_texts(fitted)).where(~wrong)
 
 
 def _with_fields(text: str, delimiter: str, kinds: tuple[CellKind, ...]) -> str | None:

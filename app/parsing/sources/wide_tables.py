@@ -17,6 +17,7 @@ from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines, Mask, RowTexts
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
+from app.parsing.sources.clock_columns import clock_columns, cover_a_day, ends_at_24
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.times.column_names import is_time_name
@@ -58,7 +59,8 @@ def by_time(grid: Grid, options: ReadOptions, record: ReadingRecord, findings: F
     """A table with a column for each time as one with a row for each; any other as it is.
 
     Raises:
-        OptionInvalid: If `wide` is true, and columns do not have the names of times.
+        OptionInvalid: If `wide` is true, and columns do not have the names of times; if it is not
+            given, and columns of the times of a day stand beside numbers.
         FileTooLarge: If there are too many rows and times.
     """
     is_asked = bool(options.wide)
@@ -81,6 +83,12 @@ def by_time(grid: Grid, options: ReadOptions, record: ReadingRecord, findings: F
         f"times of each of its {rows} rows."
     )
     findings.report("wide_table", message, rows)
+    if found.date is not None and options.times is None and ends_at_24(list(found.times.values())):
+        message = (
+            "The last column of times is 24:00: the times seem to end their intervals. With "
+            "`times=end` each row has the time at which its interval begins."
+        )
+        findings.report("interval_ends", message, rows)
     # Reports show the rows made here, which have no delimiter.
     record.dialect["delimiter"] = None
     return _melted(named, found)
@@ -108,10 +116,12 @@ def _wide_columns(grid: Grid, *, is_asked: bool) -> WideColumns | None:
     if not layout.header_lines:
         return None
     dates = [number for number, kind in enumerate(kinds) if kind == CellKind.MOMENT]
-    if is_asked and len(dates) == 1:
-        clocks = {n: name for n, name in enumerate(names) if kind_of(name) == CellKind.CLOCK}
-        if len(clocks) > 1:
-            return WideColumns(clocks, _others(grid, {*clocks, dates[0]}), dates[0])
+    clocks = clock_columns(names) if len(dates) == 1 else {}
+    if cover_a_day(list(clocks.values())) or (is_asked and len(clocks) > 1):
+        others = _others(grid, {*clocks, dates[0]})
+        if not is_asked:
+            _require_labels(others, layout, len(clocks))
+        return WideColumns(clocks, others, dates[0])
     times = {number: time for number, name in enumerate(names) if (time := _time_of(name))}
     if len(times) < (1 if is_asked else LEAST_TIMES):
         return None
@@ -123,6 +133,23 @@ def _wide_columns(grid: Grid, *, is_asked: bool) -> WideColumns | None:
     if counts and not parts and not is_asked:
         return None  # a column of days, hours or seconds since 1970 says when the rows are
     return WideColumns(times, labels, parts=parts)
+
+
+def _require_labels(others: tuple[int, ...], layout: Layout, clocks: int) -> None:
+    """Refuse numbers beside the times of a day: they may be other channels, or sums of the row.
+
+    Raises:
+        OptionInvalid: With both ways to read the table.
+    """
+    numbers = [layout.names[n] for n in others if layout.kinds[n] != CellKind.TEXT]
+    if numbers:
+        listed = ", ".join(repr(name) for name in numbers[:SHOWN_NAMES])
+        message = (
+            f"{clocks} columns are the times of a day, and beside them are numbers: {listed}. "
+            f"`wide=true` reads each row as {clocks} times and leaves {listed} out; `wide=false` "
+            "reads each column as a channel."
+        )
+        raise OptionInvalid(message, [Problem("/query/wide", message)])
 
 
 def _others(grid: Grid, used: set[int]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Split a file of several series by the columns that name the series of each row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -23,6 +24,10 @@ from app.parsing.split.part_facts import Fact, Facts, facts_of_columns
 from app.parsing.split.pivot import PivotColumns, find_pivot, only_value, pivoted
 from app.parsing.split.rows_of_parts import PartRows, rows_of_parts
 from app.parsing.times.fields import Integers
+
+
+class MoreSeries(Exception):
+    """A file has more series than its caller takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ def read_parts(
     options: ReadOptions,
     *,
     limit_bytes: int,
+    most_series: int = MOST_PARTS,
     record: ReadingRecord | None = None,
     findings: Findings | None = None,
+    report_progress: Callable[[float], None] = lambda _: None,
 ) -> list[SeriesPart]:
     """Read a table as `read_table` does, and split it by the columns of `options.split`.
 
@@ -70,6 +77,7 @@ def read_parts(
         FileTooLarge: If it is larger than the limit once unpacked.
         UnreadableFile: If it cannot be read, has no such column, too many series, or rows of
             several series under one value.
+        MoreSeries: If it has more than `most_series`; their rows are not read then.
     """
     record, findings = record or ReadingRecord(), findings or Findings()
     with unpacked(file, limit_bytes) as (content, compression):
@@ -82,6 +90,8 @@ def read_parts(
     names = grid.layout.names
     columns = columns_of(options.split or "", names, chosen, "split")
     split = _split(grid, columns)
+    if len(split.texts) > most_series:
+        raise MoreSeries
     rest = without(chosen, columns)
     pivot = find_pivot(grid, rest, options, columns) if options.pivot else None
     if pivot is not None:
@@ -94,7 +104,7 @@ def read_parts(
     record.time_copies, record.channels = read.time_copies, read.channels.names
     record.dialect |= read.dialect | {"fields": field_names(grid.layout, read.channels.names)}
     reading = _Reading(grid, rest, read, options, findings, NO_DIALECT | record.dialect)
-    return reading.parts(split, pivot)
+    return reading.parts(split, pivot, report_progress)
 
 
 def _split(grid: Grid, columns: tuple[int, ...]) -> _Split:
@@ -139,16 +149,21 @@ class _Reading:
     findings: Findings
     dialect: dict[str, Any]
 
-    def parts(self, split: _Split, pivot: PivotColumns | None) -> list[SeriesPart]:
+    def parts(
+        self,
+        split: _Split,
+        pivot: PivotColumns | None,
+        report_progress: Callable[[float], None],
+    ) -> list[SeriesPart]:
         """The series of the file that have rows."""
         rows = rows_of_parts(split.codes, len(split.texts), self.read, self.findings)
         facts = facts_of_columns(self.grid, self.chosen, self.read, rows)
         names = None if pivot is None else coded(self.grid.columns[pivot.names])
-        parts = [
-            self._part(split, rows, code, facts, names)
-            for code in range(len(split.texts))
-            if len(rows.usable[code])
-        ]
+        parts = []
+        for code in range(len(split.texts)):
+            if len(rows.usable[code]):
+                parts.append(self._part(split, rows, code, facts, names))
+            report_progress((code + 1) / len(split.texts))
         if not parts:
             raise invalid("split", "must name a column with values. Received: only empty fields")
         conflicts = sum(conflicts for _, conflicts in parts)

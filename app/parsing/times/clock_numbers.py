@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.parsing.arrow import to_mask
+from app.parsing.times.zone_names import without_clock
 
 # Names of such a column, among them the abbreviation of its clock.
 CLOCK_NAME = re.compile(r"hhmm(ss)?|time|clock|uhrzeit|heure|hora")
@@ -29,13 +30,13 @@ def clock_format_of(name: str, cells: list[str], days: list[list[str]]) -> str |
     if not _are_clocks(numbers, width):
         return None
     form = "%H%M" if width == WIDTHS["%H%M"] else "%H%M%S"
-    plain = re.sub(r"[^a-z]", "", name.lower())
+    plain = re.sub(r"[^a-z]", "", without_clock(name).lower())
     is_named = CLOCK_NAME.fullmatch(plain) or (
         MAYBE_CLOCK_NAME.fullmatch(plain) and len(set(map(tuple, days))) < len(days)
     )
     if is_named or _counts_on(numbers, width):
-        is_hours = numbers.max() <= 24 and np.ptp(numbers) > 0 and width == WIDTHS["%H%M"]
-        return "%H" if is_hours else form
+        may_be_hours = numbers.max() <= 24 and np.ptp(numbers) > 0 and width == WIDTHS["%H%M"]
+        return "%H" if may_be_hours and not plain.startswith("hhmm") else form
     return None
 
 

@@ -7,6 +7,7 @@ from app.parsing.times.clock_numbers import clock_format_of
 from app.parsing.times.month_names import MONTHS
 from app.parsing.times.period_columns import period_column
 from app.parsing.times.periods import LARGEST
+from app.parsing.times.zone_names import without_clock
 
 TIME_NAME = re.compile(
     r".*(date|time|timestamp|datum|fecha)|yyyymm(dd(hh(mm(ss)?)?)?)?|ds|dt|t|index"
@@ -50,8 +51,11 @@ FULL_HOUR = "60"
 
 
 def is_time_name(name: str) -> bool:
-    """Whether a name is that of a column of times."""
-    return TIME_NAME.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
+    """Whether a name, without the clock in it, is that of a column of times."""
+    return any(
+        TIME_NAME.fullmatch(re.sub(r"[^a-z0-9]", "", one.lower()))
+        for one in (name, without_clock(name))
+    )
 
 
 def columns_of_parts(names: tuple[str, ...], rows: list[list[str]]) -> tuple[dict[str, int], str]:
@@ -65,8 +69,10 @@ def columns_of_parts(names: tuple[str, ...], rows: list[list[str]]) -> tuple[dic
         return {}, ""
     if not {"month", "day of the year"} & set(found):
         return _year_and_period(names, rows, found["year"])
-    if "month" in found:
-        found.pop("day of the year", None)
+    # A day of the year needs no month; without a day, a month does not say which day it is.
+    needless = "day of the year" if {"month", "day"} <= set(found) else "month"
+    if "day of the year" in found:
+        found.pop(needless, None)
     has_day = {"day", "day of the year"} & set(found)
     clock = _clock(found) if has_day else []
     kept = [part for part in found if part not in CLOCK or part in clock]
@@ -191,7 +197,7 @@ def _found(names: tuple[str, ...], first_row: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part, (synonyms, pattern, _) in PARTS.items():
         for number, name in enumerate(names):
-            plain = re.sub(r"[^a-z]", "", name.lower())
+            plain = re.sub(r"[^a-z]", "", without_clock(name).lower())
             if number in found.values() or plain not in synonyms.split():
                 continue
             cell = first_row[number]

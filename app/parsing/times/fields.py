@@ -30,7 +30,8 @@ SPREADSHEET_EPOCH_DAYS = 25_569
 LAST_TWO_DIGIT_YEAR = 68
 # The longest first, so that none is part of a later one.
 ROMAN_QUARTERS = {"III": "3", "IV": "4", "II": "2", "I": "1"}
-MICROSECONDS = {"H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
+MICROSECONDS = {"D": 86_400_000_000, "H": 3_600_000_000, "M": 60_000_000, "S": 1_000_000}
+TIME_OF_DAY = frozenset("HIMSfpz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,29 @@ def _decimal(form: TimeFormat, numbers: npt.NDArray[np.float64], matched: Mask) 
 
 
 def _civil(form: TimeFormat, fields: dict[str, Any], matched: Mask) -> Reading:
-    days, days_valid = _days(fields, matched)
+    midnights, days_valid = _midnights(fields, matched)
     clock, clock_valid = _clock(fields, len(matched))
     offsets = _offset(fields["z"]) if "z" in fields else None
-    times = days.astype("datetime64[us]").astype(np.int64) + clock
+    times = midnights + clock
     if offsets is not None:
         times -= offsets
     return Reading(form, times, matched & days_valid & clock_valid, offsets)
+
+
+def _midnights(fields: dict[str, Any], matched: Mask) -> tuple[Integers, Mask]:
+    """When each row's day begins."""
+    dates = {name: field for name, field in fields.items() if name not in TIME_OF_DAY}
+    if not all(isinstance(field, np.ndarray) for field in dates.values()):
+        days, valid = _days(fields, matched)
+        return days.astype(np.int64) * MICROSECONDS["D"], valid
+    # Rows of one day mostly follow each other: the first of them is computed.
+    is_first = np.append(True, np.zeros(len(matched) - 1, dtype=bool))
+    for field in dates.values():
+        is_first[1:] |= field[1:] != field[:-1]
+    first = np.flatnonzero(is_first)
+    days, valid = _days({name: field[first] for name, field in dates.items()}, matched[first])
+    rows = np.diff(np.append(first, len(matched)))
+    return np.repeat(days.astype(np.int64) * MICROSECONDS["D"], rows), np.repeat(valid, rows)
 
 
 def full_years(digits: Integers, matched: Mask) -> Integers:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.parsing import arrow
-from app.parsing.arrow import to_mask
+from app.parsing.arrow import to_mask, trimmed
 
 
 def joined(columns: list[Any], *, pad: bool) -> Any:
@@ -12,7 +12,7 @@ def joined(columns: list[Any], *, pad: bool) -> Any:
     import pyarrow.compute as pc
 
     texts = [pc.cast(column, pa.string()) for column in columns]
-    first, *others = [pc.utf8_trim_whitespace(column) for column in texts]
+    first, *others = [trimmed(column) for column in texts]
     parts = [first, *(_padded(column) if pad else column for column in others)]
     joined, empty = parts[0], arrow.text("")
     for part in parts[1:]:

@@ -4,6 +4,7 @@ import re
 
 from app.parsing.times.month_names import MONTHS
 from app.parsing.times.periods import LARGEST, MEANS, ROMAN, directive_of
+from app.parsing.times.zone_names import without_clock
 
 # Names under which any kind of period may stand.
 PERIOD_NAME = re.compile(r"(sub|time)?(period|per|periode|periodo)(code|id|no|number)?|time")
@@ -98,4 +99,4 @@ def _kind_of_name(name: str) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z]", "", name.lower())
+    return re.sub(r"[^a-z]", "", without_clock(name).lower())

@@ -14,7 +14,7 @@ Integers = npt.NDArray[np.int64]
 
 DIGITS = frozenset("YymdjHMS")
 UTC_NAMES = frozenset({"Z", "z", "UTC", "GMT"})
-ZERO, NINE = ord("0"), ord("9")
+ZERO = np.uint8(ord("0"))
 
 
 class Column:
@@ -47,26 +47,26 @@ class Column:
         In most columns the digits of all rows are at the same positions, so that no regular
         expression is needed. None if any row differs.
         """
-        first = re.match(form.pattern, self.text(0)) if len(self) else None
-        cells = self._bytes
+        text = self.text(0) if len(self) else ""
+        first, cells = re.match(form.pattern, text), self._bytes if text.isascii() else None
         if first is None or cells is None or not set(form.directives) <= DIGITS | {"z"}:
             return None
         groups = {name: first.span(name) for name in form.directives}
         zone = groups.pop("z", None)
         in_groups = {place for span in groups.values() for place in range(*span)}
-        literal = [place for place in range(cells.shape[1]) if place not in in_groups]
+        literal = set(range(len(cells))) - in_groups
         is_other_zone = zone is not None and first["z"] not in UTC_NAMES
-        if is_other_zone or (cells[:, literal] != cells[0, literal]).any():
+        if is_other_zone or any((cells[place] != cells[place, 0]).any() for place in literal):
             return None
-        digits = cells[:, sorted(in_groups)]
-        if ((digits < ZERO) | (digits > NINE)).any():
+        # Bytes before the zero become large numbers.
+        if any((cells[place] - ZERO > 9).any() for place in in_groups):
             return None
-        found = {name: _number(cells[:, slice(*span)]) for name, span in groups.items()}
+        found = {name: _number(cells[slice(*span)]) for name, span in groups.items()}
         return found | ({"z": np.zeros(len(self), dtype=np.int64)} if zone else {})
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8] | None:
-        """The texts as bytes, one row for each; None if they differ in length or are not ASCII."""
+        """The bytes at each place of all texts; None if they differ in length."""
         texts = self.texts
         if texts.null_count:
             return None
@@ -76,12 +76,12 @@ class Column:
         if not width or (np.diff(offsets) != width).any():
             return None
         content = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-        return None if (content > 127).any() else content.reshape(len(texts), width)
+        return np.ascontiguousarray(content.reshape(len(texts), width).T)
 
 
-def _number(cells: npt.NDArray[np.uint8]) -> Integers:
-    """The numbers written in rows of digits."""
-    number = np.zeros(len(cells), dtype=np.int64)
-    for digit in cells.T:
+def _number(digits: npt.NDArray[np.uint8]) -> Integers:
+    """Numbers of at most four digits, from the bytes at each place."""
+    number = np.zeros(digits.shape[1], dtype=np.int16)
+    for digit in digits:
         number = number * 10 + (digit - ZERO)
-    return number
+    return number.astype(np.int64)

@@ -41,6 +41,7 @@ class Moments:
         read: Rows that could be read; the times of others are undefined.
         formats: The formats in use, most frequent first.
         offsets: The offsets that the texts contain, in microseconds; 0 where there is none.
+        occurrence: Which of two equal hours the marks of rows mean, if there are marks.
     """
 
     times: Integers
@@ -48,6 +49,7 @@ class Moments:
     read: Mask
     formats: tuple[str, ...]
     offsets: Integers | None = None
+    occurrence: Integers | None = None
 
 
 def read_moments(column: Column, timestamp_format: str | None) -> Moments:
@@ -240,9 +242,9 @@ def _combined(readings: list[Reading], rows: int) -> Moments:
     offsets = np.zeros(rows, dtype=np.int64) if any(_has_offsets(one) for one in readings) else None
     for reading in readings:
         new = reading.valid & ~read
-        times[new] = reading.times[new]
+        np.copyto(times, reading.times, where=new)
         if offsets is not None and reading.offsets is not None:
-            offsets[new] = reading.offsets[new]
+            np.copyto(offsets, reading.offsets, where=new)
         has_offset[new] = bool({"z", "epoch"} & set(reading.format.directives))
         read |= new
         counts[reading.format.text] = int(new.sum())

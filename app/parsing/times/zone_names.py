@@ -173,6 +173,11 @@ def clock_in_name(name: str) -> str | None:
     return next(iter([*universal, *short, *ending]), None)
 
 
+def without_clock(name: str) -> str:
+    """A column's name without the clock in brackets that it names: `time` of `time [UTC]`."""
+    return _IN_BRACKETS.sub(lambda match: "" if is_clock(match[1].strip()) else match[0], name)
+
+
 def says_local(name: str) -> bool:
     """Whether a column's name says that its times are local."""
     return any(word.lower() in _LOCAL for word in _WORDS.findall(name))

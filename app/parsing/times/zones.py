@@ -1,4 +1,4 @@
-"""Convert wall-clock times to UTC; hours that occur twice are resolved by the rows' order."""
+"""Convert wall-clock times to UTC; hours that occur twice are resolved by marks or by order."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ import numpy as np
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
 from models.arrays import Times
+from models.calendars.cadence import DAY_MICROSECONDS
 from models.calendars.timezones import to_local, to_utc
+
+# Which of two equal hours a row's mark means.
+UNMARKED, FIRST, SECOND = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,9 @@ class Localised:
 
     Args:
         times: Microseconds since 1970, UTC.
-        repeated: Rows in an hour that occurs twice, resolved by their order.
-        unclear: Rows in an hour that occurs twice, whose order does not show which one it is.
+        repeated: Rows in an hour that occurs twice, resolved by marks or by their order.
+        unclear: Rows in an hour that occurs twice, whose order does not show which one it is, and
+            rows with a mark at a time that does not.
         skipped: Rows at a time that no clock showed.
     """
 
@@ -27,14 +32,24 @@ class Localised:
     skipped: Mask
 
 
-def localise(wall: Integers, timezone: str) -> Localised:
-    """Convert wall-clock times of a time zone, given in the order of the file."""
+def localise(wall: Integers, timezone: str, occurrence: Integers | None = None) -> Localised:
+    """Convert wall-clock times of a time zone, given in the order of the file.
+
+    Args:
+        wall: Local times in microseconds.
+        timezone: IANA name of their zone.
+        occurrence: What marks of the rows mean; rows without one on a day with marks are the first.
+    """
     local = wall.view("datetime64[us]")
     first = to_utc(local, timezone)
     skipped = to_local(first, timezone) != local
     second = _second_occurrence(first, local, timezone)
     twice = (second != first) & ~skipped
     is_second, unclear = _by_order(wall, twice)
+    if occurrence is not None:
+        marked = np.isin(wall // DAY_MICROSECONDS, wall[occurrence != UNMARKED] // DAY_MICROSECONDS)
+        is_second = np.where(marked, (occurrence == SECOND) & twice, is_second)
+        unclear = np.where(marked, (occurrence != UNMARKED) & ~twice, unclear)
     times = np.where(is_second, second, first).view(np.int64)
     return Localised(times, twice & ~unclear, unclear, skipped)
 

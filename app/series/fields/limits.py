@@ -7,8 +7,9 @@ from pydantic import Field, FiniteFloat
 Minimum = Annotated[
     FiniteFloat | None,
     Field(
-        description="The lowest possible value, such as 0 for a concentration. Lower live values "
-        "are in the `issues` of their write."
+        description="The lowest possible value, such as 0 for a concentration. Lower values are "
+        "in the `issues` of the write or the upload that brought them, and in `quality`; a new "
+        "limit changes no stored row."
     ),
 ]
 Maximum = Annotated[FiniteFloat | None, Field(description="The highest possible value.")]
@@ -16,7 +17,9 @@ Implausible = Annotated[
     Literal["keep", "hold"],
     Field(
         description="What happens to live rows with `issues`. `keep`: they are stored. `hold`: "
-        "they wait in `GET /v1/series/{name}/quarantine` until they are confirmed or discarded."
+        "they wait in `GET /v1/series/{name}/quarantine` until they are confirmed or discarded. "
+        "The rows of uploads are stored in any case: their report has a finding, and a revision "
+        "can be restored."
     ),
 ]
 

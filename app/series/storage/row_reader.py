@@ -189,6 +189,15 @@ def first_times(session: Session, series_id: int, limit: int) -> Microseconds:
     return np.array(found, dtype=np.int64)
 
 
+def last_times(session: Session, series_id: int, limit: int, *, start: int) -> Microseconds:
+    """The times of the last observations from a time on, at most `limit`, in their order."""
+    times = sa.select(Observation.time).where(
+        Observation.series_id == series_id, Observation.time >= start
+    )
+    found = session.scalars(times.order_by(Observation.time.desc()).limit(limit)).all()
+    return np.array(found[::-1], dtype=np.int64)
+
+
 def extent(
     session: Session, series_id: int, start: int = FIRST_TIME, end: int = LAST_TIME
 ) -> tuple[int, int | None, int | None]:

@@ -68,3 +68,55 @@ def test_a_sensor_with_a_jitter_keeps_its_times(client: TestClient) -> None:
     stored = client.get("/v1/series/days/observations", params={"limit": 3}).json()["rows"]
     assert [np.datetime64(row[0].removesuffix("Z")) for row in stored] == times[:3].tolist()
     assert "jitter" in [each["code"] for each in quality(client)["issues"]]
+
+
+WEEKS = {
+    "business days": (0, 1, 2, 3, 4),
+    "six days": (0, 1, 2, 3, 4, 5),
+    "from Sunday": (0, 1, 2, 3, 6),
+}
+
+
+@pytest.mark.parametrize("week", WEEKS.values(), ids=WEEKS)
+@pytest.mark.parametrize("count", [1, 2, 4, 9])
+def test_a_short_later_upload_is_described_by_the_weeks_of_the_series(
+    client: TestClient, week: tuple[int, ...], count: int
+) -> None:
+    times = DAYS[np.isin(np.arange(280) % 7, week)]
+    first = send(client, table(times[:-count])).json()
+    later = send(client, table(times[-count:])).json()
+    assert (later["cadence"], later["gaps"]["count"]) == (first["cadence"], 0)
+    assert quality(client)["gaps"]["count"] == 0
+    assert quality(client)["sessions"]["missing_rows"] == 0
+
+
+def test_a_day_that_a_later_upload_lacks_is_its_gap(client: TestClient) -> None:
+    times = DAYS[np.isin(np.arange(280) % 7, WEEKS["six days"])]
+    send(client, table(times[:-9]))
+    later = send(client, table(np.delete(times[-9:], 3))).json()
+    assert later["gaps"] == {
+        "count": 1,
+        "longest": "2 days 00:00:00",
+        "longest_seconds": 2 * 86_400.0,
+    }
+
+
+def test_hours_in_a_series_of_days_are_described_by_themselves(client: TestClient) -> None:
+    send(client, table(DAYS))
+    hours = DAYS[-1] + np.arange(1, 30) * np.timedelta64(1, "h")
+    later = send(client, table(hours)).json()
+    assert (later["cadence"], later["gaps"]["count"]) == ("1h", 0)
+
+
+@pytest.mark.parametrize("week", WEEKS.values(), ids=WEEKS)
+def test_weeks_are_learnt_from_rows_that_come_one_by_one(
+    client: TestClient, week: tuple[int, ...]
+) -> None:
+    times = DAYS[np.isin(np.arange(280) % 7, week)][:40]
+    client.post("/v1/series", json={"name": "days"})
+    for number, time in enumerate(times):
+        body = {"columns": ["time", "value"], "rows": [[f"{time}Z", number % 7]]}
+        assert client.put("/v1/series/days/observations", json=body).status_code == 200
+    assert client.get("/v1/series/days").json()["calendar"] == "sessions"
+    found = quality(client)
+    assert (found["gaps"]["count"], found["sessions"]["missing_rows"]) == (0, 0)

@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.db import Database
+from app.ingest import splitting
+from app.series.tables import Upload
 from tests.app.test_problems import check_problem
 
 DAYS = range(13, 25)
@@ -203,3 +207,45 @@ class TestInspection:
         assert {one["rows_read"] for one in seen["series"]} == {12}
         refused = client.post("/v1/uploads:inspect?split=x", content=TEXT).json()
         assert (refused["readable"], refused["series"]) == (False, None)
+
+
+class TestManySeries:
+    """The report for all is short, and the reports of all are a list in pages."""
+
+    @pytest.fixture(autouse=True)
+    def _few_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(splitting, "MOST_WHOLE_REPORTS", 2)
+        monkeypatch.setattr(splitting, "MOST_SHOWN", 2)
+        monkeypatch.setattr(splitting, "SERIES_PER_FLUSH", 2)
+
+    def test_the_report_shows_the_first_and_where_all_are(self, client: TestClient) -> None:
+        report = send(client, SHOPS, split="shop,article").json()
+        assert (report["series"], report["rows_stored"]) == (4, 96)
+        assert [item["series"] for item in report["items"]] == ["m-1-apple", "m-1-roll"]
+        assert set(report["items"][0]) == {"series", "id", "rows_stored", "rows_quarantined"}
+        address = f"{report['next']}&limit=3"
+        first = client.get(address).json()
+        rest = client.get(f"{address}&cursor={first['next']}").json()
+        listed = [item["series"] for item in (*first["items"], *rest["items"])]
+        assert (listed, rest["next"]) == (names(client), None)
+        assert first["items"][0]["split"]["values"] == {"shop": "1", "article": "apple"}
+        assert send(client, SHOPS, split="shop,article").json() == report
+
+    def test_new_and_earlier_series_are_stored_together(self, client: TestClient) -> None:
+        send(client, "".join(line for line in SHOPS.splitlines(True) if ",roll," not in line))
+        longer = SHOPS + "2024-01-25,2,roll,bread,100,7\n"
+        report = send(client, longer, split="shop,article").json()
+        assert (report["series"], report["rows_stored"]) == (4, 97)
+        kept = [client.get(f"/v1/series/{name}").json() for name in names(client)]
+        assert [series["rows"] for series in kept] == [24, 24, 24, 25]
+        assert [series["revision"] for series in kept] == [1, 1, 1, 1]
+
+    def test_a_refused_part_leaves_nothing(self, client: TestClient, database: Database) -> None:
+        client.post("/v1/series", json={"name": "m-2-roll", "kind": "ohlc"})
+        check_problem(send(client, SHOPS, split="shop,article"), 409)
+        with database.reading() as session:
+            assert session.scalar(sa.select(sa.func.count()).select_from(Upload)) == 0
+        assert names(client) == ["m-2-roll"]
+
+    def test_an_address_without_a_hash_is_refused(self, client: TestClient) -> None:
+        check_problem(client.get("/v1/uploads", params={"split": "m", "sha256": "x"}), 422)

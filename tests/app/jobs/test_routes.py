@@ -71,6 +71,7 @@ class TestRead:
             "progress": NO_PROGRESS,
             "error": None,
             "result": None,
+            "request_id": None,
             "started_at": None,
             "finished_at": None,
         }

@@ -51,6 +51,17 @@ class TestRevisions:
         assert values_at(database, 3) == [[0, 0], [1, 1], [200, None], [3, 3], [4, 4]]
         assert values_at(database, None) == values_at(database, 3)
 
+    def test_times_at_equal_and_at_unequal_steps_read_back(
+        self, database: Database, series: Series, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.series.storage.row_writer.UNPACKED_ROWS", 4)
+        hours = [-9, -6, -3, 0, 1, 2, 4, 8, 100, *range(200, 210), 1000]
+        write(database, hours, [[hour, -hour] for hour in hours])
+        with database.reading() as session:
+            stored = service.load_series(session, "s")
+        assert (stored.times.astype(np.int64) // HOUR).tolist() == hours
+        assert stored.values.tolist() == [[hour, -hour] for hour in hours]
+
     def test_each_revision_knows_the_earliest_moment_it_touched(
         self, database: Database, series: Series
     ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Times
-from models.calendars.cadence import Cadence
+from models.calendars.cadence import Cadence, infer_cadence
 from models.calendars.calendar import Sessions, calendar_from_json, learn_calendar
 
 pytestmark = pytest.mark.unit
@@ -84,6 +84,27 @@ def test_the_next_row_is_the_next_minute_of_the_market(market: str, count: int, 
     whole = rows(MARKETS[market], first, count + 3)
     times, ahead = whole[:count], whole[count:]
     assert learnt(times).future(times[-1], 3).tolist() == ahead.tolist()
+
+
+WEEKS = {
+    "business days": (0, 1, 2, 3, 4),
+    "six days": (0, 1, 2, 3, 4, 5),
+    "from Sunday": (0, 1, 2, 3, 6),
+    "every day": (0, 1, 2, 3, 4, 5, 6),
+}
+
+
+@pytest.mark.parametrize("count", [60, 1_500, 5_400, 12_000, 50_000])
+@pytest.mark.parametrize("week", WEEKS.values(), ids=WEEKS)
+@pytest.mark.parametrize("offset", range(7))
+def test_the_next_row_is_the_next_open_day(week: tuple[int, ...], count: int, offset: int) -> None:
+    days = np.datetime64("1950-01-02", "us") + np.arange(offset, 75_000) * np.timedelta64(1, "D")
+    whole = days[np.isin(np.arange(offset, 75_000) % 7, week)][: count + 3]
+    times, ahead = whole[:count], whole[count:]
+    cadence = infer_cadence(times).cadence
+    assert cadence is not None
+    found = learn_calendar(times, cadence, "sessions", "UTC").future(times[-1], 3)
+    assert found.tolist() == ahead.tolist()
 
 
 @given(

@@ -38,6 +38,18 @@ def test_a_minute_of_the_nifty_follows(shared_data: Path, name: str, rows: int) 
     assert next_row(times, rows, "sessions", INDIA) == times[rows]
 
 
+@pytest.mark.parametrize("rows", [1_500, 5_400, 12_000, 50_000])
+def test_ten_minutes_of_the_weather_follow(shared_data: Path, rows: int) -> None:
+    times = times_of(shared_data, "jena_climate_2009-01_2011-01.csv.gz", "UTC")
+    assert next_row(times, rows, "continuous", "UTC") == times[rows]
+
+
+@pytest.mark.parametrize("rows", [1_500, 5_400, 12_000])
+def test_an_hour_of_a_transformer_follows(shared_data: Path, rows: int) -> None:
+    times = times_of(shared_data, "ETTh1.csv.gz", "UTC")
+    assert next_row(times, rows, "continuous", "UTC") == times[rows]
+
+
 def test_a_session_of_the_nifty_follows_the_last_row_of_a_day(shared_data: Path) -> None:
     times = times_of(shared_data, "nifty_1min_2022.csv.gz", INDIA)
     ends = np.flatnonzero(np.diff(times) > np.timedelta64(1, "h")) + 1

@@ -4,9 +4,13 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.ingest.plausibility import checking
+from app.ingest.plausibility.usual_times import BrokenRules, UsualTimes
+from models.arrays import Times
 from tests.app.conftest import ROWS, START, WEEK, put_rows, weekly_value
 from tests.app.ingest.test_observations import put, read
 from tests.app.ingest.test_series import create
@@ -227,3 +231,36 @@ class TestDeployed:
         answer = client.post("/v1/series/weekly/quarantine:confirm", json=body).json()
         assert [one["aliases"] for one in answer["forecasts"]] == [["champion"]]
         assert client.get(path).json()["points"][0]["actual"] == 1e6
+
+    def test_a_time_that_a_forecast_has_named_is_never_unusual(
+        self, client: TestClient, deployed: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.weekly(client, ROWS, weekly_value(ROWS))
+
+        def all_closed(usual: UsualTimes, times: Times) -> BrokenRules:
+            return BrokenRules(np.ones(len(times), bool), np.zeros(len(times), bool))
+
+        monkeypatch.setattr(UsualTimes, "broken_by", all_closed)
+        monkeypatch.setattr(checking, "is_usual", lambda *_: False)
+        named = self.weekly(client, ROWS + 1, weekly_value(ROWS + 1))
+        assert found(named) == []
+        later = self.weekly(client, ROWS + 40, weekly_value(ROWS + 40))
+        assert [code for code, _, _ in found(later)] == ["calendar_closed"]
+
+
+def test_hours_of_minutes_are_learnt_from_more_than_the_last_rows(client: TestClient) -> None:
+    create(client, "s", kind="generic", calendar="sessions", channels=[{"name": "temp"}])
+    days = [FIRST + timedelta(days=n) for n in range(3, 40)]
+    times = [
+        day + timedelta(hours=9, minutes=5 * n)
+        for day in days
+        if day.weekday() < 5
+        for n in range(90)
+    ]
+    lines = [f"{time.isoformat()},{usual(n)}" for n, time in enumerate(times)]
+    answer = client.post("/v1/series/s/uploads", content="\n".join(["time,temp", *lines]))
+    assert answer.status_code == 201, answer.text
+    evening = times[-1].replace(hour=21, minute=0)
+    assert found(append(client, (evening, 20))) == [("calendar_closed", None, None)]
+    morning = times[-1].replace(hour=9, minute=0) + timedelta(days=1)
+    assert found(append(client, (morning, 20))) == []

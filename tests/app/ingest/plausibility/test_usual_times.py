@@ -6,6 +6,7 @@ import pytest
 from app.ingest.plausibility.usual_times import UsualTimes
 from models.arrays import Times
 from models.calendars.cadence import infer_cadence
+from models.calendars.calendar import learn_calendar
 from models.calendars.exchange_hours import Hours
 from models.calendars.timezones import to_utc
 
@@ -42,11 +43,11 @@ def learn(
 
 
 def off_grid(usual: UsualTimes, text: str) -> bool:
-    return usual.grid is not None and bool(usual.grid.broken_by(at(text))[0])
+    return bool(usual.broken_by(at(text)).off_grid[0])
 
 
 def closed(usual: UsualTimes, times: Times) -> bool:
-    return usual.opening is not None and bool(usual.opening.broken_by(times)[0])
+    return bool(usual.broken_by(times).closed[0])
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,13 @@ def test_rows_with_jitter_have_no_grid_but_a_least_step() -> None:
     jitter = np.random.default_rng(0).integers(-4_000_000, 4_000_000, 500)
     times = steps("2023-03-01T00:00", "1 m", 500) + jitter.astype("timedelta64[us]")
     usual = UsualTimes.of(times, "1min", "continuous", "UTC", None)
-    assert usual.grid is None
-    assert usual.least_step == np.timedelta64(30, "s")
+    assert not usual.has_grid
+    assert usual.least_step == 30_000_000
 
 
 def test_few_rows_prove_nothing() -> None:
     usual = learn(steps("2023-03-01T00:00", "1 h", 9))
-    assert (usual.grid, usual.opening, usual.least_step) == (None, None, None)
+    assert (usual.has_grid, usual.has_hours, usual.least_step) == (False, False, None)
 
 
 @pytest.mark.parametrize(
@@ -139,4 +140,66 @@ class TestExchange:
 
     def test_rows_at_other_times_prove_no_hours(self) -> None:
         times = steps("2023-03-06T00:00", "1 h", 1000)
-        assert learn(times, "XNYS", NEW_YORK, exchange()).opening is None
+        assert not learn(times, "XNYS", NEW_YORK, exchange()).has_hours
+
+
+def minutes_of(first: str, days: int, opens: int, closes: int, open_days: int) -> Times:
+    """Minutes from `opens` to `closes`, counted from midnight, on the first days of each week."""
+    midnights = weekdays(first, days, open_days)
+    clock = np.arange(opens, closes).astype("timedelta64[m]")
+    return (midnights[:, np.newaxis] + clock).reshape(-1)
+
+
+MARKETS: dict[str, tuple[Times, str]] = {
+    "currency": (minutes_of("2023-02-06", 33, 0, 1440, 5), "sessions"),
+    "crypto": (steps("2023-02-06T00:00", "1 m", 33 * 1440), "sessions"),
+    "crypto of few days": (steps("2023-02-07T00:03", "1 m", 3000), "sessions"),
+    "over midnight": (minutes_of("2023-02-06", 40, 18 * 60, 26 * 60, 5), "sessions"),
+    "Monday to Saturday": (weekdays("2023-02-06", 100, 6), "sessions"),
+    "business days": (weekdays("2023-02-06", 100, 5), "sessions"),
+    "shifted hours": (steps("2023-02-06T00:07", "1 h", 900), "continuous"),
+    "ends of months": (months("2015-01", 80) - np.timedelta64(1, "D"), "continuous"),
+}
+
+
+@pytest.mark.parametrize("name", MARKETS)
+@pytest.mark.parametrize("share", [0.3, 0.71, 1.0])
+def test_what_forecasts_call_the_next_times_is_always_usual(name: str, share: float) -> None:
+    times, calendar = MARKETS[name]
+    known = times[: int(share * len(times))]
+    cadence = infer_cadence(known, "UTC").cadence
+    assert cadence is not None
+    future = learn_calendar(known, cadence, calendar, "UTC").future(known[-1], 3000)
+    broken = learn(known, calendar).broken_by(future)
+    assert not (broken.closed | broken.off_grid).any()
+
+
+def test_a_session_over_midnight_is_closed_in_the_morning() -> None:
+    usual = learn(*MARKETS["over midnight"])
+    assert not closed(usual, at("2023-03-21T01:30"))
+    assert not closed(usual, at("2023-03-20T22:30"))
+    assert closed(usual, at("2023-03-21T09:30"))
+
+
+def test_few_days_around_the_clock_are_not_closed_anywhere() -> None:
+    usual = learn(*MARKETS["crypto of few days"])
+    assert not usual.broken_by(steps("2023-02-09T00:00", "17 m", 600)).closed.any()
+
+
+def test_rare_bars_within_an_exchange_s_hours_are_not_closed() -> None:
+    midnights = weekdays("2023-03-06", 60, 5)
+    clock = np.concatenate([np.arange(570, 700), np.arange(800, 960)]).astype("timedelta64[m]")
+    times = to_utc((midnights[:, np.newaxis] + clock).reshape(-1), NEW_YORK)
+    usual = UsualTimes.of(times, "1min", "XNYS", NEW_YORK, exchange())
+    assert not closed(usual, to_utc(at("2023-05-26T12:30"), NEW_YORK))
+    assert closed(usual, to_utc(at("2023-05-26T18:00"), NEW_YORK))
+
+
+def test_two_rows_of_a_jittered_series_that_meet_in_one_step_are_finer() -> None:
+    jitter = np.random.default_rng(0).integers(-4_000_000, 4_000_000, 500)
+    times = steps("2023-03-01T00:00", "1 m", 500) + jitter.astype("timedelta64[us]")
+    usual = UsualTimes.of(times, "1min", "continuous", "UTC", None)
+    last = int(at("2023-03-01T09:00:02").astype(np.int64)[0])
+    nothing = np.zeros(1, bool)
+    assert usual.finer(at("2023-03-01T09:00:12"), last, nothing).tolist() == [True]
+    assert usual.finer(at("2023-03-01T09:00:57"), last, nothing).tolist() == [False]

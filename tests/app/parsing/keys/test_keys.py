@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.parsing.errors import SeveralSeries, UnreadableFile
+from app.parsing.errors import ConflictingRows, SeveralSeries, UnreadableFile
 from app.parsing.options import ReadOptions
 from app.parsing.split.parts import SeriesPart, read_parts
 from tests.app.parsing.files import LIMIT_BYTES, codes, read_text
@@ -232,3 +232,95 @@ class TestTidyTables:
 def _of_hill(text: str) -> list[str]:
     """The rows of one site without its column."""
     return [row.replace(",hill", "") for row in text.splitlines() if ",hill," in row]
+
+
+class TestKeysThatTheFuzzFound:
+    def test_a_decimal_comma_does_not_hide_that_values_lie_apart(self) -> None:
+        rows = (
+            ((START + n * MINUTE).isoformat(), (12, 3001)[n % 2], wave(n, 50 * (n % 2)))
+            for n in range(80)
+        )
+        text = csv("time;x1;temp", [[";".join(map(str, row)).replace(".", ",")] for row in rows])
+        assert proposed(refusal(text)) == "x1"
+
+    def test_series_one_after_the_other_are_found_in_any_order_of_rows(self) -> None:
+        rows = [
+            ((START + (number * 60 + n) * HOUR).isoformat(), site, probe, wave(n, 9 * number))
+            for number, (site, probe) in enumerate(
+                (s, p) for s in ("hill", "lake") for p in ("a7", "b7")
+            )
+            for n in range(40)
+        ]
+        random.Random(3).shuffle(rows)  # noqa: S311
+        text = csv("time,site,probe,temp", rows)
+        assert set(proposed(refusal(text)).split(",")) == {"site", "probe"}
+        assert len(split(text, "site,probe")) == 4
+
+    def test_a_text_of_each_year_is_no_key_where_times_repeat(self) -> None:
+        rows = (
+            (f"{2000 + n // 4}-{n % 4 * 3 + 1:02}-01", f"v{n // 4}", wave(n, 50 * repeat))
+            for n in range(60)
+            for repeat in range(2)
+        )
+        with pytest.raises(ConflictingRows):
+            read_text(csv("time,firmware,temp", rows))
+
+    def test_missing_values_make_no_text_of_numbers(self) -> None:
+        sold = [*(5, 5, 5, 6, 6, 6, 7, "NA", 6), *(6, 5, 5, 4, "***", 5, 5, 6, 6)]
+        rows = [(START + n * HOUR, value, wave(n)) for n, value in enumerate(sold)]
+        text = csv("time,sold,temp", [*rows, (START + 3 * HOUR, 900, 90.5)])
+        assert codes(read_text(text))["conflicting_rows"] == 1
+
+    def test_a_corrected_whole_number_is_no_key(self) -> None:
+        sold = [5, 5, 5, 6, 6, 6, 7, 7, 6, 6, 5, 5, 4, 4, 5, 5, 6, 6]
+        rows = [(START + n * HOUR, value, wave(n)) for n, value in enumerate(sold)]
+        text = csv("time,sold,temp", [*rows, (START + 3 * HOUR, 900, 90.5)])
+        assert codes(read_text(text))["conflicting_rows"] == 1
+
+    @pytest.mark.parametrize(
+        ("step", "labels"),
+        [
+            (3 * HOUR, ("north", "south", "Oslo", "Bergen", "hill", "lake", "mill", "port")),
+            (6 * HOUR, (3001, 3002, 3003, 3017)),
+            (DAY, ("O3", "no2", "A7", "B7", "C1", "D5", "E9")),
+        ],
+    )
+    def test_series_in_turn_over_a_day_or_week_are_asked_about(
+        self, step: timedelta, labels: tuple[Any, ...]
+    ) -> None:
+        count = len(labels)
+        rows = (
+            ((START + n * step).isoformat(), labels[n % count], wave(n // count, 40 * (n % count)))
+            for n in range(30 * count)
+        )
+        text = csv("time,who,temp", rows)
+        detail = refusal(text)
+        assert proposed(detail) == "who"
+        assert "name its channels with `columns=`" in detail
+        assert {len(part.table.times) for part in split(text, "who")} == {30}
+
+    @pytest.mark.parametrize(
+        ("name", "step", "labels"),
+        [
+            ("Wochentag", DAY, "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag"),
+            ("what", DAY, "lundi mardi mercredi jeudi vendredi samedi dimanche"),
+            ("when", 6 * HOUR, "night morning afternoon evening"),
+            ("shift", 8 * HOUR, "A B C"),
+            ("x", 6 * HOUR, "0 600 1200 1800"),
+            ("x", 6 * HOUR, "6 12 18 24"),
+            ("x", DAY, "1 2 3 4 5 6 7"),
+        ],
+    )
+    def test_parts_of_days_and_weeks_are_no_key(
+        self, name: str, step: timedelta, labels: str
+    ) -> None:
+        words = labels.split()
+        rows = (
+            ((START + n * step).isoformat(), words[n % len(words)], wave(n, 40 * (n % len(words))))
+            for n in range(30 * len(words))
+        )
+        assert len(read_text(csv(f"time,{name},temp", rows)).times) == 30 * len(words)
+
+    def test_numbered_stations_in_turn_are_series_though_their_values_are_alike(self) -> None:
+        rows = ((START + n * MINUTE, (1, 2, 3)[n % 3], wave(n)) for n in range(120))
+        assert proposed(refusal(csv("time,station,temp", rows))) == "station"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.parsing.errors import (
@@ -188,6 +189,61 @@ def test_times_of_day_as_columns() -> None:
         "2024-01-02T00:00:00",
     ]
     assert column(read, "value")[:4] == [1.1, 1.2, 1.3, 2.1]
+
+
+class TestTimesOfADay:
+    """A column for each time of a whole day beside a date needs no parameter."""
+
+    def text(
+        self,
+        minutes: int,
+        form: str = "{:02}:{:02}",
+        first: int = 0,
+        rows: int = 40,
+        more: str = "",
+    ) -> str:
+        clocks = range(first, first + 1440, minutes)
+        names = ",".join(form.format(*divmod(clock, 60)) for clock in clocks)
+        lines = [f"date,{names}{',total' if more else ''}"]
+        for day in range(rows):
+            values = (f"{day}.{place:02}" for place in range(1440 // minutes))
+            date = np.datetime64("2024-01-01") + day
+            lines.append(f"{date},{','.join(values)}{more}")
+        return "\n".join(lines)
+
+    @pytest.mark.parametrize("minutes", [60, 30, 15, 5])
+    @pytest.mark.parametrize("form", ["{:02}:{:02}", "{}:{:02}", "{:02}:{:02}:00"])
+    @pytest.mark.parametrize("rows", [2, 700])
+    def test_they_are_read_as_times(self, minutes: int, form: str, rows: int) -> None:
+        read = read_text(self.text(minutes, form, rows=rows))
+        day = 1440 // minutes
+        truth = np.arange(rows * day) * np.timedelta64(minutes, "m") + np.datetime64("2024-01-01")
+        np.testing.assert_array_equal(read.times.view("datetime64[us]"), truth)
+        assert read.values[:, 0].tolist() == [
+            float(f"{n // day}.{n % day:02}") for n in range(rows * day)
+        ]
+        assert codes(read)["wide_table"] == rows
+
+    def test_wide_false_keeps_the_columns(self) -> None:
+        read = read_text(self.text(60, rows=5), wide=False)
+        assert (len(read.channels), len(read.times)) == (24, 5)
+
+    def test_ends_to_24_are_reported(self) -> None:
+        text = self.text(60, first=60)
+        assert codes(read_text(text))["interval_ends"] == 40
+        read = read_text(text, times="end")
+        assert moments(read)[:2] == ["2024-01-01T00:00:00", "2024-01-01T01:00:00"]
+        assert "interval_ends" not in codes(read)
+
+    def test_numbers_beside_them_are_asked_about(self) -> None:
+        text = self.text(60, rows=30, more=",99.5")
+        with pytest.raises(OptionInvalid, match=r"`wide=true` .* leaves 'total' out; `wide=false`"):
+            read_text(text)
+        assert len(read_text(text, wide=True).times) == 30 * 24
+        assert len(read_text(text, wide=False).channels) == 25
+
+    def test_a_few_readings_of_a_day_stay_channels(self) -> None:
+        assert len(read_text(self.text(120, rows=30)).channels) == 12
 
 
 def test_dates_that_can_be_read_in_two_ways_are_refused() -> None:

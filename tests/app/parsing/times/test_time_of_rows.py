@@ -223,3 +223,39 @@ class TestOrderOfRows:
     def test_missing_values_are_equal_to_each_other(self) -> None:
         table = read_text("time,a,b\n2024-01-01,,1\n2024-01-01,,1\n2024-01-02,2,1\n")
         assert codes(table)["duplicate_rows"] == 1
+
+
+def times_of(rows: str, header: str) -> list[str]:
+    """The times of a text of rows with a value behind each."""
+    lines = [f"{row},{number / 4}" for number, row in enumerate(rows.split("; "))]
+    return moments(read_text("\n".join([f"{header},temp", *lines]) + "\n"))
+
+
+class TestColumnsBesideTheTime:
+    """A further column neither hides the time nor is taken for a part of it."""
+
+    @pytest.mark.parametrize(
+        ("header", "rows", "last"),
+        [
+            ("time [Europe/Berlin]", "199501170000; 199501170100; 199501170200", "17T01:00"),
+            ("Time (UTC)", "199501170000; 199501170100; 199501170200", "17T02:00"),
+            ("Date,Hour (UTC)", "1995-01-17,0; 1995-01-17,1; 1995-01-17,2", "17T02:00"),
+            # Epochs hold the time of day, also in nine digits.
+            ("ts,hour", "789267600,01:00; 789271200,02:00; 789274800,03:00", "05T03:00"),
+            ("time,hour", "19950117 0030,00:00; 19950117 0130,01:00", "17T01:30"),
+            ("time,hour", "1994 Dec,00:00; 1995 Jan,00:00", "01T00:00"),
+            (
+                "Year,DOY,HHMM,hour",
+                "1995,17,58,00:00; 1995,17,59,00:00; 1995,17,100,01:00",
+                "17T01:00",
+            ),
+            # Without a day the month cannot stand for the day of the year.
+            ("Year,month,DOY,HHMM", "1995,Jan,17,1200; 1995,Jan,17,1230", "17T12:30"),
+            # The first minutes of a day are not hours.
+            ("Year,DOY,HHMM", "1995,17,0; 1995,17,1; 1995,17,2; 1995,17,3", "17T00:03"),
+        ],
+    )
+    def test_the_time_is_the_one_that_the_file_names(
+        self, header: str, rows: str, last: str
+    ) -> None:
+        assert times_of(rows, header)[-1] == f"1995-01-{last}:00"

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003_request_ids"
-down_revision = "0002_intake"
+revision = "0004_request_ids"
+down_revision = "0003_folded_outliers"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Series and files that several benchmarks use."""
