@@ -17,7 +17,7 @@ from app.db import Database
 from app.jobs.tables import JobState
 from app.migrate import migrate
 from app.series.tables import Observation, Series
-from tests.app.backup.conftest import NewDatabase, new_database, silent
+from tests.app.backup.conftest import NewDatabase, add_series, new_database, silent
 from tests.app.conftest import weekly_rows
 from tests.crash.conftest import PATIENCE_SECONDS, Fleet, with_signal
 from tests.crash.forked import Forked
@@ -84,14 +84,13 @@ def kill(process: Forked) -> None:
 @pytest.fixture
 def large(database: Database) -> Database:
     """A database whose backup takes a moment."""
+    add_series(database, "long", rows=ROWS)
     with database.transaction() as session:
-        session.add(
-            Series(id=1, name="l", kind="generic", calendar="continuous", channels=[], rows=ROWS)
-        )
-        session.flush()
+        series_id = session.scalars(sa.select(Series.id)).one()
         values = np.array([1.5, np.nan])
         rows = [
-            {"series_id": 1, "time": each, "revision": 1, "values": values} for each in range(ROWS)
+            {"series_id": series_id, "time": each, "revision": 1, "values": values}
+            for each in range(ROWS)
         ]
         session.execute(sa.insert(Observation), rows)
     return database

@@ -18,11 +18,22 @@ from tests.conftest import temporary_postgres_database
 
 # What is written while it is restored, or not in a backup.
 OF_ONE_DATABASE = {"workers"}
+NEW_SERIES = """
+    INSERT INTO series (name, kind, description, timezone, cadence_is_given, calendar,
+                        calendar_is_given, channels, revision, rows, created_at)
+    VALUES (:name, 'generic', '', 'UTC', false, 'continuous', false, '[]', 0, :rows, 0)
+"""
 NewDatabase = Callable[[str], Database]
 
 
 def silent(_: str) -> None:
     """Ignore the progress."""
+
+
+def add_series(database: Database, name: str, *, rows: int = 0) -> None:
+    """Add a series with the columns that all revisions have, whichever the database is at."""
+    with database.transaction() as session:
+        session.execute(sa.text(NEW_SERIES), {"name": name, "rows": rows})
 
 
 @pytest.fixture

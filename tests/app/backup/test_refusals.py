@@ -11,18 +11,18 @@ import sqlalchemy as sa
 from app.backup.errors import BackupError
 from app.backup.format import open_backup, read_about
 from app.backup.service import back_up, restore
+from app.backup.sqlite_snapshot import copy_sqlite
 from app.db import Database, utc_now
 from app.jobs.tables import Worker
-from app.migrate import migrate, newest
+from app.migrate import migrate, newest, upgrade
 from app.series.tables import Series
-from tests.app.backup.conftest import NewDatabase, contents, silent
+from tests.app.backup.conftest import NewDatabase, add_series, contents, silent
 
 
 @pytest.fixture
 def backup(database: Database, tmp_path: Path) -> Path:
     """The backup of a database with one series."""
-    with database.transaction() as session:
-        session.add(Series(name="kept", kind="generic", calendar="continuous", channels=[]))
+    add_series(database, "kept")
     file = tmp_path / "backup"
     back_up(database, file, force=False, progress=silent)
     return file
@@ -48,8 +48,7 @@ class TestBackup:
         with pytest.raises(BackupError, match=r"exists: .* add --force"):
             back_up(database, backup, force=False, progress=silent)
         assert backup.read_bytes() == before
-        with database.transaction() as session:
-            session.add(Series(name="later", kind="generic", calendar="continuous", channels=[]))
+        add_series(database, "later")
         back_up(database, backup, force=True, progress=silent)
         assert read_about(open_backup(backup), backup).rows["series"] == 2
 
@@ -79,8 +78,6 @@ class TestBackup:
 
     @pytest.mark.unit
     def test_a_database_that_does_not_exist_is_not_made(self, tmp_path: Path) -> None:
-        from app.backup.sqlite_snapshot import copy_sqlite
-
         with pytest.raises(BackupError, match="There is no database"):
             copy_sqlite(tmp_path / "none.db", tmp_path / "backup", silent)
         assert list(tmp_path.iterdir()) == []
@@ -159,12 +156,9 @@ class TestRestore:
     def test_a_backup_of_an_earlier_revision_is_migrated(
         self, tmp_path: Path, new_database: NewDatabase, kind: str
     ) -> None:
-        from app.migrate import upgrade
-
         old = Database(f"sqlite:///{tmp_path}/old.db")
         upgrade(old, "0001_initial")
-        with old.transaction() as session:
-            session.execute(sa.text(OLD_SERIES))
+        add_series(old, "old")
         back_up(old, tmp_path / "backup", force=False, progress=silent)
         old.dispose()
         before = (tmp_path / "backup").read_bytes()
@@ -176,13 +170,6 @@ class TestRestore:
             assert (series.name, series.attributes, series.implausible) == ("old", {}, "keep")
         migrate(new)
         assert (tmp_path / "backup").read_bytes() == before
-
-
-OLD_SERIES = """
-    INSERT INTO series (name, kind, description, timezone, cadence_is_given, calendar,
-                        calendar_is_given, channels, revision, rows, created_at)
-    VALUES ('old', 'generic', '', 'UTC', 0, 'continuous', 0, '[]', 0, 0, 0)
-"""
 
 
 def set_revision(database: Database, revision: str) -> None:

@@ -16,6 +16,11 @@ from tests.app.backup.conftest import NewDatabase, contents, service_on, silent
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.live.test_checking import check
 
+RUNNING = """
+    INSERT INTO jobs (id, kind, state, subject, attempt, lost_attempts, progress, cancel_requested,
+                      executor, sequence, created_at)
+    VALUES (:id, 'check', 'running', '{}', 2, 0, '{}', false, 'before', 1, 0)
+"""
 OF_JOBS = ("jobs", "job_events")
 
 
@@ -71,7 +76,7 @@ def test_a_running_job_is_queued_again_and_its_attempt_is_not_lost(
     database: Database, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     with database.transaction() as session:
-        session.add(Job(id="a" * 32, kind="check", subject={}, state=JobState.RUNNING, attempt=2))
+        session.execute(sa.text(RUNNING), {"id": "a" * 32})
     back_up(database, tmp_path / "backup", force=False, progress=silent)
     restored = new_database("sqlite")
     restore(restored, tmp_path / "backup", progress=silent)
