@@ -1,5 +1,6 @@
 """A backup, restored on either database, is the same service."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from app.backup.format import open_backup, table_names
 from app.backup.service import back_up, restore
 from app.db import Base, Database
 from app.jobs import queue
-from app.jobs.tables import PARENT_KINDS, UNFINISHED, Job, JobState
+from app.jobs.tables import NO_PROGRESS, PARENT_KINDS, UNFINISHED, Job, JobState
 from tests.app.backup.conftest import NewDatabase, contents, service_on, silent
 from tests.app.conftest import ROWS, put_rows, weekly_rows
 from tests.app.live.test_checking import check
@@ -19,7 +20,7 @@ from tests.app.live.test_checking import check
 RUNNING = """
     INSERT INTO jobs (id, kind, state, subject, attempt, lost_attempts, progress, cancel_requested,
                       executor, sequence, created_at)
-    VALUES (:id, 'check', 'running', '{}', 2, 0, '{}', false, 'before', 1, 0)
+    VALUES (:id, 'check', 'running', '{}', 2, 0, :progress, false, 'before', 1, 0)
 """
 OF_JOBS = ("jobs", "job_events")
 
@@ -76,7 +77,7 @@ def test_a_running_job_is_queued_again_and_its_attempt_is_not_lost(
     database: Database, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     with database.transaction() as session:
-        session.execute(sa.text(RUNNING), {"id": "a" * 32})
+        session.execute(sa.text(RUNNING), {"id": "a" * 32, "progress": json.dumps(NO_PROGRESS)})
     back_up(database, tmp_path / "backup", force=False, progress=silent)
     restored = new_database("sqlite")
     restore(restored, tmp_path / "backup", progress=silent)
