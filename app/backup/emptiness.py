@@ -7,6 +7,9 @@ from app.backup.errors import BackupError
 from app.backup.format import OF_PROCESSES, quoted
 from app.jobs import queue, workers
 
+# What a worker of a new service stores by itself; a restore replaces it.
+OF_IDLE_SERVICE = frozenset({"exchange_calendars", "retention_nights"})
+
 
 def require_empty(session: Session, new: dict[str, int]) -> None:
     """Refuse a database with more rows than a new one has, or with workers that are alive.
@@ -16,7 +19,7 @@ def require_empty(session: Session, new: dict[str, int]) -> None:
     """
     connection = session.connection()
     present = set(sa.inspect(connection).get_table_names())
-    for name in sorted(present & new.keys() - OF_PROCESSES):
+    for name in sorted(present & new.keys() - OF_PROCESSES - OF_IDLE_SERVICE):
         found = connection.scalar(sa.text(f"SELECT count(*) FROM {quoted(name)}"))
         if found > new[name]:
             raise _not_empty(connection, f"{name} has {found} row(s)")

@@ -92,6 +92,19 @@ class TestRestore:
             restore(database, backup, progress=silent)
         assert contents(database) == before
 
+    @pytest.mark.one_database
+    @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+    def test_a_service_that_was_only_started_counts_as_empty(
+        self, backup: Path, new_database: NewDatabase, kind: str
+    ) -> None:
+        new = new_database(kind)
+        migrate(new)
+        with new.transaction() as session:
+            session.execute(sa.text("INSERT INTO retention_nights (id, began_at) VALUES (1, 0)"))
+        restore(new, backup, progress=silent)
+        held = contents(new)
+        assert (held["retention_nights"], len(held["series"])) == ([], 1)
+
     def test_a_database_with_a_live_worker_is_refused(
         self, backup: Path, database: Database
     ) -> None:
