@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base, Timestamp, insert_or_ignore, utc_now
+from app.db import Base, Database, Timestamp, insert_or_ignore, utc_now
 from app.errors import IdempotencyKeyReused
 from models.errors import Problem
 
@@ -71,6 +71,20 @@ class OnceOnly:
         stored.status, stored.location = answer.status, answer.location
         stored.body = answer.text
         return _response(stored.status, stored.body, stored.location)
+
+    def repeated(self, database: Database) -> Response | None:
+        """The answer of an earlier request with the key; None if the work is still to be done.
+
+        Raises:
+            IdempotencyKeyReused: If the key was used for another request.
+        """
+        if self.key is None:
+            return None
+        with database.reading() as session:
+            stored = session.get(IdempotencyKey, self.key)
+            if stored is None or stored.created_at < utc_now() - KEY_LIFETIME:
+                return None
+            return self._repeat(session)
 
     def _claim(self, session: Session) -> bool:
         now = utc_now()

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "gigabyte",
     "charts",
     "memory",
+    "judging",
 )
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
 from app.jobs.tables import JobState
+from app.limits import VersionNumber
 from models.backtesting.plan import BacktestSpec
 
 
@@ -30,7 +31,7 @@ class BacktestCreate(BacktestSpec):
         },
     )
 
-    version: int | str | None = Field(
+    version: VersionNumber | str | None = Field(
         None,
         description="A version's number, an alias, or `latest` (the default): the newest trained "
         "version.",

@@ -18,6 +18,7 @@ from app.jobs.events import events_after
 from app.jobs.schemas import JobRead
 from app.jobs.tables import UNFINISHED, Job, JobEvent, JobState
 from app.jobs.views import read_job
+from app.limits import MOST_64_BIT
 from app.pagination import Page, Paging
 from app.problems import documented
 
@@ -99,7 +100,11 @@ async def follow_job(
     job: Annotated[str, Depends(existing_job)],
     database: DatabaseDependency,
     last_event_id: Annotated[
-        int, Header(description="The id of the last event received; the stream continues after it.")
+        int,
+        Header(
+            le=MOST_64_BIT,
+            description="The id of the last event received; the stream continues after it.",
+        ),
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job through server-sent events: `state` and `progress`, each with the whole job.

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import JobRead
+from app.limits import VersionNumber
 from models.grid.panel import MOST_SERIES
 from models.network.devices import Device
 from models.spec.spec import Spec
@@ -55,7 +56,7 @@ class ModelCreate(BaseModel):
         description="Device to train on: `gpu` waits for a worker with a GPU, `cpu` takes any "
         "worker's CPU, null takes the device of the first free worker.",
     )
-    warm_start: int | str | None = Field(
+    warm_start: VersionNumber | str | None = Field(
         None,
         description="A trained version of this model, by number, alias or `latest`, that learnt "
         "from the same series: training begins with its weights instead of random ones. Scales "

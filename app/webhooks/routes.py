@@ -7,6 +7,7 @@ from app.dependencies import DatabaseDependency, SettingsDependency
 from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, WebhookAddressRefused, WebhookNotFound
 from app.idempotency import Answer, OnceOnlyDependency
+from app.limits import RowId
 from app.pagination import Page, Paging
 from app.problems import documented
 from app.webhooks import service
@@ -55,7 +56,7 @@ def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookR
 
 
 @router.get("/{webhook_id}", responses=documented(WebhookNotFound))
-def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
+def show_webhook(webhook_id: RowId, database: DatabaseDependency) -> WebhookRead:
     """Show a webhook, and whether events are still sent to it."""
     with database.reading() as session:
         return _read(service.get_webhook(session, webhook_id))
@@ -63,7 +64,7 @@ def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
 
 @router.patch("/{webhook_id}", responses=documented(WebhookNotFound, WebhookAddressRefused))
 def update_webhook(
-    webhook_id: int,
+    webhook_id: RowId,
     body: WebhookUpdate,
     database: DatabaseDependency,
     settings: SettingsDependency,
@@ -78,7 +79,7 @@ def update_webhook(
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=documented(WebhookNotFound))
-def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
+def delete_webhook(webhook_id: RowId, database: DatabaseDependency) -> None:
     """Delete a webhook with all its deliveries."""
     with database.transaction() as session:
         session.delete(service.get_webhook(session, webhook_id))
@@ -86,7 +87,7 @@ def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
 
 @router.get("/{webhook_id}/deliveries", responses=documented(WebhookNotFound))
 def list_deliveries(
-    webhook_id: int, database: DatabaseDependency, paging: Paging
+    webhook_id: RowId, database: DatabaseDependency, paging: Paging
 ) -> Page[DeliveryRead]:
     """List the pending deliveries and those of the last seven days, newest first."""
     of_webhook = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
