@@ -1,6 +1,8 @@
 """Migrate the database, and check whether it is current."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +71,7 @@ def migrate(database: Database) -> None:
 
     from app.jobs import queue
 
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, _tables_can_be_made_again(connection):
         connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
             if not database.is_sqlite:
@@ -78,7 +80,33 @@ def migrate(database: Database) -> None:
             config.set_main_option("script_location", str(VERSIONS.parent))
             _mark_as_initial(connection, config)
             command.upgrade(config, "head")
+            _require_references(connection)
     queue.migrate(database)
+
+
+@contextmanager
+def _tables_can_be_made_again(connection: sa.Connection) -> Iterator[None]:
+    """Switch SQLite's foreign keys off: to drop a table would delete all rows that refer to it.
+
+    A migration drops a table after it has copied it. The switch has no effect in a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None, "the connection is open"  # noqa: S101
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _require_references(connection: sa.Connection) -> None:
+    """Roll back a migration that left rows without what they refer to, which would be a bug."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        assert broken is None, f"a row of {broken} lost what it refers to"  # noqa: S101
 
 
 def is_current(connection: sa.Connection) -> bool:
@@ -90,6 +118,11 @@ def is_current(connection: sa.Connection) -> bool:
         return False
     schema = None if connection.dialect.name == "sqlite" else "dbos"
     return sa.inspect(connection).has_table("workflow_status", schema=schema)
+
+
+def is_new(connection: sa.Connection) -> bool:
+    """Whether the database was never migrated."""
+    return _applied(connection) is None
 
 
 def newest() -> str:
