@@ -278,7 +278,8 @@ class Settings(BaseSettings):
         """The host names that the service answers for; empty for all."""
         if self.allowed_hosts:
             return tuple(each.lower() for each in self.allowed_hosts)
-        return LOOPBACK_NAMES if self.api_key is None and self.is_loopback() else ()
+        has_key = self.api_key is not None or self.trusted_proxy_header is not None
+        return LOOPBACK_NAMES if not has_key and self.is_loopback() else ()
 
     def prepare_directories(self) -> None:
         """Create the folder of an SQLite file, so that a first start needs no set-up."""

@@ -101,9 +101,10 @@ class TestEntries:
         assert ("upload_file", "/v1/series/far/uploads") in seen(entries(client, project="shop"))
 
     def test_the_request_id_is_that_of_the_request(self, client: TestClient) -> None:
-        create(client, OPERATOR)
-        (entry,) = entries(client)
-        assert "request_id" in entry
+        create(client, {**OPERATOR, "X-Request-ID": "order-7"})
+        (entry,) = entries(client, request_id="order-7")
+        assert entry["request_id"] == "order-7"
+        assert entries(client, request_id="order-8") == []
 
 
 class TestList:

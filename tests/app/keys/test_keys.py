@@ -216,7 +216,12 @@ class TestLastUse:
 class TestOpenAccess:
     @pytest.fixture
     def settings(self, database_url: str) -> Settings:
-        return Settings(database_url=database_url, api_key=None, upload_processes=0)
+        return Settings(
+            database_url=database_url,
+            api_key=None,
+            allowed_hosts=("testserver",),
+            upload_processes=0,
+        )
 
     def test_it_ends_with_the_first_key(
         self, client: TestClient, other_process: TestClient, clock: Clock
