@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Body
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.dependencies import DatabaseDependency
 from app.edge.routing import ServiceRouter
@@ -15,6 +16,14 @@ from app.keys.tables import ApiKey
 from app.pagination import Page, Paging
 from app.problems import documented
 
+
+class KeyIdConvertor(StringConvertor):
+    """The id of a key in a path: without it, `{key_id}` would also match `x:rotate`."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("key", KeyIdConvertor())
 router = ServiceRouter(tags=["keys"], prefix="/keys")
 
 
@@ -42,7 +51,7 @@ def list_keys(
     return paging.page(rows, key=lambda key: key.id, read=KeyRead.from_row)
 
 
-@router.delete("/{key_id}", status_code=204, responses=documented(KeyNotFound))
+@router.delete("/{key_id:key}", status_code=204, responses=documented(KeyNotFound))
 def revoke_key(
     key_id: str,
     database: DatabaseDependency,
@@ -55,7 +64,7 @@ def revoke_key(
     guard.forget(key_id)
 
 
-@router.post("/{key_id}:rotate", status_code=201, responses=documented(KeyNotFound))
+@router.post("/{key_id:key}:rotate", status_code=201, responses=documented(KeyNotFound))
 def rotate_key(
     key_id: str,
     database: DatabaseDependency,
