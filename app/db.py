@@ -2,7 +2,9 @@
 
 import math
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -35,6 +37,8 @@ MOST_SHARE = 0.25
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# One for each thread that answers requests (AnyIO's default): none waits for another's connection.
+CONNECTIONS = 40
 # PostgreSQL's codes (its manual, appendix A).
 DISK_FULL = "53100"
 READ_ONLY = "25006"
@@ -175,6 +179,40 @@ def _free_bytes(folder: Path) -> int:
     return blocks * disk.f_frsize
 
 
+class WaitingLine:
+    """A lock that is handed to the thread that has waited longest."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait for the lock; whether it was handed over in time."""
+        turn = threading.Lock()
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            turn.acquire()
+            self._waiting.append(turn)
+        if turn.acquire(timeout=timeout_seconds):
+            return True
+        with self._guard:
+            if turn not in self._waiting:  # It was handed over in this moment.
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def leave(self) -> None:
+        """Hand the lock to the next one."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
+
+
 class Database:
     """One engine with write transactions, read sessions and single statements."""
 
@@ -196,6 +234,8 @@ class Database:
         self._full_at = -math.inf
         self._snapshots = _snapshot_engine(self.engine)
         self._statements = _statement_engine(self.engine)
+        self._timeout_seconds = timeout_seconds
+        self._writers = WaitingLine()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -205,7 +245,11 @@ class Database:
         later would otherwise fail if another writer committed in between.
         """
         try:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            with (
+                self._turn_to_write(),
+                Session(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
                 yield session
         except OperationalError as error:
@@ -237,6 +281,23 @@ class Database:
         """Empty SQLite's write-ahead log, which gives its room back; it stays if it is read."""
         with suppress(OperationalError), self._statements.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """Wait for the other writers of this process.
+
+        SQLite lets one write at a time, and the others look again after sleeps of up to 100 ms, in
+        no order: one of eight could wait for seconds.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writers.wait(self._timeout_seconds):
+            raise sa.exc.TimeoutError("other writers of this process hold the database")
+        try:
+            yield
+        finally:
+            self._writers.leave()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -303,8 +364,10 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
         url,
         pool_pre_ping=True,
         pool_timeout=timeout_seconds,
-        pool_size=10,
-        max_overflow=10,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        # The connections that were used last, so that the others can idle.
+        pool_use_lifo=True,
         connect_args={
             "connect_timeout": max(2, int(timeout_seconds)),
             "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",

@@ -11,7 +11,9 @@ ServiceError                      500 error
 │   └── HostRefused               400 host-refused
 ├── Unauthorized                  401 unauthorized
 ├── Forbidden                     403 forbidden
-│   └── CrossSiteRefused          403 cross-site-refused
+│   ├── CrossSiteRefused          403 cross-site-refused
+│   ├── ScopeMissing              403 scope-missing
+│   └── OtherProject              403 other-project
 ├── NotFound                      404 not-found
 │   ├── SeriesNotFound            404 series-not-found
 │   ├── UploadNotFound            404 upload-not-found
@@ -28,7 +30,8 @@ ServiceError                      500 error
 │   ├── StudyNotFound             404 study-not-found
 │   ├── JobNotFound               404 job-not-found
 │   ├── CheckpointNotFound        404 checkpoint-not-found
-│   └── WebhookNotFound           404 webhook-not-found
+│   ├── WebhookNotFound           404 webhook-not-found
+│   └── KeyNotFound               404 key-not-found
 ├── Conflict                      409 conflict
 │   ├── SeriesExists              409 series-exists
 │   ├── SeriesInUse               409 series-in-use
@@ -56,6 +59,8 @@ ServiceError                      500 error
 ├── TooLarge                      413 too-large
 │   ├── BodyTooLarge              413 body-too-large
 │   ├── UploadTooLarge            413 upload-too-large
+│   ├── FileTakesTooLong          413 file-takes-too-long
+│   ├── FileTakesTooMuchMemory    413 file-takes-too-much-memory
 │   └── BatchTooLarge             413 batch-too-large
 ├── Invalid                       422 invalid
 │   ├── IdempotencyKeyReused      422 idempotency-key-reused
@@ -71,10 +76,16 @@ ServiceError                      500 error
 │   ├── KnownFutureMissing        422 known-future-missing
 │   ├── NoIntervals               422 no-intervals
 │   └── WebhookAddressRefused     422 webhook-address-refused
+├── TooManyRequests               429 too-many-requests
+│   ├── RequestLimitReached       429 request-limit-reached
+│   ├── RowLimitReached           429 row-limit-reached
+│   ├── ByteLimitReached          429 byte-limit-reached
+│   └── JobLimitReached           429 job-limit-reached
 ├── Unavailable                   503 unavailable
 │   ├── DatabaseUnavailable       503 database-unavailable
 │   ├── DatabaseOutdated          503 database-outdated
-│   └── FileProcessFailed         503 file-process-failed
+│   ├── FileProcessFailed         503 file-process-failed
+│   └── FileProcessesBusy         503 file-processes-busy
 └── NoRoom                        507 no-room
     └── DatabaseFull              507 database-full
 """
@@ -136,7 +147,7 @@ class HostRefused(Malformed):
 
 
 class Unauthorized(ServiceError):
-    """The API key is missing or wrong."""
+    """The API key is missing, wrong, revoked or expired."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -149,6 +160,14 @@ class Forbidden(ServiceError):
 
 class CrossSiteRefused(Forbidden):
     """A page of another site must not change anything here."""
+
+
+class ScopeMissing(Forbidden):
+    """The key lacks the scope that the operation needs; `scope` names it."""
+
+
+class OtherProject(Forbidden):
+    """The key may not make keys of another project."""
 
 
 class NotFound(ServiceError):
@@ -219,6 +238,10 @@ class CheckpointNotFound(NotFound):
 
 class WebhookNotFound(NotFound):
     """The webhook does not exist."""
+
+
+class KeyNotFound(NotFound):
+    """The key does not exist, or was revoked."""
 
 
 class Conflict(ServiceError):
@@ -333,6 +356,14 @@ class UploadTooLarge(TooLarge):
     """The uploaded file is longer than the limit."""
 
 
+class FileTakesTooLong(TooLarge):
+    """Reading the file takes longer than the limit."""
+
+
+class FileTakesTooMuchMemory(TooLarge):
+    """Reading the file takes more memory than the limit."""
+
+
 class BatchTooLarge(TooLarge):
     """The batch has more items than the limit."""
 
@@ -395,6 +426,28 @@ class WebhookAddressRefused(Invalid):
     """The webhook's address must not be called."""
 
 
+class TooManyRequests(ServiceError):
+    """A limit is reached; `Retry-After` says when to try again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class RequestLimitReached(TooManyRequests):
+    """The key or the address has sent too many requests in this minute."""
+
+
+class RowLimitReached(TooManyRequests):
+    """The project has written as many rows as it may in a day."""
+
+
+class ByteLimitReached(TooManyRequests):
+    """The project stores as many bytes as it may."""
+
+
+class JobLimitReached(TooManyRequests):
+    """The project has as many jobs in the queue as it may."""
+
+
 class Unavailable(ServiceError):
     """The service cannot answer now; a later try may succeed."""
 
@@ -411,6 +464,10 @@ class DatabaseOutdated(Unavailable):
 
 class FileProcessFailed(Unavailable):
     """The process that reads the file ended or could not start."""
+
+
+class FileProcessesBusy(Unavailable):
+    """Other files are being read, and others wait; try again."""
 
 
 class NoRoom(ServiceError):

@@ -11,19 +11,23 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base, Timestamp, insert_or_ignore, utc_now
+from app.access.acting import OfProject, acting_project
+from app.access.audit import announce, name_resource
+from app.db import Base, Database, Timestamp, insert_or_ignore, utc_now
+from app.encryption import Cipher
 from app.errors import IdempotencyKeyReused
 from models.errors import Problem
 
 KEY_LIFETIME = timedelta(days=1)
 
 
-class IdempotencyKey(Base):
+class IdempotencyKey(OfProject, Base):
     """A used key, and the answer of its request."""
 
     __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.PrimaryKeyConstraint("project", "key"),)
 
-    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255))
     fingerprint: Mapped[str] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
     status: Mapped[int | None]
@@ -33,11 +37,15 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a POST, as stored for a repetition; the body can be JSON text already."""
+    """The answer to a POST, as stored for a repetition; the body can be JSON text already.
+
+    One that `is_secret` is stored encrypted.
+    """
 
     status: int
     body: BaseModel | str
     location: str | None = None
+    is_secret: bool = False
 
     @property
     def text(self) -> str:
@@ -51,6 +59,7 @@ class OnceOnly:
 
     key: str | None
     fingerprint: str
+    cipher: Cipher
 
     def run(self, session: Session, work: Callable[[], Answer]) -> Response:
         """Do the work in the caller's transaction, or repeat the answer of the first request.
@@ -62,25 +71,44 @@ class OnceOnly:
             IdempotencyKeyReused: If the key was used for another request.
         """
         if self.key is None:
-            answer = work()
+            answer = _done(work)
             return _response(answer.status, answer.text, answer.location)
         if not self._claim(session):
             return self._repeat(session)
-        answer = work()
-        stored = session.get_one(IdempotencyKey, self.key)
+        answer = _done(work)
+        stored = self._stored(session)
         stored.status, stored.location = answer.status, answer.location
-        stored.body = answer.text
-        return _response(stored.status, stored.body, stored.location)
+        stored.body = self.cipher.encrypt(answer.text) if answer.is_secret else answer.text
+        return _response(stored.status, answer.text, stored.location)
+
+    def repeated(self, database: Database) -> Response | None:
+        """The answer of an earlier request with the key; None if the work is still to be done.
+
+        Raises:
+            IdempotencyKeyReused: If the key was used for another request.
+        """
+        if self.key is None:
+            return None
+        with database.reading() as session:
+            stored = session.get(IdempotencyKey, (acting_project(), self.key))
+            if stored is None or stored.created_at < utc_now() - KEY_LIFETIME:
+                return None
+            return self._repeat(session)
 
     def _claim(self, session: Session) -> bool:
         now = utc_now()
         expired = IdempotencyKey.created_at < now - KEY_LIFETIME
-        session.execute(sa.delete(IdempotencyKey).where(expired))
+        # Not by the ORM: those of all projects.
+        session.connection().execute(sa.delete(IdempotencyKey).where(expired))
         claim = {"key": self.key, "fingerprint": self.fingerprint, "created_at": now}
         return insert_or_ignore(session, IdempotencyKey, **claim)
 
+    def _stored(self, session: Session) -> IdempotencyKey:
+        return session.get_one(IdempotencyKey, (acting_project(), self.key))
+
     def _repeat(self, session: Session) -> Response:
-        stored = session.get_one(IdempotencyKey, self.key)
+        announce(None)
+        stored = self._stored(session)
         if stored.fingerprint != self.fingerprint:
             message = (
                 "`Idempotency-Key` must be a new one for a new request. "
@@ -88,7 +116,16 @@ class OnceOnly:
             )
             problem = Problem("/header/Idempotency-Key", message)
             raise IdempotencyKeyReused(message, errors=[problem])
-        return _response(stored.status or 200, stored.body or "", stored.location)
+        body = self.cipher.decrypt(stored.body or "")
+        return _response(stored.status or 200, body, stored.location)
+
+
+def _done(work: Callable[[], Answer]) -> Answer:
+    """The answer of the work; what it has made is named in the audit."""
+    answer = work()
+    if answer.location is not None:
+        name_resource(answer.location)
+    return answer
 
 
 def _response(status: int, body: str, location: str | None) -> Response:
@@ -104,7 +141,8 @@ async def _once_only(
     ] = None,
 ) -> OnceOnly:
     content = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest())
+    cipher = Cipher(request.app.state.settings)
+    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest(), cipher)
 
 
 OnceOnlyDependency = Annotated[OnceOnly, Depends(_once_only)]

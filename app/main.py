@@ -11,12 +11,12 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app import health
 from app.aliases.routes import router as aliases_router
-from app.auth import require_api_key
 from app.backtests.routes import router as backtests_router
 from app.db import Database
 from app.drift.routes import router as drift_router
 from app.edge.browsers import BrowserGuard
 from app.edge.head_requests import HeadRequests
+from app.edge.limits import BodyLimit
 from app.edge.parameters import require_known_parameters
 from app.edge.request_context import RequestContext
 from app.edge.routing import allowed_methods
@@ -28,7 +28,9 @@ from app.ingest.revision_routes import router as revisions_router
 from app.ingest.series_routes import router as series_router
 from app.ingest.upload_routes import router as uploads_router
 from app.jobs.routes import router as jobs_router
-from app.limits import BodyLimit
+from app.keys.audit_routes import router as audit_router
+from app.keys.guard import Guard, admit
+from app.keys.routes import router as keys_router
 from app.live.routes import router as live_router
 from app.openapi import install_openapi
 from app.problems import install_error_handlers
@@ -61,6 +63,8 @@ DOMAIN_ROUTERS = (
     backtests_router,
     webhooks_router,
     retention_router,
+    keys_router,
+    audit_router,
 )
 LEAST_COMPRESSED_BYTES = 1000
 # Level 9, the default, takes three times as long for answers that are 2 % smaller.
@@ -145,7 +149,7 @@ def _add_layers(application: FastAPI, settings: Settings) -> None:
 
 
 def _version_one() -> APIRouter:
-    dependencies = [Depends(require_api_key), Depends(require_known_parameters)]
+    dependencies = [Depends(admit), Depends(require_known_parameters)]
     router = APIRouter(prefix="/v1", dependencies=dependencies)
     for domain_router in DOMAIN_ROUTERS:
         router.include_router(domain_router)
@@ -164,9 +168,11 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database.make_reserve()
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
+    application.state.guard = Guard(settings, database)
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield
     watch.cancel()
+    await application.state.guard.close()
     processes.close()
     database.dispose()

@@ -6,8 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.access.scopes import access_of
+from app.edge.limits import MOST_64_BIT, UPLOAD_SUFFIXES
 from app.errors import (
     BodyTooLarge,
+    ByteLimitReached,
     CrossSiteRefused,
     DatabaseFull,
     DatabaseOutdated,
@@ -15,12 +18,15 @@ from app.errors import (
     DeletedMeanwhile,
     HostRefused,
     Invalid,
+    JobLimitReached,
     MalformedBody,
+    RequestLimitReached,
+    RowLimitReached,
+    ScopeMissing,
     ServiceError,
     Unauthorized,
     all_errors,
 )
-from app.limits import UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"
@@ -28,9 +34,16 @@ REFERENCE = "#/components/schemas/{model}"
 UNUSED = ("HTTPValidationError", "ValidationError")
 # Errors of all operations, of those under /v1, of those that write, and of those with a body.
 EVERYWHERE = (HostRefused, Invalid)
-UNDER_VERSION_ONE = (Unauthorized, DatabaseUnavailable, DatabaseOutdated)
+UNDER_VERSION_ONE = (
+    Unauthorized,
+    ScopeMissing,
+    RequestLimitReached,
+    DatabaseUnavailable,
+    DatabaseOutdated,
+)
 WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
 BODIES = ("post", "put", "patch")
+NOT_SCHEMAS = ("example", "examples", "default")
 
 KEY_SCHEME = "apiKey"
 BEARER = {
@@ -44,6 +57,7 @@ PATH_PARAMETERS = {
     "backtest_id": "Id of the backtest.",
     "forecast_id": "Id of the forecast.",
     "job_id": "Id of the job.",
+    "key_id": "Id of the key.",
     "schedule_id": "Id of the schedule.",
     "study_id": "Id of the study.",
     "upload_id": "Id of the upload.",
@@ -80,6 +94,7 @@ def _complete(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete_operation(operation, path, method)
+    _bound_integers_of_answers(document)
 
 
 def _tell_default(field: dict[str, Any]) -> None:
@@ -96,6 +111,8 @@ def _tell_default(field: dict[str, Any]) -> None:
 def _complete_operation(operation: Operation, path: str, method: str) -> None:
     if path.startswith("/v1/"):
         operation["security"] = [{KEY_SCHEME: []}]
+        scope = access_of(method.upper(), path.removeprefix("/v1")).scope
+        operation["description"] += f"\n\nNeeds the scope `{scope}`."
     known = {error.slug: error for error in all_errors()}
     specific = [known[slug] for slug in types_of(operation)]
     for status, response in documented(*specific, *_general(path, method)).items():
@@ -121,6 +138,51 @@ def types_of(operation: Operation) -> Iterator[str]:
         yield from response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {})
 
 
+def _bound_integers_of_answers(document: dict[str, Any]) -> None:
+    """Say that whole numbers of answers fit into 64 bits; those of requests have bounds already."""
+    schemas = document["components"]["schemas"]
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    asked = [[each.get("parameters"), each.get("requestBody")] for each in operations]
+    answered = [each["responses"] for each in operations]
+    names = referenced(answered, schemas) - referenced(asked, schemas)
+    for node in nodes([answered, [schemas[name] for name in sorted(names)]]):
+        if is_unbounded(node):
+            node |= {"maximum": MOST_64_BIT}
+
+
+def is_unbounded(node: dict[str, Any]) -> bool:
+    """Whether a schema is that of a whole number of any size."""
+    bounds = {"maximum", "exclusiveMaximum", "const", "enum"}
+    return node.get("type") == "integer" and not bounds & node.keys()
+
+
+def referenced(node: Any, schemas: dict[str, Any]) -> set[str]:
+    """The names of the schemas that a part of the document refers to, also through others."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        references = (each.get("$ref", "") for each in nodes(waiting.pop()))
+        names = {reference.rpartition("/")[2] for reference in references if reference} - found
+        found |= names
+        waiting += [schemas[name] for name in names]
+    return found
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object within a part of the document, except examples and defaults."""
+    if isinstance(node, list):
+        for each in node:
+            yield from nodes(each)
+    elif isinstance(node, dict):
+        yield node
+        for key, value in node.items():
+            if key == "properties":
+                # Their names may be those of keywords.
+                yield from nodes(list(value.values()))
+            elif key not in NOT_SCHEMAS:
+                yield from nodes(value)
+
+
 def _general(path: str, method: str) -> Iterator[type[ServiceError]]:
     yield from EVERYWHERE
     if not path.startswith("/v1/"):
@@ -128,6 +190,11 @@ def _general(path: str, method: str) -> Iterator[type[ServiceError]]:
     yield from UNDER_VERSION_ONE
     if method != "get":
         yield from WRITES
+    access = access_of(method.upper(), path.removeprefix("/v1"))
+    if access.writes_rows:
+        yield from (RowLimitReached, ByteLimitReached)
+    if access.queues_job:
+        yield JobLimitReached
     if method in BODIES and not path.endswith(UPLOAD_SUFFIXES):
         yield MalformedBody
         yield BodyTooLarge

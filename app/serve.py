@@ -26,6 +26,10 @@ AT_ONCE_SECONDS = 20.0
 # After this many deaths at once in a row, another start would not help either.
 MOST_DEATHS_AT_ONCE = 5
 
+BACKUP_HINT = (
+    "Back up with `statecast backup FILE`: a copy of the database file alone lacks the last writes."
+)
+
 Process = subprocess.Popen[bytes]
 
 
@@ -49,6 +53,8 @@ def serve_until_stopped(settings: Settings, stop: threading.Event, *, insecure: 
     ]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Statecast: http://{host}:{port} (documentation: http://{host}:{port}/docs)")
+    if settings.database_url.startswith("sqlite"):
+        click.echo(BACKUP_HINT)
     try:
         return watch(parts, stop)
     finally:

@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
+from app.access.acting import DEFAULT_PROJECT, acting_for
 from app.db import Database, engine_url
 from app.main import create_app
 from app.migrate import migrate
@@ -63,6 +65,13 @@ BEGIN
 END
 $$
 """
+
+
+@pytest.fixture(autouse=True)
+def of_the_default_project() -> Iterator[None]:
+    """Tests that use the database directly act for the default project, as open access does."""
+    with acting_for(DEFAULT_PROJECT):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +164,7 @@ def settings(database_url: str) -> Settings:
         database_url=database_url,
         api_key=None,
         allowed_hosts=("testserver",),
+        secret_key=SecretStr("the key of the tests"),
         upload_processes=0,
     )
 

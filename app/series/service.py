@@ -7,6 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.acting import PROJECT_IS_NAMED, acting_project
 from app.calendars import service as calendars
 from app.db import insert_new, insert_or_ignore
 from app.errors import (
@@ -39,6 +40,16 @@ def get_series(session: Session, name: str) -> Series:
     if series is None:
         raise SeriesNotFound(f"There is no series {name!r}.")
     return series
+
+
+def require_same(session: Session, name: str, series_id: int) -> None:
+    """Check that a series was not replaced since it was read, by another one of its name.
+
+    Raises:
+        SeriesNotFound: If it was deleted.
+    """
+    if get_series(session, name).id != series_id:
+        raise SeriesNotFound(f"The series {name!r} was deleted in the meantime.")
 
 
 def lock_series(session: Session, name: str) -> Series:
@@ -96,8 +107,17 @@ def _find_locked(session: Session, name: str) -> Series | None:
 
     SQLite has one writer at a time: its transactions take the lock when they begin.
     """
-    statement = sa.select(Series).where(Series.name == name).with_for_update()
-    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    parameters = {"project": acting_project(), "name": name}
+    return session.scalars(_LOCKED, parameters).one_or_none()
+
+
+# Built once, because every append runs it.
+_LOCKED = (
+    sa.select(Series)
+    .where(Series.project == sa.bindparam("project"), Series.name == sa.bindparam("name"))
+    .with_for_update()
+    .execution_options(populate_existing=True, **PROJECT_IS_NAMED)
+)
 
 
 def _insert(session: Session, request: SeriesCreate) -> bool:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.acting import OfProject
 from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -19,7 +20,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-class Webhook(Base):
+class Webhook(OfProject, Base):
     """An address that events are sent to."""
 
     __tablename__ = "webhooks"
@@ -29,7 +30,8 @@ class Webhook(Base):
     events: Mapped[list[str]] = mapped_column(Json)
     # Events of this model only; of all models if empty. Not a foreign key: models can be deleted.
     model: Mapped[str | None] = mapped_column(sa.String(100))
-    secret: Mapped[str] = mapped_column(sa.String(200))
+    # Encrypted by `Cipher`.
+    secret: Mapped[str] = mapped_column(sa.Text)
     # Consecutive deliveries that failed in all their attempts.
     failures: Mapped[int] = mapped_column(default=0)
     disabled: Mapped[str | None] = mapped_column(sa.Text)
