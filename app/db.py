@@ -371,8 +371,24 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
         connect_args={
             "connect_timeout": max(2, int(timeout_seconds)),
             "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",
+            **_socket_deadlines(timeout_seconds),
         },
     )
+
+
+def _socket_deadlines(timeout_seconds: float) -> dict[str, int]:
+    """How long a connection of PostgreSQL lives whose other end has vanished, as libpq's options.
+
+    They are about machines and networks: the kernel of a machine whose server process is frozen
+    still acknowledges. A statement has no deadline, because trainings read for long.
+    """
+    seconds = max(2, int(timeout_seconds))
+    return {
+        "tcp_user_timeout": seconds * 1000,
+        "keepalives_idle": seconds,
+        "keepalives_interval": max(1, seconds // 3),
+        "keepalives_count": 3,
+    }
 
 
 def _snapshot_engine(engine: sa.Engine) -> sa.Engine:

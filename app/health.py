@@ -46,8 +46,9 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz")
-def healthz() -> Health:
+async def healthz() -> Health:
     """Report that the process is alive."""
+    # A coroutine: it needs no thread, and the threads may all be waiting for the database.
     return Health(status="ok", version=VERSION)
 
 

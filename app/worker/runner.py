@@ -165,6 +165,8 @@ class Runner:
         if ending is Ending.CANCELLED:
             self._write(lambda session: cancel(session, attempt.is_current()))
         elif ending is Ending.SILENCED:
+            # Without a beat the next attempt would be stopped at once, for the same reason.
+            retry_until_available(self._heartbeat.beat, self._stopping)
             return self._write(lambda s: attempts.restart(s, attempt, self._executor))
         elif ending is Ending.STOPPING:
             self._write_once(lambda session: attempts.give_back(session, attempt))

@@ -135,6 +135,19 @@ class TestColumnTypes:
         assert to_microseconds(moment) == -9223286399999999
 
 
+class TestDeadlinesOfSockets:
+    def test_a_connection_whose_server_vanished_ends_after_the_timeout(
+        self, postgres_database: str
+    ) -> None:
+        database = Database(postgres_database, timeout_seconds=7)
+        with database.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            set_ = driver.info.get_parameters()
+            assert connection.scalar(sa.text("SELECT 1")) == 1
+        database.dispose()
+        assert (set_["tcp_user_timeout"], set_["keepalives_idle"]) == ("7000", "7")
+
+
 class TestFileOfSqlite:
     def test_it_and_its_companions_are_its_owner_s_only(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/new.db")

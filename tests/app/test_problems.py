@@ -1,5 +1,6 @@
 """Every error is problem details, whatever raised it."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from app.health import healthz
 from app.main import create_app
 from app.settings import Settings
 
@@ -108,6 +110,11 @@ class TestClientErrors:
         small = settings.model_copy(update={"body_limit_bytes": 1000})
         with TestClient(create_app(small)) as client:
             check_problem(client.post("/v1/models", json={"name": "x" * 1000}), 413)
+
+
+class TestLiveness:
+    def test_it_needs_no_thread_of_the_pool(self) -> None:
+        assert asyncio.run(healthz()).status == "ok"
 
 
 class TestServerErrors:
