@@ -30,6 +30,8 @@ from app.ingest.upload_routes import router as uploads_router
 from app.jobs.routes import router as jobs_router
 from app.limits import BodyLimit
 from app.live.routes import router as live_router
+from app.metrics.page import MetricsPage
+from app.metrics.routes import router as metrics_router
 from app.openapi import install_openapi
 from app.problems import install_error_handlers
 from app.registry.routes import router as registry_router
@@ -109,13 +111,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = settings
     application.state.allowed_methods = partial(
-        allowed_methods, (*DOMAIN_ROUTERS, health.router, application.router)
+        allowed_methods, (*DOMAIN_ROUTERS, health.router, metrics_router, application.router)
     )
     _add_layers(application, settings)
     install_error_handlers(application)
     install_openapi(application)
     known = [Depends(require_known_parameters)]
     application.include_router(health.router, dependencies=known)
+    application.include_router(metrics_router, dependencies=known)
     application.include_router(_version_one())
     return application
 
@@ -159,6 +162,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
+    application.state.metrics_page = MetricsPage(database)
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield

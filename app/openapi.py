@@ -30,6 +30,7 @@ UNUSED = ("HTTPValidationError", "ValidationError")
 EVERYWHERE = (HostRefused, Invalid)
 UNDER_VERSION_ONE = (Unauthorized, DatabaseUnavailable, DatabaseOutdated)
 WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
+KEYED = ("/v1/", "/metrics")
 BODIES = ("post", "put", "patch")
 
 KEY_SCHEME = "apiKey"
@@ -94,7 +95,7 @@ def _tell_default(field: dict[str, Any]) -> None:
 
 
 def _complete_operation(operation: Operation, path: str, method: str) -> None:
-    if path.startswith("/v1/"):
+    if path.startswith(KEYED):
         operation["security"] = [{KEY_SCHEME: []}]
     known = {error.slug: error for error in all_errors()}
     specific = [known[slug] for slug in types_of(operation)]
