@@ -71,11 +71,12 @@ def ask(client: httpx2.Client, query: str) -> list[dict[str, Any]]:
 
 
 def is_scraped(client: httpx2.Client) -> bool:
+    """Whether Prometheus has started, and the service has answered it."""
     try:
-        found = ask(client, 'up{job="statecast"}')
+        answer = client.get("/query", params={"query": 'up{job="statecast"} == 1'})
     except httpx2.TransportError:
         return False
-    return bool(found) and found[0]["value"][1] == "1"
+    return answer.status_code == 200 and bool(answer.json()["data"]["result"])
 
 
 def fill(service: httpx2.Client) -> None:
@@ -92,7 +93,7 @@ def fill(service: httpx2.Client) -> None:
 
 
 def work(service: httpx2.Client, number: int) -> None:
-    row = [f"{1960 + number // 12}-{1 + number % 12:02}-01", 1.0]
+    row = [f"{1960 + number // 12}-{1 + number % 12:02}-01T00:00:00Z", 1.0]
     body = {"columns": ["time", "y"], "rows": [row]}
     assert service.put("/v1/series/s/observations", json=body).is_success
     service.post("/v1/models/m/forecasts", json={"series": "s"})
@@ -102,7 +103,10 @@ def test_every_query_is_answered(tmp_path: Path) -> None:
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is absent: it comes with Debian's package `prometheus`")
     database_url = f"sqlite:///{tmp_path / 'statecast.db'}"
-    with running_service(database_url, STATECAST_API_KEY=KEY) as service:
+    with (
+        (tmp_path / "service.log").open("wb") as log,
+        running_service(database_url, log, STATECAST_API_KEY=KEY) as service,
+    ):
         service.headers["Authorization"] = f"Bearer {KEY}"
         fill(service)
         address = f"{service.base_url.host}:{service.base_url.port}"
