@@ -69,6 +69,8 @@ lock: .venv/dev.installed
 	$(LOCK) --extra postgres --extra excel --extra train -c locks/dev.txt -o locks/worker.txt
 	$(LOCK) --extra postgres --extra excel --extra gpu -c locks/dev.txt -o locks/worker-gpu.txt
 	$(LOCK) --extra postgres --extra excel -c locks/dev.txt -o locks/web.txt
+	echo "# The tool that builds the package, as in locks/dev.txt: \`make lock\` writes it." > locks/build.txt
+	sed -n '/^setuptools==/,/^    #/ { /^    #/!p }' locks/dev.txt >> locks/build.txt
 
 clean:
 	rm -rf .venv var build *.egg-info

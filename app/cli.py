@@ -5,14 +5,21 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.logs import configure_logging
-from app.settings import DEVICE, Settings, get_settings
+from app.settings import DEVICE, MEBIBYTE, Settings, get_settings
 from app.version import VERSION
 from app.worker.devices import NoSuchDevice, require_device, visible_gpus
 from app.worker.parent_death import die_with_parent
+
+if TYPE_CHECKING:
+    from app.db import Database
 
 NOT_LOOPBACK = (
     "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "
@@ -33,6 +40,7 @@ device = click.option(
     callback=lambda _, __, value: _device_name(value),
     help="cpu or gpu:0.  [default: STATECAST_DEVICE, or the first GPU if there is one]",
 )
+backup_file = click.argument("file", type=click.Path(path_type=Path))
 with_parent = click.option("--with-parent", is_flag=True, hidden=True)
 
 
@@ -46,8 +54,10 @@ def main() -> None:
 def migrate() -> None:
     """Migrate the database to this release."""
     from app.db import Database
+    from app.encryption import Cipher
     from app.migrate import RevisionNotSupported
     from app.migrate import migrate as migrate_database
+    from app.webhooks.service import encrypt_plain_secrets
 
     configure_logging()
     settings = get_settings()
@@ -55,11 +65,40 @@ def migrate() -> None:
     database = Database(settings.database_url)
     try:
         migrate_database(database)
+        with database.transaction() as session:
+            encrypt_plain_secrets(session, Cipher(settings))
     except RevisionNotSupported as error:
         raise click.ClickException(str(error)) from error
     finally:
         database.dispose()
     click.echo("The database is up to date.")
+
+
+@main.command()
+@backup_file
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def backup(file: Path, force: bool) -> None:
+    """Write a backup of the database to FILE while the service runs."""
+    from app.backup.service import back_up
+
+    with _database_of_backup() as database, _progress() as progress:
+        rows = back_up(database, file, force=force, progress=progress)
+    size = file.stat().st_size / MEBIBYTE
+    click.echo(f"{file} holds {rows} rows in {size:.1f} MiB; it was read again and is sound.")
+
+
+@main.command()
+@backup_file
+def restore(file: Path) -> None:
+    """Write the backup in FILE into the database, which must be empty."""
+    from app.backup.service import restore as restore_backup
+
+    with _database_of_backup() as database, _progress() as progress:
+        about, queued = restore_backup(database, file, progress=progress)
+    click.echo(
+        f"The backup of {about.created_at} is restored: {sum(about.rows.values())} rows; "
+        f"{queued} unfinished jobs are queued again."
+    )
 
 
 @main.command()
@@ -134,6 +173,42 @@ def health() -> None:
         alive = count_live_workers_here(session)
     click.echo(f"{alive} worker{'' if alive == 1 else 's'} of this machine running.")
     sys.exit(0 if alive else 1)
+
+
+@contextmanager
+def _database_of_backup() -> Iterator["Database"]:
+    """The database of the settings; what cannot be done is one sentence."""
+    import sqlite3
+
+    from sqlalchemy.exc import DBAPIError
+
+    from app.backup.errors import BackupError
+    from app.db import Database
+    from app.migrate import RevisionNotSupported
+
+    configure_logging()
+    settings = get_settings()
+    settings.prepare_directories()
+    database = Database(settings.database_url)
+    try:
+        yield database
+    except (BackupError, RevisionNotSupported, OSError, sqlite3.Error) as error:
+        raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        raise click.ClickException(f"The database answered: {error.orig}") from error
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Shows how far a command is, in one line of a terminal; elsewhere it shows nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    clear = "\r\x1b[K"
+    yield lambda text: click.echo(f"{clear}{text}", err=True, nl=False)
+    click.echo(clear, err=True, nl=False)
 
 
 def _settings(**given: object) -> Settings:

@@ -1,6 +1,8 @@
 """The database: engine, transactions, table base and column types."""
 
 import math
+import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,8 @@ Columns = TypeVarTuple("Columns")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# One for each thread that answers requests (AnyIO's default): none waits for another's connection.
+CONNECTIONS = 40
 # PostgreSQL's code (its manual, appendix A).
 DISK_FULL = "53100"
 
@@ -115,6 +119,40 @@ def engine_url(database_url: str) -> URL:
     return url
 
 
+class WaitingLine:
+    """A lock that is handed to the thread that has waited longest."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait for the lock; whether it was handed over in time."""
+        turn = threading.Lock()
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            turn.acquire()
+            self._waiting.append(turn)
+        if turn.acquire(timeout=timeout_seconds):
+            return True
+        with self._guard:
+            if turn not in self._waiting:  # It was handed over in this moment.
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def leave(self) -> None:
+        """Hand the lock to the next one."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
+
+
 class Database:
     """One engine with write transactions, read sessions and single statements."""
 
@@ -127,6 +165,8 @@ class Database:
             self.engine = _postgresql_engine(self.url, timeout_seconds)
         self._snapshots = _snapshot_engine(self.engine)
         self._statements = _statement_engine(self.engine)
+        self._timeout_seconds = timeout_seconds
+        self._writers = WaitingLine()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -135,9 +175,30 @@ class Database:
         On SQLite the write lock is taken at the start: a transaction that reads first and writes
         later would otherwise fail if another writer committed in between.
         """
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn_to_write(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
             yield session
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """Wait for the other writers of this process.
+
+        SQLite lets one write at a time, and the others look again after sleeps of up to 100 ms, in
+        no order: one of eight could wait for seconds.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writers.wait(self._timeout_seconds):
+            raise sa.exc.TimeoutError("other writers of this process hold the database")
+        try:
+            yield
+        finally:
+            self._writers.leave()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -188,8 +249,10 @@ def _postgresql_engine(url: URL, timeout_seconds: float) -> sa.Engine:
         url,
         pool_pre_ping=True,
         pool_timeout=timeout_seconds,
-        pool_size=10,
-        max_overflow=10,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        # The connections that were used last, so that the others can idle.
+        pool_use_lifo=True,
         connect_args={
             "connect_timeout": max(2, int(timeout_seconds)),
             "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",

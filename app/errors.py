@@ -56,6 +56,8 @@ ServiceError                      500 error
 ├── TooLarge                      413 too-large
 │   ├── BodyTooLarge              413 body-too-large
 │   ├── UploadTooLarge            413 upload-too-large
+│   ├── FileTakesTooLong          413 file-takes-too-long
+│   ├── FileTakesTooMuchMemory    413 file-takes-too-much-memory
 │   └── BatchTooLarge             413 batch-too-large
 ├── Invalid                       422 invalid
 │   ├── IdempotencyKeyReused      422 idempotency-key-reused
@@ -74,7 +76,8 @@ ServiceError                      500 error
 ├── Unavailable                   503 unavailable
 │   ├── DatabaseUnavailable       503 database-unavailable
 │   ├── DatabaseOutdated          503 database-outdated
-│   └── FileProcessFailed         503 file-process-failed
+│   ├── FileProcessFailed         503 file-process-failed
+│   └── FileProcessesBusy         503 file-processes-busy
 └── NoRoom                        507 no-room
     └── DatabaseFull              507 database-full
 """
@@ -333,6 +336,14 @@ class UploadTooLarge(TooLarge):
     """The uploaded file is longer than the limit."""
 
 
+class FileTakesTooLong(TooLarge):
+    """Reading the file takes longer than the limit."""
+
+
+class FileTakesTooMuchMemory(TooLarge):
+    """Reading the file takes more memory than the limit."""
+
+
 class BatchTooLarge(TooLarge):
     """The batch has more items than the limit."""
 
@@ -411,6 +422,10 @@ class DatabaseOutdated(Unavailable):
 
 class FileProcessFailed(Unavailable):
     """The process that reads the file ended or could not start."""
+
+
+class FileProcessesBusy(Unavailable):
+    """Other files are being read, and others wait; try again."""
 
 
 class NoRoom(ServiceError):

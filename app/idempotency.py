@@ -11,7 +11,8 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.db import Base, Timestamp, insert_or_ignore, utc_now
+from app.db import Base, Database, Timestamp, insert_or_ignore, utc_now
+from app.encryption import Cipher
 from app.errors import IdempotencyKeyReused
 from models.errors import Problem
 
@@ -33,11 +34,15 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a POST, as stored for a repetition; the body can be JSON text already."""
+    """The answer to a POST, as stored for a repetition; the body can be JSON text already.
+
+    One that `is_secret` is stored encrypted.
+    """
 
     status: int
     body: BaseModel | str
     location: str | None = None
+    is_secret: bool = False
 
     @property
     def text(self) -> str:
@@ -51,6 +56,7 @@ class OnceOnly:
 
     key: str | None
     fingerprint: str
+    cipher: Cipher
 
     def run(self, session: Session, work: Callable[[], Answer]) -> Response:
         """Do the work in the caller's transaction, or repeat the answer of the first request.
@@ -69,8 +75,22 @@ class OnceOnly:
         answer = work()
         stored = session.get_one(IdempotencyKey, self.key)
         stored.status, stored.location = answer.status, answer.location
-        stored.body = answer.text
-        return _response(stored.status, stored.body, stored.location)
+        stored.body = self.cipher.encrypt(answer.text) if answer.is_secret else answer.text
+        return _response(stored.status, answer.text, stored.location)
+
+    def repeated(self, database: Database) -> Response | None:
+        """The answer of an earlier request with the key; None if the work is still to be done.
+
+        Raises:
+            IdempotencyKeyReused: If the key was used for another request.
+        """
+        if self.key is None:
+            return None
+        with database.reading() as session:
+            stored = session.get(IdempotencyKey, self.key)
+            if stored is None or stored.created_at < utc_now() - KEY_LIFETIME:
+                return None
+            return self._repeat(session)
 
     def _claim(self, session: Session) -> bool:
         now = utc_now()
@@ -88,7 +108,8 @@ class OnceOnly:
             )
             problem = Problem("/header/Idempotency-Key", message)
             raise IdempotencyKeyReused(message, errors=[problem])
-        return _response(stored.status or 200, stored.body or "", stored.location)
+        body = self.cipher.decrypt(stored.body or "")
+        return _response(stored.status or 200, body, stored.location)
 
 
 def _response(status: int, body: str, location: str | None) -> Response:
@@ -104,7 +125,8 @@ async def _once_only(
     ] = None,
 ) -> OnceOnly:
     content = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest())
+    cipher = Cipher(request.app.state.settings)
+    return OnceOnly(idempotency_key, hashlib.sha256(content).hexdigest(), cipher)
 
 
 OnceOnlyDependency = Annotated[OnceOnly, Depends(_once_only)]

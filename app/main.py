@@ -17,6 +17,7 @@ from app.db import Database
 from app.drift.routes import router as drift_router
 from app.edge.browsers import BrowserGuard
 from app.edge.head_requests import HeadRequests
+from app.edge.limits import BodyLimit
 from app.edge.parameters import require_known_parameters
 from app.edge.request_context import RequestContext
 from app.edge.routing import allowed_methods
@@ -28,7 +29,6 @@ from app.ingest.revision_routes import router as revisions_router
 from app.ingest.series_routes import router as series_router
 from app.ingest.upload_routes import router as uploads_router
 from app.jobs.routes import router as jobs_router
-from app.limits import BodyLimit
 from app.live.routes import router as live_router
 from app.metrics.page import MetricsPage
 from app.metrics.routes import router as metrics_router

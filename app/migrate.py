@@ -63,11 +63,21 @@ def migrate(database: Database) -> None:
         RevisionNotSupported: If no migration leads from the database's revision to the newest.
             The database is not changed.
     """
-    # Imported here: a process that only checks whether the database is current needs neither.
+    from app.jobs import queue
+
+    upgrade(database, "head")
+    queue.migrate(database)
+
+
+def upgrade(database: Database, revision: str) -> None:
+    """Apply our migrations up to a revision, in one transaction.
+
+    Raises:
+        RevisionNotSupported: As `migrate`.
+    """
+    # Imported here: a process that only checks whether the database is current does not need it.
     from alembic import command
     from alembic.config import Config
-
-    from app.jobs import queue
 
     with database.engine.connect() as connection:
         connection.execution_options(sqlite_begin="IMMEDIATE")
@@ -77,8 +87,7 @@ def migrate(database: Database) -> None:
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(VERSIONS.parent))
             _mark_as_initial(connection, config)
-            command.upgrade(config, "head")
-    queue.migrate(database)
+            command.upgrade(config, revision)
 
 
 def is_current(connection: sa.Connection) -> bool:
@@ -86,10 +95,15 @@ def is_current(connection: sa.Connection) -> bool:
 
     The queue's tables are created last. The worker, which runs jobs, checks their version.
     """
-    if _applied(connection) != newest():
+    if applied_revision(connection) != newest():
         return False
     schema = None if connection.dialect.name == "sqlite" else "dbos"
     return sa.inspect(connection).has_table("workflow_status", schema=schema)
+
+
+def is_known(revision: str) -> bool:
+    """Whether this release has the migration that leads to a revision."""
+    return revision in _revisions(REVISION)
 
 
 def newest() -> str:
@@ -108,12 +122,12 @@ def _revisions(pattern: re.Pattern[str]) -> frozenset[str]:
     return frozenset(match[1] for text in texts if (match := pattern.search(text)))
 
 
-def _applied(connection: sa.Connection) -> str | None:
+def applied_revision(connection: sa.Connection) -> str | None:
     """The revision of the database; None if it has not been migrated yet."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    applied: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return applied
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _mark_as_initial(connection: sa.Connection, config: "Config") -> None:
@@ -124,7 +138,7 @@ def _mark_as_initial(connection: sa.Connection, config: "Config") -> None:
     """
     from alembic import command
 
-    applied = _applied(connection)
+    applied = applied_revision(connection)
     _require_supported(applied)
     if applied == LAST_REPLACED:
         # `purge`: Alembic does not know the present revision.

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.edge.limits import MOST_64_BIT, UPLOAD_SUFFIXES
 from app.errors import (
     BodyTooLarge,
     CrossSiteRefused,
@@ -20,7 +21,6 @@ from app.errors import (
     Unauthorized,
     all_errors,
 )
-from app.limits import UPLOAD_SUFFIXES
 from app.problems import PROBLEM_JSON, ProblemDetails, documented
 
 REFERENCE = "#/components/schemas/{model}"
@@ -32,6 +32,7 @@ UNDER_VERSION_ONE = (Unauthorized, DatabaseUnavailable, DatabaseOutdated)
 WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
 KEYED = ("/v1/", "/metrics")
 BODIES = ("post", "put", "patch")
+NOT_SCHEMAS = ("example", "examples", "default")
 
 KEY_SCHEME = "apiKey"
 BEARER = {
@@ -81,6 +82,7 @@ def _complete(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete_operation(operation, path, method)
+    _bound_integers_of_answers(document)
 
 
 def _tell_default(field: dict[str, Any]) -> None:
@@ -120,6 +122,51 @@ def types_of(operation: Operation) -> Iterator[str]:
     """The problem types, without their common prefix, that an operation lists."""
     for response in operation["responses"].values():
         yield from response.get("content", {}).get(PROBLEM_JSON, {}).get("examples", {})
+
+
+def _bound_integers_of_answers(document: dict[str, Any]) -> None:
+    """Say that whole numbers of answers fit into 64 bits; those of requests have bounds already."""
+    schemas = document["components"]["schemas"]
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    asked = [[each.get("parameters"), each.get("requestBody")] for each in operations]
+    answered = [each["responses"] for each in operations]
+    names = referenced(answered, schemas) - referenced(asked, schemas)
+    for node in nodes([answered, [schemas[name] for name in sorted(names)]]):
+        if is_unbounded(node):
+            node |= {"maximum": MOST_64_BIT}
+
+
+def is_unbounded(node: dict[str, Any]) -> bool:
+    """Whether a schema is that of a whole number of any size."""
+    bounds = {"maximum", "exclusiveMaximum", "const", "enum"}
+    return node.get("type") == "integer" and not bounds & node.keys()
+
+
+def referenced(node: Any, schemas: dict[str, Any]) -> set[str]:
+    """The names of the schemas that a part of the document refers to, also through others."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        references = (each.get("$ref", "") for each in nodes(waiting.pop()))
+        names = {reference.rpartition("/")[2] for reference in references if reference} - found
+        found |= names
+        waiting += [schemas[name] for name in names]
+    return found
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object within a part of the document, except examples and defaults."""
+    if isinstance(node, list):
+        for each in node:
+            yield from nodes(each)
+    elif isinstance(node, dict):
+        yield node
+        for key, value in node.items():
+            if key == "properties":
+                # Their names may be those of keywords.
+                yield from nodes(list(value.values()))
+            elif key not in NOT_SCHEMAS:
+                yield from nodes(value)
 
 
 def _general(path: str, method: str) -> Iterator[type[ServiceError]]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -167,7 +167,7 @@ def _parsing_error(request: Request, error: ParsingError) -> JSONResponse:
 
 
 def _validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-    problems = [_validation_problem(item) for item in error.errors()]
+    problems = [_validation_problem(item, error.body) for item in error.errors()]
     return problem_response(Invalid(_summary(problems), errors=problems))
 
 
@@ -260,10 +260,13 @@ def _summary(problems: Sequence[Problem]) -> str:
     return f"{problems[0].message} (and {len(problems) - 1} more: see `errors`)"
 
 
-def _validation_problem(item: Mapping[str, Any]) -> Problem:
+def _validation_problem(item: Mapping[str, Any], body: object) -> Problem:
     """A validation error of FastAPI as a `Problem`."""
     source, *path = item["loc"]
     if source == "body":
+        # A syntax error has a position in the text instead.
+        if item["type"] != "json_invalid":
+            path = list(_in_body(path, body, is_missing=item["type"] == "missing"))
         pointer = "".join(f"/{_escape(part)}" for part in path)
         name = ".".join(str(part) for part in path) or "body"
     else:
@@ -271,6 +274,23 @@ def _validation_problem(item: Mapping[str, Any]) -> Problem:
         pointer = f"/{source}/{name}"
     received = "" if item["type"] == "missing" else f" Received: {_shown(item.get('input'))}"
     return Problem(pointer, f"`{name}`: {item['msg']}.{received}")
+
+
+def _in_body(path: list[Any], body: object, *, is_missing: bool) -> Iterator[Any]:
+    """The parts of a path that lead through the body; others name a form that a field may have."""
+    inner = body
+    for place, part in enumerate(path):
+        if _has(inner, part):
+            inner = inner[part]  # type: ignore[index]
+            yield part
+        elif is_missing and place == len(path) - 1:
+            yield part
+
+
+def _has(container: object, part: object) -> bool:
+    if isinstance(container, list):
+        return isinstance(part, int) and part < len(container)
+    return isinstance(container, dict) and part in container
 
 
 def _escape(part: object) -> str:

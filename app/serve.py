@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 0.2
 STOP_TIMEOUT_SECONDS = 20.0
 
+BACKUP_HINT = (
+    "Back up with `statecast backup FILE`: a copy of the database file alone lacks the last writes."
+)
+
 Process = subprocess.Popen[bytes]
 
 
@@ -40,6 +44,8 @@ def serve_until_stopped(settings: Settings, stop: threading.Event, *, insecure: 
     }
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Statecast: http://{host}:{port} (documentation: http://{host}:{port}/docs)")
+    if settings.database_url.startswith("sqlite"):
+        click.echo(BACKUP_HINT)
     try:
         return _watch(processes, stop)
     finally:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.checks.cost import TrainingLimits
+
 MEBIBYTE = 1024 * 1024
 DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -84,6 +86,14 @@ class Settings(BaseSettings):
         le=64,
         description="Processes that read uploads; 0: the web process reads them.",
     )
+    upload_memory_bytes: int = Field(
+        4096 * MEBIBYTE,
+        ge=256 * MEBIBYTE,
+        description="Memory that a process may take to read an upload.",
+    )
+    upload_seconds: float = Field(
+        300.0, gt=0, description="Time that a process may take to read an upload."
+    )
     upload_job_bytes: int = Field(
         64 * MEBIBYTE,
         ge=1,
@@ -91,6 +101,9 @@ class Settings(BaseSettings):
     )
     split_job_series: int = Field(
         200, ge=1, description="Uploads split into more series than this are stored as a job."
+    )
+    upload_job_seconds: float = Field(
+        3600.0, gt=0, description="Time that a job may take to read an upload."
     )
     upload_limit_bytes: int = Field(
         2048 * MEBIBYTE, ge=1, description="Largest request body of an upload."
@@ -111,6 +124,18 @@ class Settings(BaseSettings):
         10.0,
         gt=0,
         description="How long a request waits for a busy database before the answer is 503.",
+    )
+    training_limit_bytes: int = Field(
+        8192 * MEBIBYTE, ge=1, description="Largest estimated memory of one training."
+    )
+    training_limit_hours: float = Field(
+        720.0,
+        gt=0,
+        description="Largest estimated time of one training on one processor core; workers with a "
+        "GPU do more in an hour.",
+    )
+    bundle_limit_bytes: int = Field(
+        512 * MEBIBYTE, ge=1, description="Largest estimated size of a stored network."
     )
     promotion_margin: float = Field(
         0.01,
@@ -157,10 +182,22 @@ class Settings(BaseSettings):
     retention_jobs_days: int = Field(
         90, ge=0, description="Days that ended jobs without a reference are kept; 0: no limit."
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Key that encrypts the secrets of webhooks, the same for all processes; by "
+        "default a file beside the SQLite file, or `var/statecast.key`.",
+    )
     webhook_private: bool = Field(
         False, description="Allow webhooks to private networks and to this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
+
+    @property
+    def training_limits(self) -> TrainingLimits:
+        """The most that one training may need."""
+        return TrainingLimits(
+            self.training_limit_bytes, self.bundle_limit_bytes, self.training_limit_hours
+        )
 
     def is_loopback(self) -> bool:
         """Whether `host` is reachable from this machine only."""

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "serving",
     "append",
     "plausibility",
+    "writers",
     "retention",
     "batch",
     "upload",
@@ -23,6 +24,7 @@ BENCHMARKS = (
     "gigabyte",
     "charts",
     "memory",
+    "judging",
 )
 
 

@@ -7,7 +7,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.inputs.real_series import jena_series
-from benchmarks.service import JENA
+from benchmarks.inputs.service import JENA
 from models.series import SeriesData
 from models.spec.presets import PRESETS
 from models.spec.spec import Spec

@@ -23,7 +23,7 @@ from app.registry.forecaster_cache import forecasters
 from app.registry.queries import get_version
 from app.registry.tables import Alias
 from app.series.service import get_series
-from benchmarks.service import database, median_milliseconds, train_hourly, web
+from benchmarks.inputs.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
 from models.serving.artefact import read_bundle
 from models.serving.batching import run_one

@@ -18,7 +18,7 @@ import numpy as np
 from app.db import Database
 from app.registry.bundles import read_bundle_bytes
 from app.registry.queries import get_version
-from benchmarks.service import database, median_milliseconds, train_hourly, web
+from benchmarks.inputs.service import database, median_milliseconds, train_hourly, web
 from examples.running import checked
 from models.serving.batching import run_batched, run_one
 from models.serving.forecaster import Forecaster, State

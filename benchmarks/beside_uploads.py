@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 
 from benchmarks.inputs.big_files import write_csv
-from benchmarks.service import database, train_hourly, web
+from benchmarks.inputs.service import database, train_hourly, web
 from examples.running import statecast, stop
 
 SIZE_BYTES = 100_000_000

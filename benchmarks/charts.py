@@ -14,7 +14,7 @@ from http import HTTPStatus
 import httpx2
 import psutil
 
-from benchmarks.service import JENA, databases, median_milliseconds, web
+from benchmarks.inputs.service import JENA, databases, median_milliseconds, web
 from examples.running import checked
 
 CHART = "/v1/series/jena/observations?channels=T%20(degC)&max_points=2000"

@@ -12,7 +12,7 @@ from benchmarks.inputs.real_series import (
     jena_series,
     nifty_series,
 )
-from benchmarks.service import JENA
+from benchmarks.inputs.service import JENA
 from models.spec.presets import PRESETS
 from models.spec.spec import Spec
 from models.training.train import train

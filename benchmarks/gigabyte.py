@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.beside_uploads import send
 from benchmarks.inputs.big_files import write_csv
-from benchmarks.service import databases, web
+from benchmarks.inputs.service import databases, web
 from examples.running import checked, statecast, stop
 
 SIZE_BYTES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000_000

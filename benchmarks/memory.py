@@ -5,7 +5,7 @@ import time
 import httpx2
 import psutil
 
-from benchmarks.service import JENA, database, train_hourly, web
+from benchmarks.inputs.service import JENA, database, train_hourly, web
 from examples.running import checked
 
 MEGABYTE = 1e6

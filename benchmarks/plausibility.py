@@ -27,7 +27,7 @@ from app.series.observation_schemas import ObservationsWrite
 from app.series.schemas import SeriesCreate
 from app.series.service import ensure_series
 from app.settings import Settings
-from benchmarks.service import databases
+from benchmarks.inputs.service import databases
 from examples.running import free_port
 
 HISTORY = 1_000

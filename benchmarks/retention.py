@@ -22,7 +22,7 @@ from app.forecasts.tables import StoredForecast
 from app.registry.queries import get_version
 from app.registry.tables import Alias
 from app.scores.tables import ForecastScore
-from benchmarks.service import ROWS, database, postgres, train_hourly, web
+from benchmarks.inputs.service import ROWS, database, postgres, train_hourly, web
 from examples.running import checked
 
 COPIES = 4_000

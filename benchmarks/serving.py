@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.service import database, median_request, train_hourly, web
+from benchmarks.inputs.service import database, median_request, train_hourly, web
 from examples.running import free_port, stop, wait_until_ready
 
 REPEATS = 1000
@@ -43,7 +43,7 @@ def predicting(keras: bytes) -> Iterator[httpx2.Client]:
         path = Path(folder) / "model.keras"
         path.write_bytes(keras)
         port = free_port()
-        command = ("uvicorn", "benchmarks.predict_app:app", "--port", str(port))
+        command = ("uvicorn", "benchmarks.inputs.predict_app:app", "--port", str(port))
         quiet = ("--log-level", "warning")
         environment = {**os.environ, "BENCH_MODEL": str(path)}
         started = subprocess.Popen([sys.executable, "-m", *command, *quiet], env=environment)

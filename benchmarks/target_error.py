@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.inputs.real_series import jena_series
-from benchmarks.service import JENA
+from benchmarks.inputs.service import JENA
 from models.checks.resolve import SeriesProfile, resolve
 from models.features.dataset import Batch
 from models.features.prepare import Prepared, prepare

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks.inputs.real_series import jena_series
-from benchmarks.service import JENA
+from benchmarks.inputs.service import JENA
 from benchmarks.steps import (
     CHUNK,
     LANES,

@@ -17,7 +17,7 @@ import pandas as pd
 import psycopg
 
 from app.db import engine_url
-from benchmarks.service import JENA, databases, web
+from benchmarks.inputs.service import JENA, databases, web
 from examples.running import checked
 
 REPEATS = 5

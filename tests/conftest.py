@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from app.db import Database, engine_url
 from app.main import create_app
@@ -155,6 +156,7 @@ def settings(database_url: str) -> Settings:
         database_url=database_url,
         api_key=None,
         allowed_hosts=("testserver",),
+        secret_key=SecretStr("the key of the tests"),
         upload_processes=0,
     )
 

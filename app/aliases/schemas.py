@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from app.edge.limits import VersionNumber
 from app.registry.schemas import ModelName
 from app.registry.tables import AliasAction
 
@@ -43,7 +44,9 @@ class AliasSet(BaseModel):
         },
     )
 
-    version: int | str = Field(description="A trained version's number, another alias or `latest`.")
+    version: VersionNumber | str = Field(
+        description="A trained version's number, another alias or `latest`."
+    )
     force: bool = Field(False, description="Change `champion` without the gate; needs a `reason`.")
     reason: str | None = Field(
         None, min_length=1, max_length=1000, description="Stored in the history."

@@ -69,10 +69,15 @@ def create_backtest(
     With it the network is retrained at intervals, on rows before its origins only; for a panel on
     all series up to that moment.
     """
+    repeated = once_only.repeated(database)
+    if repeated is not None:
+        return repeated
+    request = body or BacktestCreate()
+    checked = service.check_request(database, name, request)
     with database.transaction() as session:
 
         def queue() -> Answer:
-            queued = service.request_backtest(session, name, body or BacktestCreate())
+            queued = service.request_backtest(session, name, request, checked)
             return Answer(202, queued, location=f"/v1/jobs/{queued.job.id}")
 
         return once_only.run(session, queue)

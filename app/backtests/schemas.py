@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.edge.limits import VersionNumber
 from app.jobs.schemas import JobRead
 from app.jobs.tables import JobState
 from models.backtesting.plan import BacktestSpec
@@ -30,7 +31,7 @@ class BacktestCreate(BacktestSpec):
         },
     )
 
-    version: int | str | None = Field(
+    version: VersionNumber | str | None = Field(
         None,
         description="A version's number, an alias, or `latest` (the default): the newest trained "
         "version.",

@@ -11,6 +11,7 @@ import app.series.service as series_service
 from app.backtests import points
 from app.backtests.schemas import BacktestCreate, BacktestQueued
 from app.backtests.tables import Backtest
+from app.db import Database
 from app.errors import BacktestNotSucceeded, ModelNotFound, SeriesNotInPanel
 from app.jobs.schemas import JobRead
 from app.jobs.tables import Job
@@ -38,8 +39,18 @@ class BacktestInput:
     panel: tuple[SeriesData, ...]
 
 
-def request_backtest(session: Session, name: str, request: BacktestCreate) -> BacktestQueued:
-    """Check the request, and queue the backtest in the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class CheckedBacktest:
+    """A request that can work: its plan, and the rows that it was checked against."""
+
+    version: ModelVersion
+    series: Series
+    panel_revisions: dict[str, int] | None
+    plan: BacktestPlan
+
+
+def check_request(database: Database, name: str, request: BacktestCreate) -> CheckedBacktest:
+    """Plan a backtest, outside any write transaction.
 
     Raises:
         ModelNotFound, VersionNotFound, SeriesNotFound: If one of them does not exist.
@@ -48,20 +59,35 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
         SpecError: If the origins or the refits cannot work.
     """
     asked = str(request.version or "latest")
-    version, model, _, training = get_version(session, name, asked, WITH_PANEL)
-    series = _requested_series(session, request, version)
-    forecaster = forecasters.get(session, version, training).for_series(series.name)
-    data = series_service.load_series(session, series.id)
-    revisions = _panel_revisions(request, version)
-    panel = _panel(session, version, data, revisions or {})
-    plan = plan_backtest(forecaster, data, request, panel)
+    with database.reading() as session:
+        version, _, _, training = get_version(session, name, asked, WITH_PANEL)
+        series = _requested_series(session, request, version)
+        forecaster = forecasters.get(session, version, training).for_series(series.name)
+        data = series_service.load_series(session, series.id)
+        revisions = _panel_revisions(request, version)
+        panel = _panel(session, version, data, revisions or {})
+        plan = plan_backtest(forecaster, data, request, panel)
+    return CheckedBacktest(version, series, revisions, plan)
+
+
+def request_backtest(
+    session: Session, name: str, request: BacktestCreate, checked: CheckedBacktest
+) -> BacktestQueued:
+    """Queue a checked backtest in the caller's transaction.
+
+    Raises:
+        ModelNotFound, VersionNotFound: If the version was deleted in the meantime.
+    """
+    version, model, _, _ = get_version(session, name, str(checked.version.number))
+    if version.id != checked.version.id:
+        raise ModelNotFound(f"The model {name!r} was deleted in the meantime.")
     job = jobs.enqueue(session, "backtest", {"model": model.name, "version": version.number})
     backtest = Backtest(
         id=job.id,
         version_id=version.id,
-        series_id=series.id,
-        data_revision=series.revision,
-        panel_revisions=revisions,
+        series_id=checked.series.id,
+        data_revision=checked.series.revision,
+        panel_revisions=checked.panel_revisions,
         request=request.model_dump(mode="json", exclude_unset=True),
     )
     session.add(backtest)
@@ -70,8 +96,8 @@ def request_backtest(session: Session, name: str, request: BacktestCreate) -> Ba
         id=job.id,
         model=model.name,
         version=version.number,
-        origins=len(plan.origins),
-        refits=plan.refits,
+        origins=len(checked.plan.origins),
+        refits=checked.plan.refits,
         job=JobRead.from_row(job),
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from app.edge.limits import VersionNumber
 from app.forecasts.intervals import DEFAULT_LEVELS, MOST_LEVELS
 from app.problems import ProblemDetails
 from app.times import AwareMoment
@@ -52,7 +53,7 @@ class ForecastCreate(BaseModel):
         },
     )
 
-    version: int | str | None = Field(
+    version: VersionNumber | str | None = Field(
         None,
         description="A version's number, an alias, or `latest` for the newest trained one. By "
         "default `champion` if there is one, else `latest`.",

@@ -41,6 +41,12 @@ async def received_file(request: Request, *, limit_bytes: int) -> AsyncIterator[
         yield file
 
 
+async def disconnected(request: Request) -> None:
+    """Return when the client of a request, whose body was received, is gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _from_form(request: Request, open_files: AsyncExitStack) -> IO[bytes]:
     form = await open_files.enter_async_context(request.form(max_files=1, max_fields=10))
     field = form.get("file")

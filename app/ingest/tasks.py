@@ -1,5 +1,9 @@
 """The handler of `upload` jobs: read a large file that a worker fetches from the database."""
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -33,14 +37,15 @@ def read_upload(task: Task) -> None:
             earlier = StoredUpload(prepared.earlier, is_new=False)
             task.finish_long(lambda _: _result(request.name, earlier))
             return
-        table = uploads.read(
-            prepared,
-            file,
-            limit_bytes=get_settings().decompressed_limit_bytes,
-            report_progress=lambda share: task.report(
-                phase="reading", fraction=share * READING_SHARE
-            ),
-        )
+        with _within_time(task):
+            table = uploads.read(
+                prepared,
+                file,
+                limit_bytes=get_settings().decompressed_limit_bytes,
+                report_progress=lambda share: task.report(
+                    phase="reading", fraction=share * READING_SHARE
+                ),
+            )
     task.finish_long(lambda session: _store(session, task, prepared, table))
 
 
@@ -52,14 +57,17 @@ def _split(task: Task, request: UploadRequest, file: IO[bytes], digest: str) -> 
         return
     task.report(phase="reading", fraction=0.0)
     timezone = task.read(lambda session: splitting.common_timezone(session, request))
-    read = splitting.read_for(
-        request,
-        file,
-        digest,
-        timezone,
-        limit_bytes=get_settings().decompressed_limit_bytes,
-        report_progress=lambda share: task.report(phase="reading", fraction=share * READING_SHARE),
-    )
+    with _within_time(task):
+        read = splitting.read_for(
+            request,
+            file,
+            digest,
+            timezone,
+            limit_bytes=get_settings().decompressed_limit_bytes,
+            report_progress=lambda share: task.report(
+                phase="reading", fraction=share * READING_SHARE
+            ),
+        )
     task.report(phase="storing", fraction=READING_SHARE)
 
     def store(session: Session) -> dict[str, Any]:
@@ -74,6 +82,30 @@ def _split(task: Task, request: UploadRequest, file: IO[bytes], digest: str) -> 
 
 def _result_of_parts(report: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
     return {"location": report["next"], "is_new": is_new, "report": report}
+
+
+@contextmanager
+def _within_time(task: Task) -> Iterator[None]:
+    """Fail the job and end its process if the reading within takes too long.
+
+    A library that reads cannot be interrupted, and no transaction is open meanwhile.
+    """
+    seconds = get_settings().upload_job_seconds
+
+    def give_up() -> None:
+        task.fail(
+            f"A job must read its file within {seconds:g} seconds (STATECAST_UPLOAD_JOB_SECONDS); "
+            "this one takes longer. Nothing was stored: send the file in several parts."
+        )
+        os._exit(0)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _temporary_file() -> Any:

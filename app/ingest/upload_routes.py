@@ -1,5 +1,6 @@
 """Routes of uploads: send or inspect a file, read its report, download its quarantined rows."""
 
+from functools import partial
 from typing import IO, Annotated, Any, Literal
 
 import sqlalchemy as sa
@@ -9,12 +10,16 @@ from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
 from app.errors import (
     CalendarUnavailable,
     ChannelsDiffer,
     ChannelsMissing,
+    FileProcessesBusy,
     FileProcessFailed,
+    FileTakesTooLong,
+    FileTakesTooMuchMemory,
     KindDiffers,
     SeriesChangedMeanwhile,
     SeriesNotFound,
@@ -28,7 +33,7 @@ from app.errors import (
 from app.ingest import kept_files, quarantine, queries, uploads
 from app.ingest.inspection import InspectionRead
 from app.ingest.processes.pool import FileProcesses, FileProcessesDependency
-from app.ingest.receiving import received_file
+from app.ingest.receiving import disconnected, received_file
 from app.ingest.reports import SplitReport, UploadReport
 from app.ingest.upload_requests import StoredUpload, UploadRequest
 from app.instruments.work import UploadOutcome, count_upload
@@ -49,7 +54,10 @@ router = ServiceRouter(tags=["uploads"])
 # Errors of uploads and inspections alike.
 FILE_ERRORS: list[type[ServiceError]] = [
     UploadTooLarge,
+    FileTakesTooLong,
+    FileTakesTooMuchMemory,
     FileProcessFailed,
+    FileProcessesBusy,
     *INSPECTION_PROBLEMS,
 ]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -151,7 +159,7 @@ async def _stored_or_queued(
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
         if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
             return await run_in_threadpool(_queue_job, database, upload, file)
-        stored = await processes.upload(upload, file)
+        stored = await processes.upload(upload, file, partial(disconnected, request))
         if stored.needs_job:
             return await run_in_threadpool(_queue_job, database, upload, file)
     return _reported(upload.name, stored)
@@ -204,7 +212,7 @@ async def inspect_file(
     """
     options = ReadOptions(**query.options(), kind=query.kind)
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
-        return await processes.inspect(options, file)
+        return await processes.inspect(options, file, partial(disconnected, request))
 
 
 @router.get("/uploads")
@@ -240,7 +248,7 @@ def list_uploads(name: str, database: DatabaseDependency, paging: Paging) -> Pag
     response_model=UploadReport,
     responses=documented(SeriesNotFound, UploadNotFound),
 )
-def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict[str, Any]:
+def show_upload(name: str, upload_id: RowId, database: DatabaseDependency) -> dict[str, Any]:
     """Show the report of one upload."""
     with database.reading() as session:
         return queries.get_upload(session, name, upload_id).report
@@ -253,7 +261,7 @@ def show_upload(name: str, upload_id: int, database: DatabaseDependency) -> dict
 )
 def download_quarantine(
     name: str,
-    upload_id: int,
+    upload_id: RowId,
     database: DatabaseDependency,
     form: Annotated[
         Literal["list", "rows"],

@@ -31,6 +31,7 @@ GPU_QUEUE = "jobs-gpu"
 LIGHT_QUEUE = "jobs-files"
 WORKFLOW = "run_job"
 SCHEMA = "dbos"
+ENTRIES = "workflow_status"
 
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
@@ -80,6 +81,15 @@ def is_current(engine: sa.Engine) -> bool:
     else:
         present, needed = get_migration_versions(engine, SCHEMA, use_listen_notify=True)
     return present >= needed
+
+
+def count_entries(connection: sa.Connection) -> int:
+    """The number of jobs in the queue, ended ones included; 0 if it has no tables yet."""
+    schema = None if connection.dialect.name == "sqlite" else SCHEMA
+    if not sa.inspect(connection).has_table(ENTRIES, schema=schema):
+        return 0
+    entries = sa.table(ENTRIES, schema=schema)
+    return connection.scalar(sa.select(sa.func.count()).select_from(entries)) or 0
 
 
 class QueueWorker:

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import Database
 from app.dependencies import DatabaseDependency
+from app.edge.limits import MOST_64_BIT
 from app.edge.routing import ServiceRouter
 from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs import service
@@ -99,7 +100,11 @@ async def follow_job(
     job: Annotated[str, Depends(existing_job)],
     database: DatabaseDependency,
     last_event_id: Annotated[
-        int, Header(description="The id of the last event received; the stream continues after it.")
+        int,
+        Header(
+            le=MOST_64_BIT,
+            description="The id of the last event received; the stream continues after it.",
+        ),
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job through server-sent events: `state` and `progress`, each with the whole job.

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db import utc_now
 from app.errors import CheckpointNotFound, JobAlreadyEnded, JobNotFound
 from app.jobs.events import append_event, change
-from app.jobs.tables import LIGHT_KINDS, UNFINISHED, Job, JobCheckpoint, JobState
+from app.jobs.tables import LIGHT_KINDS, PARENT_KINDS, UNFINISHED, Job, JobCheckpoint, JobState
 from app.jobs.workers import is_live
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "get_job",
     "jobs_where",
     "parent_has_ended",
+    "queue_again",
     "request_cancel",
 ]
 
@@ -43,18 +44,38 @@ def enqueue(
             of the first free worker.
         parent_id: The job that this one is a part of.
     """
-    # Imported with the first job: a web process that only serves forecasts does not need it.
-    from app.jobs import queue
-
     job = _add(session, Job(kind=kind, subject=subject, device=device, parent_id=parent_id))
-    any_device = queue.LIGHT_QUEUE if kind in LIGHT_KINDS else queue.QUEUE
-    queue.enqueue(session, job.id, queue.GPU_QUEUE if device == "gpu" else any_device)
+    _add_entry(session, job)
     return job
+
+
+def queue_again(session: Session) -> int:
+    """Give every unfinished job a new entry in the queue, after a restore; the number of them.
+
+    No worker of another database can write to them: the attempt that ran there counts as given
+    back, not as lost. Jobs without an entry of their own are not touched: their children are.
+    """
+    unfinished = sa.and_(Job.state.in_(UNFINISHED), Job.kind.not_in(PARENT_KINDS))
+    ids = session.scalars(sa.select(Job.id).where(unfinished).order_by(Job.id)).all()
+    for job_id in ids:
+        job = change(session, Job.id == job_id, state=JobState.QUEUED, executor=None)
+        assert job is not None, "the restore has locked the jobs"  # noqa: S101
+        _add_entry(session, job)
+    return len(ids)
 
 
 def add_parent(session: Session, kind: str, subject: dict[str, Any]) -> Job:
     """Add a job that is not queued: its children do the work, and the last of them ends it."""
     return _add(session, Job(kind=kind, subject=subject))
+
+
+def _add_entry(session: Session, job: Job) -> None:
+    """Add a job to the queue of its kind and device."""
+    # Imported with the first job: a web process that only serves forecasts does not need it.
+    from app.jobs import queue
+
+    any_device = queue.LIGHT_QUEUE if job.kind in LIGHT_KINDS else queue.QUEUE
+    queue.enqueue(session, job.id, queue.GPU_QUEUE if job.device == "gpu" else any_device)
 
 
 def cancel_children(session: Session, job_id: str) -> None:

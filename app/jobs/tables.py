@@ -41,6 +41,8 @@ class JobState(StrEnum):
 
 # Kinds of jobs that need no training library. They do not wait for trainings, which may take hours.
 LIGHT_KINDS = frozenset({"check", "clean", "promote", "upload"})
+# Kinds that are not in the queue: their children do the work.
+PARENT_KINDS = frozenset({"study"})
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 

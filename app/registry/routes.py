@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from fastapi import Path, Query, Response
 from sqlalchemy.orm import Session
 
-from app.dependencies import DatabaseDependency
+from app.dependencies import DatabaseDependency, SettingsDependency
 from app.edge.routing import ServiceRouter
 from app.errors import (
     IdempotencyKeyReused,
@@ -88,11 +88,18 @@ def list_presets() -> Page[PresetRead]:
     ),
 )
 def train_model(
-    body: ModelCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
+    body: ModelCreate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
 ) -> Response:
     """Queue the training of a new version, after checking the request as far as possible."""
+    repeated = once_only.repeated(database)
+    if repeated is not None:
+        return repeated
+    checked = service.check_request(database, body, settings.training_limits)
     with database.transaction() as session:
-        return once_only.run(session, lambda: _queue(session, body))
+        return once_only.run(session, lambda: _queue(session, body, checked))
 
 
 @router.get("/models")
@@ -209,8 +216,8 @@ def _versions() -> sa.Select[ModelVersion, Model, Series, Job]:
     return version_rows().options(WITH_PANEL, WITH_ALIASES)
 
 
-def _queue(session: Session, body: ModelCreate) -> Answer:
-    model, version, job = service.request_version(session, body)
+def _queue(session: Session, body: ModelCreate, checked: service.CheckedSpec) -> Answer:
+    model, version, job = service.request_version(session, body, checked)
     queued = VersionQueued(
         name=model.name,
         version=version.number,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.edge.limits import VersionNumber
 from app.jobs.schemas import JobRead
 from models.grid.panel import MOST_SERIES
 from models.network.devices import Device
@@ -55,7 +56,7 @@ class ModelCreate(BaseModel):
         description="Device to train on: `gpu` waits for a worker with a GPU, `cpu` takes any "
         "worker's CPU, null takes the device of the first free worker.",
     )
-    warm_start: int | str | None = Field(
+    warm_start: VersionNumber | str | None = Field(
         None,
         description="A trained version of this model, by number, alias or `latest`, that learnt "
         "from the same series: training begins with its weights instead of random ones. Scales "

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.series.service as series_service
-from app.db import insert_or_ignore
+from app.db import Database, insert_or_ignore
 from app.errors import Invalid, ModelNotFound, UnknownPreset
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import WITH_PANEL, get_model
@@ -19,6 +19,7 @@ from app.registry.tables import Bundle, Model, ModelVersion, VersionSeries
 from app.registry.warm_starts import find_start, read_start
 from app.series.open_findings import open_findings
 from app.series.tables import Series
+from models.checks.cost import TrainingLimits
 from models.checks.resolve import SeriesProfile, resolve
 from models.errors import Problem, SpecError
 from models.grid.panel import size_problems
@@ -41,30 +42,58 @@ class TrainingInput:
     start: bytes | None = None
 
 
-def request_version(session: Session, request: ModelCreate) -> tuple[Model, ModelVersion, Job]:
-    """Check a request for a training, and queue it in the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class CheckedSpec:
+    """The resolved spec of a request, and the series that it was checked against.
+
+    `panel` holds their ids and revisions.
+    """
+
+    spec: Spec
+    panel: list[tuple[int, int]]
+
+
+def check_request(database: Database, request: ModelCreate, limits: TrainingLimits) -> CheckedSpec:
+    """Check a request for a training against its series, outside any write transaction.
 
     Raises:
         SeriesNotFound, UnknownPreset: If a series or the preset does not exist.
+        NoCadence: If a series has no step.
+        Invalid: If there are too many series.
+        SpecError: If the spec does not fit these series, the series do not form a panel, or the
+            training would need more than the limits.
+    """
+    wanted = _requested_spec(request)
+    with database.reading() as session:
+        panel = [series_service.get_series(session, name) for name in _series_names(request)]
+        profiles = [_profile(session, series) for series in panel]
+    spec = _resolve(wanted, profiles, limits)
+    _require_precision(spec, request.device)
+    return CheckedSpec(spec, [(series.id, series.revision) for series in panel])
+
+
+def request_version(
+    session: Session, request: ModelCreate, checked: CheckedSpec
+) -> tuple[Model, ModelVersion, Job]:
+    """Queue a checked training in the caller's transaction.
+
+    Raises:
+        SeriesNotFound: If a series was deleted in the meantime.
         ModelNotFound, VersionNotFound: If the version to start from does not exist.
         VersionNotTrained, WarmStartDiffers: If that version is not trained, or learnt from other
             series.
-        NoCadence: If a series has no step.
-        Invalid: If there are too many series.
-        SpecError: If the spec does not fit these series, or the series do not form a panel.
     """
-    panel = [series_service.get_series(session, name) for name in _series_names(request)]
-    spec = _resolve(_requested_spec(request), [_profile(session, series) for series in panel])
-    _require_precision(spec, request.device)
+    series_ids = [series_id for series_id, _ in checked.panel]
+    for name, series_id in zip(_series_names(request), series_ids, strict=True):
+        series_service.require_same(session, name, series_id)
     started_from = None
     if request.warm_start is not None:
-        series_ids = [series.id for series in panel]
         started_from = find_start(session, request.name, str(request.warm_start), series_ids)
     return queue_version(
         session,
         request.name,
-        spec=spec.to_json(),
-        panel=[(series.id, series.revision) for series in panel],
+        spec=checked.spec.to_json(),
+        panel=checked.panel,
         preset=request.preset,
         device=request.device,
         started_from=started_from,
@@ -225,10 +254,10 @@ def _requested_spec(request: ModelCreate) -> Spec:
     return Spec.model_validate({**preset.spec, **given})
 
 
-def _resolve(spec: Spec, panel: list[SeriesProfile]) -> Spec:
+def _resolve(spec: Spec, panel: list[SeriesProfile], limits: TrainingLimits) -> Spec:
     """Fill in all defaults; pointers of problems refer to the request."""
     try:
-        return resolve(spec, panel)
+        return resolve(spec, panel, limits)
     except SpecError as error:
         raise SpecError([_in_request(problem) for problem in error.problems]) from error
 

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
 from app.errors import (
     IdempotencyKeyReused,
@@ -68,7 +69,7 @@ def list_schedules(name: str, database: DatabaseDependency, paging: Paging) -> P
 
 
 @router.get("/{schedule_id}", responses=documented(ScheduleNotFound))
-def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> ScheduleRead:
+def show_schedule(name: str, schedule_id: RowId, database: DatabaseDependency) -> ScheduleRead:
     """Show a schedule, the state of its triggers, and the outcome of its last run."""
     with database.reading() as session:
         schedule = service.get_schedule(session, name, schedule_id)
@@ -78,7 +79,7 @@ def show_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> 
 @router.patch("/{schedule_id}", responses=documented(ScheduleNotFound))
 def update_schedule(
     name: str,
-    schedule_id: int,
+    schedule_id: RowId,
     body: ScheduleUpdate,
     database: DatabaseDependency,
     settings: SettingsDependency,
@@ -91,7 +92,7 @@ def update_schedule(
 
 
 @router.delete("/{schedule_id}", status_code=204, responses=documented(ScheduleNotFound))
-def delete_schedule(name: str, schedule_id: int, database: DatabaseDependency) -> None:
+def delete_schedule(name: str, schedule_id: RowId, database: DatabaseDependency) -> None:
     """Delete a schedule with its runs; an unfinished training continues but is not promoted."""
     with database.transaction() as session:
         session.delete(service.get_schedule(session, name, schedule_id, lock=True))
@@ -99,7 +100,7 @@ def delete_schedule(name: str, schedule_id: int, database: DatabaseDependency) -
 
 @router.get("/{schedule_id}/runs", responses=documented(ScheduleNotFound))
 def list_runs(
-    name: str, schedule_id: int, database: DatabaseDependency, paging: Paging
+    name: str, schedule_id: RowId, database: DatabaseDependency, paging: Paging
 ) -> Page[RunRead]:
     """List the last hundred runs of a schedule, newest first."""
     with database.reading() as session:

@@ -41,6 +41,16 @@ def get_series(session: Session, name: str) -> Series:
     return series
 
 
+def require_same(session: Session, name: str, series_id: int) -> None:
+    """Check that a series was not replaced since it was read, by another one of its name.
+
+    Raises:
+        SeriesNotFound: If it was deleted.
+    """
+    if get_series(session, name).id != series_id:
+        raise SeriesNotFound(f"The series {name!r} was deleted in the meantime.")
+
+
 def lock_series(session: Session, name: str) -> Series:
     """The series of a name, locked against other writers until the transaction ends.
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from app.errors import Invalid, UnknownPreset
 from app.studies.schemas import StudyCreate
+from models.checks.cost import TrainingLimits
 from models.checks.resolve import SeriesProfile
 from models.checks.search import Variations, check_search
 from models.errors import Problem, SpecError
-from models.series import SeriesData
 from models.spec.presets import PRESETS
 from models.spec.search import Search
 from models.spec.search_presets import SEARCH_PRESETS
@@ -49,14 +49,14 @@ def read_request(request: StudyCreate) -> StudyRequest:
     return StudyRequest({**preset.spec, **own}, request.search.model_copy(update={"space": space}))
 
 
-def check_request(request: StudyRequest, data: SeriesData) -> None:
+def check_request(request: StudyRequest, profile: SeriesProfile, limits: TrainingLimits) -> None:
     """Refuse a spec or search that cannot work on the series; pointers are those of the request.
 
     Raises:
         SpecError: With every broken rule.
     """
     try:
-        variations = Variations.of(request.fields, SeriesProfile.from_data(data))
+        variations = Variations.of(request.fields, profile, limits)
     except SpecError as error:
         raise _moved(error, "/spec") from error
     try:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from fastapi import Response
 from sqlalchemy.orm import Session
 
-from app.dependencies import DatabaseDependency
+from app.dependencies import DatabaseDependency, SettingsDependency
 from app.edge.routing import ServiceRouter
 from app.errors import IdempotencyKeyReused, JobAlreadyEnded, StudyNotFound, UnknownPreset
 from app.idempotency import Answer, OnceOnlyDependency
@@ -27,15 +27,22 @@ router = ServiceRouter(tags=["studies"])
     responses=documented(*LOADING_ERRORS, UnknownPreset, IdempotencyKeyReused),
 )
 def start_study(
-    body: StudyCreate, database: DatabaseDependency, once_only: OnceOnlyDependency
+    body: StudyCreate,
+    database: DatabaseDependency,
+    settings: SettingsDependency,
+    once_only: OnceOnlyDependency,
 ) -> Response:
     """Search for the best spec of a model, and train a version with it.
 
     The request is fully checked before the answer. The study is a job, which can be followed and
     cancelled like any other. Its trials are jobs as well, and any worker runs them.
     """
+    repeated = once_only.repeated(database)
+    if repeated is not None:
+        return repeated
+    checked = service.check_study(database, body, settings.training_limits)
     with database.transaction() as session:
-        return once_only.run(session, lambda: _queue(session, body))
+        return once_only.run(session, lambda: _queue(session, body, checked))
 
 
 @router.get("/studies")
@@ -67,7 +74,7 @@ def delete_study(study_id: str, database: DatabaseDependency) -> None:
         service.delete_study(session, study_id)
 
 
-def _queue(session: Session, body: StudyCreate) -> Answer:
-    study, job = service.request_study(session, body)
+def _queue(session: Session, body: StudyCreate, checked: service.CheckedStudy) -> Answer:
+    study, job = service.request_study(session, body, checked)
     queued = StudyQueued(id=study.id, name=study.name, job=JobRead.from_row(job))
     return Answer(202, queued, location=f"/v1/jobs/{job.id}")

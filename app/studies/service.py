@@ -1,33 +1,62 @@
 """Request, find and delete studies."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.jobs.service as jobs
 import app.series.service as series_service
+from app.db import Database
 from app.errors import StudyNotFound
 from app.jobs.tables import UNFINISHED, Job
 from app.registry.queries import single_series
+from app.series.tables import Series
 from app.studies import scheduler
-from app.studies.requests import check_request, read_request
+from app.studies.requests import StudyRequest, check_request, read_request
 from app.studies.schemas import StudyCreate
 from app.studies.tables import Study
+from models.checks.cost import TrainingLimits
+from models.checks.resolve import SeriesProfile
 
 
-def request_study(session: Session, request: StudyCreate) -> tuple[Study, Job]:
-    """Check the request, and queue the study's first trials in the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class CheckedStudy:
+    """A request that can work, and the series that it was checked against."""
+
+    request: StudyRequest
+    series: Series
+
+
+def check_study(database: Database, request: StudyCreate, limits: TrainingLimits) -> CheckedStudy:
+    """Check a request for a study against its series, outside any write transaction.
 
     Raises:
         SeriesNotFound: If the series does not exist.
         UnknownPreset: If a preset does not exist.
         NoCadence: If the series has no step.
-        SpecError: If the search or its spec cannot work on this series.
+        SpecError: If the search or its spec cannot work on this series, or a trial would need
+            more than the limits.
     """
-    series = series_service.get_series(session, single_series(request.series))
     wanted = read_request(request)
-    check_request(wanted, series_service.load_series(session, series.name))
+    with database.reading() as session:
+        series = series_service.get_series(session, single_series(request.series))
+        profile = SeriesProfile.from_data(series_service.load_series(session, series.id))
+    check_request(wanted, profile, limits)
+    return CheckedStudy(wanted, series)
+
+
+def request_study(
+    session: Session, request: StudyCreate, checked: CheckedStudy
+) -> tuple[Study, Job]:
+    """Queue the first trials of a checked study in the caller's transaction.
+
+    Raises:
+        SeriesNotFound: If the series was deleted in the meantime.
+    """
+    series, wanted = checked.series, checked.request
+    series_service.require_same(session, series.name, series.id)
     job = jobs.add_parent(session, "study", {"model": request.name})
     study = Study(
         id=job.id,

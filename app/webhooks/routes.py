@@ -4,7 +4,9 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from app.dependencies import DatabaseDependency, SettingsDependency
+from app.edge.limits import RowId
 from app.edge.routing import ServiceRouter
+from app.encryption import Cipher
 from app.errors import IdempotencyKeyReused, WebhookAddressRefused, WebhookNotFound
 from app.idempotency import Answer, OnceOnlyDependency
 from app.pagination import Page, Paging
@@ -36,10 +38,13 @@ def create_webhook(
 ) -> Response:
     """Send events to an address, signed, and repeated until it answers with a 2xx status."""
 
+    service.check_url(body.url, private_allowed=settings.webhook_private)
+    secret = body.secret or service.new_secret()
+
     def create() -> Answer:
-        webhook = service.create_webhook(session, body, private_allowed=settings.webhook_private)
-        created = WebhookCreated(**_read(webhook).model_dump(), secret=webhook.secret)
-        return Answer(201, created, f"/v1/webhooks/{webhook.id}")
+        webhook = service.create_webhook(session, body, Cipher(settings).encrypt(secret))
+        created = WebhookCreated(**_read(webhook).model_dump(), secret=secret)
+        return Answer(201, created, f"/v1/webhooks/{webhook.id}", is_secret=True)
 
     with database.transaction() as session:
         return once_only.run(session, create)
@@ -55,7 +60,7 @@ def list_webhooks(database: DatabaseDependency, paging: Paging) -> Page[WebhookR
 
 
 @router.get("/{webhook_id}", responses=documented(WebhookNotFound))
-def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
+def show_webhook(webhook_id: RowId, database: DatabaseDependency) -> WebhookRead:
     """Show a webhook, and whether events are still sent to it."""
     with database.reading() as session:
         return _read(service.get_webhook(session, webhook_id))
@@ -63,22 +68,20 @@ def show_webhook(webhook_id: int, database: DatabaseDependency) -> WebhookRead:
 
 @router.patch("/{webhook_id}", responses=documented(WebhookNotFound, WebhookAddressRefused))
 def update_webhook(
-    webhook_id: int,
+    webhook_id: RowId,
     body: WebhookUpdate,
     database: DatabaseDependency,
     settings: SettingsDependency,
 ) -> WebhookRead:
     """Change a webhook, switch it off, or switch it on again after it was disabled."""
+    if body.url is not None:
+        service.check_url(body.url, private_allowed=settings.webhook_private)
     with database.transaction() as session:
-        return _read(
-            service.update_webhook(
-                session, webhook_id, body, private_allowed=settings.webhook_private
-            )
-        )
+        return _read(service.update_webhook(session, webhook_id, body))
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=documented(WebhookNotFound))
-def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
+def delete_webhook(webhook_id: RowId, database: DatabaseDependency) -> None:
     """Delete a webhook with all its deliveries."""
     with database.transaction() as session:
         session.delete(service.get_webhook(session, webhook_id))
@@ -86,7 +89,7 @@ def delete_webhook(webhook_id: int, database: DatabaseDependency) -> None:
 
 @router.get("/{webhook_id}/deliveries", responses=documented(WebhookNotFound))
 def list_deliveries(
-    webhook_id: int, database: DatabaseDependency, paging: Paging
+    webhook_id: RowId, database: DatabaseDependency, paging: Paging
 ) -> Page[DeliveryRead]:
     """List the pending deliveries and those of the last seven days, newest first."""
     of_webhook = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)

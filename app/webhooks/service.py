@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db import utc_now
+from app.encryption import Cipher, is_encrypted
 from app.errors import WebhookAddressRefused, WebhookNotFound
 from app.jobs.tables import Job
 from app.webhooks.addresses import AddressRefused, resolve
@@ -22,42 +23,40 @@ MOST_ATTEMPTS = 7
 FIRST_WAIT = timedelta(seconds=10)
 # A webhook is disabled after this number of consecutive deliveries that failed in all attempts.
 FAILURES_TO_DISABLE = 5
-# How long a claimed delivery is reserved for the worker that attempts it.
+CLAIMED_AT_ONCE = 100
+CLAIMED_OF_ONE = 5
+# How long a claimed delivery is reserved for the worker that attempts it: longer than the claimed
+# ones of a webhook take, at `DEADLINE_SECONDS` each.
 LEASE = timedelta(minutes=2)
 LIFETIME = timedelta(days=7)
-CLAIMED_AT_ONCE = 20
 
 
-def create_webhook(session: Session, request: WebhookCreate, *, private_allowed: bool) -> Webhook:
-    """Store a webhook.
-
-    Raises:
-        WebhookAddressRefused: If its address must not be called.
-    """
-    _check_url(request.url, private_allowed=private_allowed)
+def create_webhook(session: Session, request: WebhookCreate, secret: str) -> Webhook:
+    """Store a webhook whose address was checked, with its encrypted secret."""
     webhook = Webhook(
         url=request.url,
         events=sorted(set(request.events)),
         model=request.model,
-        secret=request.secret or secrets.token_urlsafe(32),
+        secret=secret,
     )
     session.add(webhook)
     session.flush()
     return webhook
 
 
-def update_webhook(
-    session: Session, webhook_id: int, request: WebhookUpdate, *, private_allowed: bool
-) -> Webhook:
-    """Change a webhook; activating it resets its failures.
+def new_secret() -> str:
+    """A key for signatures."""
+    return secrets.token_urlsafe(32)
+
+
+def update_webhook(session: Session, webhook_id: int, request: WebhookUpdate) -> Webhook:
+    """Change a webhook, whose new address was checked; activating it resets its failures.
 
     Raises:
         WebhookNotFound: If there is none.
-        WebhookAddressRefused: If its address must not be called.
     """
     webhook = get_webhook(session, webhook_id)
     if request.url is not None:
-        _check_url(request.url, private_allowed=private_allowed)
         webhook.url = request.url
     if request.events is not None:
         webhook.events = sorted(set(request.events))
@@ -132,30 +131,67 @@ def training_ended(session: Session, job: Job) -> None:
     emit(session, WebhookEvent("training.finished", str(job.subject.get("model")), data))
 
 
-def claim_due(session: Session) -> list[WebhookDelivery]:
-    """Claim due deliveries for the caller; each counts one more attempt."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that the caller may try, until its lease ends."""
+
+    delivery_id: int
+    attempt: int
+    webhook_id: int
+    url: str
+    secret: str
+    body: str
+
+
+def claim_due(session: Session, busy: Collection[int] = ()) -> list[Claim]:
+    """Claim due deliveries, a few of each webhook; each counts one more attempt.
+
+    Args:
+        session: The transaction of the claim.
+        busy: Webhooks of which none is claimed, because the caller still tries others of them.
+    """
     now = utc_now()
     pending = sa.and_(WebhookDelivery.state == DeliveryState.PENDING, WebhookDelivery.due_at <= now)
-    statement = sa.select(WebhookDelivery).where(pending).order_by(WebhookDelivery.due_at)
+    rank = sa.func.row_number().over(
+        partition_by=WebhookDelivery.webhook_id,
+        order_by=(WebhookDelivery.due_at, WebhookDelivery.id),
+    )
+    ranked = (
+        sa.select(WebhookDelivery.id, rank.label("rank"))
+        .where(pending, WebhookDelivery.webhook_id.not_in(busy))
+        .subquery()
+    )
+    # The first ones of all webhooks come before the second ones of any.
+    found = sa.select(ranked.c.id).where(ranked.c.rank <= CLAIMED_OF_ONE)
     claim = (
         sa.update(WebhookDelivery)
         .where(pending)
         .values(due_at=now + LEASE, attempts=WebhookDelivery.attempts + 1)
-        .returning(WebhookDelivery.id)
+        .returning(WebhookDelivery.attempts, WebhookDelivery.webhook_id, WebhookDelivery.body)
     )
-    found = session.scalars(statement.limit(CLAIMED_AT_ONCE)).all()
-    # Another worker can have claimed one in the meantime.
-    return [
-        delivery
-        for delivery in found
-        if session.scalar(claim.where(WebhookDelivery.id == delivery.id))
-    ]
+    claimed = []
+    for delivery_id in session.scalars(found.order_by(ranked.c.rank).limit(CLAIMED_AT_ONCE)).all():
+        # Another worker can have claimed it in the meantime.
+        row = session.execute(claim.where(WebhookDelivery.id == delivery_id)).first()
+        if row is not None:
+            webhook = session.get_one(Webhook, row.webhook_id)
+            claimed.append(
+                Claim(delivery_id, row.attempts, webhook.id, webhook.url, webhook.secret, row.body)
+            )
+    return claimed
 
 
-def record(session: Session, delivery_id: int, error: str | None) -> None:
+def give_back(session: Session, claim: Claim) -> None:
+    """Return a claimed delivery that was not tried: it is due at once, by anybody."""
+    delivery = _claimed(session, claim)
+    if delivery is not None:
+        delivery.due_at, delivery.attempts = utc_now(), claim.attempt - 1
+
+
+def record(session: Session, claim: Claim, error: str | None) -> None:
     """Record the result of an attempt; `error` is None if the receiver accepted it."""
-    delivery = session.get(WebhookDelivery, delivery_id)
-    if delivery is None or delivery.state is not DeliveryState.PENDING:
+    delivery = _claimed(session, claim)
+    if delivery is None:
         return
     webhook = session.get_one(Webhook, delivery.webhook_id)
     now = utc_now()
@@ -169,6 +205,14 @@ def record(session: Session, delivery_id: int, error: str | None) -> None:
         webhook.failures += 1
         if webhook.failures >= FAILURES_TO_DISABLE and webhook.disabled is None:
             webhook.disabled = f"{webhook.failures} deliveries in a row failed; the last: {error}"
+
+
+def _claimed(session: Session, claim: Claim) -> WebhookDelivery | None:
+    """The delivery, if no other worker has claimed it since the lease ended."""
+    delivery = session.get(WebhookDelivery, claim.delivery_id)
+    if delivery is None or delivery.state is not DeliveryState.PENDING:
+        return None
+    return delivery if delivery.attempts == claim.attempt else None
 
 
 def delete_old_deliveries(session: Session) -> None:
@@ -185,9 +229,21 @@ def _next_attempt(now: datetime, attempts: int) -> datetime:
     return now + wait
 
 
-def _check_url(url: str, *, private_allowed: bool) -> None:
+def check_url(url: str, *, private_allowed: bool) -> None:
+    """Check an address before the transaction that stores it: to look a host up takes seconds.
+
+    Raises:
+        WebhookAddressRefused: If it must not be called.
+    """
     try:
         resolve(url, private_allowed=private_allowed)
     except AddressRefused as error:
         problem = Problem("/url", str(error))
         raise WebhookAddressRefused(str(error), errors=[problem]) from error
+
+
+def encrypt_plain_secrets(session: Session, cipher: Cipher) -> None:
+    """Encrypt the secrets that an earlier release has stored as they were."""
+    for webhook in session.scalars(sa.select(Webhook)):
+        if not is_encrypted(webhook.secret):
+            webhook.secret = cipher.encrypt(webhook.secret)

@@ -29,7 +29,8 @@ class Webhook(Base):
     events: Mapped[list[str]] = mapped_column(Json)
     # Events of this model only; of all models if empty. Not a foreign key: models can be deleted.
     model: Mapped[str | None] = mapped_column(sa.String(100))
-    secret: Mapped[str] = mapped_column(sa.String(200))
+    # Encrypted by `Cipher`.
+    secret: Mapped[str] = mapped_column(sa.Text)
     # Consecutive deliveries that failed in all their attempts.
     failures: Mapped[int] = mapped_column(default=0)
     disabled: Mapped[str | None] = mapped_column(sa.Text)

@@ -18,6 +18,7 @@ from typing import Any
 
 from app.db import Database
 from app.errors import ServiceError
+from app.ingest.processes.memory import limit_memory
 from app.jobs.attempts import Attempt, Superseded
 from app.jobs.coalescing_writer import SUPERSEDED_EXIT_CODE
 from app.jobs.task import Task
@@ -33,6 +34,8 @@ from models.errors import ForecastingError
 logger = logging.getLogger(__name__)
 
 STANDARD_ERROR = 2
+# The kind of job that reads a file, of which nothing is known before it is read.
+UPLOAD = "upload"
 # The web process on the same machine keeps its priority while a network is trained.
 NICENESS = 5
 
@@ -48,6 +51,8 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
         loaded = load_handlers(handlers)
     attempt = decode(lines.get())
     settings = get_settings()
+    if attempt.kind == UPLOAD:
+        limit_memory(settings.upload_memory_bytes)
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     try:
         with working_for(request_id=attempt.request_id, job_id=attempt.job_id):

@@ -1,1 +1,1 @@
-"""Series and files that several benchmarks use."""
+"""Series, files and services that several benchmarks use."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.service import DATA, JENA
+from benchmarks.inputs.service import DATA, JENA
 from models.series import Channel, SeriesData, SeriesKind
 
 ETTH1 = DATA / "ETTh1.csv.gz"

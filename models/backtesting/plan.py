@@ -16,7 +16,7 @@ from models.evaluation.panel_report import data_of
 from models.grid.splits import to_time
 from models.series import SeriesData, iso
 from models.serving.forecaster import Forecaster
-from models.spec.base import SpecPart
+from models.spec.base import MOST_ROWS, Rows, SpecPart
 
 # Limit for the numbers in one report: origins times leads times targets times numbers per point.
 MOST_NUMBERS = 800_000
@@ -36,10 +36,11 @@ class OriginsSpec(SpecPart):
         description="The last origin is at or before it; by default, and at the latest, the last "
         "row whose farthest lead lies in the series.",
     )
-    every: int = Field(1, ge=1, description="Steps from one origin to the next.")
+    every: Rows = Field(1, description="Steps from one origin to the next.")
     count: int | None = Field(
         None,
         ge=1,
+        le=MOST_ROWS,
         description="How many origins: the first ones if `start` is given, else the last ones.",
     )
 
@@ -54,11 +55,15 @@ class BacktestSpec(SpecPart):
         "`train_rows` of them.",
     )
     train_rows: int | None = Field(
-        None, ge=1, description="Rows, training and validation together, of a rolling window."
+        None,
+        ge=1,
+        le=MOST_ROWS,
+        description="Rows, training and validation together, of a rolling window.",
     )
     refit_every: int | None = Field(
         None,
         ge=1,
+        le=MOST_ROWS,
         description="Train again at the first origin and then after every this many origins, only "
         "on rows up to the origin; null uses the stored network for all origins.",
     )
@@ -89,7 +94,8 @@ class BacktestPlan:
     @property
     def refits(self) -> int:
         """How many times the network is trained again."""
-        return 0 if self.spec.refit_every is None else len(self.groups)
+        every = self.spec.refit_every
+        return 0 if every is None else -(-len(self.origins) // every)
 
     def report(self) -> dict[str, Any]:
         """`{origins: {count, first, last, every}, refits, in_sample_origins}`."""

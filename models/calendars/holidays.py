@@ -83,11 +83,9 @@ def check_code(code: str) -> None:
     Raises:
         DataError: If the country or its subdivision is unknown.
     """
-    from holidays.registry import EntityLoader
-
     country, _, subdivision = code.partition("-")
     # The registry is a table: an unknown country is refused without loading any.
-    if country not in set(EntityLoader.get_country_codes()):
+    if country not in _countries():
         raise DataError(
             "A holiday code must begin with a country of ISO 3166-1, such as DE, US or IN. "
             f'Received: "{code[:100]}"'
@@ -106,6 +104,13 @@ def named_codes(codes: str | Sequence[str] | None) -> list[str]:
     if codes is None:
         return []
     return [codes] if isinstance(codes, str) else list(codes)
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    from holidays.registry import EntityLoader
+
+    return frozenset(EntityLoader.get_country_codes())
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from models.arrays import Times
 from models.calendars.cadence import Cadence
 from models.calendars.holidays import FLAGS, HolidayFlags, check_code, named_codes
 from models.checks.profile import Layout, SeriesProfile, SeriesRule
@@ -11,6 +14,7 @@ from models.spec.spec import Spec
 # Leads times known inputs of each: as many as the widest layer has units.
 MOST_INPUTS = 4096
 _LONGEST_STEP_SECONDS = Cadence("B", 1).approximate_seconds
+_YEAR = np.timedelta64(366, "D")
 
 
 def known_channels_can_teach(
@@ -71,13 +75,24 @@ def holidays_can_teach(spec: Spec, profile: SeriesProfile, layout: Layout) -> It
         return
     resampled = layout.step != Cadence.parse(profile.cadence)
     train = layout.times if layout.splits is None else layout.times[layout.splits.train]
-    if not HolidayFlags(tuple(codes), profile.timezone, resampled).at(train).any():
+    if not _holiday_near(train, codes, profile.timezone, resampled=resampled):
         span = f"from {train[0]} to {train[-1]}" if len(train) else "none"
         yield Problem(
             "/holidays",
             "`holidays` must have a holiday within a day of a training row. "
             f"Received: {', '.join(codes)}, with training rows {span}",
         )
+
+
+def _holiday_near(times: Times, codes: list[str], timezone: str, *, resampled: bool) -> bool:
+    """Whether a row is within a day of a holiday; nearly always the first year of rows has one."""
+    year = int(np.searchsorted(times, times[0] + _YEAR)) if len(times) else 0
+    return any(
+        HolidayFlags((code,), timezone, resampled).at(rows).any()
+        for rows in (times[:year], times[year:])
+        for code in codes
+        if len(rows)
+    )
 
 
 def _of_codes(codes: list[str]) -> Iterator[Problem]:

@@ -42,10 +42,11 @@ def _choice_problems(at: str, dimension: Dimension) -> Iterator[Problem]:
                 f"`{field}` belongs to a range, not to a choice. "
                 f"Received: {getattr(dimension, field):g}",
             )
-    shown = [repr(value) for value in dimension.values]
-    for place, value in enumerate(shown):
-        if value in shown[:place]:
+    seen: set[str] = set()
+    for place, value in enumerate(map(repr, dimension.values)):
+        if value in seen:
             yield Problem(f"{at}/values/{place}", f"`values` must differ. Received twice: {value}")
+        seen.add(value)
 
 
 def _log_problems(at: str, dimension: Dimension) -> Iterator[Problem]:

@@ -6,16 +6,15 @@ from itertools import pairwise
 import numpy as np
 
 from models.calendars.cadence import Cadence
-from models.checks.profile import Layout, SeriesProfile
+from models.checks.profile import SeriesProfile
 from models.errors import Problem, SpecError
 from models.spec.spec import Spec, SplitSpec
 
 
 def validation_rows(spec: Spec, profile: SeriesProfile) -> int:
     """Rows of a resolved spec's validation part."""
-    return Layout.of(
-        profile, Cadence.parse(spec.cadence or profile.cadence), spec.split
-    ).held_out_rows.get("validation", 0)
+    layout = profile.layout(Cadence.parse(spec.cadence or profile.cadence), spec.split)
+    return layout.held_out_rows.get("validation", 0)
 
 
 def fold_splits(spec: Spec, profile: SeriesProfile, folds: int) -> list[SplitSpec]:
@@ -34,7 +33,7 @@ def fold_splits(spec: Spec, profile: SeriesProfile, folds: int) -> list[SplitSpe
     Raises:
         SpecError: If the first fold has no rows to train on.
     """
-    layout = Layout.of(profile, Cadence.parse(spec.cadence or profile.cadence), spec.split)
+    layout = profile.layout(Cadence.parse(spec.cadence or profile.cadence), spec.split)
     if layout.splits is None:
         raise SpecError([Problem("/split", "`split` cannot work on this series.")])
     train, validation = layout.splits.train, layout.splits.validation

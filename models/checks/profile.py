@@ -9,14 +9,19 @@ import numpy.typing as npt
 
 from models.arrays import Times, Values
 from models.calendars.cadence import Cadence
-from models.calendars.calendar import learn_calendar
+from models.calendars.calendar import Continuous, learn_calendar
 from models.calendars.exchange_hours import Hours
-from models.errors import Problem, SpecError
+from models.errors import DataError, Problem, SpecError
 from models.grid.panel import SeriesSignature
 from models.grid.resampling import GridRule
 from models.grid.splits import PARTS, Mask, Splits, split_bounds
 from models.series import Channel, SeriesData, SeriesKind
+from models.spec.base import MOST_ROWS
 from models.spec.spec import Spec, SplitSpec
+
+# Up to this many rows a grid takes little memory, however few of them are observed.
+FREE_ROWS = 2_000_000
+MOST_STEPS_PER_ROW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,14 @@ class SeriesProfile:
     calendar: str
     timezone: str
     hours: Hours | None = None
+    _by_name: dict[str, ChannelProfile] = field(init=False, repr=False)
+    # By step and split: the specs of a study are judged on the same rows.
+    _layouts: "dict[tuple[str, SplitSpec], Layout]" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_name = {channel.name: channel for channel in self.channels}
+        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_layouts", {})
 
     @classmethod
     def from_data(cls, data: SeriesData) -> Self:
@@ -125,6 +138,17 @@ class SeriesProfile:
         channels = tuple(_pooled(channel, panel) for channel in self.channels)
         return replace(self, channels=channels)
 
+    def layout(self, step: Cadence, split: SplitSpec) -> "Layout":
+        """The rows of the series at a cadence; they are laid out once.
+
+        Raises:
+            DataError: As `Layout.of`.
+        """
+        key = step.text, split
+        if key not in self._layouts:
+            self._layouts[key] = Layout.of(self, step, split)
+        return self._layouts[key]
+
     @property
     def has_value(self) -> npt.NDArray[np.bool_]:
         """Whether a channel has a value, `(rows,)`."""
@@ -150,7 +174,7 @@ class SeriesProfile:
 
     def channel(self, name: str) -> ChannelProfile | None:
         """The channel of this name, or None."""
-        return next((channel for channel in self.channels if channel.name == name), None)
+        return self._by_name.get(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,13 +206,15 @@ class Layout:
         """The layout of a series at a cadence.
 
         Raises:
-            DataError: If the series has no rows, an unknown calendar or zone, or more than 20
-                million rows at this step.
+            DataError: If the series has no rows, an unknown calendar or zone, too many rows at this
+                step, or hardly any of them observed.
         """
         cadence = Cadence.parse(profile.cadence)
         calendar = learn_calendar(
             profile.times, cadence, profile.calendar, profile.timezone, profile.hours
         )
+        if isinstance(calendar, Continuous):
+            _require_dense(profile.times, step)
         rule = GridRule(cadence, step, calendar, (), "last", profile.kind == "ohlc")
         times, observed = rule.observed_rows(profile.times, profile.has_value)
         season = rule.row_calendar(times).season_steps if len(times) else 1
@@ -255,6 +281,19 @@ class Layout:
         return {
             name: part.stop - part.start for name, part in parts.items() if part.stop > part.start
         }
+
+
+def _require_dense(times: Times, step: Cadence) -> None:
+    """Refuse steps that would lay out a few observations as millions of rows."""
+    span = (times[-1] - times[0]) / np.timedelta64(1, "s") if len(times) else 0
+    rows = int(span / step.approximate_seconds)
+    # The grid itself refuses more rows.
+    if FREE_ROWS < rows <= MOST_ROWS and rows > MOST_STEPS_PER_ROW * len(times):
+        raise DataError(
+            f"A grid of more than {FREE_ROWS:,} rows must have an observation in one of "
+            f"{MOST_STEPS_PER_ROW}; steps of {step.text} over this span give {rows:,} for "
+            f"{len(times):,} observations. A coarser `cadence` gives fewer."
+        )
 
 
 # A rule between a spec and its series; yields a problem for each violation.

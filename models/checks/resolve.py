@@ -1,8 +1,10 @@
 """Check, before training, whether a spec can work on a series, and fill in its defaults."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from models.calendars.cadence import Cadence
+from models.checks.cost import TrainingLimits, cost_problems
 from models.checks.covariates import COVARIATE_RULES
 from models.checks.defaults import fill_defaults
 from models.checks.network import NETWORK_RULES
@@ -15,14 +17,22 @@ from models.spec.spec import Spec
 
 __all__ = ["ChannelProfile", "SeriesProfile", "resolve"]
 
+# A rule reports at most this many problems: a list of thousands may break it at every place.
+MOST_PROBLEMS = 100
 
-def resolve(spec: Spec, profile: SeriesProfile | Sequence[SeriesProfile]) -> Spec:
+
+def resolve(
+    spec: Spec,
+    profile: SeriesProfile | Sequence[SeriesProfile],
+    limits: TrainingLimits | None = None,
+) -> Spec:
     """Fill in every default of a spec, and refuse a spec that cannot work.
 
     Args:
         spec: The requested spec; fields left out are chosen from the series, in a panel from the
             series with the fewest training rows.
         profile: The series for the training, or those of a panel.
+        limits: What the training may need; None for no limit.
 
     Returns:
         The spec that is stored and trained. Resolving it again changes nothing.
@@ -46,7 +56,9 @@ def resolve(spec: Spec, profile: SeriesProfile | Sequence[SeriesProfile]) -> Spe
     problems += blamed(names, found)
     problems += _covariate_problems(resolved, panel, layouts)
     for network_rule in NETWORK_RULES:
-        problems += network_rule(resolved)
+        problems += islice(network_rule(resolved), MOST_PROBLEMS)
+    if not problems and limits is not None:
+        problems = list(cost_problems(resolved, panel, layouts, limits))
     if problems:
         raise SpecError(problems)
     return resolved
@@ -58,7 +70,7 @@ def _layouts(
     layouts = []
     for position, profile in enumerate(panel):
         try:
-            layouts.append(Layout.of(profile, step, spec.split))
+            layouts.append(profile.layout(step, spec.split))
         except DataError as error:
             pointer = f"/series/{position}" if len(panel) > 1 else ""
             raise SpecError([*problems, Problem(pointer, str(error))]) from error
@@ -76,7 +88,7 @@ def _problems_with(
 ) -> list[Problem]:
     problems = _split_problems(layout, spec)
     for rule in SERIES_RULES:
-        problems += rule(resolved, profile, layout)
+        problems += islice(rule(resolved, profile, layout), MOST_PROBLEMS)
     return problems
 
 

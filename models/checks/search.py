@@ -3,10 +3,11 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from pydantic import JsonValue
 
+from models.checks.cost import TrainingLimits
 from models.checks.dimension import dimension_problems
 from models.checks.folds import fold_splits, validation_rows
 from models.checks.profile import SeriesProfile
@@ -37,6 +38,10 @@ _FIELDS_OF = {
 }
 # Random combinations with other fields' values that are tried before a value is refused.
 DRAWS = 8
+# Values of all choices together: a spec is resolved for each, and for its combinations.
+MOST_VALUES = 300
+# Values that cannot work; each is the end of `DRAWS` tries.
+MOST_REFUSED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,24 @@ class Variations:
         asked: The spec's fields as requested.
         profile: The series.
         base: The spec without parameters, resolved.
+        limits: What a training may need; None for no limit.
     """
 
     asked: Fields
     profile: SeriesProfile
     base: Spec
+    limits: TrainingLimits | None = None
 
     @classmethod
-    def of(cls, asked: Fields, profile: SeriesProfile) -> "Variations":
+    def of(
+        cls, asked: Fields, profile: SeriesProfile, limits: TrainingLimits | None = None
+    ) -> "Variations":
         """Resolve the spec without parameters.
 
         Raises:
             SpecError: If it cannot work even without parameters.
         """
-        return cls(asked, profile, resolve(parse_spec(asked), profile))
+        return cls(asked, profile, resolve(parse_spec(asked), profile, limits), limits)
 
     def spec(self, parameters: Parameters) -> Spec:
         """The resolved spec of parameters.
@@ -69,7 +78,7 @@ class Variations:
             SpecError: If it cannot work.
         """
         fields = lay(self.asked, self.base.to_json(), parameters)
-        return resolve(parse_spec(fields), self.profile)
+        return resolve(parse_spec(fields), self.profile, self.limits)
 
 
 def check_search(search: Search, variations: Variations) -> None:
@@ -89,7 +98,8 @@ def check_search(search: Search, variations: Variations) -> None:
         *_space_problems(search, variations.base),
     ]
     if not problems:
-        problems = [*_fold_problems(search, variations), *_value_problems(search, variations)]
+        refused = islice(_value_problems(search, variations), MOST_REFUSED)
+        problems = [*_fold_problems(search, variations), *refused]
     if problems:
         raise SpecError(problems)
 
@@ -137,6 +147,13 @@ def _epoch_problems(search: Search, epochs: int) -> Iterator[Problem]:
 def _space_problems(search: Search, base: Spec) -> Iterator[Problem]:
     if not search.space:
         yield Problem("/space", "`space` must name at least 1 field of the spec. Received: none")
+    values = sum(len(dimension.values or []) for dimension in search.space.values())
+    if values > MOST_VALUES:
+        yield Problem(
+            "/space",
+            f"The choices of `space` may have at most {MOST_VALUES} values together. A range "
+            f"counts for none. Received: {values}",
+        )
     for pointer, dimension in search.space.items():
         at = _at(pointer)
         yield from _pointer_problems(at, pointer, search, base)

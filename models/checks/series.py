@@ -8,13 +8,13 @@ import numpy as np
 from models.checks.classes import CLASS_SERIES_RULES, class_count
 from models.checks.profile import ChannelProfile, Layout, SeriesProfile, SeriesRule
 from models.errors import Problem
-from models.features.windows import window_offsets
+from models.features.windows import window_reach
 from models.series import iso
+from models.spec.base import MOST_OUTPUTS
 from models.spec.spec import Spec
 
 # Training needs at least this many rows with a loss.
 LEAST_ROWS_WITH_LOSS = 10
-MOST_OUTPUTS = 10_000
 _LONGEST_STEP_SECONDS = {"day": 86_400, "week": 7 * 86_400, "year": 366 * 86_400}
 
 
@@ -80,7 +80,8 @@ def leads_lie_ahead(spec: Spec, profile: SeriesProfile, layout: Layout) -> Itera
         )
     leads = spec.lead_steps
     if not leads or min(leads) < 1 or len(set(leads)) < len(leads):
-        yield Problem("/leads", f"`leads` must be different steps of at least 1. Received: {leads}")
+        shown = str(leads) if len(leads) <= 20 else f"{len(leads)} leads"
+        yield Problem("/leads", f"`leads` must be different steps of at least 1. Received: {shown}")
     elif max(leads) >= len(layout.times):
         yield Problem(
             f"/{given[0]}",
@@ -217,7 +218,12 @@ def lanes_hold_a_chunk(spec: Spec, profile: SeriesProfile, layout: Layout) -> It
     del profile
     rows = layout.rows_to_learn
     lanes, chunk = spec.lanes or 1, spec.chunk or 1
-    if lanes > 1 and lanes * chunk > rows:
+    if chunk > rows:
+        yield Problem(
+            "/chunk",
+            f"`chunk` must be at most the {rows} training rows. Received: {chunk}",
+        )
+    elif lanes > 1 and lanes * chunk > rows:
         yield Problem(
             "/lanes",
             f"`lanes` times `chunk` must be at most the {rows} training rows. "
@@ -244,7 +250,7 @@ def _context_rows(spec: Spec) -> tuple[str, int]:
     """The field that requires rows before the first label, and their number."""
     if spec.mode == "stateful":
         return "burn_in", spec.burn_in or 0
-    return "lookback", -int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
+    return "lookback", window_reach(spec.lookback or 1, spec.step or 1)
 
 
 def _missing_in_training(channel: ChannelProfile, layout: Layout) -> bool:
@@ -262,9 +268,11 @@ def _unknown_channel(field: str, position: int, name: str, profile: SeriesProfil
 
 
 def _named_once(field: str, names: Sequence[str]) -> Iterator[Problem]:
+    seen: set[str] = set()
     for position, name in enumerate(names):
-        if name in names[:position]:
+        if name in seen:
             yield Problem(f"/{field}/{position}", f"`{field}` must differ. Received twice: {name}")
+        seen.add(name)
 
 
 def _listed(names: Sequence[str]) -> str:

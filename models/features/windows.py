@@ -20,8 +20,12 @@ def window_offsets(lookback: int, step: int) -> RowIndices:
     Returns:
         `(lookback // step,)`, increasing, ending in 0.
     """
-    samples = max(1, lookback // step)
-    return np.arange(-(samples - 1) * step, 1, step)
+    return np.arange(-window_reach(lookback, step), 1, step)
+
+
+def window_reach(lookback: int, step: int) -> int:
+    """Rows from the first sample of a window to its origin."""
+    return (max(1, lookback // step) - 1) * step
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,7 @@ from models.errors import DataError
 from models.grid.bins import Bins
 from models.grid.summaries import Aggregate, rule_of, summarise
 from models.series import Channel
-
-# Bounds memory: 38 years of minutes.
-_MOST_ROWS = 20_000_000
+from models.spec.base import MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +140,9 @@ def _with_holes(
     points: Continuous, first: int, last: int, filled: Indices, summaries: Values
 ) -> Grid:
     rows = max(0, last - first + 1)
-    if rows > _MOST_ROWS:
+    if rows > MOST_ROWS:
         raise DataError(
-            f"A grid must have at most {_MOST_ROWS:,} rows; steps of {points.cadence.text} "
+            f"A grid must have at most {MOST_ROWS:,} rows; steps of {points.cadence.text} "
             f"over this span give {rows:,}. A coarser `cadence` gives fewer."
         )
     times = points.labels(np.arange(first, first + rows))

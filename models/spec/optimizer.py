@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from models.spec.base import SpecPart
+from models.spec.base import MOST_EPOCHS, MOST_UPDATES, SpecPart
 
 ScheduleName = Literal[
     "constant", "cosine", "exponential_decay", "inverse_time_decay", "reduce_on_plateau"
@@ -20,7 +20,10 @@ class ScheduleSpec(SpecPart):
         None, ge=0, le=1, description="`cosine`: the last rate as a share of the first; 0."
     )
     warmup_epochs: int | None = Field(
-        None, ge=0, description="`cosine`: epochs in which the rate rises from 0; 0."
+        None,
+        ge=0,
+        le=MOST_EPOCHS,
+        description="`cosine`: epochs in which the rate rises from 0; 0.",
     )
     decay_rate: float | None = Field(
         None,
@@ -29,7 +32,10 @@ class ScheduleSpec(SpecPart):
         "`inverse_time_decay`: the rate is divided by 1 + `decay_rate` x spans.",
     )
     decay_steps: int | None = Field(
-        None, ge=1, description="The decay span in updates; or give `decay_epochs`."
+        None,
+        ge=1,
+        le=MOST_UPDATES,
+        description="The decay span in updates; or give `decay_epochs`.",
     )
     decay_epochs: float | None = Field(None, gt=0, description="The decay span in epochs.")
     staircase: bool | None = Field(
@@ -41,6 +47,7 @@ class ScheduleSpec(SpecPart):
     patience: int | None = Field(
         None,
         ge=1,
+        le=MOST_EPOCHS,
         description="`reduce_on_plateau`: epochs without a better monitored loss (that of "
         "`early_stopping`) before the rate is reduced; 10.",
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from models.errors import Problem, SpecError
-from models.spec.base import SpecPart
+from models.spec.base import MOST_EPOCHS, SpecPart
 from models.spec.spec import Spec
 
 Fields = dict[str, Any]
@@ -115,10 +115,16 @@ class Search(SpecPart):
         None, ge=2, le=20, description="Validation parts of `rolling_origin`; 3 by default."
     )
     epochs: int | None = Field(
-        None, ge=1, description="The most epochs of a trial; those of the spec by default."
+        None,
+        ge=1,
+        le=MOST_EPOCHS,
+        description="The most epochs of a trial; those of the spec by default.",
     )
     min_epochs: int | None = Field(
-        None, ge=1, description="`hyperband`: epochs before a trial can be pruned; 1 by default."
+        None,
+        ge=1,
+        le=MOST_EPOCHS,
+        description="`hyperband`: epochs before a trial can be pruned; 1 by default.",
     )
     factor: int | None = Field(
         None,

@@ -1,11 +1,21 @@
 """The spec of a forecaster: architecture, window, horizon, split and seed as data."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.spec.base import SpecPart
+from models.spec.base import (
+    MOST_CHANNELS,
+    MOST_EPOCHS,
+    MOST_OUTPUTS,
+    MOST_ROWS,
+    ChannelName,
+    Rows,
+    SpecPart,
+    Steps,
+)
 from models.spec.layers import BidirectionalSpec, DenseSpec, HeadSpec, LayerSpec
 from models.spec.optimizer import OptimizerSpec, ScheduleSpec
 
@@ -23,6 +33,7 @@ __all__ = [
 ]
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+HolidayCode = Annotated[str, Field(max_length=20)]
 
 
 class HighwaySpec(SpecPart):
@@ -59,7 +70,7 @@ class EarlyStoppingSpec(SpecPart):
     """When to stop: the best epoch's weights are restored."""
 
     monitor: Literal["val_loss", "loss"] = "val_loss"
-    patience: int = Field(5, ge=1)
+    patience: int = Field(5, ge=1, le=MOST_EPOCHS)
 
 
 class SplitSpec(SpecPart):
@@ -81,7 +92,7 @@ class Spec(SpecPart):
         ...     {"targets": ["load"], "horizon": 3, "layers": [{"cell": "gru", "units": 16}]}
         ... )
         >>> spec.lead_steps, spec.mode, spec.layers[0].cell
-        ([1, 2, 3], 'stateful', 'gru')
+        (range(1, 4), 'stateful', 'gru')
         >>> Spec.model_validate(spec.to_json()) == spec
         True
 
@@ -115,40 +126,44 @@ class Spec(SpecPart):
         description="`classification` only: the number of classes; by default the target's "
         "largest value plus 1.",
     )
-    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = Field(
+    class_weights: (
+        Literal["balanced"]
+        | Annotated[list[Annotated[float, Field(gt=0)]], Field(max_length=1000)]
+        | None
+    ) = Field(
         None,
         description="The weight of an error on each class in training, in the order of the "
         "classes (down, flat, up; or 0, 1, ...); `balanced`: all classes count equally however "
         "rare they are, which raises the probabilities of the rare ones.",
     )
-    targets: list[str] | None = None
-    features: list[str] | None = None
-    calendar_features: list[Literal["day", "week", "year"]] | None = None
-    differences: list[int] = Field(default_factory=list)
-    known_future: list[str] = Field(
+    targets: list[ChannelName] | None = Field(None, max_length=MOST_CHANNELS)
+    features: list[ChannelName] | None = Field(None, max_length=MOST_CHANNELS)
+    calendar_features: list[Literal["day", "week", "year"]] | None = Field(None, max_length=10)
+    differences: list[Steps] = Field(default_factory=list, max_length=100)
+    known_future: list[ChannelName] = Field(
         default_factory=list,
         max_length=100,
         description="Channels whose future values are known when a forecast is requested: "
         "promotions, planned outages, weather forecasts. Their values at the target times are "
         "inputs too, and every forecast request contains them. They are features, not targets.",
     )
-    holidays: str | list[str] | None = Field(
+    holidays: HolidayCode | Annotated[list[HolidayCode], Field(max_length=10)] | None = Field(
         None,
         description="Public holidays as inputs: a country's ISO 3166-1 code such as `DE`, or with "
         "a subdivision such as `DE-BY`, or a list of them. The inputs say whether a day is a "
         "holiday, the day before or the day after one, for a row's day and the days of the leads.",
         examples=["DE", ["DE-BY", "AT"]],
     )
-    cadence: str | None = None
+    cadence: str | None = Field(None, max_length=50)
     aggregate: Literal["last", "mean", "sum", "ohlc"] | None = None
-    horizon: int | None = Field(None, ge=1)
-    leads: list[int] | None = None
-    delay: int | None = Field(None, ge=1)
-    lookback: int | None = Field(None, ge=1)
-    step: int | None = Field(None, ge=1)
-    chunk: int | None = Field(None, ge=1)
-    lanes: int | None = Field(None, ge=1)
-    burn_in: int | None = Field(None, ge=0)
+    horizon: int | None = Field(None, ge=1, le=MOST_OUTPUTS)
+    leads: list[Steps] | None = Field(None, max_length=MOST_OUTPUTS)
+    delay: Rows | None = None
+    lookback: Rows | None = None
+    step: Rows | None = None
+    chunk: Rows | None = None
+    lanes: Rows | None = None
+    burn_in: int | None = Field(None, ge=0, le=MOST_ROWS)
     layers: list[LayerSpec] | None = Field(None, min_length=1, max_length=16)
     highway: HighwaySpec | None = Field(
         HighwaySpec(),
@@ -200,9 +215,9 @@ class Spec(SpecPart):
         description="`huber` only: the error, in scaled units, above which it is linear; 1.",
     )
     optimizer: OptimizerSpec = OptimizerSpec()
-    epochs: int | None = Field(None, ge=1, le=100_000)
-    batch_size: int | None = Field(None, ge=1)
-    steps_per_epoch: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS)
+    batch_size: Rows | None = None
+    steps_per_epoch: Rows | None = None
     shuffle: bool | None = Field(
         None,
         description="Whether windows are read in random order; true by default. Must be false in "
@@ -217,13 +232,13 @@ class Spec(SpecPart):
     seed: int = Field(0, ge=0, lt=2**31)
 
     @property
-    def lead_steps(self) -> list[int]:
+    def lead_steps(self) -> Sequence[int]:
         """Steps ahead of every forecast: `leads`, the `delay` alone, or 1 to `horizon`."""
         if self.leads is not None:
             return self.leads
         if self.delay is not None:
             return [self.delay]
-        return list(range(1, (self.horizon or 1) + 1))
+        return range(1, (self.horizon or 1) + 1)
 
     @property
     def predicts_classes(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import Times
 from models.evaluation.panel_report import pool_data
 from models.features.prepare import Prepared, PreparedSeries
-from models.features.windows import window_offsets
+from models.features.windows import window_reach
 from models.network.builders import describe_network
 from models.network.losses import MEDIAN
 from models.series import SeriesData, iso
@@ -84,7 +84,7 @@ def _least_rows(spec: Spec) -> int:
     """Rows needed for the first forecast: the burn-in without loss, or a whole window."""
     if spec.mode == "stateful":
         return max(1, spec.burn_in or 0)
-    return 1 - int(window_offsets(spec.lookback or 1, spec.step or 1)[0])
+    return 1 + window_reach(spec.lookback or 1, spec.step or 1)
 
 
 def _data_report(prepared: Prepared) -> dict[str, Any]:

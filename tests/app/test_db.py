@@ -2,15 +2,24 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from app.db import Database, FloatVector, Timestamp, insert_or_ignore, to_microseconds
+from app.db import (
+    Database,
+    FloatVector,
+    Timestamp,
+    WaitingLine,
+    insert_or_ignore,
+    to_microseconds,
+)
 from app.idempotency import IdempotencyKey
 
 NOW = datetime(2020, 2, 29, 12, 30, 0, 123456, tzinfo=UTC)
@@ -121,3 +130,76 @@ class TestColumnTypes:
     def test_microseconds_are_exact_far_from_1970(self) -> None:
         moment = datetime(1677, 9, 22, tzinfo=UTC) + timedelta(microseconds=1)
         assert to_microseconds(moment) == -9223286399999999
+
+
+@pytest.mark.unit
+class TestWaitingLine:
+    def test_it_is_handed_over_in_the_order_of_arrival(self) -> None:
+        line, served = WaitingLine(), []
+        assert line.wait(0)
+
+        def take(number: int) -> None:
+            assert line.wait(10)
+            served.append(number)
+            line.leave()
+
+        threads = []
+        for number in range(5):
+            threads.append(threading.Thread(target=take, args=[number]))
+            threads[-1].start()
+            while len(line._waiting) <= number:
+                time.sleep(0.001)
+        line.leave()
+        for each in threads:
+            each.join()
+        assert served == [0, 1, 2, 3, 4]
+        assert line.wait(0)
+
+    def test_one_that_waits_too_long_leaves_the_line(self) -> None:
+        line = WaitingLine()
+        assert line.wait(0)
+        assert not line.wait(0.01)
+        line.leave()
+        assert line.wait(0)
+
+    def test_no_two_are_in_at_once(self) -> None:
+        line, inside, most = WaitingLine(), 0, 0
+
+        def work() -> None:
+            nonlocal inside, most
+            for _ in range(200):
+                assert line.wait(10)
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+                line.leave()
+
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert most == 1
+
+
+class TestWriters:
+    @pytest.mark.one_database
+    def test_one_that_waits_longer_than_the_limit_gets_an_error(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path / 'a.db'}", timeout_seconds=0.05)
+        errors: list[Exception] = []
+
+        def write() -> None:
+            try:
+                with database.transaction():
+                    pass
+            except sa.exc.TimeoutError as error:
+                errors.append(error)
+
+        with database.transaction():
+            thread = threading.Thread(target=write)
+            thread.start()
+            thread.join()
+        assert len(errors) == 1
+        with database.transaction():
+            pass
+        database.dispose()

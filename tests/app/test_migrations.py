@@ -143,6 +143,13 @@ def read_forecast(client: TestClient, key: str, expected: dict[str, Any]) -> Any
     return known_part(client.get(f"/v1/forecasts/{key}").json(), expected)
 
 
+def without_secrets(found: dict[str, Any]) -> dict[str, Any]:
+    """The tables without the type of `webhooks.secret`, which has become a longer one."""
+    webhooks = found["webhooks"]
+    columns = [each for each in webhooks["columns"] if "secret" not in each]
+    return {**found, "webhooks": {**webhooks, "columns": columns}}
+
+
 class TestNewDatabase:
     def test_its_tables_are_those_of_the_code(self, database: Database) -> None:
         options: dict[str, Any] = {"compare_server_default": True}
@@ -166,7 +173,7 @@ class TestDatabaseOfTheReleaseBefore:
         assert stored_revision(earlier) == newest()
         assert current(earlier)
         after = tables(earlier)
-        assert without_new_columns(after, columns) == before
+        assert without_secrets(without_new_columns(after, columns)) == without_secrets(before)
         assert rows(earlier, columns) == held
         added = {name: width - columns.get(name, 0) for name, width in widths(after).items()}
         gained = {name: count for name, count in added.items() if count}

@@ -1,6 +1,7 @@
 """What forked processes do, and all that they need for it: to import this opens nothing."""
 
 import gc
+import os
 from importlib import import_module
 
 import uvicorn
@@ -12,6 +13,8 @@ from tests import counting
 
 # What is loaded by name or late.
 for module in (
+    "alembic.command",
+    "app.backup.service",
     "app.worker.parent",
     "models.serving.forecaster",
     "onnxruntime",
@@ -42,3 +45,13 @@ def training_worker() -> None:
 def counting_worker() -> None:
     """Work on jobs that only count."""
     counting.run()
+
+
+def backup() -> None:
+    """Make a backup, as `statecast backup` does."""
+    main(["backup", os.environ["BACKUP_FILE"], "--force"])
+
+
+def restore() -> None:
+    """Restore a backup, as `statecast restore` does."""
+    main(["restore", os.environ["BACKUP_FILE"]])

@@ -1,7 +1,8 @@
 """A process that reads files: `python -m app.ingest.processes.child`.
 
 It uploads a file or inspects it, and answers with the report. It writes to the database directly:
-rows never travel between processes, and the web process holds none of them.
+rows never travel between processes, and the web process holds none of them. Its memory has a limit,
+and its parent ends it if it takes too long.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ from app.db import Database
 from app.ingest import uploads
 from app.ingest.inspection import inspect
 from app.ingest.processes import messages
+from app.ingest.processes.memory import is_out_of_memory, limit_memory, peak_bytes
 from app.ingest.upload_requests import UploadRequest, with_tuples
 from app.logs import configure_logging
 from app.parsing.options import ReadOptions
@@ -37,15 +40,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     _prefer_to_be_killed()
+    # What every reading imports: a library that finds no memory raises errors of its own.
+    for library in ("pyarrow.compute", "pyarrow.csv", "numpy"):
+        import_module(library)
     configure_logging()
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    limit_memory(int(sys.argv[2]))
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         while True:
             try:
                 question, file = messages.receive(connection)
             except EOFError:
                 return
-            messages.send(connection, _answer(question, file))
+            messages.send(connection, _answer(question, file) | {"peak_bytes": peak_bytes()})
 
 
 def _answer(question: dict[str, Any], file: IO[bytes] | None) -> dict[str, Any]:
@@ -54,11 +61,10 @@ def _answer(question: dict[str, Any], file: IO[bytes] | None) -> dict[str, Any]:
     try:
         with file:
             return WORK[question.pop("work")](file, **question)
-    except MemoryError:
-        # The process may be in any state: end it.
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            # The process may be in any state: end it.
+            os._exit(messages.OUT_OF_MEMORY)
         known = messages.refusal(error)
         if known is None:
             logger.exception("a file could not be read")

@@ -11,6 +11,8 @@ from app.problems import as_service_error
 from models.errors import Problem
 
 LENGTH_BYTES = 8
+# The exit code of a process that reached its limit of memory.
+OUT_OF_MEMORY = 75
 
 
 def send(connection: socket.socket, message: dict[str, Any], file: IO[bytes] | None = None) -> None:

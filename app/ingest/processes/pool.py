@@ -2,13 +2,9 @@
 
 import dataclasses
 import logging
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import IO, Annotated, Any
 
@@ -18,106 +14,49 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from app.db import Database
-from app.errors import FileProcessFailed
+from app.errors import FileProcessFailed, ServiceError
 from app.ingest import uploads
 from app.ingest.inspection import InspectionRead, inspect
-from app.ingest.processes import messages
+from app.ingest.processes.places import Places
+from app.ingest.processes.process import FileProcess, ProcessLost, ReadingAbandoned, refusal
 from app.ingest.upload_requests import StoredUpload, UploadRequest
 from app.parsing.options import ReadOptions
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "app.ingest.processes.child")
-# Reading a file of this size blocks the interpreter for about ten milliseconds at most; asking
+# Reading a text of this size blocks the interpreter for about ten milliseconds at most; asking
 # another process costs 2 ms, and starting one half a second.
 SMALL_BYTES = 100_000
-SMALL_PACKED_BYTES = 10_000
-PACKED = (b"\x1f\x8b", b"PK", b"PAR1")
+# The size of these says little about what they hold once unpacked.
+PACKED = (b"\x1f\x8b", b"PK", b"PAR1", b"ARRO", b"\xff\xff\xff\xff")
 IDLE_SECONDS = 60.0
-STOP_SECONDS = 1.0
+# A process that has held more is ended after its file: it would keep much of it.
+KEPT_BYTES = 512 * 1024 * 1024
 
-
-class ProcessLost(Exception):
-    """The process ended before it answered; `code` is its exit code, negative for a signal."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class FileProcess:
-    """One process that reads files, one at a time."""
-
-    def __init__(self) -> None:
-        with ExitStack() as opened:
-            self._connection, theirs = map(opened.enter_context, socket.socketpair())
-            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                (*COMMAND, str(theirs.fileno())),
-                stdin=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-            opened.pop_all()
-            theirs.close()
-        self.idle_since = time.monotonic()
-
-    @property
-    def pid(self) -> int:
-        """The operating system's id of the process."""
-        return self._process.pid
-
-    def is_running(self) -> bool:
-        """Whether the process has not ended."""
-        return self._process.poll() is None
-
-    def ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
-        """Send it a file with a question and return its answer.
-
-        Raises:
-            ProcessLost: If it ended before it answered.
-            ServiceError: If it could not read the file, or refused it for another reason.
-        """
-        try:
-            messages.send(self._connection, question, file)
-            answer, _ = messages.receive(self._connection)
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            raise ProcessLost(self._process.wait()) from error
-        if "refused" in answer:
-            raise messages.refused(answer)
-        if "unexpected" in answer:
-            raise RuntimeError(f"{answer['unexpected']} in the process {self.pid}: see its log")
-        return answer
-
-    def stop(self) -> None:
-        """End the process; rows that it has not committed are not stored."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._connection.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+# Returns when the client that sent a file is gone.
+Gone = Callable[[], Awaitable[None]]
 
 
 class FileProcesses:
     """Reads large files in child processes, and small ones in this process.
 
-    At most `upload_processes` files are read at a time. Others wait, and occupy no thread of
-    other requests while they wait.
+    At most `upload_processes` files are read at a time, and as many again that are slow. Others
+    wait, and occupy no thread of other requests while they wait. A process whose client is gone,
+    or that takes too long, is ended, and another one takes its place.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self._database = database
-        self._limiter = anyio.CapacityLimiter(max(settings.upload_processes, 1))
+        count = max(settings.upload_processes, 1)
+        self._places = Places(count)
+        self._threads = anyio.CapacityLimiter(2 * count)
         self._lock = threading.Lock()
         self._idle: list[FileProcess] = []
         self._busy: set[FileProcess] = set()
 
-    async def upload(self, request: UploadRequest, file: IO[bytes]) -> StoredUpload:
+    async def upload(self, request: UploadRequest, file: IO[bytes], gone: Gone) -> StoredUpload:
         """Run `uploads.upload`, in a child process if the file is large."""
         limits = {
             "limit_bytes": self.settings.decompressed_limit_bytes,
@@ -135,17 +74,17 @@ class FileProcesses:
             **limits,
         }
         try:
-            return StoredUpload(**await self._ask(question, file))
+            return StoredUpload(**await self._ask(question, file, gone))
         except ProcessLost as lost:
             # It may have ended between the commit and the answer.
             found = await run_in_threadpool(
                 uploads.stored_before, self._database, request, file, is_new=True
             )
             if found is None:
-                raise _unavailable(lost) from lost
+                raise self._refusal(lost) from lost
             return found
 
-    async def inspect(self, options: ReadOptions, file: IO[bytes]) -> InspectionRead:
+    async def inspect(self, options: ReadOptions, file: IO[bytes], gone: Gone) -> InspectionRead:
         """Run `inspection.inspect`, in a child process if the file is large."""
         limit_bytes = self.settings.decompressed_limit_bytes
         if self._is_read_here(file):
@@ -156,9 +95,9 @@ class FileProcesses:
             "limit_bytes": limit_bytes,
         }
         try:
-            return InspectionRead.model_validate(await self._ask(question, file))
+            return InspectionRead.model_validate(await self._ask(question, file, gone))
         except ProcessLost as lost:
-            raise _unavailable(lost) from lost
+            raise self._refusal(lost) from lost
 
     async def watch(self) -> None:
         """End processes that have been idle for `IDLE_SECONDS`, until cancelled."""
@@ -190,18 +129,53 @@ class FileProcesses:
     def _is_read_here(self, file: IO[bytes]) -> bool:
         size = file.seek(0, 2)
         file.seek(0)
-        limit = SMALL_PACKED_BYTES if file.read(4).startswith(PACKED) else SMALL_BYTES
-        return self.settings.upload_processes == 0 or size <= limit
+        is_small = size <= SMALL_BYTES and not file.read(4).startswith(PACKED)
+        return self.settings.upload_processes == 0 or is_small
 
-    async def _ask(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
-        return await anyio.to_thread.run_sync(self._work, question, file, limiter=self._limiter)
+    async def _ask(self, question: dict[str, Any], file: IO[bytes], gone: Gone) -> dict[str, Any]:
+        """The answer of a process, which is ended if the client is gone."""
+        reading = _Reading()
+        outcome: dict[str, Any] | Exception = ReadingAbandoned(0)
 
-    def _work(self, question: dict[str, Any], file: IO[bytes]) -> dict[str, Any]:
+        async def abandon_when_gone(scope: anyio.CancelScope) -> None:
+            await gone()
+            reading.abandon()
+            scope.cancel()
+
+        # Errors are raised after the group, which would put them into a group of their own.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(abandon_when_gone, tasks.cancel_scope)
+            try:
+                place = await self._places.take()
+                try:
+                    tasks.start_soon(place.move_when_slow)
+                    outcome = await anyio.to_thread.run_sync(
+                        self._work, reading, question, file, limiter=self._threads
+                    )
+                finally:
+                    place.leave()
+            except Exception as error:
+                outcome = error
+            tasks.cancel_scope.cancel()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _work(self, reading: "_Reading", question: dict[str, Any], file: IO[bytes]) -> Any:
         process = self._take()
         try:
-            return process.ask(question, file)
+            reading.begin(process)
+            return process.ask(question, file, timeout_seconds=self.settings.upload_seconds)
         finally:
+            reading.end()
             self._give_back(process)
+
+    def _refusal(self, lost: ProcessLost) -> ServiceError:
+        logger.warning("%s: its process ended with code %d", type(lost).__name__, lost.code)
+        settings = self.settings
+        return refusal(
+            lost, memory_bytes=settings.upload_memory_bytes, seconds=settings.upload_seconds
+        )
 
     def _take(self) -> FileProcess:
         with self._lock:
@@ -210,40 +184,54 @@ class FileProcesses:
                 if process.is_running():
                     break
             else:
-                process = _start()
+                process = self._start()
             self._busy.add(process)
             return process
 
     def _give_back(self, process: FileProcess) -> None:
         with self._lock:
             self._busy.discard(process)
-            if process.is_running():
+            if process.is_running() and process.peak_bytes <= KEPT_BYTES:
                 process.idle_since = time.monotonic()
                 self._idle.append(process)
                 return
         process.stop()
 
+    def _start(self) -> FileProcess:
+        try:
+            return FileProcess(self.settings.upload_memory_bytes)
+        except OSError as error:
+            logger.exception("no process to read a file can be started")
+            message = "The machine cannot start a process to read the file."
+            raise FileProcessFailed(message) from error
 
-def _start() -> FileProcess:
-    try:
-        return FileProcess()
-    except OSError as error:
-        logger.exception("no process to read a file can be started")
-        message = "The machine cannot start a process to read the file."
-        raise FileProcessFailed(message) from error
 
+class _Reading:
+    """The process that reads a request's file; the request may end before it has one."""
 
-def _unavailable(lost: ProcessLost) -> FileProcessFailed:
-    logger.error("a process that read a file ended with code %d", lost.code)
-    if lost.code == -signal.SIGKILL:
-        return FileProcessFailed(
-            "The process that read the file was killed, most likely because the machine ran out "
-            "of memory. Nothing was stored: send the file in several parts."
-        )
-    return FileProcessFailed(
-        f"The process that read the file ended unexpectedly with code {lost.code}. Nothing was "
-        "stored; the service's log may say why."
-    )
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: FileProcess | None = None
+        self._is_abandoned = False
+
+    def begin(self, process: FileProcess) -> None:
+        """Say which process it is."""
+        with self._lock:
+            self._process = process
+            if self._is_abandoned:
+                process.abandon()
+
+    def end(self) -> None:
+        """Say that the process has answered: it may now read another file."""
+        with self._lock:
+            self._process = None
+
+    def abandon(self) -> None:
+        """End the process: its client waits no longer."""
+        with self._lock:
+            self._is_abandoned = True
+            if self._process is not None:
+                self._process.abandon()
 
 
 async def _file_processes(request: Request) -> FileProcesses:

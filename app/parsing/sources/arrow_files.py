@@ -49,6 +49,9 @@ def read_arrow(
             _plain(name, column, limit_bytes)
             for name, column in zip(table.column_names, table.columns, strict=True)
         ]
+    except pa.ArrowMemoryError:
+        # It is an ArrowException, but says nothing about the file.
+        raise
     except (pa.ArrowException, OSError, ValueError, IndexError, struct.error) as error:
         message = str(error).splitlines()[0][:200] if str(error) else "no reason given"
         raise DamagedFile(f"The file is a damaged {file_format} file: {message}") from error
@@ -61,15 +64,25 @@ def _from_parquet(content: Any, limit_bytes: int) -> Any:
 
     opened = pq.ParquetFile(pa.BufferReader(content))
     metadata, schema = opened.metadata, opened.schema_arrow
-    unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-    _require_size(metadata.num_rows, metadata.num_columns, unpacked, limit_bytes)
+    groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+    unpacked = sum(group.total_byte_size for group in groups)
+    rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+    _require_size(rows, metadata.num_columns, unpacked, limit_bytes)
     # Texts are read as a dictionary, which stores a long text that is on all rows once.
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
     # `pq.read_table` would import pandas.
-    return pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts).read(
-        columns=flat, use_threads=False
-    )
+    opened = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+    if not groups:
+        return opened.read(columns=flat, use_threads=False)
+    tables: list[Any] = []
+    unpacked = 0
+    for number in range(len(groups)):
+        tables.append(opened.read_row_group(number, columns=flat, use_threads=False))
+        # The sizes above are what the file says; these are those of what was unpacked.
+        unpacked += tables[-1].nbytes
+        _require_size(0, 0, unpacked, limit_bytes)
+    return pa.concat_tables(tables)
 
 
 def _from_messages(content: Any, limit_bytes: int) -> Any:

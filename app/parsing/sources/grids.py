@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from app.parsing.errors import AmbiguousNumbers, NotATable, OptionInvalid
+from app.parsing.errors import AmbiguousNumbers, FileTooLarge, NotATable, OptionInvalid
 from app.parsing.findings import Findings
 from app.parsing.lines import TextLines
 from app.parsing.options import ReadOptions
@@ -87,6 +87,8 @@ TEXT_FORMATS = (
 )
 TIME = "time"
 SAMPLE_LINES = 300
+# A longer cell is not a value, a time or a name.
+MOST_CELL_BYTES = 100_000
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -101,9 +103,36 @@ def read_grid(
     """Read CSV, JSON, Parquet or Arrow, unpacked.
 
     Raises:
-        FileTooLarge: If the file needs more memory than the limit.
+        FileTooLarge: If the file needs more memory than the limit, or a cell is too long.
         UnreadableFile: If it is not a table, or damaged.
     """
+    grid = _read(content, options, findings, record, limit_bytes=limit_bytes)
+    _require_short_cells(grid)
+    return grid
+
+
+def _require_short_cells(grid: Grid) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(grid.layout.names, grid.columns, strict=True):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            longest = pc.max(pc.binary_length(column)).as_py() or 0
+            if longest > MOST_CELL_BYTES:
+                raise FileTooLarge(
+                    f"A cell must have at most {MOST_CELL_BYTES} bytes. Received: {longest} in "
+                    f"the column {name[:100]!r}. Leave that column out of the file."
+                )
+
+
+def _read(
+    content: IO[bytes],
+    options: ReadOptions,
+    findings: Findings,
+    record: ReadingRecord,
+    *,
+    limit_bytes: int,
+) -> Grid:
     content.seek(0)
     file_format = arrow_files.format_of(content.read(HEAD_BYTES))
     if file_format is not None:

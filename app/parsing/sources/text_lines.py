@@ -4,10 +4,13 @@ import re
 
 import numpy as np
 
+from app.parsing.errors import FileTooLarge
 from app.parsing.lines import LineTexts, TextLines
 
 # A quote that is open for more line breaks is never closed.
 MOST_BREAKS = 10
+# Reports show whole lines; 5,000 columns of 200 characters are as long.
+MOST_LINE_BYTES = 1_000_000
 WHOLE_LINE = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
 
@@ -15,13 +18,24 @@ def split_lines(text: str) -> TextLines:
     """The lines of a text; a line that ends inside quotes is joined with the next.
 
     Raises:
-        FileTooLarge: If there are more than `MOST_LINES`.
+        FileTooLarge: If there are more than `MOST_LINES`, or one is too long.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     texts = LineTexts.of_text(text)
+    _require_short(texts)
     lines = TextLines(texts, np.arange(1, len(texts) + 1))
     return _joined(lines) if '"' in text else lines
+
+
+def _require_short(texts: LineTexts) -> None:
+    sizes = texts.ends - texts.starts
+    longest = int(sizes.argmax())
+    if sizes[longest] > MOST_LINE_BYTES:
+        raise FileTooLarge(
+            f"A line of the file must have at most {MOST_LINE_BYTES} bytes. Received: "
+            f"{sizes[longest]} bytes in line {longest + 1}. Send a table with a row on each line."
+        )
 
 
 def _joined(lines: TextLines) -> TextLines:

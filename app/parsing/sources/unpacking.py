@@ -12,9 +12,12 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from app.parsing.errors import DamagedFile, FileTooLarge, NotATable, UnreadableFile, disk_error
+from app.parsing.sources.packed_sizes import require_ratio
 from app.parsing.sources.workbook_limits import office_format
 
 PIECE_BYTES = 1024 * 1024
+# Of a zip archive: other methods unpack a piece of any size at once.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 HEAD_BYTES = 64 * 1024
 BINARY = (
     "The file is binary: its first 64 KiB hold control characters. Send CSV, JSON lines, Parquet "
@@ -87,6 +90,8 @@ def read_text(unpacked: IO[bytes]) -> tuple[str, str]:
 def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str | None]]:
     """The file's content, and how it was packed; at most `limit_bytes` are written to the disk.
 
+    A packed file may not have more than `MOST_RATIO` times its own size.
+
     Raises:
         FileTooLarge: If it is larger than the limit once unpacked.
         DamagedFile: If it is damaged or locked.
@@ -101,12 +106,13 @@ def unpacked(file: IO[bytes], limit_bytes: int) -> Iterator[tuple[IO[bytes], str
     if not is_packed or office_format(file) is not None:
         yield file, None
         return
+    file_bytes = file.seek(0, 2)
     file.seek(0)
     container = "gzip" if magic.startswith(GZIP_MAGIC) else "zip"
     with TemporaryFile() as target:
         try:
             with _opened(file, container) as packed:
-                _copy(packed, target, limit_bytes)
+                _copy(packed, target, limit_bytes, packed_bytes=file_bytes)
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno:
                 raise disk_error(error) from error
@@ -147,23 +153,29 @@ def _opened(file: IO[bytes], container: str) -> IO[bytes]:
         # GzipFile has all methods of a binary stream, but not its declared type.
         return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value]
     archive = zipfile.ZipFile(file)
-    names = [
-        info.filename
+    files = [
+        info
         for info in archive.infolist()
         if not info.filename.endswith("/") and not info.filename.startswith("__MACOSX/")
     ]
-    if len(names) != 1:
-        shown = ", ".join(names[:10]) or "none"
-        raise NotATable(f"A zip archive must hold exactly one file. Received {len(names)}: {shown}")
-    return archive.open(names[0])
+    if len(files) != 1:
+        shown = ", ".join(info.filename for info in files[:10]) or "none"
+        raise NotATable(f"A zip archive must hold exactly one file. Received {len(files)}: {shown}")
+    if files[0].compress_type not in METHODS:
+        raise NotATable(
+            "A zip archive must be packed with the usual method, deflate. Received: method "
+            f"{files[0].compress_type}. Pack the file again, or send it as gzip."
+        )
+    return archive.open(files[0])
 
 
-def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int) -> None:
+def _copy(source: IO[bytes], target: IO[bytes], limit_bytes: int, *, packed_bytes: int) -> None:
     size_bytes = 0
     while piece := source.read(PIECE_BYTES):
         size_bytes += len(piece)
         if size_bytes > limit_bytes:
             raise FileTooLarge(f"The file must be at most {limit_bytes} bytes long once unpacked.")
+        require_ratio(size_bytes, packed_bytes)
         target.write(piece)
 
 

@@ -13,6 +13,7 @@ from typing import IO
 from xml.etree import ElementTree as ET
 
 from app.parsing.errors import DamagedFile, FileTooLarge, NotATable
+from app.parsing.sources.packed_sizes import require_ratio
 
 PIECE_BYTES = 1024 * 1024
 OVERLAP_BYTES = 64
@@ -81,10 +82,11 @@ def require_bounded(file: IO[bytes], form: str, limit_bytes: int) -> None:
         FileTooLarge: If it would.
         DamagedFile: If it is damaged.
     """
+    bounded = _Bounded(limit_bytes, packed_bytes=file.seek(0, 2))
     file.seek(0)
-    bounded = _Bounded(limit_bytes)
     try:
         with zipfile.ZipFile(file) as archive:
+            bounded.require_announced(archive)
             if form == "ods":
                 bounded.add_ods(archive)
             else:
@@ -96,10 +98,17 @@ def require_bounded(file: IO[bytes], form: str, limit_bytes: int) -> None:
 class _Bounded:
     """The bytes that a workbook takes so far."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, packed_bytes: int) -> None:
         self.limit_bytes = limit_bytes
+        self._packed_bytes = packed_bytes
         self.unpacked_bytes = 0
         self._sheets_bytes = 0
+
+    def require_announced(self, archive: zipfile.ZipFile) -> None:
+        """What the archive says of its parts; reading checks that it is true."""
+        announced = sum(info.file_size for info in archive.infolist())
+        self._require(announced)
+        require_ratio(announced, self._packed_bytes)
 
     def add_xlsx(self, archive: zipfile.ZipFile) -> None:
         """The XML of all parts; the cells of each sheet, and their shared texts."""
@@ -141,6 +150,7 @@ class _Bounded:
             while piece := opened.read(PIECE_BYTES):
                 self.unpacked_bytes += len(piece)
                 self._require(self.unpacked_bytes)
+                require_ratio(self.unpacked_bytes, self._packed_bytes)
                 yield before + piece
                 before = piece[-OVERLAP_BYTES:]
 

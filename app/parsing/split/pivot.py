@@ -11,6 +11,7 @@ from app.parsing.duplicates import Combining, RowsOfOneTime
 from app.parsing.findings import Findings
 from app.parsing.keys.label_columns import columns_of, invalid, without
 from app.parsing.keys.labels import NO_LABEL, coded
+from app.parsing.names import require_storable
 from app.parsing.options import MOST_NAME_LENGTH, ReadOptions
 from app.parsing.order import OrderedRows
 from app.parsing.sources.grids import Grid
@@ -175,7 +176,8 @@ def _channel_names(texts: list[str]) -> list[str]:
     names: list[str] = []
     seen: set[str] = set()
     for text in texts:
-        name = text.replace("\0", "")[: MOST_NAME_LENGTH - 10]
+        require_storable(text)
+        name = text[: MOST_NAME_LENGTH - 10]
         number, candidate = 2, name
         while candidate in seen:
             number, candidate = number + 1, f"{name}_{number}"

@@ -16,8 +16,9 @@ from httpx2 import Response
 
 from app.db import Database
 from app.ingest import receiving, storing
-from app.ingest.processes import pool
-from app.ingest.processes.pool import FileProcess, FileProcesses, ProcessLost
+from app.ingest.processes import process
+from app.ingest.processes.pool import FileProcesses
+from app.ingest.processes.process import FileProcess, ProcessLost
 from app.main import create_app
 from app.settings import Settings
 from tests.app.ingest.test_upload_jobs import work as finish
@@ -98,8 +99,8 @@ class TestLoss:
     ) -> None:
         ask = FileProcess.ask
 
-        def committed_and_lost(*arguments: Any) -> dict[str, Any]:
-            ask(*arguments)
+        def committed_and_lost(*arguments: Any, **named: Any) -> dict[str, Any]:
+            ask(*arguments, **named)
             raise ProcessLost(-signal.SIGKILL)
 
         monkeypatch.setattr(FileProcess, "ask", committed_and_lost)
@@ -109,7 +110,7 @@ class TestLoss:
     def test_a_machine_without_room_for_a_process_says_so(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pool, "COMMAND", ("/nowhere",))
+        monkeypatch.setattr(process, "COMMAND", ("/nowhere",))
         check_problem(send(client, BIG), 503)
 
 

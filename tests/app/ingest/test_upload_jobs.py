@@ -1,5 +1,6 @@
 """Very large uploads: a job reads them, and what becomes of it when it is read, refused or lost."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.db import Database
-from app.ingest import kept_files
+from app.ingest import kept_files, tasks
 from app.jobs import attempts
 from app.jobs.tables import Job
 from app.jobs.task import Task
@@ -157,3 +158,25 @@ class TestManySeries:
     def test_fewer_are_stored_at_once(self, client: TestClient) -> None:
         few = "".join(line for line in self.TEXT.splitlines(True) if "S5" not in line)
         assert self.upload(client, few).status_code == 201
+
+
+@pytest.mark.one_database
+def test_a_job_whose_file_takes_too_long_fails_in_words_and_ends_its_process(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def endless(*_: Any, **__: Any) -> None:
+        assert ended.wait(60)
+        raise attempts.Superseded
+
+    monkeypatch.setattr(tasks.uploads, "read", endless)
+    monkeypatch.setattr(tasks.os, "_exit", lambda _: ended.set())
+    monkeypatch.setattr(tasks, "get_settings", lambda: Settings(upload_job_seconds=0.01))
+    job_id = send(client, packed(TEXT)).json()["id"]
+    with pytest.raises(attempts.Superseded):
+        work(database, job_id)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert job["state"] == "failed"
+    assert "STATECAST_UPLOAD_JOB_SECONDS" in job["error"]
+    assert series_names(client) == []

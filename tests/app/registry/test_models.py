@@ -95,7 +95,7 @@ class TestRefusedSpec:
                 {"layers": [{"kernel_initializer": {"name": "identity", "gain": "x"}}]},
                 "/spec/layers/0/kernel_initializer/gain",
             ),
-            ({"optimizer": {"schedule": "magic"}}, "/spec/optimizer/schedule/name"),
+            ({"optimizer": {"schedule": "magic"}}, "/spec/optimizer/schedule"),
             (
                 {"optimizer": {"schedule": {"name": "cosine", "factor": 0.5}}},
                 "/spec/optimizer/schedule/factor",
