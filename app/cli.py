@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.keys.commands import keys
 from app.logs import configure_logging
 from app.settings import DEVICE, MEBIBYTE, Settings, get_settings
 from app.version import VERSION
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 NOT_LOOPBACK = (
     "`--host` must be an address of this machine only (such as 127.0.0.1) while no API key is "
     "set, because all who reach the service can use it. Received: {host!r}. "
-    "Set STATECAST_API_KEY, or add --insecure."
+    "Set STATECAST_API_KEY, make a key with `statecast keys create`, or add --insecure."
 )
 
 host = click.option("--host", help="Address to bind to.  [default: STATECAST_HOST or 127.0.0.1]")
@@ -48,6 +49,9 @@ with_parent = click.option("--with-parent", is_flag=True, hidden=True)
 @click.version_option(VERSION, prog_name="statecast")
 def main() -> None:
     """Forecast time series with stateful recurrent networks."""
+
+
+main.add_command(keys)
 
 
 @main.command()
@@ -123,6 +127,8 @@ def web(host: str | None, port: int | None, insecure: bool, with_parent: bool) -
         access_log=False,
         log_config=None,
         http=protocol_of(settings.connections_per_address),
+        # The address of a request is that of its connection: a header could claim any other.
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
 
@@ -238,8 +244,29 @@ def _with_device(settings: Settings) -> Settings:
 
 
 def _require_safe_address(settings: Settings, *, insecure: bool) -> None:
-    if settings.api_key is None and not settings.is_loopback() and not insecure:
+    if insecure or settings.is_loopback() or settings.api_key is not None:
+        return
+    if settings.trusted_proxy_header is None and not _has_keys(settings):
         raise click.UsageError(NOT_LOOPBACK.format(host=settings.host))
+
+
+def _has_keys(settings: Settings) -> bool:
+    """Whether the database holds a key; a new one holds none."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.db import Database
+    from app.keys.service import has_keys
+
+    file = settings.sqlite_file()
+    if file is not None and not file.exists():
+        return False
+    database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
+    try:
+        return has_keys(database)
+    except SQLAlchemyError:
+        return False
+    finally:
+        database.dispose()
 
 
 def _prepare(with_parent: bool) -> None:

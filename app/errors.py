@@ -11,7 +11,9 @@ ServiceError                      500 error
 │   └── HostRefused               400 host-refused
 ├── Unauthorized                  401 unauthorized
 ├── Forbidden                     403 forbidden
-│   └── CrossSiteRefused          403 cross-site-refused
+│   ├── CrossSiteRefused          403 cross-site-refused
+│   ├── ScopeMissing              403 scope-missing
+│   └── OtherProject              403 other-project
 ├── NotFound                      404 not-found
 │   ├── SeriesNotFound            404 series-not-found
 │   ├── UploadNotFound            404 upload-not-found
@@ -28,7 +30,8 @@ ServiceError                      500 error
 │   ├── StudyNotFound             404 study-not-found
 │   ├── JobNotFound               404 job-not-found
 │   ├── CheckpointNotFound        404 checkpoint-not-found
-│   └── WebhookNotFound           404 webhook-not-found
+│   ├── WebhookNotFound           404 webhook-not-found
+│   └── KeyNotFound               404 key-not-found
 ├── Conflict                      409 conflict
 │   ├── SeriesExists              409 series-exists
 │   ├── SeriesInUse               409 series-in-use
@@ -73,6 +76,11 @@ ServiceError                      500 error
 │   ├── KnownFutureMissing        422 known-future-missing
 │   ├── NoIntervals               422 no-intervals
 │   └── WebhookAddressRefused     422 webhook-address-refused
+├── TooManyRequests               429 too-many-requests
+│   ├── RequestLimitReached       429 request-limit-reached
+│   ├── RowLimitReached           429 row-limit-reached
+│   ├── ByteLimitReached          429 byte-limit-reached
+│   └── JobLimitReached           429 job-limit-reached
 ├── Unavailable                   503 unavailable
 │   ├── DatabaseUnavailable       503 database-unavailable
 │   ├── DatabaseOutdated          503 database-outdated
@@ -139,7 +147,7 @@ class HostRefused(Malformed):
 
 
 class Unauthorized(ServiceError):
-    """The API key is missing or wrong."""
+    """The API key is missing, wrong, revoked or expired."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -152,6 +160,14 @@ class Forbidden(ServiceError):
 
 class CrossSiteRefused(Forbidden):
     """A page of another site must not change anything here."""
+
+
+class ScopeMissing(Forbidden):
+    """The key lacks the scope that the operation needs; `scope` names it."""
+
+
+class OtherProject(Forbidden):
+    """The key may not make keys of another project."""
 
 
 class NotFound(ServiceError):
@@ -222,6 +238,10 @@ class CheckpointNotFound(NotFound):
 
 class WebhookNotFound(NotFound):
     """The webhook does not exist."""
+
+
+class KeyNotFound(NotFound):
+    """The key does not exist, or was revoked."""
 
 
 class Conflict(ServiceError):
@@ -404,6 +424,28 @@ class NoIntervals(Invalid):
 
 class WebhookAddressRefused(Invalid):
     """The webhook's address must not be called."""
+
+
+class TooManyRequests(ServiceError):
+    """A limit is reached; `Retry-After` says when to try again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class RequestLimitReached(TooManyRequests):
+    """The key or the address has sent too many requests in this minute."""
+
+
+class RowLimitReached(TooManyRequests):
+    """The project has written as many rows as it may in a day."""
+
+
+class ByteLimitReached(TooManyRequests):
+    """The project stores as many bytes as it may."""
+
+
+class JobLimitReached(TooManyRequests):
+    """The project has as many jobs in the queue as it may."""
 
 
 class Unavailable(ServiceError):

@@ -11,6 +11,8 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.access.acting import OfProject, acting_project
+from app.access.audit import announce, name_resource
 from app.db import Base, Database, Timestamp, insert_or_ignore, utc_now
 from app.encryption import Cipher
 from app.errors import IdempotencyKeyReused
@@ -19,12 +21,13 @@ from models.errors import Problem
 KEY_LIFETIME = timedelta(days=1)
 
 
-class IdempotencyKey(Base):
+class IdempotencyKey(OfProject, Base):
     """A used key, and the answer of its request."""
 
     __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.PrimaryKeyConstraint("project", "key"),)
 
-    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255))
     fingerprint: Mapped[str] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(Timestamp, index=True)
     status: Mapped[int | None]
@@ -68,12 +71,12 @@ class OnceOnly:
             IdempotencyKeyReused: If the key was used for another request.
         """
         if self.key is None:
-            answer = work()
+            answer = _done(work)
             return _response(answer.status, answer.text, answer.location)
         if not self._claim(session):
             return self._repeat(session)
-        answer = work()
-        stored = session.get_one(IdempotencyKey, self.key)
+        answer = _done(work)
+        stored = self._stored(session)
         stored.status, stored.location = answer.status, answer.location
         stored.body = self.cipher.encrypt(answer.text) if answer.is_secret else answer.text
         return _response(stored.status, answer.text, stored.location)
@@ -87,7 +90,7 @@ class OnceOnly:
         if self.key is None:
             return None
         with database.reading() as session:
-            stored = session.get(IdempotencyKey, self.key)
+            stored = session.get(IdempotencyKey, (acting_project(), self.key))
             if stored is None or stored.created_at < utc_now() - KEY_LIFETIME:
                 return None
             return self._repeat(session)
@@ -95,12 +98,17 @@ class OnceOnly:
     def _claim(self, session: Session) -> bool:
         now = utc_now()
         expired = IdempotencyKey.created_at < now - KEY_LIFETIME
-        session.execute(sa.delete(IdempotencyKey).where(expired))
+        # Not by the ORM: those of all projects.
+        session.connection().execute(sa.delete(IdempotencyKey).where(expired))
         claim = {"key": self.key, "fingerprint": self.fingerprint, "created_at": now}
         return insert_or_ignore(session, IdempotencyKey, **claim)
 
+    def _stored(self, session: Session) -> IdempotencyKey:
+        return session.get_one(IdempotencyKey, (acting_project(), self.key))
+
     def _repeat(self, session: Session) -> Response:
-        stored = session.get_one(IdempotencyKey, self.key)
+        announce(None)
+        stored = self._stored(session)
         if stored.fingerprint != self.fingerprint:
             message = (
                 "`Idempotency-Key` must be a new one for a new request. "
@@ -110,6 +118,14 @@ class OnceOnly:
             raise IdempotencyKeyReused(message, errors=[problem])
         body = self.cipher.decrypt(stored.body or "")
         return _response(stored.status or 200, body, stored.location)
+
+
+def _done(work: Callable[[], Answer]) -> Answer:
+    """The answer of the work; what it has made is named in the audit."""
+    answer = work()
+    if answer.location is not None:
+        name_resource(answer.location)
+    return answer
 
 
 def _response(status: int, body: str, location: str | None) -> Response:

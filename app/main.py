@@ -11,7 +11,6 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app import health
 from app.aliases.routes import router as aliases_router
-from app.auth import require_api_key
 from app.backtests.routes import router as backtests_router
 from app.db import Database
 from app.drift.routes import router as drift_router
@@ -29,6 +28,9 @@ from app.ingest.revision_routes import router as revisions_router
 from app.ingest.series_routes import router as series_router
 from app.ingest.upload_routes import router as uploads_router
 from app.jobs.routes import router as jobs_router
+from app.keys.audit_routes import router as audit_router
+from app.keys.guard import Guard, admit
+from app.keys.routes import router as keys_router
 from app.live.routes import router as live_router
 from app.metrics.page import MetricsPage
 from app.metrics.routes import router as metrics_router
@@ -63,6 +65,8 @@ DOMAIN_ROUTERS = (
     backtests_router,
     webhooks_router,
     retention_router,
+    keys_router,
+    audit_router,
 )
 LEAST_COMPRESSED_BYTES = 1000
 # Level 9, the default, takes three times as long for answers that are 2 % smaller.
@@ -148,7 +152,7 @@ def _add_layers(application: FastAPI, settings: Settings) -> None:
 
 
 def _version_one() -> APIRouter:
-    dependencies = [Depends(require_api_key), Depends(require_known_parameters)]
+    dependencies = [Depends(admit), Depends(require_known_parameters)]
     router = APIRouter(prefix="/v1", dependencies=dependencies)
     for domain_router in DOMAIN_ROUTERS:
         router.include_router(domain_router)
@@ -163,9 +167,11 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
     application.state.metrics_page = MetricsPage(database)
+    application.state.guard = Guard(settings, database)
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())
     yield
     watch.cancel()
+    await application.state.guard.close()
     processes.close()
     database.dispose()

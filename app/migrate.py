@@ -1,6 +1,8 @@
 """Migrate the database, and check whether it is current."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +81,7 @@ def upgrade(database: Database, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, _tables_can_be_made_again(connection):
         connection.execution_options(sqlite_begin="IMMEDIATE")
         with connection.begin():
             if not database.is_sqlite:
@@ -88,6 +90,32 @@ def upgrade(database: Database, revision: str) -> None:
             config.set_main_option("script_location", str(VERSIONS.parent))
             _mark_as_initial(connection, config)
             command.upgrade(config, revision)
+            _require_references(connection)
+
+
+@contextmanager
+def _tables_can_be_made_again(connection: sa.Connection) -> Iterator[None]:
+    """Switch SQLite's foreign keys off: to drop a table would delete all rows that refer to it.
+
+    A migration drops a table after it has copied it. The switch has no effect in a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None, "the connection is open"  # noqa: S101
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _require_references(connection: sa.Connection) -> None:
+    """Roll back a migration that left rows without what they refer to, which would be a bug."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        assert broken is None, f"a row of {broken} lost what it refers to"  # noqa: S101
 
 
 def is_current(connection: sa.Connection) -> bool:
@@ -104,6 +132,11 @@ def is_current(connection: sa.Connection) -> bool:
 def is_known(revision: str) -> bool:
     """Whether this release has the migration that leads to a revision."""
     return revision in _revisions(REVISION)
+
+
+def is_new(connection: sa.Connection) -> bool:
+    """Whether the database was never migrated."""
+    return applied_revision(connection) is None
 
 
 def newest() -> str:

@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.access.scopes import access_of
 from app.edge.limits import MOST_64_BIT, UPLOAD_SUFFIXES
 from app.errors import (
     BodyTooLarge,
+    ByteLimitReached,
     CrossSiteRefused,
     DatabaseFull,
     DatabaseOutdated,
@@ -16,7 +18,11 @@ from app.errors import (
     DeletedMeanwhile,
     HostRefused,
     Invalid,
+    JobLimitReached,
     MalformedBody,
+    RequestLimitReached,
+    RowLimitReached,
+    ScopeMissing,
     ServiceError,
     Unauthorized,
     all_errors,
@@ -28,7 +34,13 @@ REFERENCE = "#/components/schemas/{model}"
 UNUSED = ("HTTPValidationError", "ValidationError")
 # Errors of all operations, of those under /v1, of those that write, and of those with a body.
 EVERYWHERE = (HostRefused, Invalid)
-UNDER_VERSION_ONE = (Unauthorized, DatabaseUnavailable, DatabaseOutdated)
+UNDER_VERSION_ONE = (
+    Unauthorized,
+    ScopeMissing,
+    RequestLimitReached,
+    DatabaseUnavailable,
+    DatabaseOutdated,
+)
 WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
 KEYED = ("/v1/", "/metrics")
 BODIES = ("post", "put", "patch")
@@ -46,6 +58,7 @@ PATH_PARAMETERS = {
     "backtest_id": "Id of the backtest.",
     "forecast_id": "Id of the forecast.",
     "job_id": "Id of the job.",
+    "key_id": "Id of the key.",
     "schedule_id": "Id of the schedule.",
     "study_id": "Id of the study.",
     "upload_id": "Id of the upload.",
@@ -99,6 +112,8 @@ def _tell_default(field: dict[str, Any]) -> None:
 def _complete_operation(operation: Operation, path: str, method: str) -> None:
     if path.startswith(KEYED):
         operation["security"] = [{KEY_SCHEME: []}]
+        scope = access_of(method.upper(), path.removeprefix("/v1")).scope
+        operation["description"] += f"\n\nNeeds the scope `{scope}`."
     known = {error.slug: error for error in all_errors()}
     specific = [known[slug] for slug in types_of(operation)]
     for status, response in documented(*specific, *_general(path, method)).items():
@@ -176,6 +191,11 @@ def _general(path: str, method: str) -> Iterator[type[ServiceError]]:
     yield from UNDER_VERSION_ONE
     if method != "get":
         yield from WRITES
+    access = access_of(method.upper(), path.removeprefix("/v1"))
+    if access.writes_rows:
+        yield from (RowLimitReached, ByteLimitReached)
+    if access.queues_job:
+        yield JobLimitReached
     if method in BODIES and not path.endswith(UPLOAD_SUFFIXES):
         yield MalformedBody
         yield BodyTooLarge

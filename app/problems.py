@@ -86,6 +86,9 @@ class ProblemDetails(BaseModel):
         None, description="The id of the request, as in `X-Request-ID` and in the log."
     )
     errors: list[ProblemItem] | None = None
+    scope: str | None = Field(
+        None, description="For a refused key: the scope that the operation needs."
+    )
     evidence: list[dict[str, Any]] | None = Field(
         None,
         description="For a refused promotion: an `EvidenceRead` for each rival of the version.",

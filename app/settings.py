@@ -3,14 +3,15 @@
 import ipaddress
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.checks.cost import TrainingLimits
 
 MEBIBYTE = 1024 * 1024
+ScopeName = Literal["read", "write", "train", "promote", "admin"]
 DEVICE = r"^(cpu|gpu:[0-9]{1,2})$"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -27,6 +28,13 @@ def _listed(given: object) -> object:
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
+class ProxiedUser(BaseModel):
+    """What a user of a trusted proxy may do, and in which project."""
+
+    scopes: list[ScopeName]
+    project: str = "default"
+
+
 class Settings(BaseSettings):
     """The service's settings; suffixes of names are units."""
 
@@ -37,7 +45,46 @@ class Settings(BaseSettings):
         description="`sqlite:///path` or `postgresql://user:password@host/database`.",
     )
     api_key: SecretStr | None = Field(
-        None, description="When set, every `/v1` call needs `Authorization: Bearer <key>`."
+        None,
+        description="A first key, for everything in the project `default` and for the keys of all "
+        "projects.",
+    )
+    trusted_proxy_header: str | None = Field(
+        None,
+        description="Header in which a trusted proxy names the user it has signed in, such as "
+        "`X-Forwarded-User`.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses and networks, with commas, whose header of the name above counts.",
+    )
+    trusted_proxy_scopes: str = Field(
+        "read", description="Scopes, with commas, of the users of trusted proxies."
+    )
+    trusted_proxy_project: str = Field(
+        "default", description="Project of the users of trusted proxies."
+    )
+    trusted_proxy_users: dict[str, ProxiedUser] = Field(
+        {},
+        description="Users with other rights, as JSON: "
+        '`{"ann": {"scopes": ["admin"], "project": "shop"}}`.',
+    )
+    limit_requests_per_minute: int = Field(
+        120_000,
+        ge=0,
+        description="Requests per minute of one key, or of one address without a key, that each "
+        "web process answers; 0: no limit.",
+    )
+    limit_rows_per_day: int = Field(
+        1_000_000_000, ge=0, description="Rows that a project may write in a day; 0: no limit."
+    )
+    limit_queued_jobs: int = Field(
+        10_000, ge=0, description="Jobs that a project may have in the queue; 0: no limit."
+    )
+    limit_bytes: int = Field(
+        1024 * 1024 * MEBIBYTE,
+        ge=0,
+        description="Bytes of rows, bundles and waiting files of a project; 0: no limit.",
     )
     allowed_hosts: CommaList = Field(
         (),
@@ -187,10 +234,29 @@ class Settings(BaseSettings):
         description="Key that encrypts the secrets of webhooks, the same for all processes; by "
         "default a file beside the SQLite file, or `var/statecast.key`.",
     )
+    retention_audit_days: int = Field(
+        365, ge=0, description="Days that entries of the audit are kept; 0: no limit."
+    )
     webhook_private: bool = Field(
         False, description="Allow webhooks to private networks and to this machine."
     )
     retry_after_seconds: int = Field(2, ge=1, description="`Retry-After` of a 503.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for word in filter(None, (word.strip() for word in text.split(","))):
+            ipaddress.ip_network(word)
+        return text
+
+    @field_validator("trusted_proxy_scopes")
+    @classmethod
+    def _are_scopes(cls, text: str) -> str:
+        known = get_args(ScopeName)
+        unknown = {word.strip() for word in text.split(",") if word.strip()} - set(known)
+        if unknown:
+            raise ValueError(f"scopes are {', '.join(known)}. Received: {text!r}")
+        return text
 
     @property
     def training_limits(self) -> TrainingLimits:
@@ -212,13 +278,21 @@ class Settings(BaseSettings):
         """The host names that the service answers for; empty for all."""
         if self.allowed_hosts:
             return tuple(each.lower() for each in self.allowed_hosts)
-        return LOOPBACK_NAMES if self.api_key is None and self.is_loopback() else ()
+        has_key = self.api_key is not None or self.trusted_proxy_header is not None
+        return LOOPBACK_NAMES if not has_key and self.is_loopback() else ()
 
     def prepare_directories(self) -> None:
         """Create the folder of an SQLite file, so that a first start needs no set-up."""
+        file = self.sqlite_file()
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database; None for PostgreSQL."""
         prefix = "sqlite:///"
-        if self.database_url.startswith(prefix):
-            Path(self.database_url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
+        if not self.database_url.startswith(prefix):
+            return None
+        return Path(self.database_url.removeprefix(prefix))
 
 
 @cache

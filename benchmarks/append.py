@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 import app.live.states as live
+from app.access.acting import DEFAULT_PROJECT, acting_for
 from app.db import Database
 from app.live import storage as state_storage
 from app.registry.bundles import read_bundle_bytes
@@ -81,7 +82,7 @@ def create(client: httpx2.Client, name: str, rows: int) -> None:
 def deploy(url: str) -> None:
     """Let an alias point to the version, and keep its state of one series of each length."""
     opened = Database(url)
-    with opened.transaction() as session:
+    with acting_for(DEFAULT_PROJECT), opened.transaction() as session:
         version, model, _, job = get_version(session, "bench", "latest")
         session.merge(Alias(model_id=model.id, name="champion", version_id=version.id))
         forecaster = forecasters.get(session, version, job)

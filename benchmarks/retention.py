@@ -17,6 +17,7 @@ import httpx2
 import numpy as np
 import sqlalchemy as sa
 
+from app.access.acting import DEFAULT_PROJECT, act_for
 from app.db import Database, utc_now
 from app.forecasts.tables import StoredForecast
 from app.registry.queries import get_version
@@ -80,6 +81,7 @@ def wait_for_the_first(url: str, cleaning: "subprocess.Popen[str]") -> None:
 def multiply(url: str, client: httpx2.Client) -> None:
     """Deploy the version, and copy its first forecast into the past, scored."""
     opened = Database(url)
+    act_for(DEFAULT_PROJECT)
     with opened.transaction() as session:
         version, model, _, _ = get_version(session, "bench", "latest")
         session.merge(Alias(model_id=model.id, name="champion", version_id=version.id))

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from app.access.acting import DEFAULT_PROJECT, acting_for
 from app.db import Database, engine_url
 from app.main import create_app
 from app.migrate import migrate
@@ -64,6 +65,13 @@ BEGIN
 END
 $$
 """
+
+
+@pytest.fixture(autouse=True)
+def of_the_default_project() -> Iterator[None]:
+    """Tests that use the database directly act for the default project, as open access does."""
+    with acting_for(DEFAULT_PROJECT):
+        yield
 
 
 @pytest.fixture(scope="session")

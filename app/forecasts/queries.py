@@ -33,6 +33,10 @@ def summaries() -> sa.Select[int, str, str, int, str, datetime, int, datetime]:
     )
 
 
+# `LATEST` runs without the ORM, which would add the project.
+_IS_MODEL = (Model.project == sa.bindparam("project"), Model.name == sa.bindparam("model"))
+
+
 def _default_version() -> sa.ColumnElement[int]:
     """The champion's id, else that of the newest trained version; one subquery for each."""
     return sa.func.coalesce(_champion(), _newest_trained())
@@ -42,7 +46,7 @@ def _champion() -> sa.ScalarSelect[int]:
     return (
         sa.select(Alias.version_id)
         .join(Model, Model.id == Alias.model_id)
-        .where(Model.name == sa.bindparam("model"), Alias.name == CHAMPION)
+        .where(*_IS_MODEL, Alias.name == CHAMPION)
         .scalar_subquery()
     )
 
@@ -52,7 +56,7 @@ def _newest_trained() -> sa.ScalarSelect[int]:
         sa.select(ModelVersion.id)
         .join(Model, Model.id == ModelVersion.model_id)
         .join(Job, Job.id == ModelVersion.job_id)
-        .where(Model.name == sa.bindparam("model"), Job.state == JobState.SUCCEEDED)
+        .where(*_IS_MODEL, Job.state == JobState.SUCCEEDED)
         .order_by(ModelVersion.number.desc())
         .limit(1)
         .scalar_subquery()

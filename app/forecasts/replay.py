@@ -34,7 +34,8 @@ def replay_forecast(session: Session, key: str) -> dict[str, Any]:
     Raises:
         ForecastNotFound: If the forecast does not exist.
     """
-    stored = session.scalar(sa.select(StoredForecast).where(StoredForecast.key == key))
+    statement = sa.select(StoredForecast).join(Series, Series.id == StoredForecast.series_id)
+    stored = session.scalar(statement.where(StoredForecast.key == key))
     if stored is None:
         raise ForecastNotFound(f"The forecast {key!r} does not exist.")
     body = json.loads(stored.body)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.scores.service as scores
+from app.access.acting import acting_project
 from app.db import Database
 from app.errors import (
     KnownFutureMissing,
@@ -86,7 +87,7 @@ def latest(database: Database, model: str, series: str | None) -> ForecastBody:
 
 def _last_stored(database: Database, model: str) -> sa.Row[str, str, str] | None:
     """The default version's last stored forecast from the last complete step, if there is one."""
-    return database.first(LATEST, {"model": model})
+    return database.first(LATEST, {"project": acting_project(), "model": model})
 
 
 def requested_version(session: Session, model: str, request: ForecastCreate) -> VersionRow:

@@ -11,6 +11,7 @@ from app.errors import ForecastNotFound
 from app.forecasts.issuing import ForecastBody
 from app.forecasts.tables import StoredForecast
 from app.scores.tables import AwaitedPoint, ClassScore, ForecastScore
+from app.series.tables import Series
 
 VALUE_FIGURES = ("actual", "error", "inside_80", "inside_95")
 CLASS_FIGURES = (
@@ -28,7 +29,10 @@ def read_forecast(session: Session, key: str) -> ForecastBody:
     Raises:
         ForecastNotFound: If the forecast does not exist.
     """
-    statement = sa.select(StoredForecast.id, StoredForecast.body)
+    # The series tells the project.
+    statement = sa.select(StoredForecast.id, StoredForecast.body).join(
+        Series, Series.id == StoredForecast.series_id
+    )
     row = session.execute(statement.where(StoredForecast.key == key)).first()
     if row is None:
         raise ForecastNotFound(f"The forecast {key!r} does not exist.")

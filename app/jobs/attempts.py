@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.acting import DEFAULT_PROJECT
 from app.db import utc_now
 from app.jobs.events import change
 from app.jobs.service import cancel, parent_has_ended
@@ -34,6 +35,7 @@ class Attempt:
     subject: dict[str, Any]
     device: str | None = None
     request_id: str | None = None
+    project: str = DEFAULT_PROJECT
 
     def is_current(self) -> sa.ColumnElement[bool]:
         """The condition that this is still the job's attempt and the job has not ended."""
@@ -90,6 +92,7 @@ def start(session: Session, job_id: str, executor: str) -> Attempt | None:
         started.subject,
         started.device,
         job.request_id,
+        started.project,
     )
 
 

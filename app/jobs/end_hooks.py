@@ -5,6 +5,7 @@ from importlib import import_module
 
 from sqlalchemy.orm import Session
 
+from app.access.acting import acting_for
 from app.jobs.tables import Job
 
 # Hooks are given by name, like the workers' handlers, so that `app.jobs` imports none of the rooms
@@ -28,4 +29,5 @@ def run_end_hooks(session: Session, job: Job) -> None:
     for name in END_HOOKS.get(job.kind, ()):
         module, _, function = name.partition(":")
         hook: Callable[[Session, Job], None] = getattr(import_module(module), function)
-        hook(session, job)
+        with acting_for(job.project):
+            hook(session, job)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.acting import OfProject
 from app.db import Base, Json, Timestamp, enum_type, utc_now
 from app.request_ids import current_request_id
 
@@ -56,7 +57,7 @@ def new_job_id() -> str:
     return uuid.UUID(int=number).hex
 
 
-class Job(Base):
+class Job(OfProject, Base):
     """Work for a worker.
 
     `attempt` fences writes: a worker writes with the number of its attempt, and a write of an

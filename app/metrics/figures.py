@@ -29,7 +29,7 @@ class Figure:
 
 
 SAME = "The same in every web process."
-MODELS = "At most 200 models, by name."
+MODELS = "At most 200 models, by project and name."
 
 BUILD = Figure("statecast_build_info", "1, with the release of this process.", ("version",))
 DATABASE_UP = Figure(
@@ -90,24 +90,24 @@ CHAMPIONS = Figure("statecast_champions", f"Models that have a champion. {SAME}"
 CHAMPION_AGE = Figure(
     "statecast_champion_age_seconds",
     f"Time since the training of a champion was requested. {MODELS} {SAME}",
-    ("model",),
+    ("project", "model"),
 )
 CHAMPION_LAG = Figure(
     "statecast_champion_series_lag_seconds",
     f"Time since the last row of a champion's first series. {MODELS} {SAME}",
-    ("model",),
+    ("project", "model"),
 )
 ERROR_RATIO = Figure(
     "statecast_live_error_ratio",
     "Live error of a champion divided by its test error at the same leads: its worst target, the "
     f"newest 100 scored steps of its first series. {MODELS} {SAME}",
-    ("model",),
+    ("project", "model"),
 )
 COVERAGE = Figure(
     "statecast_live_coverage",
     "Share of observed values inside a champion's interval of a level in percent, over the "
     f"newest 100 scored steps of its first series. {MODELS} {SAME}",
-    ("model", "level"),
+    ("project", "model", "level"),
 )
 FIGURES = (
     BUILD,

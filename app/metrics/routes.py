@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 
-from app.auth import require_api_key
 from app.edge.routing import ServiceRouter
-from app.errors import Unauthorized
+from app.errors import DatabaseUnavailable, ScopeMissing, TooManyRequests, Unauthorized
+from app.keys.guard import admit
 from app.metrics.page import MetricsPage
 from app.problems import documented
 
@@ -26,8 +26,11 @@ PAGE: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={**PAGE, **documented(Unauthorized)},
-    dependencies=[Depends(require_api_key)],
+    responses={
+        **PAGE,
+        **documented(Unauthorized, ScopeMissing, TooManyRequests, DatabaseUnavailable),
+    },
+    dependencies=[Depends(admit)],
 )
 async def show_metrics(request: Request, accept: Annotated[str, Header()] = "") -> Response:
     """Show what the service is doing, for Prometheus.

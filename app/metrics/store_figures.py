@@ -22,7 +22,7 @@ MOST_MODELS = 200
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 LEVELS = {"80": ForecastScore.inside_80, "95": ForecastScore.inside_95}
 
-Champion = sa.Row[str, ModelVersion, Series]
+Champion = sa.Row[str, str, ModelVersion, Series]
 
 
 def store_figures(session: Session) -> Iterator[GaugeMetricFamily]:
@@ -57,34 +57,35 @@ def _series(session: Session, now: datetime) -> GaugeMetricFamily:
 def _of_champions(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
     champions = _champions(session)
     yield figures.CHAMPION_AGE.of(
-        ((model,), _seconds(now, version.created_at)) for model, version, _ in champions
+        ((project, model), _seconds(now, version.created_at))
+        for project, model, version, _ in champions
     )
     yield figures.CHAMPION_LAG.of(
-        ((model,), _seconds(now, series.last_time))
-        for model, _, series in champions
+        ((project, model), _seconds(now, series.last_time))
+        for project, model, _, series in champions
         if series.last_time is not None
     )
     yield figures.ERROR_RATIO.of(
-        ((model,), worst)
-        for model, version, series in champions
+        ((project, model), worst)
+        for project, model, version, series in champions
         if (worst := _worst_ratio(session, version, series)) is not None
     )
     yield figures.COVERAGE.of(
-        ((model, level), share)
-        for model, version, series in champions
+        ((project, model, level), share)
+        for project, model, version, series in champions
         for level, share in _coverage(session, version, series)
     )
 
 
 def _champions(session: Session) -> Sequence[Champion]:
     statement = (
-        sa.select(Model.name, ModelVersion, Series)
+        sa.select(Model.project, Model.name, ModelVersion, Series)
         .join(Alias, Alias.model_id == Model.id)
         .join(ModelVersion, ModelVersion.id == Alias.version_id)
         .join(Series, Series.id == ModelVersion.series_id)
         .where(Alias.name == CHAMPION)
         .options(load_only(ModelVersion.spec, ModelVersion.metrics, ModelVersion.created_at))
-        .order_by(Model.name)
+        .order_by(Model.project, Model.name)
         .limit(MOST_MODELS)
     )
     return session.execute(statement).all()

@@ -17,7 +17,7 @@ from app.parsing.times.column_names import (
     columns_of_parts,
     is_time_name,
 )
-from app.parsing.times.guesses import clock_format, guess_epoch, guess_formats
+from app.parsing.times.guesses import clock_format, guess_epoch, guess_formats, start_of_clocks
 from app.parsing.times.rising_numbers import are_times, may_be_times
 from app.parsing.times.zone_names import Clock, clock_in_name, clock_of, without_clock
 from app.parsing.values.cells import CellKind
@@ -226,7 +226,8 @@ def _parts_and_clock(
         or not {"day", "day of the year"} & set(parts)
     ):
         return time, form
-    return (*time, clock), f"{form} {clock_format(first_row[clock], after_date=False)}"
+    text = start_of_clocks(first_row[clock]) or first_row[clock]
+    return (*time, clock), f"{form} {clock_format(text, after_date=False)}"
 
 
 def _clock_beside(
@@ -266,7 +267,9 @@ def _go_together(rows: list[list[str]], date: int, clock: int) -> bool:
     """Whether date and time of day are a moment: a month and a time of day are none."""
     pairs = ((row[date], row[clock]) for row in rows if row[date] and row[clock])
     first = next(pairs, None)
-    return first is None or not guess_formats(first[0]) or bool(guess_formats(" ".join(first)))
+    if first is None or not guess_formats(first[0]):
+        return True
+    return bool(guess_formats(f"{first[0]} {start_of_clocks(first[1]) or first[1]}"))
 
 
 def _is_bare_clock(date: int, rows: list[list[str]]) -> bool:

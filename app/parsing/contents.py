@@ -8,7 +8,7 @@ import numpy as np
 
 from app.parsing.bars_of_rows import as_bars, begin_of_step
 from app.parsing.channels import Channels
-from app.parsing.clocks.file_clock import clock_of_names, take_clock
+from app.parsing.clocks.file_clock import clock_of_layout, clock_of_names, take_clock
 from app.parsing.clocks.naive_times import (
     report_exchange_clock,
     report_interval_ends,
@@ -115,6 +115,8 @@ def read_rows(
     chosen, clock = take_clock(columns, layout, grid.first_rows, chosen, options)
     rows = _rows(layout, chosen, findings)
     time_names = [layout.names[number] for number in chosen.time]
+    clock = clock or clock_of_names(time_names, options.timezone)
+    clock = clock or clock_of_layout(layout, options.timezone)
     read = read_times(
         [columns[n] for n in chosen.time],
         time_names,
@@ -173,7 +175,7 @@ def read_matrix(regular: RegularFile, options: ReadOptions, findings: Findings) 
     layout, chosen = regular.layout, regular.chosen
     rows = _rows(layout, chosen, findings)
     names = [layout.names[number] for number in chosen.time]
-    clock = clock_of_names(names, options.timezone)
+    clock = clock_of_names(names, options.timezone) or clock_of_layout(layout, options.timezone)
     utc = in_utc(regular.moments, clock, options, rows)
     report_naive_times(regular.moments, utc, names, options, rows)
     if options.times is None:

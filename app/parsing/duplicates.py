@@ -164,6 +164,7 @@ def _refused(count: int) -> str:
 def _too_many() -> str:
     return (
         f"Say what to store for each time with {OFFERED}; of ticks and trades, `every=1min` with "
-        "`duplicates=ohlc` makes bars. If the time is in several columns, name them all with "
+        "`duplicates=ohlc` makes bars, of several columns with `value=` for that of the prices. If "
+        "the time is in several columns, name them all with "
         "`timestamp=`; if rows are of several series, name their columns with `split=`."
     )

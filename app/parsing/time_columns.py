@@ -22,7 +22,7 @@ from app.parsing.errors import UnreadableTimes
 from app.parsing.options import ReadOptions
 from app.parsing.rows import CheckedRows
 from app.parsing.time_reports import leave_out_means, report_fiscal_years
-from app.parsing.times.clock_numbers import with_full_clocks
+from app.parsing.times.clock_numbers import begins_of_ranges, with_full_clocks
 from app.parsing.times.decimal_years import with_octobers
 from app.parsing.times.fields import Integers
 from app.parsing.times.formats import ORDERS
@@ -75,7 +75,7 @@ def read_times(
     if options.period:
         read = read_periods(columns, names, options, rows, form=form, clock=clock)
         return ReadTimes(read.utc, read.formats)
-    columns = with_full_clocks(columns, form)
+    columns = with_full_clocks(begins_of_ranges(columns), form)
     texts = _starts(joined(columns, pad=form is None or form in ORDERS), rows)
     texts, behind = times_without_clock(with_octobers(texts), form, options.timezone)
     column = Column(texts)

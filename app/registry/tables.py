@@ -7,18 +7,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.access.acting import OfProject
 from app.db import Base, Json, Timestamp, enum_type, utc_now
 from app.series.tables import Series
 from app.stored_reports import ReportJson
 
 
-class Model(Base):
+class Model(OfProject, Base):
     """A name under which versions are trained."""
 
     __tablename__ = "models"
+    __table_args__ = (sa.UniqueConstraint("project", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(sa.String(100), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(100))
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
 
 

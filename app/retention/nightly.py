@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.acting import DEFAULT_PROJECT, acting_for
 from app.db import Database, insert_or_ignore, utc_now
+from app.jobs.tables import Job
+from app.registry.tables import Model
 from app.retention.service import request_clean
 from app.retention.tables import RetentionNight
 from app.settings import Settings
@@ -25,7 +28,15 @@ def clean_nightly(database: Database, settings: Settings) -> None:
             return
     with database.transaction() as session:
         if _claim(session, night):
-            request_clean(session, None)
+            for project in _projects(session):
+                with acting_for(project):
+                    request_clean(session, None)
+
+
+def _projects(session: Session) -> list[str]:
+    """The projects that have anything to clean; at least the default one."""
+    found = sa.union(sa.select(Model.project), sa.select(Job.project))
+    return sorted({DEFAULT_PROJECT, *session.scalars(found)})
 
 
 def last_night(now: datetime, hour_utc: int) -> datetime:

@@ -15,12 +15,12 @@ from app.database_retry import retry_until_available
 from app.db import Database, utc_now
 from app.jobs.task import Publish, Task, publish_result
 from app.registry.tables import Model
-from app.retention import ended_jobs
+from app.retention import ended_jobs, old_audit
 from app.retention.cleaning import Cleaner
 from app.settings import Settings, get_settings
 
 MODEL_KINDS = ("forecasts", "scores", "states", "versions")
-JOB_KINDS = ("jobs", "job_events", "job_checkpoints")
+JOB_KINDS = ("jobs", "job_events", "job_checkpoints", "audit_entries")
 
 
 def clean_models(task: Task) -> Publish:
@@ -74,7 +74,7 @@ def _models(database: Database, name: str | None) -> list[int]:
 
 
 def _clean_jobs(database: Database, settings: Settings) -> Counter[str]:
-    """Delete events, checkpoints and jobs in batches."""
+    """Delete events, checkpoints, jobs and entries of the audit in batches."""
     now = utc_now()
     works = {
         "job_events": partial(ended_jobs.delete_events, now=now),
@@ -83,6 +83,9 @@ def _clean_jobs(database: Database, settings: Settings) -> Counter[str]:
     if settings.retention_jobs_days:
         before = now - timedelta(days=settings.retention_jobs_days)
         works["jobs"] = partial(ended_jobs.delete_jobs, before=before)
+    if settings.retention_audit_days:
+        before = now - timedelta(days=settings.retention_audit_days)
+        works["audit_entries"] = partial(old_audit.delete_entries, before=before)
     deleted: Counter[str] = Counter()
     for name, work in works.items():
         while count := _transaction(database, work):

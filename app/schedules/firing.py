@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import app.registry.service as registry
+from app.access.acting import acting_for
 from app.db import Database, to_microseconds, utc_now
 from app.registry.tables import Model
 from app.schedules import cron
@@ -39,10 +40,11 @@ class Cause:
 def fire_due(database: Database, _: Settings) -> None:
     """Check every schedule that may be due, and start the runs of those that are."""
     with database.reading() as session:
-        ids = session.scalars(_may_be_due(utc_now())).all()
-    for schedule_id in ids:
+        found = session.execute(_may_be_due(utc_now())).all()
+    for schedule_id, project in found:
         try:
-            check_schedule(database, schedule_id)
+            with acting_for(project):
+                check_schedule(database, schedule_id)
         except Exception:  # a schedule that cannot be checked must not delay the others
             logger.exception("the schedule %d could not be checked", schedule_id)
 
@@ -102,10 +104,11 @@ def next_run(schedule: Schedule, after: datetime) -> datetime | None:
     return cron.next_time(schedule.cron, schedule.timezone, after)
 
 
-def _may_be_due(now: datetime) -> sa.Select[int]:
+def _may_be_due(now: datetime) -> sa.Select[int, str]:
     measured = [Schedule.after_rows, Schedule.min_skill, Schedule.drift]
     due = sa.or_(Schedule.next_run_at <= now, *(column.is_not(None) for column in measured))
-    return sa.select(Schedule.id).where(Schedule.enabled, due).order_by(Schedule.id)
+    statement = sa.select(Schedule.id, Model.project).join(Model, Model.id == Schedule.model_id)
+    return statement.where(Schedule.enabled, due).order_by(Schedule.id)
 
 
 def _cause(session: Session, schedule: Schedule, retrained: RetrainedVersion) -> Cause | None:

@@ -7,6 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.acting import PROJECT_IS_NAMED, acting_project
 from app.calendars import service as calendars
 from app.db import insert_new, insert_or_ignore
 from app.errors import (
@@ -106,8 +107,17 @@ def _find_locked(session: Session, name: str) -> Series | None:
 
     SQLite has one writer at a time: its transactions take the lock when they begin.
     """
-    statement = sa.select(Series).where(Series.name == name).with_for_update()
-    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    parameters = {"project": acting_project(), "name": name}
+    return session.scalars(_LOCKED, parameters).one_or_none()
+
+
+# Built once, because every append runs it.
+_LOCKED = (
+    sa.select(Series)
+    .where(Series.project == sa.bindparam("project"), Series.name == sa.bindparam("name"))
+    .with_for_update()
+    .execution_options(populate_existing=True, **PROJECT_IS_NAMED)
+)
 
 
 def _insert(session: Session, request: SeriesCreate) -> bool:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.acting import OfProject
 from app.db import Base, FloatVector, Json, Timestamp, utc_now
 
 NAME_LENGTH = 100
@@ -16,13 +17,14 @@ NAME_LENGTH = 100
 RevisionSource = Literal["upload", "put", "settings", "delete", "restore"]
 
 
-class Series(Base):
+class Series(OfProject, Base):
     """A named series; `revision` increases by one with every write."""
 
     __tablename__ = "series"
+    __table_args__ = (sa.UniqueConstraint("project", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(sa.String(NAME_LENGTH), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(NAME_LENGTH))
     kind: Mapped[str] = mapped_column(sa.String(16))
     description: Mapped[str] = mapped_column(sa.Text, default="")
     timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
@@ -51,7 +53,7 @@ class SeriesRevision(Base):
         sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True
     )
     revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, default=utc_now, index=True)
     source: Mapped[str] = mapped_column(sa.String(16))
     upload_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("uploads.id", ondelete="SET NULL"), index=True

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.acting import OfProject
 from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 
@@ -27,7 +28,7 @@ class TrialState(StrEnum):
     """Cancelled by a client or with its study, or not started in the study's time."""
 
 
-class Study(Base):
+class Study(OfProject, Base):
     """A search for the best spec; it has the id and the state of its job.
 
     The job's row is also the study's lock, which is held to add trials and to draw parameters.

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.access.acting import acting_project
 from app.db import utc_now
 from app.encryption import Cipher, is_encrypted
 from app.errors import WebhookAddressRefused, WebhookNotFound
@@ -91,7 +92,8 @@ def emit(session: Session, *events: WebhookEvent) -> None:
     """Store deliveries for all webhooks that listen; they are sent if the transaction commits."""
     if not events:
         return
-    parameters = {"models": sorted({event.model for event in events})}
+    models = sorted({event.model for event in events})
+    parameters = {"project": acting_project(), "models": models}
     now = utc_now()
     for webhook in session.connection().execute(_LISTENING, parameters):
         for event in events:
@@ -105,7 +107,10 @@ def _listening() -> sa.Select[int, list[str], str | None]:
         Webhook.model.is_(None), Webhook.model.in_(sa.bindparam("models", expanding=True))
     )
     return sa.select(Webhook.id, Webhook.events, Webhook.model).where(
-        Webhook.disabled.is_(None), listens
+        # It runs without the ORM, which would add the project.
+        Webhook.project == sa.bindparam("project"),
+        Webhook.disabled.is_(None),
+        listens,
     )
 
 

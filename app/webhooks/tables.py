@@ -6,6 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.acting import OfProject
 from app.db import Base, Json, Timestamp, enum_type, utc_now
 
 BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -19,7 +20,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-class Webhook(Base):
+class Webhook(OfProject, Base):
     """An address that events are sent to."""
 
     __tablename__ = "webhooks"

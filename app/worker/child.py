@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from app.access.acting import acting_for
 from app.db import Database
 from app.errors import ServiceError
 from app.ingest.processes.memory import limit_memory
@@ -55,7 +56,10 @@ def main(handlers: Mapping[str, str] = HANDLERS) -> None:
         limit_memory(settings.upload_memory_bytes)
     database = Database(settings.database_url, timeout_seconds=settings.database_timeout_seconds)
     try:
-        with working_for(request_id=attempt.request_id, job_id=attempt.job_id):
+        with (
+            working_for(request_id=attempt.request_id, job_id=attempt.job_id),
+            acting_for(attempt.project),
+        ):
             run(Task(database, attempt), loaded)
     except Superseded:
         logger.warning("another attempt of job %s has begun: this one ends", attempt.job_id)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from app.access.acting import acting_for
 from app.db import (
     Database,
     FloatVector,
@@ -54,7 +55,7 @@ class TestTransaction:
     def test_writers_that_read_first_do_not_fail_each_other(self, database: Database) -> None:
         def read_then_write(name: str) -> None:
             for number in range(10):
-                with database.transaction() as session:
+                with acting_for("default"), database.transaction() as session:
                     count_keys(session)
                     values = {"fingerprint": "f", "created_at": NOW}
                     insert_or_ignore(session, IdempotencyKey, key=f"{name}{number}", **values)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.db import Base, Database
+from app.jobs.tables import Job
 from app.migrate import (
     COMMIT_WITH_REPLACED,
     LAST_REPLACED,
@@ -21,6 +22,7 @@ from app.migrate import (
     migrate,
     newest,
 )
+from app.registry.tables import Model
 from app.series.tables import Series
 from app.settings import Settings
 from app.version import VERSION
@@ -96,12 +98,25 @@ def widths(found: dict[str, dict[str, Any]]) -> dict[str, int]:
     return {name: len(one["columns"]) for name, one in found.items()}
 
 
-def without_new_columns(
+# What `0006_keys` changes of tables that were there: names are unique within a project now.
+CHANGED = {
+    "series": {"unique", "indexes"},
+    "models": {"unique", "indexes"},
+    "idempotency_keys": {"key", "columns"},
+    "series_revisions": {"indexes"},
+}
+
+
+def unchanged_parts(
     found: dict[str, dict[str, Any]], earlier: dict[str, int]
 ) -> dict[str, dict[str, Any]]:
     """The tables as they were, if columns were added at their ends only."""
     return {
-        name: {**one, "columns": one["columns"][: earlier[name]]}
+        name: {
+            part: each[: earlier[name]] if part == "columns" else each
+            for part, each in one.items()
+            if part not in CHANGED.get(name, ())
+        }
         for name, one in found.items()
         if name in earlier
     }
@@ -173,11 +188,19 @@ class TestDatabaseOfTheReleaseBefore:
         assert stored_revision(earlier) == newest()
         assert current(earlier)
         after = tables(earlier)
-        assert without_secrets(without_new_columns(after, columns)) == without_secrets(before)
+        new, old = unchanged_parts(after, columns), unchanged_parts(before, columns)
+        assert without_secrets(new) == without_secrets(old)
         assert rows(earlier, columns) == held
         added = {name: width - columns.get(name, 0) for name, width in widths(after).items()}
-        gained = {name: count for name, count in added.items() if count}
-        assert gained == {"jobs": 1, "series": 2, "held_rows": 7, "folded_scores": 1}
+        assert {name: n for name, n in added.items() if n} == {
+            "series": 3,
+            "held_rows": 7,
+            "folded_scores": 1,
+            "api_keys": 9,
+            "audit": 8,
+            "jobs": 2,
+            **dict.fromkeys(("idempotency_keys", "models", "studies", "webhooks"), 1),
+        }
 
     def test_its_series_have_no_attributes_and_keep_every_row(self, earlier: Database) -> None:
         migrate(earlier)
@@ -187,6 +210,15 @@ class TestDatabaseOfTheReleaseBefore:
         assert {(str(attributes), implausible) for attributes, implausible in found} == {
             ("{}", "keep")
         }
+
+    def test_all_that_it_holds_is_in_the_default_project(self, earlier: Database) -> None:
+        migrate(earlier)
+        with earlier.reading() as session:
+            for table in (Series, Model, Job):
+                projects = set(
+                    session.scalars(sa.text(f"SELECT project FROM {table.__tablename__}"))
+                )
+                assert projects == {"default"}
 
     def test_its_tables_are_those_of_a_new_one(
         self, earlier: Database, request: pytest.FixtureRequest, tmp_path: Path

@@ -135,13 +135,14 @@ def _unexpected(
 def _reason(
     distances: _Distances, place: tuple[int, int], value: float, forecast: Expected | None
 ) -> str | None:
-    """What a value is far from: a forecast, or the recent values (an empty text); else None."""
+    """What a value is far from: a forecast, the rows before, the recent values (""); else None."""
     if forecast is not None and forecast.is_far(value, FAR_WIDTHS):
         return f"what {forecast.version} expects, {forecast.lower:g} to {forecast.upper:g}"
     if distances.beyond[place]:
         return ""
     is_expected = forecast is not None and not forecast.is_far(value, NEAR_WIDTHS)
-    return "" if distances.jumped[place] and not is_expected else None
+    is_jump = distances.jumped[place] and not is_expected
+    return "the rows just before it: the step is larger than recent ones" if is_jump else None
 
 
 def _distances(batch: Batch, recent: Recent, columns: list[int]) -> _Distances:

@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from app.access.acting import acting_for
+from app.access.audit import Announced, announce
 from app.db import Database
 from app.ingest import uploads
 from app.ingest.inspection import inspect
@@ -75,6 +77,8 @@ def _answer(question: dict[str, Any], file: IO[bytes] | None) -> dict[str, Any]:
 def _upload(
     file: IO[bytes],
     *,
+    project: str,
+    audit: dict[str, Any] | None,
     database_url: str,
     timeout_seconds: float,
     request: dict[str, Any],
@@ -82,13 +86,15 @@ def _upload(
     most_series: int,
 ) -> dict[str, Any]:
     database = _database(database_url, timeout_seconds)
-    stored = uploads.upload(
-        database,
-        UploadRequest.from_json(request),
-        file,
-        limit_bytes=limit_bytes,
-        most_series=most_series,
-    )
+    announce(None if audit is None else Announced(**audit))
+    with acting_for(project):
+        stored = uploads.upload(
+            database,
+            UploadRequest.from_json(request),
+            file,
+            limit_bytes=limit_bytes,
+            most_series=most_series,
+        )
     return dataclasses.asdict(stored)
 
 

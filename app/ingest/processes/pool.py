@@ -13,6 +13,8 @@ import anyio.to_thread
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from app.access.acting import acting_project
+from app.access.audit import announced_fields
 from app.db import Database
 from app.errors import FileProcessFailed, ServiceError
 from app.ingest import uploads
@@ -68,6 +70,8 @@ class FileProcesses:
             )
         question = {
             "work": "upload",
+            "project": acting_project(),
+            "audit": announced_fields(),
             "database_url": self._database.url.render_as_string(hide_password=False),
             "timeout_seconds": self.settings.database_timeout_seconds,
             "request": dataclasses.asdict(request),

@@ -78,6 +78,18 @@ def clock_of_names(names: Sequence[str], asked: str | None) -> FileClock | None:
     return None
 
 
+def clock_of_layout(layout: Layout, asked: str | None) -> FileClock | None:
+    """The clock that lines above the table name.
+
+    Raises:
+        AmbiguousZone: If an abbreviation means several clocks.
+    """
+    if not layout.clock:
+        return None
+    where = "a line above the table"
+    return FileClock(where, (layout.clock,), _clocks([layout.clock], where, asked))
+
+
 def take_clock(
     columns: Sequence[Any],
     layout: Layout,

@@ -13,6 +13,7 @@ from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
 from app.parsing.times.month_names import MONTHS
 from app.parsing.values.cells import NULLS, CellKind
+from app.parsing.values.number_marks import without_marks
 from models.calendars.timezones import find_zone
 from models.errors import DataError
 
@@ -87,7 +88,8 @@ class Label:
     def is_text(self) -> bool:
         """Whether its values are texts and not numbers; `p1` is a text, a missing value is none."""
         return self.kind == CellKind.TEXT or any(
-            not NUMBER.fullmatch(text) and text.lower() not in NULLS for text in self.texts
+            not NUMBER.fullmatch(without_marks(text)) and text.lower() not in NULLS
+            for text in self.texts
         )
 
 
@@ -114,6 +116,8 @@ def find_label(column: Any, number: int, name: str, kind: CellKind, usable: Mask
     if kind == CellKind.NOTHING or (kind != CellKind.TEXT and not _few_numbers(column)):
         return None
     codes, texts = coded(column)
+    if kind == CellKind.TEXT and _are_measured(texts):
+        kind = CellKind.NUMBER
     rows = len(codes)
     if not 2 <= len(texts) <= max(FEW_ROWS, MOST_VALUES_SHARE * rows):
         return None
@@ -122,6 +126,14 @@ def find_label(column: Any, number: int, name: str, kind: CellKind, usable: Mask
     if _are_zones(texts) or _are_parts(texts, name):
         return None
     return Label(number, name, kind, codes[usable], texts)
+
+
+def _are_measured(texts: tuple[str, ...]) -> bool:
+    """Whether texts are numbers and some have a mark, such as `-0.4%` or `88.5#`."""
+    present = (text for text in texts if text.lower() not in NULLS)
+    plain = ((text, without_marks(text)) for text in present)
+    marked = [text != number for text, number in plain if NUMBER.fullmatch(number)]
+    return any(marked) and len(marked) == sum(text.lower() not in NULLS for text in texts)
 
 
 def whole_numbers(label: Label) -> bool:

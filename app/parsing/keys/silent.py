@@ -25,6 +25,7 @@ from app.parsing.keys.steps import (
     GroupSteps,
     group_steps,
     one_group,
+    without_weekends,
 )
 from app.parsing.lines import Mask
 from app.parsing.times.fields import Integers
@@ -68,7 +69,8 @@ def find_silent_key(
         return blocks
     originals = {label.number: label for label in labels}
     rows, labels = _sample(rows, labels)
-    whole = one_group(rows.times)
+    # Jumps over weekends do not show several series.
+    whole = one_group(without_weekends(rows.times))
     usual = sorted(
         (one for one in labels if (one.codes != NO_LABEL).all()),
         key=lambda one: (not one.is_text, not is_hint(one)),

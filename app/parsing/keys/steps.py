@@ -11,6 +11,9 @@ Shares = npt.NDArray[np.float64]
 
 # A step is regular if it differs from its group's usual one by at most this share.
 TOLERANCE = 0.25
+DAY = 86_400_000_000
+# 1970-01-05 is a Monday.
+FIRST_MONDAY, WORKING_DAYS, WEEK = 4 * DAY, 5 * DAY, 7 * DAY
 # Fewer steps do not show whether a group is regular.
 LEAST_STEPS = 3
 # A group is regular, and columns are a key, from these shares on.
@@ -80,6 +83,14 @@ def _regular(times: Integers, starts: Integers, sizes: Integers) -> tuple[Intege
     spent = np.bincount(numbers, weights=is_usual * steps, minlength=count)
     whole = np.bincount(numbers, weights=steps, minlength=count)
     return usual, found / np.maximum(counts, 1), spent / np.maximum(whole, 1)
+
+
+def without_weekends(times: Integers) -> Integers:
+    """Times without the time of weekends between them, if no row is on one; else as they are."""
+    weeks, into_week = np.divmod(times - FIRST_MONDAY, WEEK)
+    if (into_week >= WORKING_DAYS).any():
+        return times
+    return weeks * WORKING_DAYS + into_week
 
 
 def one_group(times: Integers) -> GroupSteps:

@@ -98,10 +98,12 @@ def _may_hold_table(text: str) -> bool:
         first, _, rest = text.partition("\n")
         return not rest.strip() or _any(first) is None
     try:
-        first_item, _ = _DECODER.raw_decode(text, _after_blanks(text, 1))
+        first_item, end = _DECODER.raw_decode(text, _after_blanks(text, 1))
     except (ValueError, RecursionError):
         return False
-    return not isinstance(first_item, dict) or may_hold_table(first_item)
+    # After an object that says what follows, such as the number of pages, the rows are a list.
+    is_list_next = text.startswith("[", _after_blanks(text, end))
+    return not isinstance(first_item, dict) or is_list_next or may_hold_table(first_item)
 
 
 def _refuse_broken(text: str) -> None:

@@ -72,8 +72,9 @@ def _facts(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(name: str) -> str:
-    """A name in lower case, with underscores between its words."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|[\s.-]+", "_", name).lower()
+    """A name in lower case, with underscores between its words, without the number before it."""
+    unnumbered = re.sub(r"^\d+[.)]\s*", "", name)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[\s.-]+", "_", unnumbered).lower()
 
 
 def _offset(name: str, value: Any) -> str | None:

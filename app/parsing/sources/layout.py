@@ -13,6 +13,7 @@ from app.parsing.lines import Lines, Mask, Numbers, TextLines
 from app.parsing.names import name_of_cell
 from app.parsing.sources.delimiters import CANDIDATES, count_fields, fields_of, split_fields
 from app.parsing.sources.preambles import lines_above_names
+from app.parsing.sources.stated_clocks import stated_clock
 from app.parsing.times.column_names import is_time_name
 from app.parsing.values.cells import CellKind, kind_of
 
@@ -39,6 +40,7 @@ class Layout:
         rows_read: The number of rows, including unusable ones.
         settings: What the file says about columns, by index: units and the like.
         labels: Columns that hold labels by the format of the file, even if they look like numbers.
+        clock: The clock that lines above the table name; empty if they name none.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class Layout:
     rows_read: int
     settings: dict[int, dict[str, Any]] = field(default_factory=dict)
     labels: frozenset[int] = frozenset()
+    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,14 @@ def find_layout(
     is_row = _without_comments(table.slice(header_lines), findings)
     body = table.slice(header_lines).where(is_row)
     rows = _fitted(body, counts[start + header_lines :][is_row], delimiter, kinds, findings)
-    return TextLayout(names, header_lines + named_before, kinds, rows, len(body))
+    return TextLayout(
+        names,
+        header_lines + named_before,
+        kinds,
+        rows,
+        len(body),
+        clock=stated_clock(lines.texts[: start + header_lines]),
+    )
 
 
 def _after_comments(lines: TextLines, has_usual_fields: Mask, delimiter: str) -> int:

@@ -17,7 +17,7 @@ from app.parsing.findings import Findings
 from app.parsing.lines import MOST_LINES, Lines, Mask, RowTexts
 from app.parsing.options import ReadOptions
 from app.parsing.reading_record import ReadingRecord
-from app.parsing.sources.clock_columns import clock_columns, cover_a_day, ends_at_24
+from app.parsing.sources.clock_columns import clock_columns, cover_a_day, ends_at_24, is_date
 from app.parsing.sources.grids import Grid
 from app.parsing.sources.layout import Layout
 from app.parsing.times.column_names import is_time_name
@@ -32,11 +32,15 @@ from models.errors import Problem
 YEAR_STEPS = (*range(-10, 0), *range(1, 11))
 # Fewer columns of times prove nothing.
 LEAST_TIMES = 3
+SAMPLE_DATES = 20
 # What programs put around a year that names a column: `X1960`, `1960 [YR1960]`, `YR1960`.
 AROUND_TIME = re.compile(r"(?:X|YR)(\d.*)|(\d{4}) \[YR\d{4}\]")
 QUARTER = re.compile(r"[Qq]([1-4])")
 MONTH_NAME = re.compile(r"month|mon|mm|monat|mois|mes|mese|maand")
 MONTH = re.compile(r"0?[1-9]|1[0-2]")
+# Eurostat names its first column so, and writes flags behind values: `105.1 p`, `: c`.
+EUROSTAT_NAME = re.compile(r".*\\(TIME_PERIOD|time)", re.IGNORECASE)
+EUROSTAT_FLAG = r"^(\s*(?:[+-]?\d[\d.]*|:)) ?[a-z]{1,4}\s*$"
 TIME, VALUE, ROW = "time", "value", "row"
 SHOWN_NAMES = 10
 
@@ -117,7 +121,8 @@ def _wide_columns(grid: Grid, *, is_asked: bool) -> WideColumns | None:
         return None
     dates = [number for number, kind in enumerate(kinds) if kind == CellKind.MOMENT]
     clocks = clock_columns(names) if len(dates) == 1 else {}
-    if cover_a_day(list(clocks.values())) or (is_asked and len(clocks) > 1):
+    has_clocks = cover_a_day(list(clocks.values())) or (is_asked and len(clocks) > 1)
+    if has_clocks and all(map(is_date, grid.columns[dates[0]].slice(0, SAMPLE_DATES).to_pylist())):
         others = _others(grid, {*clocks, dates[0]})
         if not is_asked:
             _require_labels(others, layout, len(clocks))
@@ -216,6 +221,8 @@ def _melted(grid: Grid, wide: WideColumns) -> Grid:
     # Row by row: the values of a row are `rows` places apart in the columns one after the other.
     places = (np.arange(rows)[:, None] + rows * np.arange(count)[None, :]).ravel()
     values = pa.concat_arrays([_texts(grid.columns[number]) for number in wide.times])
+    if any(map(EUROSTAT_NAME.fullmatch, layout.names)):
+        values = pc.replace_substring_regex(values, EUROSTAT_FLAG, r"\1")
     kept = np.flatnonzero(_between_values(values, places, rows))
     if not len(kept):
         raise NotATable("The columns of times hold no values.")
@@ -236,6 +243,7 @@ def _melted(grid: Grid, wide: WideColumns) -> Grid:
         labels=frozenset(range(len(labels))),
         body=Lines(RowTexts(columns, np.arange(len(kept))), layout.body.numbers[row]),
         rows_read=len(kept),
+        clock=layout.clock,
     )
     return replace(grid, layout=made, columns=columns)
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from app.parsing import arrow
 from app.parsing.arrow import to_mask
+from app.parsing.times.guesses import start_of_clocks
 from app.parsing.times.zone_names import without_clock
 
 # Names of such a column, among them the abbreviation of its clock.
@@ -53,6 +55,24 @@ def _counts_on(numbers: Any, width: int) -> bool:
     minutes = numbers // 100 * 60 + numbers % 100
     steps = np.diff(minutes) % DAY_MINUTES
     return bool(steps[0] > 0 and (steps == steps[0]).all())
+
+
+def begins_of_ranges(columns: list[Any]) -> list[Any]:
+    """The columns of a time with the beginnings of ranges of times of day, such as `00 - 01`."""
+    return [columns[0], *map(_begins, columns[1:])]
+
+
+def _begins(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    if not len(texts) or not start_of_clocks(str(texts[0])):
+        return column
+    found = pc.unique(texts)
+    shown = [text or "" for text in found.to_pylist()]
+    starts = arrow.texts([start_of_clocks(text) or text for text in shown])
+    return pc.take(starts, pc.index_in(texts, value_set=found))
 
 
 def with_full_clocks(columns: list[Any], form: str | None) -> list[Any]:

@@ -42,7 +42,13 @@ _OFFSET = re.compile(r"(\s*)(?:Z|z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)( \
 _DASHED = "(?P<start>\\S.*\\d)\\s+[-\u2013]\\s+(?P<end>\\d.*)"
 # ISO 8601: two moments, or a moment and a duration.
 _SLASHED = r"(?P<start>\d{4}[^/]*[\dZz])\s*(?:/|--)\s*(?P<end>\d[^/]*|P[\dTYMWDHS.,]+)"
+HOURS_OF_A_DAY = 24
 INTERVALS = tuple(map(re.compile, (_DASHED, _SLASHED)))
+# The hours or times of day between which a row's interval lies, beside its date: `00 - 01`.
+CLOCK_RANGE = re.compile(
+    "(?P<start>\\d{1,2}:\\d{2})\\s*[-\u2013]\\s*\\d{1,2}:\\d{2}"
+    "|(?P<hour>\\d{2})\\s+[-\u2013]\\s+(?P<next>\\d{2})"
+)
 # A moment and the name of its zone, or the abbreviation of its clock.
 ZONED = re.compile(
     r"(?P<moment>.*\d(?: ?[AaPp]\.?[Mm]\.?)?)\s*[ (\[]"
@@ -76,6 +82,16 @@ def start_of_interval(text: str) -> str | None:
     interval = interval_pattern(text)
     match = interval.fullmatch(text) if interval else None
     return match["start"] if match else None
+
+
+def start_of_clocks(text: str) -> str | None:
+    """The first time of day of a range such as `00 - 01` or `00:30-01:00`; None if it is none."""
+    match = CLOCK_RANGE.fullmatch(text)
+    if match is None or match["start"]:
+        return match and match["start"]
+    hour, following = int(match["hour"]), int(match["next"])
+    is_next = following == hour + 1 or (hour, following) == (23, 0)
+    return f"{hour:02}:00" if is_next and hour < HOURS_OF_A_DAY else None
 
 
 def interval_pattern(text: str) -> re.Pattern[str] | None:

@@ -30,9 +30,11 @@ UNIVERSAL = frozenset({"UTC", "GMT", "Z", "UT", "ZULU"})
 _SEASONS = (datetime(2023, 1, 15, tzinfo=UTC), datetime(2023, 7, 15, tzinfo=UTC))
 _OFFSET = r"(?:UTC|GMT)?\s*(?P<sign>[+\-\u2212])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?"
 _IN_BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
-_IANA = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")
+IANA = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")
 _STATED_OFFSET = re.compile(r"(?:UTC|GMT)\s*[+\-\u2212]\d{1,2}(?::?[0-5]\d)?(?!\d)")
 _ABBREVIATION = re.compile(r"[A-Z][A-Za-z]?[A-Z]{1,3}")
+# The names of one clock in winter and in summer: `CET/CEST`.
+_BOTH_NAMES = re.compile(r"\b([A-Z]{2,5})\s?/\s?([A-Z]{2,5})\b")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONG_NAME = re.compile(r"(?:[A-Z][A-Za-z]* )+Time(?: Zone)?")
 # Abbreviations in German, and the two-letter ones of clocks that change, such as ET or EPT
@@ -71,13 +73,16 @@ def clock_of(text: str) -> Clock | None:
     if match := _CHANGING.fullmatch(initials(trimmed)):
         zone = _changing_zone(match[1])
         return Clock(zone=zone) if zone else None
+    if match := _BOTH_NAMES.fullmatch(trimmed):
+        zone = _zone_with({initials(name) for name in match.groups()})
+        return Clock(zone=zone) if zone else None
     if trimmed.upper() in UNIVERSAL:
         return Clock()
     if match := re.fullmatch(_OFFSET, trimmed):
         minutes = int(match["hours"]) * 60 + int(match["minutes"] or 0)
         sign = 1 if match["sign"] == "+" else -1
         return Clock(offset=sign * minutes * MINUTE) if minutes <= 14 * 60 else None
-    return Clock(zone=trimmed) if _IANA.fullmatch(trimmed) and is_zone(trimmed) else None
+    return Clock(zone=trimmed) if IANA.fullmatch(trimmed) and is_zone(trimmed) else None
 
 
 def initials(text: str) -> str:
@@ -89,8 +94,12 @@ def initials(text: str) -> str:
 
 def _changing_zone(letter: str) -> str | None:
     """The zone with `EST` and `EDT` for the letter E."""
-    names = {f"{letter}ST", f"{letter}DT"}
-    return next((zone for zone in PRINCIPAL if names <= names_of(zone).keys()), None)
+    return _zone_with({f"{letter}ST", f"{letter}DT"})
+
+
+def _zone_with(names: set[str]) -> str | None:
+    """The first zone whose clock has both of these names, in winter or in summer."""
+    return next((zone for zone in PRINCIPAL if names == names_of(zone).keys()), None)
 
 
 def is_zone(name: str) -> bool:
@@ -160,7 +169,8 @@ def clock_in_name(name: str) -> str | None:
         name: The name, such as `Datetime (UTC+1)`, `time_utc` or `Date Time, GMT-05:00`.
     """
     inside = [text.strip() for text in _IN_BRACKETS.findall(name)]
-    whole: list[str] = [*inside, *_IANA.findall(name), *_STATED_OFFSET.findall(name)]
+    whole: list[str] = [*inside, *IANA.findall(name), *_STATED_OFFSET.findall(name)]
+    whole += (match[0] for match in _BOTH_NAMES.finditer(name))
     found = next((text for text in whole if is_clock(text)), None)
     if found:
         return found

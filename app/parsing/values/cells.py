@@ -7,6 +7,7 @@ from app.parsing.times.guesses import (
     clock_format,
     guess_epoch,
     guess_formats,
+    start_of_clocks,
     start_of_interval,
     without_zone,
 )
@@ -49,6 +50,8 @@ def kind_of(cell: str) -> CellKind:
     if NUMBER.fullmatch(without_marks(cell)) or NUMBER.fullmatch(without_unit(cell)):
         return CellKind.NUMBER
     if SURE_CLOCK.match(cell) and clock_format(cell, after_date=False):
+        return CellKind.CLOCK
+    if start_of_clocks(cell):
         return CellKind.CLOCK
     is_moment = guess_formats(without_zone(cell)) or start_of_interval(cell)
     return CellKind.MOMENT if is_moment else CellKind.TEXT

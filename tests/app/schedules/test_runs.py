@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
+from app.access.acting import act_for
 from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.tables import Job, JobState
@@ -124,7 +125,7 @@ class TestOnce:
             with database.transaction() as session:
                 return fire(session, seen, CAUSE)
 
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(2, initializer=act_for, initargs=("default",)) as pool:
             assert sorted(pool.map(begin, range(2))) == [False, True]
         assert len(runs(database)) == 1
         assert len(trainings(database)) == 2

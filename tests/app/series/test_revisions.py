@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.access.acting import act_for
 from app.db import Database
 from app.errors import Invalid, NotFound
 from app.series import service
@@ -90,7 +91,7 @@ class TestRevisions:
             hours = [range(number, 200, 40) for number in range(writer, 40, 4)]
             return [write(database, list(part), [[writer, 0]] * 5).revision for part in hours]
 
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(4, initializer=act_for, initargs=("default",)) as pool:
             revisions = [revision for made in pool.map(add, range(4)) for revision in made]
         assert sorted(revisions) == list(range(1, 41))
         values = values_at(database, None)

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.access.acting import act_for
 from app.db import Database, utc_now
 from app.jobs import attempts
 from app.jobs.attempts import Attempt, Instruction, Superseded
@@ -190,7 +191,7 @@ class TestTogether:
                 if job_id is not None:
                     crew.run(job_id)
 
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(4, initializer=act_for, initargs=("default",)) as pool:
             for done in [pool.submit(work) for _ in range(4)]:
                 done.result()
         study = crew.study(study_id)

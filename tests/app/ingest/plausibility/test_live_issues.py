@@ -83,6 +83,16 @@ class TestKept:
         assert found(append(client, (time, value))) == [("unexpected_value", "temp", value)]
         assert found(append(client, (time + HOUR, usual(402)))) == []
 
+    def test_a_jump_within_the_recent_range_is_named_as_a_step(self, client: TestClient) -> None:
+        create(client, "s")
+        rows = [
+            [(FIRST + n * HOUR).isoformat(), round(100 + 5 * math.sin(n / 50), 3)]
+            for n in range(500)
+        ]
+        put(client, ["time", "temp"], rows)
+        (issue,) = append(client, (FIRST + 500 * HOUR, 102.5))["issues"]
+        assert "far from the rows just before it: the step is larger" in issue["message"]
+
     def test_missing_values_and_other_channels_are_left_alone(self, client: TestClient) -> None:
         create(client, "s")
         rows = [[(FIRST + n * HOUR).isoformat(), usual(n), n % 3] for n in range(100)]

@@ -324,3 +324,13 @@ class TestKeysThatTheFuzzFound:
     def test_numbered_stations_in_turn_are_series_though_their_values_are_alike(self) -> None:
         rows = ((START + n * MINUTE, (1, 2, 3)[n % 3], wave(n)) for n in range(120))
         assert proposed(refusal(csv("time,station,temp", rows))) == "station"
+
+
+@pytest.mark.parametrize("mark", ["%", "#", "*", "M", ""])
+def test_measured_numbers_of_working_days_are_no_key(mark: str) -> None:
+    days = [one for one in (START + DAY * n for n in range(300)) if one.weekday() < 5]
+    text = csv(
+        "date,close,last",
+        ((f"{day:%Y-%m-%d}", wave(n, 90), f"{n % 9 - 4}.5{mark}") for n, day in enumerate(days)),
+    )
+    assert read_text(text).channels == ("close", "last")

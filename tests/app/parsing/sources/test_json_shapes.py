@@ -348,3 +348,20 @@ class TestRefusals:
         document = {"columns": [f"c{n}" for n in range(400)], "data": [[1] * 400] * 400}
         with pytest.raises(FileTooLarge):
             read_text(json.dumps(document), limit_bytes=1_000_000)
+
+
+def test_rows_behind_an_object_that_describes_them() -> None:
+    rows = [{"date": iso(START + n * STEPS["hours"]), "value": v} for n, v in enumerate(values())]
+    table = read_text(json.dumps([{"page": 1, "pages": 1}, rows]))
+    assert column(table, "value") == values()
+
+
+def test_a_numbered_name_of_the_zone() -> None:
+    times = [datetime(2023, 1, 2) + n * STEPS["hours"] for n in range(ROWS)]  # noqa: DTZ001
+    document = {
+        "Meta Data": {"1. Information": "bars", "6. Time Zone": "US/Eastern"},
+        "Series": {
+            f"{t:%Y-%m-%d %H:%M:%S}": {"4. close": v} for t, v in zip(times, values(), strict=True)
+        },
+    }
+    assert moments(read_text(json.dumps(document)))[0] == "2023-01-02T05:00:00"

@@ -259,3 +259,42 @@ def test_values_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     text = wide([f"{time:%Y-%m-%d}" for time in days()], {f"a{n}": VALUES for n in range(5)})
     with pytest.raises(FileTooLarge, match=r"at most 100 values"):
         read_text(text)
+
+
+NUMBERED = {"Hour {}": 24, "HE{:02}": 24, "h{}": 24, "SP{}": 48, "Interval {}": 96}
+
+
+@pytest.mark.parametrize("form", NUMBERED)
+def test_columns_that_number_the_periods_of_a_day_are_times(form: str) -> None:
+    count = NUMBERED[form]
+    names = ",".join(form.format(n) for n in range(1, count + 1))
+    rows = [[n * 7919 % 101 + day for n in range(count)] for day in range(4)]
+    lines = [
+        f"{FIRST + timedelta(days=day):%Y-%m-%d}," + ",".join(map(str, rows[day]))
+        for day in range(4)
+    ]
+    table = read_text("\n".join([f"Delivery day,{names}", *lines, ""]))
+    step = timedelta(days=1) / count
+    assert moments(table) == [
+        f"{FIRST.replace(tzinfo=None) + step * n:%Y-%m-%dT%H:%M:%S}" for n in range(4 * count)
+    ]
+    assert column(table, "value") == [float(one) for row in rows for one in row]
+
+
+def test_numbered_columns_beside_full_times_are_channels() -> None:
+    names = ",".join(f"H{n}" for n in range(1, 25))
+    rows = [
+        f"{FIRST + timedelta(hours=n):%Y-%m-%dT%H:%MZ}," + ",".join(["1.5"] * 24) for n in range(30)
+    ]
+    assert len(read_text("\n".join([f"time,{names}", *rows, ""])).channels) == 24
+
+
+def test_flags_of_eurostat_are_no_part_of_values() -> None:
+    names = "\t".join(f"{2015 + n // 12}-{n % 12 + 1:02} " for n in range(COUNT))
+    cells = [f"{90 + n}.5{' p' if n > 20 else ' '}" if n != 9 else ": c" for n in range(COUNT)]
+    text = f"freq,geo\\TIME_PERIOD\t{names}\nM,DE\t" + "\t".join(cells) + "\n"
+    found = column(read_text(text), "value")
+    assert [one for n, one in enumerate(found) if n != 9] == [
+        90.5 + n for n in range(COUNT) if n != 9
+    ]
+    assert found[9] is None or np.isnan(found[9])

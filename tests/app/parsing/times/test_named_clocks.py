@@ -296,3 +296,40 @@ def test_bars_within_the_day_name_the_exchanges_whose_hours_fit() -> None:
     (found,) = [one for one in read_text(text).issues if one.code == "zone_unknown"]
     assert "XNYS (`timezone=America/New_York`)" in found.message
     assert "zone_unknown" not in codes(read_text(text, timezone="America/New_York"))
+
+
+BOTH_NAMES = {
+    "Time (CET/CEST)": "Europe/Berlin",
+    "Zeit [MEZ/MESZ]": "Europe/Berlin",
+    "Date (EST / EDT)": "America/New_York",
+    "Time GMT/BST": "Europe/London",
+    "AEST/AEDT": "Australia/Sydney",
+}
+
+
+@pytest.mark.parametrize("name", BOTH_NAMES)
+def test_names_of_winter_and_summer_are_a_zone(name: str) -> None:
+    assert clock_of(clock_in_name(name) or "") == Clock(zone=BOTH_NAMES[name])
+
+
+def test_two_names_that_no_zone_has_are_no_clock() -> None:
+    assert clock_of("CET/PDT") is None
+
+
+ABOVE = {
+    "a comment": ("# Station: A\n# Time zone: America/Denver\n", "America/Denver"),
+    "a setting": ("Station;Nord\nZeitzone;UTC+1\n\n", "Etc/GMT-1"),
+    "a column of the settings": ("id,timezone\n7,Asia/Tokyo\n\n", "Asia/Tokyo"),
+    "hours of the settings": ("Source,Time Zone,Height\nN,-7,1650\n", "Etc/GMT+7"),
+    "an abbreviation": ("Timezone: PST\n\n", "Etc/GMT+8"),
+    "a zone beside times in UTC": ("# Zone: Asia/Tokyo\n# Times are in UTC\n", "UTC"),
+    "two zones": ("# From Asia/Tokyo to America/Denver\n", "UTC"),
+}
+
+
+@pytest.mark.parametrize("above", ABOVE)
+def test_lines_above_the_table_name_the_clock(above: str) -> None:
+    text, zone = ABOVE[above]
+    mark = ";" if ";" in text else ","
+    shown = ((f"{there:%Y-%m-%d %H:%M}",) for there in on_clock(WINTER, zone))
+    check_moments(read_text(text + table_of("time,a", shown, mark)), WINTER)

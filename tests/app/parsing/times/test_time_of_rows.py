@@ -1,5 +1,7 @@
 """Formats of time, their order, time zones and clock changes."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from app.parsing.errors import UnreadableFile
@@ -259,3 +261,16 @@ class TestColumnsBesideTheTime:
         self, header: str, rows: str, last: str
     ) -> None:
         assert times_of(rows, header)[-1] == f"1995-01-{last}:00"
+
+
+@pytest.mark.parametrize(
+    ("form", "minutes"),
+    [("{0:%H:%M}-{1:%H:%M}", 30), ("{0:%H:%M} - {1:%H:%M}", 15), ("{0:%H} - {1:%H}", 60)],
+)
+def test_ranges_of_times_of_day_begin_rows(form: str, minutes: int) -> None:
+    step = timedelta(minutes=minutes)
+    first = datetime(2023, 1, 20, tzinfo=UTC)
+    times = [first + n * step for n in range(200)]
+    rows = [f"{t:%d.%m.%Y};{form.format(t, t + step)};{n % 31}" for n, t in enumerate(times)]
+    table = read_text("\n".join(["Datum;Zeitraum;Preis", *rows, ""]))
+    assert moments(table) == [f"{t:%Y-%m-%dT%H:%M:%S}" for t in times]
