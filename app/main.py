@@ -32,6 +32,8 @@ from app.keys.audit_routes import router as audit_router
 from app.keys.guard import Guard, admit
 from app.keys.routes import router as keys_router
 from app.live.routes import router as live_router
+from app.metrics.page import MetricsPage
+from app.metrics.routes import router as metrics_router
 from app.openapi import install_openapi
 from app.problems import install_error_handlers
 from app.registry.routes import router as registry_router
@@ -113,13 +115,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = settings
     application.state.allowed_methods = partial(
-        allowed_methods, (*DOMAIN_ROUTERS, health.router, application.router)
+        allowed_methods, (*DOMAIN_ROUTERS, health.router, metrics_router, application.router)
     )
     _add_layers(application, settings)
     install_error_handlers(application)
     install_openapi(application)
     known = [Depends(require_known_parameters)]
     application.include_router(health.router, dependencies=known)
+    application.include_router(metrics_router, dependencies=known)
     application.include_router(_version_one())
     return application
 
@@ -168,6 +171,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     database.make_reserve()
     processes = FileProcesses(settings, database)
     application.state.database, application.state.file_processes = database, processes
+    application.state.metrics_page = MetricsPage(database)
     application.state.guard = Guard(settings, database)
     application.state.column_cache = ColumnCache(settings.series_cache_bytes)
     watch = asyncio.create_task(processes.watch())

@@ -42,6 +42,7 @@ UNDER_VERSION_ONE = (
     DatabaseOutdated,
 )
 WRITES = (CrossSiteRefused, DeletedMeanwhile, DatabaseFull)
+KEYED = ("/v1/", "/metrics")
 BODIES = ("post", "put", "patch")
 NOT_SCHEMAS = ("example", "examples", "default")
 
@@ -109,7 +110,7 @@ def _tell_default(field: dict[str, Any]) -> None:
 
 
 def _complete_operation(operation: Operation, path: str, method: str) -> None:
-    if path.startswith("/v1/"):
+    if path.startswith(KEYED):
         operation["security"] = [{KEY_SCHEME: []}]
         scope = access_of(method.upper(), path.removeprefix("/v1")).scope
         operation["description"] += f"\n\nNeeds the scope `{scope}`."

@@ -80,6 +80,8 @@ OPERATIONS: dict[str, Access] = {
     "DELETE /keys/{key_id}": ADMINISTERING,
     "POST /keys/{key_id}:rotate": ADMINISTERING,
     "GET /audit": ADMINISTERING,
+    # Outside of `/v1`: figures of all projects.
+    "GET /metrics": ADMINISTERING,
 }
 
 

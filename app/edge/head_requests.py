@@ -16,8 +16,13 @@ class HeadRequests:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
-        with suppress(_StartedError, ClientDisconnect):
-            await self.app({**scope, "method": "GET"}, receive, _StartOnly(send))
+        as_get = {**scope, "method": "GET"}
+        try:
+            with suppress(_StartedError, ClientDisconnect):
+                await self.app(as_get, receive, _StartOnly(send))
+        finally:
+            # The route that was found: the log and the counters name it.
+            scope.update({key: as_get[key] for key in ("route",) if key in as_get})
 
 
 class _StartedError(OSError):

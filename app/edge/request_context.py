@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.edge.routing import route_template
+from app.instruments.requests import count_request
 from app.problems import unexpected
 
 logger = logging.getLogger("app.access")
@@ -53,8 +54,10 @@ class RequestContext:
                 raise
             await unexpected(Request(scope, receive), error)(scope, receive, answer)
         finally:
+            seconds = time.perf_counter() - began
+            count_request(route_template(scope), scope["method"], answer.status, seconds)
             if self.access_log:
-                _log(scope, answer, (time.perf_counter() - began) * 1000)
+                _log(scope, answer, seconds * 1000)
 
 
 class _Answer:

@@ -15,6 +15,7 @@ from app.db import MICROSECOND, from_microseconds
 from app.errors import ServiceError
 from app.forecasts import issuing
 from app.forecasts.issuing import ForecastSource
+from app.instruments.work import STATE_STEP_SECONDS, WRITE_FORECAST_SECONDS
 from app.live import storage as state_storage
 from app.live.checkpoints import NotFinite
 from app.live.states import CurrentState
@@ -106,6 +107,7 @@ def _advance_and_issue(
     }
 
 
+@STATE_STEP_SECONDS.time()
 def _advance_state(
     session: Session, series: Series, version: Watcher, changed: datetime
 ) -> CurrentState:
@@ -120,6 +122,7 @@ def _advance_state(
         raise
 
 
+@WRITE_FORECAST_SECONDS.time()
 def _issue_forecast(
     session: Session, series: Series, version: Watcher, state: CurrentState
 ) -> dict[str, Any]:

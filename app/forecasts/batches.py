@@ -14,6 +14,7 @@ from app.forecasts import issuing
 from app.forecasts.issuing import Issued, Stored
 from app.forecasts.schemas import ForecastBatch, ForecastRequest
 from app.forecasts.service import issue_requested, lock, requested_version, store
+from app.instruments.work import BATCH_FORECAST_SECONDS
 from app.live.tables import KeptState
 from app.registry.queries import VersionRow
 from app.series.tables import Series
@@ -58,6 +59,7 @@ class Batch:
         ]
 
 
+@BATCH_FORECAST_SECONDS.time()
 def make(database: Database, asked: ForecastBatch) -> Batch:
     """Make the forecasts of a call without storing them."""
     requests = [_read(raw) for raw in asked.requests]

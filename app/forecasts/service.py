@@ -22,6 +22,7 @@ from app.forecasts import issuing
 from app.forecasts.issuing import ForecastBody, ForecastSource, Issued, Stored
 from app.forecasts.queries import LATEST
 from app.forecasts.schemas import ForecastCreate
+from app.instruments.work import REQUESTED_FORECAST_SECONDS
 from app.registry.forecaster_cache import forecasters
 from app.registry.queries import VersionRow, get_default_version, get_version
 from app.registry.tables import ModelVersion
@@ -46,6 +47,11 @@ def forecast(database: Database, model: str, request: ForecastCreate) -> Forecas
         newest = _last_stored(database, model)
         if newest is not None and not newest.known_future:
             return ForecastBody(newest.key, newest.body)
+    return _make(database, model, request)
+
+
+@REQUESTED_FORECAST_SECONDS.time()
+def _make(database: Database, model: str, request: ForecastCreate) -> ForecastBody:
     with database.reading() as session:
         issued = run_one(
             issue_requested(session, requested_version(session, model, request), request)

@@ -9,6 +9,7 @@ from app.ingest import held_rows
 from app.ingest.plausibility import recent_cache
 from app.ingest.plausibility.checking import RowIssue, check
 from app.ingest.plausibility.recent import Recent
+from app.instruments.work import APPEND_SECONDS
 from app.series import observations
 from app.series.changes import Batch
 from app.series.observation_schemas import ObservationsWrite
@@ -27,6 +28,7 @@ class Appended:
     rows_held: int
 
 
+@APPEND_SECONDS.time()
 def append(database: Database, name: str, request: ObservationsWrite) -> Appended:
     """Store the rows of a request in one transaction.
 

@@ -32,12 +32,14 @@ from app.errors import (
 )
 from app.ingest import kept_files, quarantine, queries, uploads
 from app.ingest.inspection import InspectionRead
-from app.ingest.processes.pool import FileProcessesDependency
+from app.ingest.processes.pool import FileProcesses, FileProcessesDependency
 from app.ingest.receiving import disconnected, received_file
 from app.ingest.reports import SplitReport, UploadReport
 from app.ingest.upload_requests import StoredUpload, UploadRequest
+from app.instruments.work import UploadOutcome, count_upload
 from app.jobs.schemas import JobRead
 from app.pagination import Page, Paging
+from app.parsing.errors import ParsingError
 from app.parsing.options import ReadOptions
 from app.parsing.sources.unpacking import is_larger
 from app.parsing_problems import INSPECTION_PROBLEMS, PROBLEMS
@@ -143,6 +145,16 @@ async def upload_file(
     series.
     """
     upload = UploadRequest(name, query.options(), create=query.create, kind=query.kind)
+    try:
+        return await _stored_or_queued(upload, request, database, processes)
+    except Exception as error:
+        count_upload(_outcome(error))
+        raise
+
+
+async def _stored_or_queued(
+    upload: UploadRequest, request: Request, database: Database, processes: FileProcesses
+) -> Response:
     settings = processes.settings
     async with received_file(request, limit_bytes=settings.upload_limit_bytes) as file:
         if await run_in_threadpool(is_larger, file, settings.upload_job_bytes):
@@ -150,10 +162,20 @@ async def upload_file(
         stored = await processes.upload(upload, file, partial(disconnected, request))
         if stored.needs_job:
             return await run_in_threadpool(_queue_job, database, upload, file)
-    return _reported(name, stored)
+    return _reported(upload.name, stored)
+
+
+def _outcome(error: Exception) -> UploadOutcome:
+    if isinstance(error, ServiceError):
+        return "refused" if error.status < 500 else "failed"
+    return "refused" if isinstance(error, ParsingError) else "failed"
 
 
 def _reported(name: str, stored: StoredUpload) -> Response:
+    if stored.is_new:
+        count_upload("stored", stored.report["rows_stored"])
+    else:
+        count_upload("repeated")
     status = 201 if stored.is_new else 200
     if "items" in stored.report:
         return JSONResponse(stored.report, status)
@@ -167,6 +189,7 @@ def _queue_job(database: Database, upload: UploadRequest, file: IO[bytes]) -> Re
     if earlier is not None:
         return _reported(upload.name, earlier)
     job = kept_files.keep(database, upload, file)
+    count_upload("queued")
     location = {"Location": f"/v1/jobs/{job.id}"}
     return Response(job.model_dump_json(), 202, location, "application/json")
 

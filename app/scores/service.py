@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Timestamp, finite_or_none, to_microseconds
 from app.errors import VersionUnreadable
+from app.instruments.work import SCORING_SECONDS
 from app.live.states import BEGINNING, columns_of
 from app.registry.forecaster_cache import forecasters
 from app.scores import class_scores, value_scores
@@ -99,6 +100,7 @@ def open_points(made: Forecast, last_time: datetime | None) -> OpenPoints:
     return OpenPoints(kind, kind.open_points(made, last_time))
 
 
+@SCORING_SECONDS.time()
 def score(
     session: Session,
     series: Series,

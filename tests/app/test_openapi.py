@@ -74,12 +74,13 @@ def test_every_path_parameter_is_described(operation: dict[str, Any]) -> None:
     assert all(each["description"].endswith(".") for each in parameters)
 
 
-def test_operations_under_v1_say_how_a_key_is_given() -> None:
+def test_operations_under_v1_and_metrics_say_how_a_key_is_given() -> None:
     ((name, scheme),) = DOCUMENT["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for path, methods in DOCUMENT["paths"].items():
         for operation in methods.values():
-            assert operation.get("security") == ([{name: []}] if path.startswith("/v1/") else None)
+            is_keyed = path.startswith(("/v1/", "/metrics"))
+            assert operation.get("security") == ([{name: []}] if is_keyed else None)
 
 
 def test_defaults_are_values_that_generators_can_write() -> None:

@@ -40,7 +40,7 @@ class TestTable:
 
     def test_every_scope_is_of_an_operation(self) -> None:
         known = {f"{method} {path}" for method, path in OPERATIONS_OF_V1}
-        assert OPERATIONS.keys() - known == set()
+        assert OPERATIONS.keys() - known == {"GET /metrics"}
 
     def test_an_operation_that_is_not_listed_needs_the_most(self) -> None:
         assert access_of("POST", "/new").scope is Scope.ADMIN
