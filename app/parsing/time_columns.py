@@ -173,9 +173,12 @@ def _refuse(column: Column, moments: Moments, names: list[str]) -> None:
     unread = [column.text(row) for row in np.flatnonzero(~moments.read)[:3].tolist()]
     shown = ", ".join(repr(text) for text in unread)
     formats = " and ".join(moments.formats) or "any known format"
+    counted = all(text.strip().isdecimal() for text in unread)
+    steps = " If they count steps, give the first time and the step by `start=` and `cadence=`."
     raise UnreadableTimes(
         f"{int((~moments.read).sum())} of {len(moments.read)} times in {' + '.join(names)!r} "
         f"cannot be read by {formats}, such as {shown}. Say how they are written with "
         "`timestamp_format=`, for example %d.%m.%Y %H:%M, excel for spreadsheet days, or "
         "decimal_month for months as decimal years, or name the right columns with `timestamp=`."
+        + (steps if counted else "")
     )

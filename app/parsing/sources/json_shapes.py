@@ -217,6 +217,30 @@ def _short_names(places: list[Path]) -> list[str]:
     return names if is_short else [".".join(k for k in place if k != EVERY) for place in places]
 
 
+def _lists_in_objects(
+    value: dict[str, Any], path: Path, labels: dict[str, Any]
+) -> JsonTable | None:
+    """Equally long lists under one key, each in an object that its column names.
+
+    Such as `{"time": {"data": [...]}, "watts": {"data": [...]}}`.
+    """
+    found = {
+        (name, key): one
+        for name, inner in value.items()
+        if isinstance(inner, dict)
+        for key, one in inner.items()
+        if isinstance(one, list) and one and all(map(is_scalar, one))
+    }
+    keys, lengths = {key for _, key in found}, {len(one) for one in found.values()}
+    if len(found) < 2 or len(keys) > 1 or len(lengths) > 1:
+        return None
+    if not any(is_time_name(name) or is_moment(one[0]) for (name, _), one in found.items()):
+        return None
+    names = [name for name, _ in found]
+    rows = [dict(zip(names, cells, strict=True)) for cells in zip(*found.values(), strict=True)]
+    return JsonTable(path, rows, labels, tuple((*path, *place) for place in found))
+
+
 def _pairs(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonTable | None:
     """Lists of pairs `[time, value]` under several names, all with the same times."""
     lists = {
@@ -272,6 +296,6 @@ def table_of(value: dict[str, Any], path: Path, labels: dict[str, Any]) -> JsonT
     """The table that an object is, by the first shape that it has; None if it has none."""
     shapes = (
         *(_with_header, _keyed_by_time, _columns_of_objects),
-        *(_columns_of_lists, _pairs, _objects_by_key),
+        *(_columns_of_lists, _lists_in_objects, _pairs, _objects_by_key),
     )
     return next(filter(None, (shape(value, path, labels) for shape in shapes)), None)

@@ -127,6 +127,10 @@ SHAPES: dict[str, Callable[[list[Any]], Any]] = {
         "schema": {"fields": [{"name": "time"}, {"name": "flow"}, {"name": "level"}]},
         "data": {"values": [t, ONE, TWO]},
     },
+    "streams": lambda t: {
+        name: {"data": some, "series_type": "distance", "original_size": ROWS}
+        for name, some in (("time", t), ("flow", ONE), ("level", TWO))
+    },
     "pairs": lambda t: {
         "flow": [list(pair) for pair in zip(t, ONE, strict=True)],
         "level": [list(pair) for pair in zip(t, TWO, strict=True)],
@@ -365,3 +369,12 @@ def test_a_numbered_name_of_the_zone() -> None:
         },
     }
     assert moments(read_text(json.dumps(document)))[0] == "2023-01-02T05:00:00"
+
+
+def test_streams_without_a_clock_are_read_by_the_remedy_that_is_named() -> None:
+    seconds = {"time": {"data": list(range(ROWS))}, "watts": {"data": ONE}}
+    with pytest.raises(UnreadableFile, match=r"by `start=` and `cadence=`"):
+        read_text(json.dumps(seconds))
+    read = read_text(json.dumps(seconds), start="2024-01-01T08:00:00Z", cadence="1s")
+    assert moments(read)[:2] == ["2024-01-01T08:00:00", "2024-01-01T08:00:01"]
+    assert column(read, "watts") == ONE
