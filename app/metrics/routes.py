@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Response
 
 from app.edge.routing import ServiceRouter
-from app.errors import DatabaseUnavailable, ScopeMissing, TooManyRequests, Unauthorized
+from app.errors import DatabaseUnavailable, RequestLimitReached, ScopeMissing, Unauthorized
 from app.keys.guard import admit
 from app.metrics.page import MetricsPage
 from app.problems import documented
@@ -28,7 +28,7 @@ PAGE: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses={
         **PAGE,
-        **documented(Unauthorized, ScopeMissing, TooManyRequests, DatabaseUnavailable),
+        **documented(Unauthorized, ScopeMissing, RequestLimitReached, DatabaseUnavailable),
     },
     dependencies=[Depends(admit)],
 )

@@ -14,8 +14,6 @@ from models.spec.spec import Spec
 from tests.models.checks.test_resolve import series
 from tests.models.spec.test_presets import MADE_FOR, specified
 
-pytestmark = pytest.mark.unit
-
 LIMITS = TrainingLimits(memory_bytes=8 * 2**30, bundle_bytes=2**29, hours=720)
 PROFILE = series()
 
