@@ -126,7 +126,8 @@ def _read(raw: object) -> ForecastRequest | Exception:
         return ForecastRequest.model_validate(raw)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found])
+        placed = [{**each, "loc": ("body", *each["loc"])} for each in found]
+        return RequestValidationError(placed, body=raw)
 
 
 def _key(request: ForecastRequest) -> str:

@@ -265,9 +265,13 @@ class TestCost:
             put_rows(client, weekly_rows(week, 990))
             for later in range(5):
                 put_rows(client, weekly_rows(week + 990 + later, 1))
-            with statements(database, client) as seen:
-                put_rows(client, weekly_rows(week + 995, 1))
-            sent.append(len(seen))
+            # A few appends: now and then one also counts the rows of the day for the limits.
+            counts = []
+            for later in range(4):
+                with statements(database, client) as seen:
+                    put_rows(client, weekly_rows(week + 995 + later, 1))
+                counts.append(len(seen))
+            sent.append(min(counts))
         assert sent[0] == sent[1]
 
 
