@@ -48,7 +48,7 @@ async def read_json_body(request: Request) -> None:
     # A batch answers for each of its items: one that cannot be stored does not spoil the others.
     is_batch = request.url.path.endswith(":batch")
     if not is_batch and any(mark in body for mark in SUSPECT):
-        _require_storable(parsed)
+        require_storable(parsed)
     request._json = parsed  # noqa: SLF001  # Where Starlette keeps what `json()` returns.
 
 
@@ -72,7 +72,12 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _require_storable(parsed: Any) -> None:
+def require_storable(parsed: Any) -> None:
+    """Refuse characters that not every database can store.
+
+    Raises:
+        Invalid: If a text or a name holds a NUL or half of a surrogate pair.
+    """
     for pointer, text in _texts(parsed, ""):
         found = UNSTORABLE.search(text)
         if found is not None:

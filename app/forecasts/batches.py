@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.db import Database
+from app.edge.json_bodies import require_storable
+from app.errors import Invalid
 from app.forecasts import issuing
 from app.forecasts.issuing import Issued, Stored
 from app.forecasts.schemas import ForecastBatch, ForecastRequest
@@ -123,7 +125,10 @@ def _item(
 def _read(raw: object) -> ForecastRequest | Exception:
     """An item of the call, validated as the body of the route for one model would be."""
     try:
+        require_storable(raw)
         return ForecastRequest.model_validate(raw)
+    except Invalid as error:
+        return error
     except ValidationError as error:
         found = error.errors(include_url=False)
         placed = [{**each, "loc": ("body", *each["loc"])} for each in found]
