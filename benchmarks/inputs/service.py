@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from app.db import engine_url
 from examples.running import checked, free_port, statecast, stop, wait_until_ready
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 JENA = DATA / "jena_climate_2009-01_2011-01.csv.gz"
 ROWS = 5_000
 SERVER = os.environ.get(
