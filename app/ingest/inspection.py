@@ -84,7 +84,7 @@ class ProblemRead(BaseModel):
     parameters: list[str]
 
 
-class PartRead(BaseModel):
+class InspectedPart(BaseModel):
     """One of the series of a file that is split."""
 
     value: str
@@ -159,7 +159,7 @@ class InspectionRead(BaseModel):
     gaps: GapsRead | None
     issues: list[IssueRead]
     problems: list[ProblemRead]
-    series: list[PartRead] | None = Field(
+    series: list[InspectedPart] | None = Field(
         None,
         description="The series that `split` makes of the file; `rows` and the time fields then "
         "describe the first.",
@@ -197,10 +197,10 @@ def inspect(file: IO[bytes], options: ReadOptions, *, limit_bytes: int) -> Inspe
     return _describe(inspected)
 
 
-def _part(part: SeriesPart) -> PartRead:
+def _part(part: SeriesPart) -> InspectedPart:
     table = part.table
     times = table.times.view("datetime64[us]")
-    return PartRead(
+    return InspectedPart(
         value=part.label,
         rows_read=table.rows_read,
         rows_duplicate=table.rows_duplicate,

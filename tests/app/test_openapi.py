@@ -88,3 +88,9 @@ def test_defaults_are_values_that_generators_can_write() -> None:
         for field, each in schema.get("properties", {}).items():
             if {"$ref", "anyOf", "oneOf", "allOf"} & set(each):
                 assert not isinstance(each.get("default"), dict), (name, field)
+
+
+def test_titles_of_schemas_are_unique() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    titles = [schema.get("title", name) for name, schema in schemas.items()]
+    assert sorted(titles) == sorted(set(titles))
